@@ -9,8 +9,8 @@ problem here::
 where ``f_j`` is the cost of opening site ``j``, ``c_ij`` the cost of serving row ``i`` from it, and
 ``n_i`` the cost of leaving row ``i`` unserved. In maximal covering, ``n_i`` is the weight of the
 row; in the other problems, it is above the cost of any plan. `improve` is the interchange of Teitz
-and Bart (1968) in the fast form of Whitaker (1983) and Resende and Werneck (2007): one pass over
-the pairs nearer than the second-nearest open site computes the profit of every exchange.
+and Bart (1968) in the fast form of Whitaker (1983) and Resende and Werneck (2007). It computes the
+profit of every exchange in one pass over the pairs nearer than the second-nearest open site.
 
 Sources: M. Resende, R. Werneck: A fast swap-based local search procedure for location problems.
 Annals of Operations Research 150 (2007), 205-230. M. Teitz, P. Bart: Heuristic methods for
@@ -88,7 +88,7 @@ def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
 
 
 def fill(problem: Location, clock: Clock) -> Flags:
-    """Return the existing sites, and others as long as they lower the cost, best first."""
+    """Return the existing sites plus others, best first, as long as each lowers the cost."""
     chosen = problem.existing.copy()
     cheapest = nearest(problem, chosen)[0]
     scale = max(float(cheapest.sum()), 1e-300)
@@ -160,7 +160,7 @@ def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Flo
     at = np.full(sites, -1)
     at[open_sites] = np.arange(len(open_sites))
     served = site >= 0
-    # `loss`: rise in cost if an open site closes. `extra`: the part that a new site would avoid.
+    # `loss`: rise in cost if an open site closes. `extra`: part of it that a new site would avoid.
     loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(open_sites))
     near = np.flatnonzero(problem.cost < second[problem.row])
     row, new, cost = problem.row[near], problem.site[near], problem.cost[near]

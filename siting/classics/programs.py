@@ -9,9 +9,9 @@
 ==========  ======================================================================================
 
 "At most p" and the textbooks' "exactly p" have the same optimum, because adding a site never makes
-a plan worse. A site that serves no demand is not built, and a site that can serve none has no
+a plan worse. A site that serves no demand is not built, and a site that can serve no demand has no
 variable. Variables and rows are named by position (``y_12``), never by label. A demand of weight 0
-must be served only if costs are for the whole demand. In every program y is binary.
+must be served only if costs are for the whole demand. In every program, ``y`` is binary.
 
 **Set covering**: the fewest sites such that every demand has an open site within the radius.
 Demands that have the same sites within the radius share one row. If the row ``sum of y_j <= p`` is
@@ -44,9 +44,9 @@ rows::
 
 **p-center**: with p sites, the least radius that covers every demand. Let ``D_1 < ... < D_K`` be
 the distinct costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand has rows
-only for the ``D_k`` that are costs of its own sites. For any other ``D_k``, the row for
-the next higher cost of its sites is stronger. This program is meant for study and for instances
-with few demands; `siting.classics.search` finds the same radius by bisection::
+only for the ``D_k`` that are costs of its own sites. For any other ``D_k``, the row for the next
+higher cost of its sites is stronger. This program is meant for teaching and for instances with few
+demands; `siting.classics.search` finds the same radius by bisection::
 
     min   D_1 + sum over k > 1 of (D_k - D_k-1) u_k
     s.t.  u_k + sum of y_j over j with d_ij < D_k  >=  1  for each i and D_k it has a site at
@@ -57,10 +57,11 @@ with few demands; `siting.classics.search` finds the same radius by bisection::
 
 **Facility location**: the sites that minimise the cost of opening them and serving demand. Without
 capacities, the program is that of the p-median, with ``sum of f_j y_j`` added to the objective and
-without a limit on the number of sites. With capacities ``x_ij`` is the share of demand ``i`` served
-from site ``j``, ``f_j`` the fixed cost, ``q_j`` the capacity, ``c_ij`` the cost of serving all of
-``i`` from ``j``. The rows ``open`` and ``enough`` are implied for integer ``y``, and strengthen the
-relaxation. All costs must be in the same unit: if pairs are in minutes, so are fixed costs::
+without a limit on the number of sites. With capacities, ``x_ij`` is the share of demand ``i`` that
+site ``j`` serves, ``f_j`` the fixed cost, ``q_j`` the capacity, and ``c_ij`` the cost of serving
+all of ``i`` from ``j``. For integer ``y``, the rows ``open`` and ``enough`` are implied; they
+strengthen the relaxation. All costs must be in the same unit: if the costs of pairs are in minutes,
+so are the fixed costs::
 
     min   sum of f_j y_j over j  +  sum of c_ij x_ij over i, j
     s.t.  sum of x_ij over j in N(i)          =   1              for each i          (served)

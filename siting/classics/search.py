@@ -2,9 +2,9 @@
 
 The p-median, facility location and set covering are solved as integer programs. Without capacities,
 they start from a plan made by adding and exchanging sites; with capacities, a transport problem
-evaluates each plan. The p-center is a bisection over the radii (Minieka 1970): a set covering
-problem decides whether p sites cover every demand within a radius. Maximal covering is a covering
-with a budget of p sites (`siting.engine.covering`).
+evaluates each plan. The p-center is found by bisection over the radii (Minieka 1970): a set
+covering problem decides whether p sites cover every demand within a radius. Maximal covering is
+solved as a covering with a budget of p sites (`siting.engine.covering`).
 
 Source: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139.
 """
@@ -73,7 +73,7 @@ class Means:
 
 
 def search_program(problem: Location, build: Callable[[], ClassicProgram], means: Means) -> Found:
-    """Return the better of a plan made by exchanges and a plan of the program, with a bound."""
+    """Return the better of two plans, made by exchanges and by the solver, with a bound."""
     with means.clock.phase("start"):
         plan = first_plan(problem, means.clock)
     with means.clock.phase("build"):
@@ -82,7 +82,7 @@ def search_program(problem: Location, build: Callable[[], ClassicProgram], means
         return Found(plan, total(problem, plan), total(problem, plan))
     run, chosen = means.decide(program, plan)
     best = min(plan, chosen, key=lambda one: total(problem, one))
-    # The lowest costs of all rows are also a bound, which helps if the solve ends early.
+    # Serving each row at its lowest cost is also a bound, which helps if the solve ends early.
     bound = max(run.bound, total(problem, np.ones_like(plan)) - float(problem.fixed.sum()))
     if run.status == pulp.LpSolveStatus.Infeasible:
         bound = math.inf
@@ -245,7 +245,7 @@ def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
 
 
 def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Flags:
-    """Return the given sites without new ones that are idle or can close at no extra cost."""
+    """Return the given sites, less the new ones that are idle or can close at no extra cost."""
     if (shares := transport(instance, chosen)) is None:
         return chosen
     used = instance.existing.copy()

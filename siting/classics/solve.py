@@ -1,4 +1,4 @@
-"""Solutions of the classic models: sites, assignments, and the proof of their quality.
+"""Solutions of the classic models: open sites, assignments, and a proof of quality.
 
 The value of a plan is computed from the tables, never taken from a solver.
 """
@@ -137,9 +137,9 @@ def solve_classic(
     model
         ``mclp`` (most weight within `radius` of `p` sites), ``lscp`` (fewest sites with every
         demand within `radius`), ``p_median`` (least weight x cost with `p` sites), ``p_center``
-        (least radius with `p` sites), ``facility_location`` (least fixed cost and cost of service,
-        capacities ignored) or ``capacitated_facility_location`` (the same within capacities, demand
-        may be split). The first four ignore fixed costs and capacities.
+        (least radius with `p` sites), ``facility_location`` (least cost of opening sites and
+        serving demand, without capacities) or ``capacitated_facility_location`` (the same with
+        capacities; demand may be split). The first four ignore fixed costs and capacities.
     p
         Maximum number of sites, existing ones included.
     radius

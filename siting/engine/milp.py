@@ -1,7 +1,7 @@
-"""The whole program, solved through PuLP: slow but simple, for checks and export.
+"""The whole program solved through PuLP: slow, but simple enough for checks and export.
 
-The solver starts from a plan. Writing the problem and passing it on takes seconds for a city. If
-less time is left, the starting plan is returned.
+The solver starts from a known plan. For a city, it takes seconds to write the problem and pass it
+to the solver. If less time is left, the known plan is returned.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
     by_name = {v.name: v for v in prob.variables()}
     variables = [by_name[name] for name in names]
     y = variables[: frame.count]
-    # An empty program needs no start.
+    # A program without options needs no starting plan.
     served = frame.serve(start.choice, Clock(math.inf)) if start and frame.count else None
     point = served.point if served and served.found else ()
     reserve = min(settings.RESERVE_S, settings.LAST_SHARE * clock.left_s)
@@ -77,7 +77,7 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
                 served = frame.serve(choice, Clock(math.inf))
                 if served.found:
                     break
-            # The choice is feasible only within the solver's tolerance: exclude it and no other.
+            # The choice is feasible only within the solver's tolerance: exclude this choice alone.
             taken = set(choice.tolist())
             terms = [(v, 1.0 if n in taken else -1.0) for n, v in enumerate(y)]
             row = pulp.lpSum_vars_coefs(terms) <= len(taken) - 1.0

@@ -1,7 +1,7 @@
-"""The tasks of one solve, in threads that Ctrl-C and the deadline stop.
+"""Tasks of one solve, run in threads that stop at the time limit or on Ctrl-C.
 
-Threads suffice because HiGHS releases Python's lock while it runs. The calling thread waits in
-Python, because a call into HiGHS would delay Ctrl-C.
+Threads suffice because HiGHS releases the Python interpreter lock while it runs. The calling thread
+waits in Python, because a call into HiGHS would delay Ctrl-C.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Task[T]:
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
     """Run functions in parallel, and return their results in order.
 
-    `clock` counts only the work of the function that worked most.
+    Only the work of the function that did the most work is added to `clock`.
 
     Raises
     ------

@@ -1,20 +1,22 @@
-"""Parts of a program, and bounds on the service of each part, given prices for its demand.
+"""Parts of a program, and bounds on the value served in each part, given prices for its demand.
 
 A *part* is the demand, in one slice, that competes for the same charger groups, directly or through
-other groups. Parts share only options. Let each pair have a worth ``v_ij`` per kilowatt-hour and
-each demand row a price ``p_i`` (both at least 0). Then for every choice::
+other groups. Two parts have only options in common. Let a kilowatt-hour of demand row ``i`` served
+at site ``j`` be worth ``v_ij``, and let the row have a price ``p_i`` (both at least 0). Then, for
+every choice of options::
 
     sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
 
-The ``intake`` of a station is the most it could earn as the only station. It earns ``v_ij - p_i``
-per kilowatt-hour, and may serve the whole demand ``d_i`` of the rows in reach, up to the capacities
-of its charger groups. If the prices are the duals of the linear program for the service of a
-choice, both sides are equal for that choice. All cuts of the engine have this form
-(`siting.engine.cuts`).
+The ``intake`` of a station is the most that it could earn if it were the only station. It earns
+``v_ij - p_i`` per kilowatt-hour, and may serve the whole demand ``d_i`` of the rows in reach, up to
+the capacities of its charger groups. If the prices are the duals of the linear program that assigns
+demand to the stations of a choice, both sides are equal for that choice. All cuts of the engine
+have this form (`siting.engine.cuts`).
 
-The intake needs no linear program. The energy that a station can serve in a set of rows is the rank
-of a polymatroid, so greedy is optimal. The intake is the integral over ``t`` of the energy that the
-station can serve through the pairs worth more than ``t``.
+The intake can be computed without a linear program. The energy that a station can serve in a set of
+rows is the rank function of a polymatroid, so a greedy algorithm is optimal. The intake is the
+integral over ``t`` of the energy that the station can serve through the pairs worth more than
+``t``.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
 Numerische Mathematik 4 (1962), 238-252. J. Edmonds: Submodular functions, matroids, and certain
@@ -36,7 +38,7 @@ from siting.program.service import linked_parts
 
 
 class Part:
-    """One part; energies are in the layout's unit."""
+    """One part of a program; energy is in the unit of the frame's layout."""
 
     def __init__(self, frame: Frame, s: int, kinds: list[int], groups: set[int]) -> None:
         service, instance = frame.service, frame.program.instance
@@ -56,7 +58,7 @@ class Part:
         self.kind = np.searchsorted(kinds, service.kind[self.rows])
         self.worth = service.worth[service.row[self.pairs], s] * service.factor[self.pairs]
         self.edge = np.searchsorted(self.site, np.arange(self.sites + 1))
-        # Output by offer and charger group: 0 without demand in reach, infinite for coverage.
+        # Capacity by offer and charger group: 0 without demand in reach, infinite under coverage.
         offers = frame.program.offers
         self.capacity = np.zeros((len(instance.offer_ids), len(self.groups)))
         self.capacity[offers] = instance.offer_capacity[np.ix_(offers, self.groups)] / unit
@@ -69,13 +71,17 @@ class Part:
         told = np.column_stack([self.offer_site[offers], self.capacity[offers]])
         _, first, alike = np.unique(told, axis=0, return_index=True, return_inverse=True)
         self.offers, self._distinct, self._alike = offers, offers[first], alike.ravel()
-        # Usable charger groups of each kind, counted from 0.
+        # Charger groups that each kind of demand can use, numbered from 0.
         self.columns = [[self.groups.index(g) for g in service.kinds[k]] for k in kinds]
         self._sets = self._hall_sets()
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return each union of kinds' groups: offers' outputs, and the kinds with other groups."""
+        """Return the sets of charger groups that may limit what a station serves.
+
+        Each set is a union of the groups of some kinds of demand. It is returned with the capacity
+        of each offer in these groups, and with the kinds that can also use other groups.
+        """
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}
@@ -87,7 +93,7 @@ class Part:
 
     @cached_property
     def uniform(self) -> float | None:
-        """Worth of a kWh if it is the same for all pairs; else None."""
+        """The worth of a kWh if it is the same for all pairs; else None."""
         if not len(self.worth):
             return 1.0
         first = float(self.worth[0])
@@ -96,7 +102,7 @@ class Part:
 
     @cached_property
     def graph(self) -> FlowGraph:
-        """The network of the part's maximum flows."""
+        """The network for the maximum flows of the part."""
         near = []
         for k in range(len(self.kinds)):
             pairs = self.kind[self.row] == k
@@ -107,7 +113,7 @@ class Part:
 
     @property
     def most(self) -> float:
-        """Worth of all demand if each row is served through its best pair."""
+        """The value of serving all demand, each row through its best pair."""
         best = np.zeros(len(self.rows))
         np.maximum.at(best, self.row, self.worth)
         return float((best * self.wanted).sum())
@@ -115,10 +121,10 @@ class Part:
     # --- intake of stations ------------------------------------------------------------------
 
     def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
-        """Return the maximum each offer could earn alone; 0 where no demand is in reach.
+        """Return the most each offer could earn as the only station; 0 if no demand is in reach.
 
-        `worth`: worth of a kWh of each pair, in order of `pairs`; only pairs with a worth above 0
-        are served; `wanted`: demand of each row, by default that of the part.
+        `worth`: worth of a kWh served through each pair, in the order of `pairs`; pairs worth 0 or
+        less serve nothing; `wanted`: demand of each row, by default the demand of the part.
         """
         wanted = self.wanted if wanted is None else wanted
         out = np.zeros(len(self.capacity))
@@ -152,7 +158,7 @@ class Part:
         return least
 
     def _integral(self, worth: Floats, wanted: Floats) -> Floats:
-        """Return, for each distinct offer, the integral of its rank over the worth."""
+        """Return the intake of each distinct offer, computed as an integral over the worth."""
         there = np.flatnonzero(worth > 0)
         step = float(worth[there].max()) / settings.LEVELS
         order = there[np.lexsort((-worth[there], self.site[there]))]

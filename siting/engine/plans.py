@@ -1,4 +1,4 @@
-"""The plans to cross: two plans of one generation produce a plan of the next generation."""
+"""Plans to be crossed: two plans of one generation produce a plan of the next generation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from siting.program.instance import Ints
 
 
 class Pair(NamedTuple):
-    """Options of two plans to cross, and the generation of the plan that they produce."""
+    """The options of two plans to be crossed, and the generation of the plan that they produce."""
 
     first: Ints
     second: Ints
@@ -19,7 +19,7 @@ class Pair(NamedTuple):
 
 
 class Plans:
-    """Plans from different starts (generation 0), and the plans crossed from these."""
+    """Plans from different starts (generation 0), and the plans made by crossing them."""
 
     def __init__(self) -> None:
         self._generations: list[list[tuple[float, Ints]]] = []  # best plan first in each generation
@@ -46,8 +46,8 @@ class Plans:
     def take(self, most: int, incumbent: Ints) -> list[Pair]:
         """Remove and return pairs of plans of the same generation, earlier generations first.
 
-        The best plan is paired with the median one, which is good and usually different. If no
-        generation has two plans, single plans are paired with the incumbent.
+        The best plan of a generation is paired with the median plan, which is good and usually
+        different. If no generation has two plans, single plans are paired with the incumbent.
         """
         out: list[Pair] = []
         for n, plans in enumerate(self._generations):

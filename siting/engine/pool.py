@@ -1,9 +1,10 @@
-"""Many integer programs over the same stations and demand, which share their cuts.
+"""A pool of integer programs over the same stations and demand; they share all cuts.
 
-A cut bounds the service of any choice, whatever the payments and the aim (`siting.engine.cuts`). So
-programs that differ only in budget, aim or requirements share all cuts found so far. Cuts are added
-to the relaxation until they hardly lower its bound, and then at each optimum of the integer
-program, until a choice reaches the bound. Choices are valued exactly, by flows where possible.
+A cut bounds the value that any choice of options can serve, whatever the payments and the aim
+(`siting.engine.cuts`). So programs that differ only in budget, aim or requirements share all cuts
+found so far. First, cuts are added to the relaxation until they hardly lower its bound. Then they
+are added at each optimum of the integer program, until a choice reaches the bound. Each choice is
+valued exactly, by maximum flows where possible.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ Condition = tuple[Ints, Floats, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """An integer program over the pool's options and measures, and over columns of its own.
+    """An integer program over the pool's options and measures, plus columns of its own.
 
     `goal`: objective to be maximised; `lower`, `upper`: bounds of all columns; `rows`: conditions
-    added to the pool's; `value`: exact objective of a choice, -inf if it is infeasible; `enough`:
-    difference up to which two values count as equal.
+    added to the pool's rows; `value`: exact objective of a choice, -inf if it is infeasible;
+    `enough`: difference up to which two values count as equal.
     """
 
     goal: Floats
@@ -58,7 +59,7 @@ class Found:
 
 
 class Pool:
-    """The options and demand of a program, with all cuts so far."""
+    """The options and demand of a program, with all cuts found so far."""
 
     def __init__(self, program: Program, clock: Clock, *, threads: int, seed: int) -> None:
         self.clock, self.threads, self.seed = clock, threads, seed
@@ -68,12 +69,12 @@ class Pool:
         self._master = self._incumbent.master
         matrix = self._master.matrix
         self.count = self.frame.count
-        self.worth = matrix.cost * abs(matrix.size)  # worth of each column
+        self.worth = matrix.cost * abs(matrix.size)  # unscaled objective coefficient of each column
         self.lower, self.upper = matrix.lower, matrix.upper
         self._idle = np.zeros(0, dtype=np.int64)
 
     def worth_of(self, choice: Ints) -> float:
-        """Return the worth of a choice, -inf if it is infeasible."""
+        """Return the value of the demand that a choice serves; -inf if the choice is infeasible."""
         return self._incumbent.weighed(np.sort(choice))
 
     def bounded(self, query: Query) -> float:
@@ -97,7 +98,7 @@ class Pool:
         while out.bound > out.value + query.enough and not self.clock.over:
             answer = self._run(query, out.seen, whole=True)
             if answer.infeasible and not out.seen:
-                # The presolve of HiGHS 1.16 has reported a feasible small program as infeasible.
+                # The presolve of HiGHS 1.16 may report a small feasible program as infeasible.
                 answer = self._run(query, out.seen, whole=True, presolve="off")
             out.bound = max(min(out.bound, answer.bound), out.value)
             if not answer.found:

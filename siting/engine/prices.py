@@ -1,4 +1,4 @@
-"""Dual prices of the whole program's relaxation, each named by its row or column.
+"""A table of dual prices of the whole program's relaxation, with the names of rows and columns.
 
 `siting.verify.certificate` proves a bound from these prices independently, by weak duality.
 """
@@ -24,10 +24,10 @@ from siting.program.resources import BUDGET
 
 
 def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFrame | None:
-    """Return the relaxation's prices for the first aim, in that aim's unit, or None.
+    """Return the dual prices of the first aim's relaxation, in the unit of that aim, or None.
 
     `siting.verify.certified` reads this table. `limit_s`: time limit (s). The result is None if the
-    program is too large, time runs out, or prices cannot bound the aim.
+    program is too large, if time runs out, or if prices cannot bound the aim.
     """
     aim = program.all_aims[0]
     if not (aim.of_worth or aim.of_money) or not len(program.options):
@@ -52,8 +52,8 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     """Return the gain from one more rupee in each year, in the first aim's unit.
 
-    The gain is estimated by the master problem's relaxation under the cuts found within `limit_s`
-    seconds; it is not a bound. It is 0 for a year whose money does not bind.
+    The gain is estimated from the master problem's relaxation, under the cuts found within
+    `limit_s` seconds; it is not a bound. It is 0 for a year in which money is not scarce.
     """
     frame = Frame(program, program.all_aims[0])
     years = 1 if program.year_plan is None else len(program.year_plan.years)
@@ -88,18 +88,18 @@ def table_of(program: Program, prices: Prices) -> pd.DataFrame:
     return _table(rows)
 
 
-# Row, name, slice or year, and price.
+# A row of the table: the kind of row, its name, its slice or year, and its price.
 _Row = tuple[str, str, str, float]
 
 
 def _table(rows: list[_Row]) -> pd.DataFrame:
-    """Return the nonzero prices."""
+    """Return a table of the nonzero prices."""
     table = pd.DataFrame(rows, columns=["row", "name", "slice", "price"])
     return table[table["price"] != 0].reset_index(drop=True)
 
 
 def _of_demand(program: Program, price: Floats) -> Iterator[_Row]:
-    """Yield the prices of demand (demand row by slice) as rows of the table."""
+    """Yield the price of each demand row in each slice, as rows of the table."""
     ids = program.instance.demand_ids.astype(str)
     for s, one in enumerate(program.slices):
         for name, by_slice in zip(ids, price[:, s].tolist(), strict=True):
@@ -107,7 +107,7 @@ def _of_demand(program: Program, price: Floats) -> Iterator[_Row]:
 
 
 def _of_resources(program: Program, price: Sequence[float]) -> Iterator[_Row]:
-    """Yield the prices of money and limits; a limit has the price of its last year."""
+    """Yield the prices of money and of limits; for a limit, only its price in the last year."""
     resources, known = program.resources, {limit.name for limit in program.instance.limits}
     for name, kind, each in zip(resources.names, resources.kinds, price, strict=True):
         if kind == BUDGET:
@@ -117,7 +117,7 @@ def _of_resources(program: Program, price: Sequence[float]) -> Iterator[_Row]:
 
 
 class _Named:
-    """Duals of rows and columns by name, unscaled."""
+    """The unscaled duals of rows and columns, with their names."""
 
     def __init__(self, frame: Frame, price: Floats, reduced: Floats) -> None:
         self.frame, self.layout, self.program = frame, frame.layout, frame.program
@@ -126,7 +126,7 @@ class _Named:
         self.rows: list[_Row] = []
 
     def table(self) -> pd.DataFrame:
-        """Return the nonzero prices."""
+        """Return a table of the nonzero prices."""
         self._demand()
         self._limits()
         self._floors()
@@ -147,12 +147,12 @@ class _Named:
         return str(plan.years[t]) if plan else ""
 
     def _demand(self) -> None:
-        """Read each price of demand from the demand row, or else from its column's bound."""
+        """Read the prices of demand from demand rows or, if there is none, from column bounds."""
         frame, service = self.frame, self.frame.service
         merged = np.zeros_like(service.kwh)
         row, when = service.row[frame.energy_pair], frame.energy_slice
         x = slice(frame.count, frame.count + len(row))
-        # A column's bound may be set by the site's output instead of the row's demand.
+        # The upper bound of a column may come from the site's capacity, not from the demand.
         wanted = service.kwh[row, when] / self.layout.energy_unit
         binds = frame.matrix.upper[x] >= wanted * (1 - settings.ROUNDING)
         np.maximum.at(merged, (row, when), np.where(binds, self.reduced[x], 0.0))

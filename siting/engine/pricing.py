@@ -1,22 +1,22 @@
-"""Column generation over the many options of a site.
+"""Column generation for programs with many options per site.
 
-The relaxation is solved over a few options per site, and its duals price the others. Options whose
-reduced cost promises a gain are added, until none remain. The results are a program with few
+The relaxation is solved over a few options per site, and its duals price the other options. Options
+whose reduced cost promises a gain are added, until none remain. The results are a program with few
 options per site, which the engine then solves, and a bound on all plans::
 
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
 
-for any prices ``p`` of the rows (Lagrange). Here ``g_o`` is the reduced cost of option ``o`` and,
-in ``L``, that of the best option at each site; ``g_c`` and ``u_c`` are the reduced cost and the
-upper bound of a column ``c`` other than options. No plan is worth more than ``L``, and no plan with
-option ``o`` more than ``at_most(o)``. So the options whose `at_most` is above the incumbent contain
-an optimum of the whole program.
+for any prices ``p`` of the rows (Lagrangian bound). Here ``g_o`` is the reduced cost of option
+``o``; in ``L``, ``o`` is the best option at each site. A column ``c`` that is not an option has the
+reduced cost ``g_c`` and the upper bound ``u_c``. No plan is worth more than ``L``, and no plan with
+option ``o`` is worth more than ``at_most(o)``. So a plan better than the incumbent uses only
+options whose `at_most` exceeds the incumbent's value.
 
-For drives, the rounds also add rows that the relaxation violates: links (`siting.engine.flows`),
-rounded floors, and rows of sites (`siting.engine.station_bound`). They also compute the bound by
-sites. In a large program, integer programs of areas (`siting.engine.area_bound`) take the place of
-these rows.
+If the aim counts drives, each round also adds rows that the relaxation violates: links
+(`siting.engine.flows`), rounded floors (`siting.engine.rounded_floors`), and rows for single sites
+(`siting.engine.station_bound`). It also computes a bound site by site. In a large program, integer
+programs of areas (`siting.engine.area_bound`) take the place of these rows.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
@@ -52,7 +52,7 @@ from siting.engine.station_bound import (
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
-# Stages if the aim is drives: offers are added first, then links, then rows of sites.
+# Stages if the aim counts drives: offers are added first, then links, then rows for single sites.
 OFFERS, LINKS, SITES = range(3)
 
 
@@ -63,7 +63,7 @@ def is_many(program: Program) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Priced:
-    """Bounds from the relaxation, on any plan and on plans with each option; more is better."""
+    """Bounds on any plan, and on plans with each option, signed so that more is better."""
 
     active: Flags  # whether each option is in the relaxation
     taken: Floats  # value of each option, 0 to 1
@@ -84,8 +84,8 @@ class Pricing:
 
     `start`: options of known plans, which are never dropped; `some`: options to begin with;
     `threads`: number of areas solved at the same time;
-    `served`: values of all columns under a known plan, whose energies above 0 are included from the
-    beginning.
+    `served`: values of all columns under a known plan; its energy columns above 0 are included from
+    the beginning.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Pricing:
     ) -> None:
         frame = with_least_payments(frame)
         self.frame, self.clock, self.seed, self.threads = frame, clock, seed, threads
-        # Elsewhere cuts give better bounds, or programs of areas are slow.
+        # Otherwise cuts give better bounds, or the integer programs of areas are slow.
         self.by_areas = frame.large and not frame.drawn_by_year
         m = self.matrix = frame.matrix
         self.a = frame.by_column
@@ -122,21 +122,22 @@ class Pricing:
         self._read_caps()
         family = m.family.get("demand", slice(0, 0))
         of_demand = m.a[family][:, : frame.layout.columns.energies].tocoo()
-        # Row, column and coefficient of each energy in a demand row.
+        # Row, column and coefficient of each energy column in its demand row.
         self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
         self.active = self._first(some)
         self.start = start
         self.live = np.ones(self.count, dtype=bool)  # options that a better plan may use
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
-        self.by: BySites | None = None  # the best bound by sites, at the prices `center`
-        self.bounds: Bounds | None = None  # bounds by sites, without links, and their prices
-        # Rows of one site (at most 0) that fractional options may violate, and their prices.
+        self.by: BySites | None = None  # the best site-by-site bound, at the prices `center`
+        # Site-by-site bounds, computed at the end unless the aim counts drives.
+        self.bounds: Bounds | None = None
+        # Rows ``<= 0``, each for one site, that fractional options may violate; and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)
 
     def _read_caps(self) -> None:
-        """Find the cap row of each subsidy column, and the column's coefficient there."""
+        """Find the cap row of each subsidy column, and the column's coefficient in that row."""
         rows = self.matrix.a[self.caps.start : self.caps.stop].tocoo()
         mine = rows.col >= self.count
         self.cap_row = np.full(self.matrix.a.shape[1], -1, dtype=np.int64)
@@ -145,7 +146,7 @@ class Pricing:
         self.cap_by[rows.col[mine]] = rows.data[mine]
 
     def _first(self, some: Ints) -> Flags:
-        """Return the mask of options to begin with: `some`, existing ones, a few at each site."""
+        """Return which options to begin with: `some`, existing stations, and a few at each site."""
         frame, instance = self.frame, self.frame.program.instance
         last = frame.options.last
         cost = instance.offer_cost[last]
@@ -157,7 +158,7 @@ class Pricing:
         for score in scores:
             order = np.lexsort((-score, frame.site))
             best = order[first_of_each(frame.site[order], 1)]
-            # Options that lead to the same offer are added for all years of building.
+            # Options that end in the same offer are added together, whenever they build it.
             out |= np.isin(last, last[best])
         out[frame.kept] = True
         out[some] = True
@@ -166,7 +167,7 @@ class Pricing:
     # --- the relaxation ----------------------------------------------------------------------
 
     def _columns(self) -> Ints:
-        """Return the relaxation's columns: options, energies, other columns, then payments."""
+        """Return the relaxation's columns in order: options, energy, other columns, payments."""
         options = np.flatnonzero(self.active)
         paid = np.zeros(0, dtype=np.int64)
         column = self.frame.layout.subsidy_column
@@ -209,7 +210,7 @@ class Pricing:
         return found
 
     def run(self, gap: float, best: float = -math.inf) -> Priced | None:
-        """Add options by pricing; return bounds on all plans, None if time runs out first.
+        """Add options by pricing; return bounds on all plans, or None if time runs out first.
 
         `gap`: requested relative gap; much smaller gains are ignored; `best`: value of the best
         known plan, signed so that more is better. Options that no better plan uses are dropped.
@@ -228,7 +229,7 @@ class Pricing:
         return known.or_less(max(by_sites.bound, best), by_sites.at_most)
 
     def _lowered(self, known: Priced, gap: float, best: float) -> Priced:
-        """Return the bounds on drives, lowered by areas, each time larger, in a large program."""
+        """Return the bounds; in a large program, lower them first by solving ever larger areas."""
         if self.by is None or not self.by_areas:
             return known
         areas = AreaBound(self.frame, self.center, self.by, self.live)
@@ -239,7 +240,7 @@ class Pricing:
         return known.or_less(max(areas.bound, best), areas.at_most)
 
     def _with_prices(self, by_sites: BySites) -> Bounds:
-        """Return the bounds by sites, and the unscaled prices from which they follow."""
+        """Return the site-by-site bounds, and the unscaled prices from which they follow."""
         prices = self._prices(self.last_price)
         gaps = by_sites.gaps * abs(self.matrix.size) / self.frame.layout.money_unit
         known = replace(prices, demand=np.nan_to_num(prices.demand), gaps=gaps)
@@ -254,11 +255,11 @@ class Pricing:
         return Prices.of(frame, self.matrix, dual, of_row, none)
 
     def _rounds(self, gap: float, best: float) -> Priced | None:
-        """Add options until none promises a gain; return bounds, None if time runs out first."""
+        """Add options until none promises a gain; return bounds, or None if time runs out first."""
         frame, known = self.frame, None
         stage, before = OFFERS, math.inf
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
-        # Where a round takes seconds, rough prices are enough to find the first columns.
+        # If a round takes seconds, rough prices are enough to find the first columns.
         rough = len(frame.energy_pair) > settings.MANY_PAIRS
         while True:
             columns = self._columns()
@@ -267,7 +268,7 @@ class Pricing:
                 rough = False
                 continue
             if found.infeasible and not (self.flows.inside.all() and self.active.all()):
-                # Add all energies and, if the relaxation remains infeasible, all options.
+                # Add all energy columns and, if the relaxation remains infeasible, all options.
                 self.active[:] |= self.flows.inside.all()
                 self.flows.inside[:] = True
                 continue
@@ -306,8 +307,8 @@ class Pricing:
                 if known.bound <= enough or (stage == SITES and stalled):
                     return known
                 if near and self.by_areas:
-                    return known  # areas lower the bound as far as links and rows of sites, sooner
-                # If links leave twice the requested gap, only rows of sites can close the gap.
+                    return known  # integer programs of areas give as good a bound sooner
+                # If links leave twice the requested gap, only rows for single sites can close it.
                 far = near and known.bound - enough > gap * abs(enough)
                 after = stage
                 if stage == OFFERS and near:
@@ -334,7 +335,7 @@ class Pricing:
                 return known
 
     def _by_sites(self) -> BySites:
-        """Return the bound by sites at the current prices, or halfway to the best prices."""
+        """Return the site-by-site bound, at the current prices or halfway to the best prices."""
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
         best = math.inf if self.by is None else self.by.bound
@@ -346,8 +347,8 @@ class Pricing:
         return by
 
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
-        """Add the options and energies that promise a gain; return whether there are any."""
-        # In a large program, the time of a round is better spent on improving plans.
+        """Add the options and energy columns that promise a gain; return whether there are any."""
+        # In a large program, the time for another round is better spent on improving plans.
         share = 2.0 if self.frame.large else settings.RELAXED_GAP
         open_ = max(settings.SIGNIFICANT, share * gap)
         if bound - found.objective <= open_ * abs(bound):
@@ -365,7 +366,7 @@ class Pricing:
         return self.flows.link_broken(taken, energy) | self._round(taken)
 
     def _split(self, columns: Ints, point: Floats, by: BySites) -> bool:
-        """Add the rows of sites that a point violates; return whether there are any."""
+        """Add the rows for single sites that a point violates; return whether there are any."""
         rows = site_rows(self.frame, by)
         if rows is None:
             return False
@@ -391,7 +392,7 @@ class Pricing:
         return True
 
     def _promising(self, gain: Floats, bound: float) -> Ints:
-        """Return the best inactive options of each site that promise more than its active ones."""
+        """Return the best inactive options that promise more than the active ones at their site."""
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
@@ -405,14 +406,15 @@ class Pricing:
     # --- the bound ---------------------------------------------------------------------------
 
     def _bound(self) -> tuple[float, Floats, Floats, Floats]:
-        """Return the bound, the bound with each option, reduced costs, and the prices used.
+        """Return the bound, the bound on plans with each option, reduced costs, and prices used.
 
-        The rows for one option per site have price 0: the bound takes only each site's best option.
+        The rows that allow one option per site have price 0, because the bound counts only the best
+        option of each site.
         """
         m = self.matrix
         price = self.price.copy()
         price[m.family.get("one", slice(0, 0))] = 0.0
-        # A dual counts only if the row's limit on its side is finite.
+        # A positive dual needs a row with a finite upper limit, a negative dual a finite lower one.
         price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)
@@ -423,8 +425,8 @@ class Pricing:
         more[self.cap_row[short]] = reduced[short] / self.cap_by[short]
         reduced -= self.a.T @ more
         price += more
-        # Several energies outside the relaxation may promise gains on one demand row. The row's
-        # price rises until none does, so that the demand is counted once.
+        # Several energy columns outside the relaxation may promise gains on one demand row. The
+        # row's price rises until none does, so that the demand is counted only once.
         more = self._outbid(reduced)
         price += more
         less = reduced - self.a.T @ more
@@ -442,7 +444,7 @@ class Pricing:
         return total, total - best[self.frame.site] + gain, reduced, price
 
     def _outbid(self, reduced: Floats) -> Floats:
-        """Return by how much each demand row's price must rise until no energy promises a gain."""
+        """Return how much each demand row's price must rise so that no column promises a gain."""
         more = np.zeros(len(self.price))
         row, column, by = self._of_demand
         np.maximum.at(more, row, np.maximum(reduced[column] / by, 0.0))
@@ -453,10 +455,10 @@ def bounds_on_drives(
     frame: Frame, clock: Clock, choice: Ints | None, *, gap: float, seed: int,
     best: float = -math.inf,
 ) -> Priced | None:  # fmt: skip
-    """Return bounds on an aim of drives, from the relaxation over all options.
+    """Return bounds for an aim that counts drives, from the relaxation over all options.
 
-    The result is None without capacities, or if time runs out first. `choice`: a known plan;
-    `best`: its value, signed so that more is better.
+    The result is None if the program has no capacities, or if time runs out first. `choice`: a
+    known plan; `best`: the value of this plan, signed so that more is better.
     """
     if not frame.program.capacitated:
         return None

@@ -90,7 +90,7 @@ class Proof:
     objective
         Value of the plan, in `unit`, computed from the plan and not by the solver.
     bound
-        Proven bound on any plan's value: from above where more is better, else from below.
+        Proven bound on the value of any plan: an upper bound if more is better, else a lower one.
     gap
         ``|bound - objective| / |objective|``; 0 if they differ only by rounding.
     gap_asked
@@ -140,7 +140,7 @@ class Proof:
         maximise
             Whether more is better.
         noise
-            Largest difference that counts as rounding where the objective is near 0.
+            Largest difference that counts as rounding if the objective is near 0.
 
         Examples
         --------
@@ -151,7 +151,7 @@ class Proof:
         ... ).gap
         0.1
         """
-        # Adding zero turns -0.0 into 0.0, as in a file.
+        # Adding zero turns -0.0 into 0.0, as it is stored in files.
         objective += 0.0
         bound = (max(bound, objective) if maximise else min(bound, objective)) + 0.0
         short = abs(bound - objective)

@@ -2,7 +2,8 @@
 
 The interior point method solves the linear program of a city the size of Karachi in seconds; cuts
 take minutes to reach the same bound. Each step of the dive fixes the options with the largest
-values, up to a share of the scarcest resource. The next solve starts from the last basis.
+values, until they use a certain share of a resource. Each solve starts from the basis of the one
+before.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Relaxation:
         self.found: Answered | None = None
 
     def solve(self) -> float:
-        """Return a bound on the aim, signed so that more is better; -inf if infeasible."""
+        """Return a bound on the aim's value, signed so that more is better; -inf if infeasible."""
         self.found = run_model(self.model, self.clock)
         if self.found.infeasible:
             return -math.inf

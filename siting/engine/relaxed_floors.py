@@ -1,8 +1,8 @@
-"""Floors relaxed by penalties, for windows that start without a feasible plan.
+"""Requirements relaxed by penalties, so that windows can start from an infeasible plan.
 
-Each row that a first plan may miss (a floor, a kept value of an earlier aim, a business case) has a
-shortfall column, which costs more than any possible worth. A plan without shortfall is a plan of
-the original program.
+A first plan may miss rows for floors on the share served, values kept for earlier aims, or business
+cases. Each such row has a shortfall column, which costs more than any plan is worth. A plan without
+shortfall is a plan of the original program.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
         return None
     count, width = len(rows), m.a.shape[1]
     size = np.maximum(np.abs(m.row_lower[rows]), settings.EXACT)
-    if "gap" in m.family:  # rows without demand in reach: scale by the needs of their stations
+    if "gap" in m.family:  # rows without demand in reach are scaled by their stations' costs
         need = abs(m.a[rows][:, : frame.count]).max(axis=1).toarray().ravel()
         size = np.where(size > settings.EXACT, size, np.maximum(need, settings.EXACT))
     more = sparse.csr_array((size, (rows, np.arange(count))), shape=(m.a.shape[0], count))
@@ -58,18 +58,20 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
 def viable(
     frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False, at_once: bool = False
 ) -> Ints | None:  # fmt: skip
-    """Return a choice of viable stations under the viability gap; None if none is known.
+    """Return a choice whose stations all break even with their subsidies; None if none is known.
 
-    Under the viability gap, a relaxation may use more stations than the budget can pay for. The
-    stations with the largest shortfalls are replaced by the largest cheaper option at their site
-    (smaller or later), or dropped if there is none, until no shortfall remains. In a large program,
-    the cheaper option must save at least the shortfall: this halves the run time, and smaller steps
-    would cost many stations a part of their sales. If time runs out, all stations with a shortfall
-    are dropped; the others lose no customers. `hurried`: whether to check shortfalls at least once,
-    even if time is up; `at_once`: whether to drop all stations with a shortfall at the first check.
+    If subsidies equal the viability gap, a relaxation may use more stations than the budget can pay
+    for. A station with one of the largest shortfalls is replaced by the largest cheaper option at
+    its site (a smaller or later station), or dropped if there is none. This repeats until no
+    shortfall remains. In a large program, the cheaper option must save at least the shortfall. That
+    halves the run time; with smaller steps, many stations would also lose some of their sales. If
+    time runs out, all stations with a shortfall are dropped; the others lose no customers.
+
+    `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`: whether to
+    drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
-    assert soft is not None  # there are rows of the gap
+    assert soft is not None  # there are rows of viability gaps
     rows, columns = soft
     sites, at = (np.concatenate(part) for part in zip(*frame.layout.gap_rows, strict=True))
     by_year = [len(one) for one, _ in frame.layout.gap_rows]
@@ -81,12 +83,12 @@ def viable(
     shared = is_shared(cases_of(frame.program.instance, frame.program.gap))[sites]
     need_at = np.zeros(frame.sites)
     np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
-    # Money (PKR) that shrinking a station must save for each unit of its shortfall.
+    # Money (PKR) that a cheaper option must save for each unit of the station's shortfall.
     size = np.where(shared, need_at[sites], rows.by_column[:, gap].max(axis=0).toarray().ravel())
     size *= frame.layout.money_unit if frame.large else 0.0
     kept: Ints | None = None
     serve_s = 0.0
-    # Enough time must remain to compute the service of the result once more.
+    # Enough time must remain to assign demand to the resulting stations once more.
     while hurried or (not clock.over and clock.left_s > 2 * serve_s):
         began_s = clock.elapsed_s
         served = rows.serve(np.sort(choice), clock if not hurried else Clock(math.inf))
@@ -121,7 +123,7 @@ def viable(
 
 
 def _own_lacks(frame: Frame, point: Floats) -> Floats:
-    """Return the shortfall of each site's own business (scaled), below 0 for a surplus."""
+    """Return each site's own shortfall, outside its concession (scaled; below 0: a surplus)."""
     rows = frame.matrix.a[frame.matrix.family["gap"]].tocoo()
     site = frame.column_site[rows.col]
     return -np.bincount(site, rows.data * point[rows.col], frame.sites)

@@ -1,8 +1,9 @@
 """Relocation of stations to free sites nearer to their own customers.
 
-A station that moves keeps its customers; the gain is the fall in the sum of their drives. If an
-option at the free site is no more expensive and no smaller, and all customers reach it, then all
-limits remain satisfied, and no program has to be solved. The other steps may never try such a site.
+A station that moves keeps its customers; the gain is the amount by which their drives become
+shorter in total. The option at the free site must be no more expensive and no smaller, and all
+customers must reach it. Then all limits remain satisfied, and no program has to be solved. The
+other steps of a solve may never try such a site.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """Return a choice with stations moved to shorten drives; unchanged if no move helps.
 
-    `frame`: the program for the shortest drives; `point`: its column values under the choice.
+    `frame`: the program for the shortest drives; `point`: values of its columns under the choice.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -46,10 +47,10 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
 def relocated_often(
     frame: Frame, choice: Ints, clock: Clock, serving: Clock | None = None
 ) -> tuple[Ints, float]:
-    """Move stations while that shortens drives; return the choice and its value.
+    """Move stations as long as that shortens drives; return the choice and its value.
 
     The value is signed so that more is better; it is -inf if the choice misses a requirement.
-    `serving`: clock for computing the service, by default `clock`.
+    `serving`: clock for assigning demand to stations, by default `clock`.
     """
     best, value = choice, -np.inf
     while True:
@@ -69,8 +70,8 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
     Unlike in `relocated`, a station may leave customers to other stations, so each move is judged
-    by the service of the whole plan. Stations with the longest drives are moved first. Each
-    is tried first at the free sites in reach of most of the energy that it serves.
+    by the value of the whole plan. Stations with the longest drives are moved first. Each station
+    is tried first at the free sites that most of its customers' energy can reach.
     """
     best = frame.serve(choice, clock)
     if not best.found:
@@ -100,7 +101,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return each station's energy in reach of each site (column), and its mean drive."""
+    """Return how much of its energy each station could serve from each site, and its mean drive."""
     now = _Sales(frame, choice, point)
     reached = (now.by_customer(now.kwh) @ now.within(np.ones(len(now.site)))).toarray()
     drives = np.bincount(now.station, -now.kwh * now.worth[now.used], len(choice))
@@ -109,14 +110,14 @@ def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]
 
 
 class _Sales:
-    """The energies that the stations of a choice sell, and the customers in reach of each site.
+    """The energy that the stations of a choice sell, and the customers in reach of each site.
 
     A customer is a merged demand row in a slice.
     """
 
     def __init__(self, frame: Frame, choice: Ints, point: Floats) -> None:
         energies = slice(frame.count, frame.layout.columns.energies)
-        self.worth = frame.matrix.cost[energies]  # worth of each energy in the aim
+        self.worth = frame.matrix.cost[energies]  # objective coefficient of each energy column
         self.site, self.customer = frame.energy_site, frame.energy_group
         station = np.full(frame.sites, -1, dtype=np.int64)
         station[frame.site[choice]] = np.arange(len(choice))
@@ -125,22 +126,22 @@ class _Sales:
         self._shape = len(choice), int(self.customer.max(initial=-1)) + 1, frame.sites
 
     def within(self, value: Floats) -> sparse.csr_array:
-        """Return values of all energies as a table of customers (rows) and sites."""
+        """Return values of all energy columns as a table of customers (rows) by sites."""
         return sparse.csr_array((value, (self.customer, self.site)), shape=self._shape[1:])
 
     def by_customer(self, value: Floats) -> sparse.csr_array:
-        """Return values of the energies sold as a table of stations (rows) and customers."""
+        """Return values of the energy columns in use as a table of stations (rows) by customers."""
         place = self.station, self.customer[self.used]
         return sparse.csr_array((value, place), shape=self._shape[:2])
 
 
 class _Alike:
-    """Options that can replace another: no more expensive, no smaller, in the same years."""
+    """Options that can replace a given option: no more expensive, no smaller, in the same years."""
 
     def __init__(self, frame: Frame) -> None:
         instance = frame.program.instance
         self.worth = frame.matrix.cost
-        # Amounts of each option that a replacement must not raise, must not lower, must match.
+        # Amounts of each option that a replacement must not raise, must not lower, or must match.
         more = [instance.offer_cost, instance.offer_subsidy]
         less = [*instance.offer_capacity.T]
         same = [np.ones(len(instance.offer_cost))]
@@ -168,7 +169,7 @@ class _Alike:
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
-    """Return the savings of moving a station (row) to a site (column) all its customers reach."""
+    """Return the saving of moving a station (row) to a site (column) that all customers reach."""
     now = _Sales(frame, choice, point)
     count, there = now.by_customer(np.ones(len(now.used))), now.within(np.ones(len(now.site)))
     reach = sparse.coo_array(count @ there)

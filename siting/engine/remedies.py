@@ -1,4 +1,4 @@
-"""Remedies for a conflict: changes to requirements, and their wording."""
+"""Remedies for a conflict: changes to requirements, and the text that describes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from siting.program.instance import Flags, Names
 class Mend:
     """Changes that together resolve the conflict."""
 
-    excess: dict[int, float]  # excess of each requirement, by its position
+    excess: dict[int, float]  # amount by which each requirement gives way, by its position
     # New figures, verified by a plan; empty if no plan was found in time.
     figures: dict[int, float]
     standing: Flags  # whether each site has a station in that plan
@@ -25,7 +25,7 @@ class Mend:
 
 @dataclass(frozen=True)
 class Line:
-    """A requirement in the conflict; `bound`: which of ``have`` and ``need`` is a bound."""
+    """A requirement in the conflict; `bound`: which of ``have`` and ``need`` is only a bound."""
 
     one: Requirement
     have: float
@@ -55,7 +55,7 @@ class Line:
 
 
 def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
-    """Return the figure that permits the given excess, rounded so that it still does."""
+    """Return the figure that permits the given excess, rounded towards permitting more."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
         step = settings.CONFLICT_GAP

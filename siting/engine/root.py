@@ -1,16 +1,17 @@
-"""The root of the search: its bound, and plans made from its relaxation.
+"""The root of the search: a bound on all plans, and plans made from the relaxation.
 
-1. If column generation has solved the relaxation, a plan is built area by area at its prices. Under
-   the viability gap, the relaxation also yields viable plans; in a large program it does so only if
-   no plan was built in time. A large program then goes straight to the turns.
+1. If column generation has solved the relaxation, a plan is built area by area at the relaxation's
+   prices. Under the viability gap, the relaxation is also turned into plans whose stations break
+   even; in a large program, only if no plan was built in time. A large program with the viability
+   gap then skips steps 2 and 3.
 2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If column
-   generation has already given a bound, the rounds stop after the work of one turn, and later turns
-   continue them.
-3. The relaxation under these cuts yields viable plans, or is rounded. If choices cannot be
-   evaluated fast, a dive comes first.
+   generation has already given a bound, these rounds take only the work of one turn, and later
+   turns continue them.
+3. Under the viability gap, the relaxation with these cuts is turned into plans whose stations break
+   even. Otherwise it is rounded; if choices cannot be evaluated fast, a dive comes first.
 
-If there is still no plan, windows repair floors that the constructed plan misses, and a dive starts
-from the relaxation with all options.
+If there is still no plan, windows repair the requirements that the constructed plan misses, and a
+dive starts from the relaxation with all options.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def search_root(inc: Incumbent) -> None:
 
 
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
-    """Add cuts until a round lowers the bound by less than the share `stalled`."""
+    """Add cuts until a round lowers the bound by less than the fraction `stalled`."""
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
         if inc.known is None:
@@ -106,7 +107,7 @@ def cut_by(inc: Incumbent, rounds: float, stalled: float) -> bool:
 
 def _dive(inc: Incumbent) -> None:
     """Dive repeatedly from the relaxed master problem, adding cuts, while plans improve."""
-    # If the value of a choice is the sum of the worths of the parts, one dive is enough.
+    # If the value of a choice is the sum of the values served in the parts, one dive is enough.
     summed = inc.frame.program.gap is None and inc.frame.aim.of_worth and not inc.frame.reached
     idle, most = 0, 1 if summed else settings.IDLE
     while idle < most and not inc.done:
@@ -125,7 +126,8 @@ def _dive(inc: Incumbent) -> None:
 def relax(inc: Incumbent) -> None:
     """Compute the relaxation with all options and dive from it.
 
-    Nothing is done if a relaxation and a plan are known. With a plan, only the greedy method dives.
+    Nothing is done if a relaxation and a plan are known. If there is a plan, only the greedy method
+    dives.
     """
     if inc.known is not None and inc.choice is not None:
         return
@@ -148,14 +150,14 @@ def relax(inc: Incumbent) -> None:
             return
         inc.taken = relaxation.taken
         if inc.choice is not None and not inc.greedy:
-            return  # a dive would take as long again, and windows gain more
+            return  # a dive would take as long as the relaxation, and windows gain more
         choice = relaxation.dive(inc.room)
         if choice is not None:
             inc.weighed(choice)
 
 
 def soften(inc: Incumbent) -> None:
-    """Repair the constructed plan until it meets all floors."""
+    """Repair the constructed plan by windows until it meets all requirements."""
     soft = softened(inc.frame)
     if soft is None:
         return

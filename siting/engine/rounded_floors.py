@@ -1,18 +1,20 @@
-"""Rounded floors: rows that count whole stations, derived from minimums of energy (floors).
+"""Rounded floors: rows that count whole stations, derived from floors (minimums of energy served).
 
-Every plan that meets a floor, ``sum of w_c x_c >= b``, also meets the row derived from the floor at
-prices ``p_i`` on demand (`siting.engine.parts`)::
+Every plan that meets a floor, ``sum of w_c x_c >= b``, also meets the row derived from this floor
+at prices ``p_i`` of demand (`siting.engine.parts`)::
 
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
-This row contains only options; below, it is ``sum of a_o y_o >= b``. The relaxation may meet it
-with 5.05 stations of one size, whereas a plan needs 6 of them, or a larger one. Mixed-integer
-rounding excludes 5.05. With a divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
+This row contains only options; below, it is written as ``sum of a_o y_o >= b``. The relaxation may
+meet it with 5.05 stations of one size, whereas a plan needs 6 such stations or a larger one.
+Mixed-integer rounding excludes 5.05. With a divisor ``q`` and the fractional part ``f`` of
+``b / q``, the row ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
-holds for all integer ``y`` that satisfy the original row. Each demand row has a price of 0 or its
-whole worth. The rows priced are those of some kinds, or those that the relaxation serves in full.
+holds for all integer ``y`` that satisfy the original row. The price of each demand row is either 0
+or the full worth of its energy. Either the rows of some kinds of demand are priced, or the rows
+that the relaxation serves in full.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -36,7 +38,7 @@ from siting.program.instance import Flags, Floats
 
 @dataclass(frozen=True, eq=False)
 class _Floor:
-    """A row that requires energy: coefficients of energies and options, and lower limit."""
+    """A row that requires a minimum of energy: its coefficients and its lower limit."""
 
     row: int
     worth: Floats
@@ -45,7 +47,7 @@ class _Floor:
 
 
 class RoundedFloors:
-    """The separation of rounded floors for one frame."""
+    """The rounded floors of one frame, and the search for those that a relaxation violates."""
 
     def __init__(self, frame: Frame, cutter: Cutter) -> None:
         self.frame, self.cutter = frame, cutter
@@ -86,7 +88,7 @@ class RoundedFloors:
         return sparse.csr_array(np.concatenate(rows)), np.array(least)
 
     def _sets_of_kinds(self) -> Iterator[Flags]:
-        """Yield masks (row by slice) of priced rows: no rows, one kind, all other kinds."""
+        """Yield masks (row by slice) of the rows to price: none, one kind, or all other kinds."""
         service = self.frame.service
         kinds = np.unique(service.kind).tolist()
         alone = {frozenset({kind}) for kind in kinds}
@@ -96,7 +98,10 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor's row over options, priced where duals exceed half the worth."""
+        """Return the floor as a row over options, with prices for demand with a high dual.
+
+        A dual counts as high if, divided by the floor's dual, it exceeds half the worth.
+        """
         of_floor = abs(float(price[floor.row]))
         if not of_floor:
             return []
@@ -125,7 +130,7 @@ class RoundedFloors:
             constant, of_part = cutter.priced(p, value, price)
             least -= constant
             amount += of_part
-        # A required site has one of its options: deduct the smallest of their amounts.
+        # A required site always has one of its options, so their smallest amount is deducted.
         for site in np.flatnonzero(frame.must).tolist():
             mine = frame.site == site
             always = float(amount[mine].min())
@@ -140,7 +145,7 @@ def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, f
     least -= settings.EXACT * scale
     if least <= settings.SIGNIFICANT * scale:
         return []
-    # Divisors that round well are the sizes in use, their halves and thirds.
+    # Divisors that round well are the amounts of options in use, and their halves and thirds.
     there = np.flatnonzero(taken > settings.SIGNIFICANT)
     size = np.unique(np.round(amount[there] / scale, 7)) * scale
     size = size[size > settings.SIGNIFICANT * scale]
@@ -165,7 +170,7 @@ def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, f
 
 
 def _steps(amount: Floats, q: float, part: float, most: float) -> Floats:
-    """Return the rounded coefficients, each reduced to at most `most`."""
+    """Return the rounded coefficients, each capped at `most`."""
     ratio = amount / q + settings.EXACT
     whole = np.floor(ratio)
     out: Floats = np.minimum(whole + np.minimum((ratio - whole) / part, 1.0), most)

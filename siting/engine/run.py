@@ -1,11 +1,12 @@
 """The solve of one aim: a first plan, a bound, and turns that improve both.
 
-1. A start: an earlier or a constructed plan, filled up by worth per rupee if evaluation is fast.
+1. The start: an earlier or a constructed plan. If evaluation is fast, options are added to it in
+   order of value per rupee.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
-3. Turns until the gap is proven (`siting.engine.schedule`): roundings make plans or, in a large
-   program, windows build them area by area; crossings and windows (large neighbourhood search)
-   improve them; further cuts and integer programs of areas improve the bound; integer master
-   problems and a tree with cuts in its nodes improve both.
+3. Turns until the gap is proven (`siting.engine.schedule`). Roundings make plans or, in a large
+   program, windows build them area by area. Crossings and windows (large neighbourhood search)
+   improve plans. Further cuts and integer programs of areas improve the bound. Integer master
+   problems, and a tree with cuts in its nodes, improve both.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def _in_any_money(inc: Incumbent) -> bool:
 
 
 def _start_greedily(inc: Incumbent) -> None:
-    """Keep the best of the plans for the full budget and every smaller sum."""
+    """Keep the best of the plans for the full budget and every smaller budget."""
     if inc.start is not None:
         mend(inc, inc.start)
     if inc.valuer is not None:
@@ -156,8 +157,8 @@ def _whole(inc: Incumbent, nodes: int) -> None:
         believed = inc.frame.signed(answer.objective)
         if start is None or value >= believed - max(1e-6 * abs(believed), inc.noise):
             return
-        # HiGHS 1.16 may overvalue a start in its presolve and skip worse solutions. The bound
-        # remains valid.
+        # In its presolve, HiGHS 1.16 may overvalue the starting plan, and then skip worse
+        # solutions. The bound remains valid.
         start = None
 
 

@@ -1,4 +1,4 @@
-"""The order of an aim's steps, by the gap that each closes per unit of work.
+"""The order in which the steps for an aim take turns, by the gap closed per unit of work.
 
 Steps produce plans and bounds, and continue from where they stopped. Every second turn goes to the
 step that recently closed the most gap per unit of work. The other turns go to the step with the
@@ -23,8 +23,8 @@ Ended = Literal["done", "turns", "yields"]
 class Step:
     """A step: `turn` takes one turn, and returns whether another turn may gain more.
 
-    `ready`: whether the step can take a turn now; `growth`: ratio of a turn's work to that of the
-    turn before; `left`: gap between the incumbent and the step's own bound, if it has one.
+    `ready`: whether the step can take a turn now; `growth`: ratio of a turn's work to the work of
+    the turn before; `left`: gap between the incumbent and the step's own bound, if it has one.
     """
 
     turn: Callable[[], bool]
@@ -34,7 +34,7 @@ class Step:
     work: float = 0.0  # work of all its turns
     # Gap closed in the last turn, per unit of work that the next turn is expected to take.
     rate: float = math.inf
-    pace: float = 0.0  # the same per second
+    pace: float = 0.0  # gap closed in the last turn, per second that the next turn should take
     ended: bool = False  # whether further turns can gain nothing
 
 

@@ -1,4 +1,4 @@
-"""Fast heuristics: greedy fill by worth per rupee, then exchanges of two sites at a time.
+"""Fast heuristics: adding options by value per rupee, then exchanges of two sites at a time.
 
 Every choice here respects all limits. Values are exact (`siting.engine.valuer`); bounds exclude
 changes that cannot help, so few changes are evaluated. Nothing is random, and ties go to the first
@@ -19,11 +19,11 @@ from siting.program.instance import Floats, Ints
 
 
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Return the choice with options added or improved while resources last.
+    """Return the choice after adding or improving options for as long as resources last.
 
-    The next change is the one with the most worth for its price; changes that cost nothing come
-    first. Gains only shrink as options are added, so an earlier gain is a bound, and few gains are
-    recomputed.
+    The next change is always the one that gains the most for its price; changes that cost nothing
+    come first. Gains only shrink as options are added, so an earlier gain is a bound, and few gains
+    have to be computed again.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after
@@ -56,7 +56,7 @@ def filling(valuer: Valuer, room: Room | Purse, state: State, clock: Clock) -> I
 def _best_change(
     valuer: Valuer, state: State, gain: Floats, known: Floats, paid: Floats | float, clock: Clock
 ) -> tuple[State, int] | None:
-    """Return the change with the most gain for its price, and its site; None without a gain."""
+    """Return the change with the most gain for its price, and its site; None if no change gains."""
     rate = gain / np.where(np.asarray(paid) > 0, paid, 1.0)
     best: tuple[State, int] | None = None
     best_rate = 0.0
@@ -78,7 +78,7 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
 
     A site steps down to a cheaper option or to none; another steps up to any option that then fits.
     Pairs with the highest bounds are evaluated first. The first improvement is applied, and the
-    remaining resources are filled. A site that loses no worth by stepping down does so at once.
+    remaining resources are used up. If a site loses no value by stepping down, it does so at once.
     """
     while not clock.over and state.value < enough:
         better = _one_exchange(valuer, state, clock)
@@ -89,7 +89,7 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
 
 
 def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
-    """Return the first exchange that improves worth or saves money; None if there is none."""
+    """Return the choice after the first change that raises its value or saves money, or None."""
     choice, count = state.choice, valuer.count
     price = valuer.room.price
     now = np.where(choice >= 0, price[choice], 0.0)
@@ -127,7 +127,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
 
 
 def polish(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Drop options, or replace them with cheaper ones, where no worth is lost; return the choice.
+    """Drop options, or replace them with cheaper ones, where no value is lost; return the choice.
 
     Options with the largest subsidies come first, then those with the largest costs, then the last
     sites. Nothing is added.
@@ -155,7 +155,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
-    """Return a site's changes to less subsidy, or to a lower cost at equal subsidy, in order."""
+    """Return a site's changes to less subsidy, or to less cost at equal subsidy, cheapest first."""
 
     def money(option: int) -> tuple[float, float]:
         return valuer.subsidy[option], valuer.cost[option]
@@ -166,7 +166,7 @@ def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
 
 
 def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> State:
-    """Round a relaxation in the order of its values, fill the choice, and return it."""
+    """Round a relaxation, largest values first; fill up the resulting choice and return it."""
     order = np.argsort(-taken, kind="stable")
     base = valuer.frame.by_site(valuer.frame.kept)
     choice = valuer.room.taking(base, order[taken[order] >= least].tolist())

@@ -1,4 +1,4 @@
-"""Service and payments of a choice, with the shortest drives that keep the aims' values."""
+"""The demand and payments assigned to a choice, with the shortest drives that the aims allow."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from siting.program.service import Service
 def worked_out(
     program: Program, choice: Ints, reached: Sequence[Reached]
 ) -> tuple[Service, Floats, Floats]:
-    """Return the service of a choice, with the shortest drives that the aims allow.
+    """Return the assignment of demand to a choice, with the shortest drives that the aims allow.
 
     The result consists of the pairs, the energy by pair and slice (kWh/day), and the payments
     (`subsidies`).
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
-    # The program's own aim of drives, else drives in kWh × minutes.
+    # Use the program's own aim that counts drives or, without one, count kWh × minutes.
     asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
-    # A depot may have a thousand times the demand of another row; no tolerance suits both.
+    # A depot may have a thousand times the demand of another row, so no tolerance suits both.
     found = reached_again(program, drives, reached, choice, by_cell=True)
     if found is None:
         raise SolveError(Fault("plan", "could not be recomputed", "try another seed"))
@@ -52,11 +52,11 @@ def reached_again(
     *,
     by_cell: bool = False,
 ) -> tuple[Frame, Answered] | None:
-    """Return an aim's frame in which a choice is feasible, and the choice's service, or None.
+    """Return a frame of an aim in which a choice is feasible, with the assignment, or None.
 
-    A solver may reach a value only within its tolerances. All values may therefore worsen by a
-    share, the first in `settings.LOSSES` with which the choice is feasible. `by_cell`: whether to
-    keep cells apart, and to try the tightest tolerances first.
+    A solver may reach a value only within its tolerances. So all values may worsen by a share: the
+    first share in `settings.LOSSES` that makes the choice feasible. `by_cell`: whether to merge
+    only cells with equal drive times, and to try the tightest tolerances first.
     """
     for loss in settings.LOSSES:
         frame = Frame(program, aim, [lowered(one, loss) for one in reached], by_cell=by_cell)
@@ -97,8 +97,9 @@ def energies(frame: Frame, point: Floats) -> Floats:
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
     """Return the public money paid to each offer by the end of each year (PKR): its viability gap.
 
-    Money is paid late, and early only if the money of a later year does not suffice. Without a
-    viability gap nothing is paid and the table is empty. `energy`: by pair and slice (kWh/day).
+    Money is paid as late as possible, and earlier only if a later year has too little money. If
+    subsidies do not depend on viability gaps, nothing is paid and the table is empty. `energy`: by
+    pair and slice (kWh/day).
     """
     program, service = frame.program, frame.service
     if program.gap is None:
@@ -131,8 +132,8 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
     """Return each station's payment, given all stations' shortfalls (below 0: a surplus).
 
     A business case receives its stations' shortfalls less their surpluses. This payment goes to the
-    stations with a shortfall, in proportion to the shortfalls. What exceeds their caps goes to the
-    other stations of the business case.
+    stations with a shortfall, in proportion to the shortfalls. Any amount above their caps goes to
+    stations of the same business case that are below their caps.
 
     Examples
     --------
@@ -154,9 +155,9 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     """Return the sums paid by the end of each year (PKR), if money is paid as late as limits allow.
 
-    `due`: least paid by the end of each year (column) at each site (row), in the last year the
-    whole payment; `most`: most that may be paid by the end of each year; `granted`: most that may
-    be paid in each year.
+    `due`: the least that must be paid at each site (row) by the end of each year (column); its last
+    column is the whole payment; `most`: the most that may be paid by the end of each year;
+    `granted`: the most that may be paid in each year.
 
     Examples
     --------

@@ -1,10 +1,10 @@
-"""The LP behind the cuts: how far the service falls short of what the master problem claims.
+"""The linear program behind the cuts: how far a choice falls short of the master problem's claim.
 
 This subproblem has the rows of the whole program (`siting.program.matrix`). Its options are fixed
-at their fractions, which also limit the service of each pair. For each measure, one more row
-requires that service plus shortfall is at least what the master problem claims. Only limits of rows
-and columns change from point to point, so the dual simplex method restarts from its last basis. The
-duals are the weights and prices of the cut (`siting.engine.cuts`).
+at fractional values, which also limit what each pair can serve. For each measure, one more row
+requires that the amount served plus the shortfall is at least what the master problem claims. Only
+limits of rows and columns change from point to point, so the dual simplex method restarts from its
+last basis. The duals are the weights and prices of the cut (`siting.engine.cuts`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from siting.engine.highs import run_native
 from siting.engine.linear import answered, model_of, rows_of
 from siting.program.instance import Flags, Floats, Ints
 
-# Families of rows for service and business cases.
+# Families of rows on the demand served and on business cases.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
 
 
@@ -61,14 +61,14 @@ class Shortfall:
         if paid.shape[1]:
             self.rupee = paid.max(axis=1).toarray().ravel()
         self.measures = self._measures()
-        # A single measure is the objective. Several measures have a row each and share a shortfall,
-        # the first column.
+        # A single measure is the objective. Several measures have a row each; the first column is
+        # their common shortfall.
         self.single = len(self.measures) == 1
         outer = rows_of([row for _, row, _ in self.measures], len(self.columns))
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # The second column absorbs need beyond earnings plus caps, outside all measures.
+        # The second column covers costs beyond earnings and capped payments; no measure counts it.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             lacking[: len(self.rows)] = np.isin(self.rows, frame.rows_of("gap"))
@@ -84,10 +84,10 @@ class Shortfall:
         )  # fmt: skip
         self.price_row = self._price_rows()
         self.upper = m.upper[self.columns]
-        self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in its order
+        self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in the model's order
         self.known = np.zeros(len(self.columns), dtype=bool)
         self.bound = np.zeros(len(self.columns))
-        # The pairs' columns by row, in order of addition; None where all are added at once.
+        # The columns of each row's pairs, in order of addition; None if all are added at once.
         self.by_worth: Ints | None = None
         near = self.single and frame.service.near
         if self.layout.by_pair and (near or many):
@@ -149,7 +149,7 @@ class Shortfall:
         return out
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
-        """Return, for each part, its demand rows that this program has, and their row numbers."""
+        """Return, for each part, its demand rows in this program, and their row numbers in it."""
         frame, m = self.frame, self.frame.matrix
         out: dict[int, tuple[Ints, Ints]] = {}
         of_row = np.flatnonzero(np.isin(self.rows, frame.rows_of("demand")))
@@ -188,7 +188,7 @@ class Shortfall:
         model.changeColsBounds(n, at, np.zeros(n), bound[self.there])
 
     def _first_at_hand(self) -> Flags:
-        """Return whether each column is in the first model."""
+        """Return whether each column belongs to the first model."""
         at_hand: Flags = self.bound > 0
         if self.by_worth is None:
             return at_hand
@@ -272,14 +272,14 @@ class Shortfall:
         weight: dict[int, float],
         price: Floats,
     ) -> tuple[float, Floats]:
-        """Return constant and coefficients, at the best of several prices for each site's gap."""
+        """Return a cut's constant and coefficients, at the best of several viability gap prices."""
         cutter, frame, layout = self.cutter, self.frame, self.layout
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]
         for t in self.years:
             year_parts = [p for p in self.group if cutter.year_of(p) == t]
             constant += sum(float(prices[p] @ cutter.parts[p].wanted) for p in year_parts)
-            # Cost of a rupee paid to each offer: the money of the year, and envelopes.
+            # Price of a rupee paid to each offer: for the money of the year, and for envelopes.
             rupee = np.zeros(len(layout.instance.offer_cost))
             for m in cutter.money:
                 if m.kind == "money" and m.index == t:
@@ -303,7 +303,7 @@ class Shortfall:
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Parts linked by floors or money also have common cuts; cuts of one part are faster to find.
+    Parts linked by floors or money also have common cuts; cuts on a single part are found faster.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
@@ -319,7 +319,7 @@ class Shortfalls:
 
         `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
         tests whether the point to cut off violates a cut; `linked`: whether to give linked parts a
-        common cut, instead of a worth cut for each part.
+        common cut, instead of a cut on the worth of each part.
         """
         left, out = self._programs(linked=linked), []
         self.missed = False

@@ -1,4 +1,4 @@
-"""Resources left under a choice, and the changes that still fit."""
+"""The resources that a choice leaves unused, and the changes that still fit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class Room:
-    """The resources of one program, prepared to test changes.
+    """The resources of one program, arranged so that changes can be tested fast.
 
     A *change* builds an option at its site, in place of any other there, or empties a site. Changes
     are numbered: first one per option, then one per site.
@@ -35,7 +35,10 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's subsidy (PKR) if money alone is limited, else its use of limits."""
+        """Return each option's subsidy (PKR) if only money is limited, else its summed shares.
+
+        The sum is over the shares of all upper limits that the option uses.
+        """
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
             return subsidy
@@ -52,7 +55,7 @@ class Room:
         return float(wide[finite].max(initial=0.0))
 
     def used(self, choice: Ints) -> tuple[Floats, Floats]:
-        """Return a choice's use of rows with many options, and of rows with few."""
+        """Return what a choice uses of the resources with many options, and of those with few."""
         taken = np.bincount(choice[choice >= 0], minlength=self.count).astype(float)
         return self._dense @ taken, self._sparse @ taken
 
@@ -117,7 +120,7 @@ class Purse:
         self.price = self.money
 
     def spent(self, choice: Ints) -> float:
-        """Return the public money of a choice (PKR)."""
+        """Return the public money that a choice uses (PKR)."""
         return float(self.money[choice[choice >= 0]].sum())
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:

@@ -1,4 +1,4 @@
-"""The solve of one program: aim by aim, each with a plan, a bound and a proof."""
+"""The solve of one program, aim by aim: each aim gets a plan, a bound and a proof."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def solve(
     progress: Callable[[Progress], None] | None = None,
     start: Sequence[str] | None = None,
 ) -> Answer:
-    """Return the plan of a program: stations, service, money, and a proof for each aim.
+    """Return the plan of a program: stations, demand served, money, and a proof for each aim.
 
     The same program, options and seed give the same plan, unless the time limit ends the solve.
     Ctrl-C ends the solve early and returns the best plan so far.
@@ -77,8 +77,8 @@ def solve(
     solver
         Solver for ``milp``, by its name in PuLP.
     least_gain
-        Stations that gain less worth per rupee of public money (kWh/day by default) are removed,
-        while the plan stays within the gap.
+        Stations that gain less than this per rupee of public money (in kWh/day by default) are
+        removed, as long as the plan stays within the gap.
     progress
         Function that is called from time to time with a `Progress`.
     start
@@ -87,7 +87,7 @@ def solve(
     Returns
     -------
     Answer
-        Plan, service, public money, and a proof for each aim.
+        The stations, the demand they serve, the public money, and a proof for each aim.
 
     Raises
     ------
@@ -116,9 +116,9 @@ def chosen(
 ) -> tuple[Program, Result]:
     """Solve a program's first aim to a gap of 0; return the best choice and a bound on all choices.
 
-    The service is not computed, because that takes longer. The first item returned is the program
-    whose options the choice refers to; pricing may have narrowed its offers. The arguments are
-    those of `solve`.
+    Demand is not assigned to the stations, because that takes longer. The first item returned is
+    the program whose options the choice refers to; pricing may have narrowed its offers. The
+    arguments are as in `solve`.
 
     Raises
     ------
@@ -142,7 +142,7 @@ class _Solve:
         self, program: Program, effort: Effort, clock: Clock, start: tuple[str, ...]
     ) -> None:
         self.program, self.effort, self.clock = program, effort, clock
-        # The program with all offers, and the positions of the offers of `program` in it.
+        # `whole` is the program with all offers; `kept` lists which of them `program` has.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
@@ -158,16 +158,16 @@ class _Solve:
                 self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
-        # Share of the time limit after which an aim that others follow may end without a proof.
+        # Share of the time limit after which an aim may end without a proof if other aims follow.
         self.yields_from = math.inf
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # `inc`: incumbent of the last search; `beyond`: bound on plans with options left out of it.
+        # `inc`: incumbent of the last search; `beyond`: bound on plans with options not in it.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
-        self.tree: Task[None] | None = None  # the first aim's tree, in parallel with later aims
+        self.tree: Task[None] | None = None  # the first aim's tree, run beside later aims
 
     def _earliest(self, offers: Ints) -> Ints:
         """Return, for each given final offer, the option that builds it earliest."""
@@ -297,7 +297,7 @@ class _Solve:
 
     @property
     def _finish(self) -> float:
-        """Share of the time limit that leaves time for the answer."""
+        """Share of the time limit at which the search must end to leave time for the answer."""
         clock = self.clock
         return clock.share_after(max(1 - self.finish_s / max(clock.left_s, 1e-9), 0.0))
 
@@ -312,7 +312,7 @@ class _Solve:
             self.choice = self._earliest(np.sort(offers))
 
     def _offers_in(self, program: Program, aim: Aim, phase: str) -> Ints | None:
-        """Return the last offers of a plan of another program; None if no plan was found."""
+        """Return the final offers of a plan for another program; None if no plan was found."""
         mine = _Solve(program, self.effort, self.clock, ())
         try:
             with self.clock.phase(phase, self.clock.share_of_rest(settings.START_SHARE)):
@@ -337,7 +337,7 @@ class _Solve:
         return Result(self.choice, frame.sign * value, frame.sign * math.inf, "time limit")
 
     def _found(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim; pricing first narrows the offers if there are many."""
+        """Return the result of one aim; if there are many offers, pricing narrows them first."""
         if self.effort.method == "milp" or not is_many(self.whole):
             return self._solved(self._framed(aim, reached))
         if self.whole.year_plan is not None and self.choice is None and not reached:
@@ -351,7 +351,7 @@ class _Solve:
         frame, before = self._frame(aim, reached, self.whole)
         if clock.over or not math.isfinite(before):
             return result
-        # Computing the answer takes a multiple of the time to value this plan.
+        # Computing the answer takes a multiple of the time that it took to value this plan.
         self.finish_s = settings.FINISH * (clock.elapsed_s - began_s)
         with clock.within(self._finish):
             better, _ = relocated_often(frame, self._in_whole(result.choice), clock)
@@ -368,8 +368,9 @@ class _Solve:
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the best plan over offers that pricing selects, and a bound over all offers."""
-        # For the cost to all, pricing gets most of the time: it provides the bound, and later steps
-        # hardly improve a plan whose stations have been moved.
+        # If the aim is the cost to all (stations plus drivers' time), pricing gets most of the
+        # time. It provides the bound, and later steps hardly improve a plan whose stations have
+        # been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
         with self.clock.phase("pricing", self.clock.share_of_rest(share)):
             whole, priced = self._priced(aim, reached)
@@ -394,7 +395,7 @@ class _Solve:
             missing = np.setdiff1d(np.arange(whole.count), known.options)
             self.beyond = float(priced.at_most[missing].max(initial=-math.inf))
             below, bound = bound, min(priced.bound, max(bound, self.beyond))
-            # A smaller difference is within the accuracy of prices.
+            # A difference this small is within the accuracy of the prices.
             if bound - value <= settings.ARITHMETIC * abs(value):
                 bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
@@ -402,7 +403,7 @@ class _Solve:
             # Later aims may give up a share of this aim's gap; the bound must prove the rest.
             kept = value + max((1 - settings.KEPT) * gap, settings.ARITHMETIC) * abs(value)
             new = known.promising(priced.at_most, kept)
-            if not len(new):  # there are too many: add only options that keep the bound high
+            if not len(new):  # too many options qualify: add only those that keep the bound high
                 new = known.promising(priced.at_most, max(enough, below))
             late = self.clock.over or result.stopped == "time limit"
             if bound <= enough or late or not len(new):
@@ -490,8 +491,9 @@ class _Solve:
     ) -> tuple[Frame, float]:
         """Return the frame of an aim, and the value of the current plan in it.
 
-        `program`: by default the one narrowed by pricing. Solver tolerances may make the plan miss
-        the values reached; the frame then allows the smallest loss that makes the plan feasible.
+        `program`: by default the one narrowed by pricing. Because of solver tolerances, the plan
+        may miss the values reached; the frame then allows the smallest loss that makes the plan
+        feasible.
         The value is signed so that more is better; it is -inf without a feasible plan.
         """
         of, choice = program or self.program, self.choice
@@ -504,13 +506,13 @@ class _Solve:
         return frame, frame.signed(served.objective)
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
-        """Return the value that later aims must keep; a worth may fall by a share of the gap."""
+        """Return the value that later aims must keep; the worth may fall by a share of the gap."""
         gap, value = self.effort.gap, result.value
         if not aim.of_worth:
             return Reached(aim, value)
         low = value - settings.KEPT * gap * abs(value)
         if result.bound - value <= gap * (1 + settings.EXACT) * abs(value):
-            # If the gap is met, it must remain met.
+            # If the plan meets the gap, later plans must meet it too.
             low = max(low, min(value, result.bound / (1 + 0.999 * gap)))
         return Reached(aim, low)
 
@@ -524,10 +526,10 @@ class _Solve:
         return [Reached(LeastMoney(), frame.sign * worth)] if math.isfinite(worth) else []
 
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
-        """Return the reached aims, with each worth raised as far as the final stations allow.
+        """Return the values reached, with the worth raised as far as the final stations allow.
 
-        All other aims keep their values. So a worth cannot always be raised to its earlier value:
-        the money that a later aim minimised may not pay for it.
+        All other aims keep their values. So the worth cannot always rise to its earlier value: a
+        later aim that minimised money may have left too little to pay for it.
         """
         assert self.choice is not None
         out = list(reached)
@@ -542,7 +544,7 @@ class _Solve:
         return out
 
     def _drives_proven(self) -> list[Reached]:
-        """Return a limit on drives: the longest within the gap; no limit if the gap is unproven."""
+        """Return a limit on drives: the longest that the gap allows; none if no gap is proven."""
         aim, result, _ = self.results[-1]
         gap = self._gap_of(aim)
         longest = result.bound / (1 - gap)
@@ -583,7 +585,7 @@ class _Solve:
         return aim.with_best(tuple(best))
 
     def _covered(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
-        """Return the result of a plain covering program; None for any other."""
+        """Return the result of a plain covering program; None for any other program."""
         effort = self.effort
         if effort.method != "exact" or reached or not aim.is_plain_worth:
             return None
@@ -617,7 +619,7 @@ class _Solve:
             priced = bounds_on_drives(
                 frame, self.clock, self.choice, gap=self._gap_of(frame.aim), seed=self.effort.seed
             )
-        if priced is None or priced.infeasible:  # there is a plan: the solver has failed
+        if priced is None or priced.infeasible:  # there is a plan, so the solver failed
             return 0.0
         return max(frame.sign * priced.bound, 0.0)
 
@@ -656,7 +658,7 @@ class _Solve:
         return inc
 
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
-        """Return the answer: service with the shortest drives that the aims allow, and proofs."""
+        """Return the answer: the plan, with the shortest drives that the aims allow, and proofs."""
         assert self.choice is not None
         whole = served_whole([*(one.aim for one in reached), ShortestDrives()], self.program)
         if self.effort.gap > settings.ARITHMETIC and not whole:

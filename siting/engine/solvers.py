@@ -1,4 +1,4 @@
-"""Solvers run by name, through PuLP."""
+"""Running a solver, chosen by its name, through PuLP."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def run_solver(
         if bound is None and gap <= 0:
             bound = objective
         off = 0.0 if objective is None or bound is None else abs(bound - objective)
-        # Reject a reported optimum that differs from its bound by more than gap and rounding.
+        # Reject an optimum that differs from its bound by more than the gap and rounding allow.
         likely = (gap + 10 * settings.SIGNIFICANT) * max(abs(objective or 0.0), 1.0)
         if name == HIGHS and off > likely:
-            # HiGHS 1.16 may overvalue a start in its presolve, drop it in postsolve and still
-            # report an optimum. Only the bound is valid.
+            # In its presolve, HiGHS 1.16 may overvalue the starting plan, drop it in postsolve
+            # and still report an optimum. Only the bound is valid.
             if start:
                 more = {"gap": gap, "threads": threads, "seed": seed, **options}
                 return run_solver(name, prob, clock, start=False, **more)

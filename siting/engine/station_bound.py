@@ -1,16 +1,16 @@
 """A bound on all plans, computed site by site from prices of demand, money and limits.
 
-Once the rows of demand, money and limits have prices, no row links the sites. Each site uses the
-option that earns the most on its own (Lagrangian relaxation)::
+Once the rows of demand, money and limits have prices, no other row links the sites. So each site
+uses the option that earns the most on its own (Lagrangian relaxation)::
 
     L(p)        =  sum of p_i d_i  +  sum of mu_r b_r  +  sum over sites of max(0, v_o)
     at_most(o)  =  L(p)  -  max(0, v of the best option at its site)  +  v_o
 
 where ``v_o`` is the `intake` of option ``o`` (each kWh valued at its worth minus its price), minus
 the price of the resources that the option uses. Under the viability gap, the station must also
-break even; the price of its gap is the best of several. At an optimum of the master problem, the
-mean prices of its cuts, weighted by the cuts' duals, give nearly the same bound, because ``L`` is
-convex. The bound from prices also holds for offers that pricing left out.
+break even; of several prices for its gap, the best is used. At an optimum of the master problem,
+take the mean of its cuts' prices, weighted by the cuts' duals. These prices give nearly the same
+bound, because ``L`` is convex, and the bound also holds for offers that pricing left out.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming Study
 2 (1974), 82-114.
@@ -33,7 +33,7 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Matrix
 from siting.program.money import cases_of, is_shared
 
-# Families of rows of one site: none of them is priced.
+# Families of rows that concern a single site: none of these rows is priced.
 OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
 
 
@@ -44,15 +44,15 @@ class Prices:
     demand: Floats  # price of a kWh/day by demand row and slice; nan if unknown
     money: Floats  # price of a rupee paid, by year
     limits: Floats  # price of a unit of each resource
-    # Price of a rupee of gap at each site (row) in each year; None before the search for prices.
+    # Price of a rupee of viability gap at each site (row) in each year; None until it is searched.
     gaps: Floats | None = None
 
     @classmethod
     def of(cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats) -> Prices:
-        """Return prices from duals.
+        """Return the prices that follow from duals.
 
-        `m`: the matrix whose rows have the duals; `of_row`: scaled prices of the merged rows;
-        `thrift`: scaled extra price of a unit of each resource.
+        `m`: the matrix whose rows have the duals; `of_row`: scaled prices of the merged demand
+        rows; `thrift`: scaled extra price of a unit of each resource.
         """
         size, layout = abs(m.size), frame.layout
         demand = frame.service.of_each(of_row, missing=np.nan) * size / layout.energy_unit
@@ -96,16 +96,16 @@ def row_prices(frame: Frame, prices: Prices) -> Floats:
 
 
 def _set_demand(frame: Frame, price: Floats, of_row: Floats) -> None:
-    """Write the prices of merged rows (`of_row`) into the prices of all rows."""
+    """Write the prices of merged demand rows (`of_row`) into the prices of all matrix rows."""
     demand = frame.rows_of("demand")
     first = frame.matrix.a.indices[frame.matrix.a.indptr[demand]] - frame.count
     price[demand] = of_row[frame.energy_row[first], frame.energy_slice[first]]
 
 
 def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
-    """Return the scaled prices of rows of money and limits, and of merged rows; all of demand.
+    """Return three arrays of prices: rows of money and limits, merged demand rows, demand rows.
 
-    The last prices are those of all demand rows, not scaled.
+    The prices in the first two arrays are scaled, the others are not.
     """
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
@@ -114,7 +114,7 @@ def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
     price[money : money + len(prices.money)] = prices.money * layout.money_unit / size
     if len(prices.limits) == len(frame.resources):
         price[frame.rows_of("resource")] = prices.limits * resource_units(frame, m) / size
-    # A merged row has the price of any of its demand rows or, if unknown, its worth of a kWh.
+    # A merged row has the price of any of its demand rows or, if unknown, the worth of a kWh.
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
     known, reached = np.zeros_like(prices.demand), of >= 0
     known[reached] = np.where(
@@ -126,14 +126,14 @@ def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
 
 @dataclass(frozen=True, eq=False)
 class BySites:
-    """The bounds at prices of the rows that link sites, and the data behind them, scaled."""
+    """The bounds at given prices of the rows that link sites, and the scaled data behind them."""
 
     bound: float
     at_most: Floats
-    gaps: Floats  # best price of each site's gap (row) in each year
+    gaps: Floats  # best price of each site's viability gap (row) in each year
     reduced: Floats  # reduced cost of each column
     pairs: list[tuple[Ints, Ints, Floats]]  # by part: site, column and worth of each pair
-    most: Floats  # most that each option can earn from these worths and from payments
+    most: Floats  # most that each option can earn from these pairs and from payments
     price: Floats  # price of each row; 0 for rows of one site, except demand
     earned: Floats  # what the best option of each site earns
 
@@ -143,18 +143,19 @@ def bound_by(
 ) -> BySites:
     """Return the bounds at the row duals of the frame's relaxation.
 
-    `cutter`: a cutter for the frame's parts, with any measures; `live`: options of the plans that
-    the bound must cover, by default all.
+    `cutter`: a cutter for the frame's parts, whatever its measures; `live`: options of the plans
+    that the bound must cover, by default all.
     """
     return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock, live)
 
 
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
-    """Return a row (``<= 0``) for each site that its business case implies, or None.
+    """Return, for each site, the row (``<= 0``) that its business case implies, or None.
 
-    The result is None without the viability gap, and with concessions. At the worths in `by`, the
-    pairs of a site, less its payments, earn at most what its options can earn alone. The relaxation
-    may violate this if a fraction of one option covers the shortfall of another.
+    The result is None without the viability gap, and with concessions. At the values per kWh in
+    `by`, the pairs of a site, less its payments, earn at most what one of its options could earn as
+    the only station. The relaxation may violate this row if a fraction of one option covers the
+    shortfall of another.
     """
     rule, layout = frame.program.gap, frame.layout
     if rule is None or is_shared(cases_of(layout.instance, rule)).any():
@@ -173,11 +174,11 @@ def _bound(
     frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: Clock,
     live: Flags | None = None,
 ) -> BySites:  # fmt: skip
-    """Return the bounds at prices of the rows that link sites, and of demand (`of_row`)."""
+    """Return the bounds at given prices of the rows that link sites and of demand (`of_row`)."""
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     price[frame.rows_of(*OF_A_SITE)] = 0.0
-    # A dual counts only if the row's limit on its side is finite.
+    # A positive dual needs a row with a finite upper limit, a negative dual a finite lower one.
     price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
     price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
     side = np.where(price > 0, m.row_upper, m.row_lower)
@@ -228,8 +229,8 @@ def _lowest(
 ) -> tuple[Floats, Floats]:
     """Return each option's lowest coefficient over gap prices, and each site's best gap price.
 
-    A coefficient is convex in the gap price. Each site's best price is that of the option whose
-    lowest coefficient is the highest there. With concessions there is no search.
+    A coefficient is convex in the gap price. The best price at a site is the best one for the
+    option whose lowest coefficient is the highest. With concessions, no search is made.
     """
     site, sites = cutter.frame.site, cutter.frame.sites
     best = np.full(sites, top)
@@ -257,9 +258,9 @@ def _lowest(
 def _around(
     lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return each site's option with the highest coefficient, and the gap prices around its best.
+    """Return each site's option with the highest coefficient, and the prices around its best one.
 
-    The best prices are written to `best`.
+    The best prices of viability gaps are written to `best`.
     """
     order = np.lexsort((-lowest, site))
     counts = order[np.flatnonzero(np.diff(site[order], prepend=-1))]

@@ -51,7 +51,7 @@ class _Split:
 
 
 class Keeper(Protocol):
-    """An object that keeps incumbent and bound."""
+    """An object that keeps the incumbent and the bound."""
 
     @property
     def best(self) -> float:
@@ -71,8 +71,8 @@ class Keeper(Protocol):
 class Tree:
     """The tree of one aim: a relaxed master problem, the keeper of results, and the clock.
 
-    `plan_at`: makes plans from the relaxed values of the options; `hopeless`: returns the options
-    that no plan above a value uses, and a bound on plans with any of them.
+    `plan_at`: makes plans from the relaxed values of the options; `hopeless`: given a value,
+    returns the options that no better plan uses, and a bound on plans with any of these options.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Tree:
     # --- a node ------------------------------------------------------------------------------
 
     def _work(self, node: _Node) -> list[_Node] | None:
-        """Return a node's children, an empty list if it is closed; None if time ran out."""
+        """Return a node's children: an empty list if the node is closed, None if time ran out."""
         began = self._clock.work
         self._master.allow(node.allowed, node.opened, node.least, node.most)
         relaxed, low = self._master.tighten(
@@ -165,7 +165,7 @@ class Tree:
         before = self._master.solve()
         if before is not None and self._master.separate(before):
             return [node]
-        # No cut is violated, but the value is below the bound: exclude this choice and no other.
+        # No cut is violated, but the value is below the bound: exclude this choice alone.
         if math.isfinite(value) or before is None:
             return self._done(node.bound)
         self._master.forbid(choice)
@@ -174,7 +174,10 @@ class Tree:
     # --- splits ------------------------------------------------------------------------------
 
     def _best_of(self, splits: list[_Split], relaxed: Relaxed, work: float) -> _Split:
-        """Return the split estimated to lower both bounds most, after trials of about `work`."""
+        """Return the split that is expected to lower the bounds of both children most.
+
+        Splits without enough earlier trials are tried first, until the trials took about `work`.
+        """
         best, best_score = splits[0], -1.0
         began = self._clock.work
         for split in splits:
@@ -202,9 +205,9 @@ class Tree:
             seen[side].append(max(fall, 0.0) / far)
 
     def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
-        """Return branchings on the counts of kinds, else on fractional sites, else on options.
+        """Return branchings on numbers of stations by kind, else on sites, else on options.
 
-        Of many counts or sites, only those nearest to halfway between two integers are used.
+        If many numbers or sites are fractional, only those nearest to one half are used.
         """
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.SIGNIFICANT]

@@ -1,8 +1,9 @@
-"""Removal of stations whose gain per rupee is too small, within the gap.
+"""Removal of stations that gain too little per rupee, while the plan stays within the gap.
 
 A plan may contain stations of little use, built because money was left over. The station whose
-removal loses the least per public rupee is removed, repeatedly, as long as the loss is below the
-least gain and the plan stays within the gap. The bound remains that of the original program.
+removal loses the least per rupee of public money is removed. This repeats as long as the loss is
+below the least gain and the plan stays within the gap. The bound of the original program remains
+valid.
 """
 
 from __future__ import annotations

@@ -45,12 +45,12 @@ def take_all_turns(inc: Incumbent) -> None:
         programs = Step(_program_turns(inc), lambda: has_cuts, growth=settings.MORE)
         drawn = bool(inc.master.cutter.money)
         roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
-        # Of a large program, plans built area by area are better than roundings.
+        # In a large program, plans built area by area are better than roundings.
         by_area = inc.heavy and inc.built
         first = Step(_building_turns(inc), growth=settings.MORE) if by_area else roundings
         makers = [first, crossings, windows]
         cuts = Step(_cut_turns(inc), lambda: inc.known is not None and inc.root is not None)
-        # The tree follows the root's cuts: its first turn may take as long as all earlier turns.
+        # The tree waits for the root's cuts: its first turn may take as long as all earlier turns.
         before_tree = [cuts] if has_cuts else makers
         tree = Step(
             tree_turn, lambda: all(one.ended or not one.ready() for one in before_tree),
@@ -73,7 +73,7 @@ def take_all_turns(inc: Incumbent) -> None:
 
 
 def go_on_with_tree(inc: Incumbent) -> None:
-    """Continue the tree where it stopped, only for its bound, without making plans."""
+    """Continue the tree where it stopped, to improve only the bound; no plans are made."""
     assert inc.tree_turn is not None
     inc.bound_only = True
     more = True
@@ -85,10 +85,10 @@ def go_on_with_tree(inc: Incumbent) -> None:
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
     """Return a function that tests whether the time left is too short to gain much.
 
-    It is too short if even a doubled pace would leave the gap unproven, and the steps would close
-    less than the requested gap at the pace of their last turns. The doubled pace is twice the mean
-    of all turns so far or, if faster, twice that of the fastest step in its last turn. The function
-    returns False until each step that makes plans has had its first turn.
+    It is too short if even a doubled pace would leave the gap unproven, and if the steps, at the
+    pace of their last turns, would close less than the requested gap. The doubled pace is twice the
+    mean pace of all turns so far or, if faster, twice the pace of the fastest step in its last
+    turn. The function returns False until each step that makes plans has had its first turn.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -126,9 +126,9 @@ def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]
 
 
 def _area_turns(inc: Incumbent, bounds: AreaBound, options: Ints) -> Callable[[], bool]:
-    """Return a function that lowers the bound by integer programs of areas, each time larger.
+    """Return a function that lowers the bound by integer programs of ever larger areas.
 
-    `options`: the current options among all those of the bound.
+    `options`: positions of the current options among all options that the bound covers.
     """
 
     def turn() -> bool:
@@ -256,7 +256,7 @@ def _building_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that crosses all plans in pairs, those of the first generation first."""
+    """Return a function that crosses all plans in pairs, starting with the first generation."""
     windows: Windows | None = None
 
     def turn() -> bool:

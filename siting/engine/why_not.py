@@ -1,14 +1,14 @@
 """Conflicts: requirements that no plan meets together, and the smallest changes that resolve them.
 
-1. If the elastic relaxation proves the conflict, only requirements with a dual price there are
-   tested. They conflict with each other, so changing any other requirement cannot help.
-2. Each requirement is dropped on its own; a large block is first dropped as a whole, and is halved
-   only if that allows a plan. If the others allow a plan, the smallest sufficient change is
-   computed, and is verified by a plan of the changed program.
+1. If the elastic relaxation proves the conflict, only requirements with a dual price other than 0
+   are tested. They conflict with each other, so changing any other requirement cannot help.
+2. Each requirement is dropped on its own. A large block of requirements is first dropped as a
+   whole, and is halved only if that allows a plan. If the other requirements allow a plan, the
+   smallest sufficient change is computed, and is verified by a plan of the changed program.
 3. Requirements whose change alone does not suffice are dropped permanently, as long as a conflict
    remains. The remaining requirements form one irreducible conflict.
-4. If no single change suffices, the smallest changes to several requirements are computed, each
-   relative to the figure of its requirement.
+4. If no single change suffices, the smallest changes to several requirements are computed. Each
+   change is measured relative to the figure of its requirement.
 
 Source: J. Chinneck: Feasibility and Infeasibility in Optimization, Springer 2008, chapters 6 and 7
 (deletion filter, elastic filter, sensitivity filter).
@@ -48,15 +48,15 @@ PARTS = len(settings.CONFLICT_STEPS)
 
 
 def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
-    """Return the requirements in conflict; empty if there is a plan.
+    """Return a table of the requirements in conflict; it is empty if there is a plan.
 
     Parameters
     ----------
     program
         The program.
     effort
-        A `siting.engine.effort.Effort`: ``time_limit_s`` (s), ``threads``, ``seed``, and ``gap`` of
-        the figures.
+        A `siting.engine.effort.Effort`: ``time_limit_s`` (s), ``threads``, ``seed``, and the
+        relative ``gap`` of the figures returned.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
 
 def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
-    """Return one fault per line, but a single fault for all squares or stretches."""
+    """Return one fault per line, but only one for all squares, and only one for all stretches."""
     limits = program.instance.limits
     count = Counter(limit.kind for limit in limits)
     least = [line for line in lines if line.one.block == "limit" and line.one.least]
@@ -255,14 +255,14 @@ class _Diagnosis:
             self.try_alone(group[half:])
 
     def mend(self, held: Collection[int], aimed: list[int], parts: float = 1) -> Mend | None:
-        """Return the smallest changes to `aimed` that allow a plan that keeps `held`, or None."""
+        """Return the smallest changes to `aimed` with which a plan can keep `held`, or None."""
         first = aimed[0]
         short = self.asked[first].short if len(aimed) == 1 else 0.0
         if self.clock.over:
             return Mend({}, {}, self.nowhere, short)
         if not self.small and len(aimed) == 1 and self.asked[first].block == "floor":
             return self.most_served(first, parts)
-        # For required sites it matters which are dropped, not how many.
+        # Among required sites, it matters which ones are dropped, not how many.
         whole = self.small or self.asked[first].block == "required"
         answer = self.ask(held, aimed, whole=whole, parts=parts)
         if answer.infeasible:
@@ -288,7 +288,7 @@ class _Diagnosis:
         return {k: float(excess[k]) for k in aimed if excess[k] > least[k]} or none
 
     def most_served(self, k: int, parts: float) -> Mend | None:
-        """Return the change of a floor to the largest share of its demand that can be served."""
+        """Return the change that lowers a floor to the largest share that can be served."""
         one, floors = self.asked[k], list(self.program.floors)
         aim = WorstShare((replace(floors.pop(one.place), share=0.0),))
         changed = replace(self.program, floors=tuple(floors), aims=(aim,))
@@ -302,7 +302,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float) -> Mend:
-        """Try changes slightly above those of the relaxation; return the smallest with a plan."""
+        """Try changes slightly above the relaxation's; return the smallest that allows a plan."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}

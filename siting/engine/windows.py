@@ -1,29 +1,29 @@
 """Windows: large neighbourhood search that frees the stations of a neighbourhood.
 
-A window frees the options at some sites, some of the energies, and all columns without a site; the
-rest of the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program
-from the incumbent. The program is built from the matrix alone, so that windows work for any aims
-and requirements. Nearness is measured by shared demand, so no map is needed.
+A window frees the options at some sites, some of the energy columns, and all columns without a
+site. The rest of the plan is fixed and moves to the right-hand sides. HiGHS solves this small
+integer program from the incumbent. The program is built from the matrix alone, so that windows work
+for any aims and requirements. Sites are near each other if they share demand, so no map is needed.
 
-The energies belong to demand rows that a window can change: rows that its stations serve, rows that
-lack service, and rows that one of its sites would serve better. Each of these rows keeps the pairs
-in use and, at first, a few others: near pairs in the window, and pairs with free capacity outside
-it.
+The freed energy columns belong to demand rows that the window can change: rows that its stations
+serve, rows not served in full, and rows that its sites would serve better. For each of these rows,
+the pairs in use are freed and, at first, a few others: the nearest sites in the window, and
+stations outside it with free capacity.
 
-A window has two neighbourhoods, mostly far apart, so that money can move between them; it has only
-one if nothing limits both. Windows start where relaxation and plan differ. A window is repeated
-only after something near it changes. Once all windows of a size have been tried, the next windows
-have more sites and more pairs per row. Several windows run in parallel; their results are applied
-in order, so that runs are reproducible.
+A window has two neighbourhoods, mostly far apart, so that money can move between them. It has only
+one if the two would share no limit. Windows start where relaxation and plan differ. A window is
+repeated only after something near it changes. Once all windows of a size have been tried, the next
+windows have more sites and more pairs per row. Several windows run in parallel; their results are
+applied in order, so that runs are reproducible.
 
 A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
 the options of these plans. So a crossing may be large; it combines the better parts of both plans.
 Plans of a large city are crossed area by area. Money then has a price, because otherwise each area
 would be bound to the money that it spends in the current plan.
 
-A plan may also be built from nothing, by a window for each area. Rows that areas still to be
-decided share have the prices of a relaxation, so that each area uses only what is worth more there
-than elsewhere (relax-and-fix).
+A plan may also be built from nothing, with one window per area. Some rows are shared with areas
+that are not decided yet. These rows have the prices of a relaxation, so that each area uses only
+what is worth more there than elsewhere (relax-and-fix).
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -47,8 +47,8 @@ from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
-# Rows that sites far apart share: the results of several windows may violate them together, though
-# each alone meets them.
+# Rows shared by sites far apart: the results of several windows may violate such a row together,
+# though each result alone meets it.
 SHARED = ("resource", "subsidies", "floor", "kept")
 
 
@@ -86,7 +86,7 @@ class Windows:
         self._worth = m.cost[self._energies]
         service = self.frame.service
         self._group = frame.energy_group
-        # The demand of each energy column.
+        # The demand of the row and slice that each energy column serves.
         self._wanted = service.kwh[frame.energy_row, frame.energy_slice] / frame.layout.energy_unit
         rows = m.family.get("capacity", slice(0, 0))
         of_capacity = m.a[rows][:, self._energies].tocoo()
@@ -125,7 +125,7 @@ class Windows:
     # --- nearness ----------------------------------------------------------------------------
 
     def _overlap(self) -> sparse.csr_array:
-        """Return the demand shared by each pair of sites; with decay, only the best pairs count."""
+        """Return the demand shared by each pair of sites; with decay, only a row's best sites."""
         service, frame = self.frame.service, self.frame
         if not service.near:
             return frame.shared_demand
@@ -181,13 +181,13 @@ class Windows:
     def cross(self, pairs: Sequence[tuple[Floats, Ints]], money: Floats) -> list[Floats]:
         """Combine pairs of plans; for each pair, return a point at least as good as the first plan.
 
-        HiGHS solves the root node, whose heuristics find most of the gain. Where two plans differ
+        HiGHS solves only the root node, whose heuristics find most of the gain. If two plans differ
         at many sites, they are crossed area by area. Money then has a price, so that areas can
         exchange it. The price rises with the money that the plan uses so far; a result may exceed
         the budget. The plan that the windows had before is lost.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: for each year,
-        the price of a rupee in the unit of the aim when the plan uses exactly the budget; at a
+        the price of a rupee (in the unit of the aim) if the plan uses exactly the budget. At a
         price of 0, each area keeps its money.
         """
         points, left = [point for point, _ in pairs], []
@@ -248,7 +248,7 @@ class Windows:
         return not left
 
     def _apart(self, areas: Sequence[Ints], most: int) -> list[int]:
-        """Return the positions of up to `most` areas that share no demand, the first one first."""
+        """Return the positions of up to `most` areas that share no demand, the first area first."""
         out, used = list[int](), np.zeros(self.frame.sites, dtype=bool)
         for n, area in enumerate(areas):
             if len(out) < most and not used[area].any():
@@ -262,10 +262,10 @@ class Windows:
         out = np.zeros(m.a.shape[0])
         first = m.family.get("subsidies", slice(0, 0)).start
         out[first : first + len(money)] = money * self.frame.layout.money_unit / abs(m.size)
-        return np.where(m.row_upper > 0, out, 0.0)  # there is no money to exchange
+        return np.where(m.row_upper > 0, out, 0.0)  # without a budget, there is nothing to exchange
 
     def _scarce(self, price: Floats) -> Floats:
-        """Return the row prices, raised in rows whose limit the plan exceeds, lowered in others."""
+        """Return the prices, raised in rows whose limit the plan exceeds, lowered in the others."""
         limit = np.where(price > 0, self.frame.matrix.row_upper, 1.0)
         used = np.maximum(self.activity / limit, settings.EXACT)
         return np.where(price > 0, price * used**settings.SCARCITY, 0.0)
@@ -335,17 +335,18 @@ class Windows:
         return columns, columns < count
 
     def _good_pairs(self, inside: Flags) -> Flags:
-        """Return a window's energies with decay: the best at its sites, and a few outside it."""
+        """With decay, return a window's energy columns: the best at its sites, a few outside it."""
         worth, in_use = self._worth, self.point[self._energies] > 0
         inside = inside & (self._good | in_use)
         outside = self._outside(inside)
         return inside | outside & (in_use | self._among_best(outside, worth, settings.CANDIDATES))
 
     def _pairs(self, inside: Flags) -> Flags:
-        """Return a window's energies: energies in use, and a few that may take their place.
+        """Return a window's energy columns: those in use, and a few that may take their place.
 
-        `inside`: all energies at the window's sites. Only these demand rows count: rows that its
-        stations serve, rows that lack service, and rows that one of its sites would serve better.
+        `inside`: all energy columns at the window's sites. Only these demand rows count: rows that
+        its stations serve, rows not served in full, and rows that one of its sites would serve
+        better.
         """
         now = self.point[self._energies]
         in_use, worth = now > 0, self._worth
@@ -358,14 +359,14 @@ class Windows:
         rows[self.frame.energy_row[inside & better]] = True
         inside = inside & rows[self.frame.energy_row]
         outside = self._outside(inside)
-        # Among equal worths, prefer near pairs in the window, and free capacity outside it.
+        # Among equal values, prefer near sites in the window, and free capacity outside it.
         inside &= in_use | self._among_best(inside, worth, self.pairs, self._nearness)
         room = self._room()
         outside &= in_use | self._among_best(outside & (room > 0), worth, self.pairs, room)
         return inside | outside
 
     def _outside(self, inside: Flags) -> Flags:
-        """Return the energies at stations outside a window, in demand rows with energies inside."""
+        """Return the energy columns that join the window's demand rows to stations outside it."""
         rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
         rows[self.frame.energy_row[inside]] = True
         built = np.zeros(self.frame.sites, dtype=bool)
@@ -387,7 +388,7 @@ class Windows:
     ) -> Flags:
         """Return whether each energy column is among the `count` best of its row and slice.
 
-        `then`: breaks ties between equal worths.
+        `then`: breaks ties between columns of equal worth.
         """
         at = np.flatnonzero(energies)
         group = self._group[at]
@@ -419,7 +420,7 @@ class Windows:
         upper = np.maximum(upper, here)
         if over is not None:
             upper = np.where(over[rows], np.inf, upper)
-        # In a large program, restarts take a third of the time, and plans are no better.
+        # In a large program, restarts take a third of the time and make plans no better.
         model = model_of(
             small, self._cost(columns, price), m.lower[columns], m.upper[columns], lower, upper,
             whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=self.gap,

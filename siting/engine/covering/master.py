@@ -1,15 +1,15 @@
 """The relaxed master problem of a covering: options, and cuts on patches of rows.
 
 The rows are split into patches. The variable ``t_g`` is the weight covered in patch ``g``. Cuts
-bound ``t_g``, and are valid at any row prices ``0 <= p_i <= w_i``::
+bound ``t_g`` from above; they are valid for any prices ``0 <= p_i <= w_i`` of the rows::
 
     max   sum of t_g over g
     s.t.  t_g <= sum of (w_i - p_i) + sum over k of z_k x (sum of p_i over i of g that k covers)
           sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
 
-At a point ``z``, the tightest cut has ``p_i = w_i`` if the values of the options that cover row
-``i`` add up to less than 1, else ``p_i = 0``. When cuts are added or slack cuts removed, HiGHS
-restarts from its last basis.
+At a point ``z``, the tightest cut has ``p_i = w_i`` if the options that cover row ``i`` have values
+that sum to less than 1, else ``p_i = 0``. When cuts are added or slack cuts removed, HiGHS restarts
+from its last basis.
 
 Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
@@ -118,7 +118,7 @@ class PatchModel(CutModel):
         return 0 if left <= self.accuracy * relaxed.bound else len(patches)
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
-        """Return the bound from the duals alone, free of solver tolerances."""
+        """Return the bound that the duals alone prove, free of solver tolerances."""
         sides = np.concatenate([self._right, [row.most for row in self.rows]])
         low = np.concatenate([self._low, np.zeros(len(self._whole))])
         high = np.concatenate([self._high, self._whole])

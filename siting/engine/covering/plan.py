@@ -123,9 +123,9 @@ class CoveringPlan:
         return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
 
     def exchanges(self) -> tuple[Ints, Floats]:
-        """Return the slots in use, and the gains from putting each option (column) into each slot.
+        """Return the slots in use, and the gain of putting each option (column) into each slot.
 
-        The gain of an infeasible exchange is ``-inf``.
+        An infeasible exchange has the gain ``-inf``.
         """
         slots = np.flatnonzero(self.holds >= 0)
         change = self.shared[slots] + self.gain
@@ -167,7 +167,7 @@ class CoveringPlan:
         return np.asarray(np.bincount(option, weights, minlength=self.options))
 
     def _share(self, rows: Ints, slots: Ints, sign: float) -> None:
-        """Add rows that only one slot covers to that slot's figures, or remove them (`sign` -1)."""
+        """Add rows covered by one slot alone to the slot's figures, or remove them (`sign` -1)."""
         option, length = self._pairs_of(rows)
         weight = sign * self.covering.weight[rows]
         self.loss += np.bincount(slots, weight, minlength=len(self.loss))

@@ -1,4 +1,4 @@
-"""Row prices of a covering: an upper bound on every plan, and the options that it excludes.
+"""Row prices of a covering: they bound every plan from above and exclude options.
 
 Each row has a price of at most its weight, ``0 <= p_i <= w_i``. Every option that covers the row
 earns this price. Then no plan covers more than::
@@ -7,10 +7,10 @@ earns this price. Then no plan covers more than::
 
 The second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B + sum
 over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of the rows that ``k``
-covers, and ``m`` is the price of a unit of budget. This Lagrangian bound at best equals the bound
+covers, and ``m`` is the price of a unit of budget. At best, this Lagrangian bound equals the bound
 of the linear relaxation. If option ``k`` is required, the bound falls by at least ``max(0, p(j) - m
 c_j) - (p(k) - m c_k)``, where ``j`` is the best option of its group. If the bound then does not
-exceed the weight sought, ``k`` is excluded.
+exceed the weight of a known plan, ``k`` is excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124

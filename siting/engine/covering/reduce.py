@@ -151,7 +151,7 @@ def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
     twins = (size[by] == size[k]) & (cost[by] == cost[k]) & (by > k)
     fits = (k != by) & (cost[by] <= cost[k]) & (size[by] >= size[k]) & ~twins
     k, by = k[fits], by[fits]
-    columns, at_once = sparse.csc_array(matrix), max(len(group), 1)  # as large as `matrix`
+    columns, at_once = sparse.csc_array(matrix), max(len(group), 1)  # keeps products small
     for first in range(0, len(k), at_once):
         some, others = k[first : first + at_once], by[first : first + at_once]
         both = columns[:, some].multiply(columns[:, others]).sum(axis=0)

@@ -65,7 +65,7 @@ class CoveringRun:
 
     @property
     def proven_at(self) -> float:
-        """Bound on the reduced covering that proves the gap, or proves that no plan is better."""
+        """Bound on the reduced covering at which the gap is proven, or no plan can be better."""
         least = self.value * (1 + max(self.gap, settings.ARITHMETIC / 10))
         return max(least, self.value + (1 - 2 * settings.STEP_SURE) * self.step) - self.certain
 
@@ -182,7 +182,7 @@ class CoveringRun:
         return model.narrowed(~hopeless, inside)
 
     def _kicks(self, taken: Floats, worth: float) -> Kicks:
-        """Return a local search that starts from the incumbent's options that remain."""
+        """Return a local search that starts from the options of the incumbent that remain."""
         plan = CoveringPlan(self.left.covering)
         plan.move_to(np.flatnonzero(np.isin(self.left.option, self.chosen)))
         exchange(plan, self.clock)

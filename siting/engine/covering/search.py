@@ -1,4 +1,4 @@
-"""Covering heuristics: greedy, exchanges, and kicks out of local optima.
+"""Covering heuristics: a greedy method, exchanges, and kicks out of local optima.
 
 Effort is counted as work, not as time, so that runs with the same seed are reproducible. Ties go to
 the first option.
@@ -63,7 +63,7 @@ def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
 
 
 class Kicks:
-    """Iterated local search: remove some options, refill from a random half of all, exchange.
+    """Iterated local search: remove some options, refill from a random half, then exchange.
 
     The search starts from `plan` and changes it; `worth` is the dual price of a unit of budget.
     """
