@@ -50,7 +50,7 @@ class CheckReport(Shown):
     notes: list[str] = field(default_factory=list)
 
     def _title(self) -> tuple[str, str]:
-        return counted(len(self.faults), "problem") if self.faults else "No problems", ""
+        return counted(len(self.faults), "problem") if self.faults else "Inputs checked", ""
 
     def _blocks(self) -> list[Block]:
         faults = [(one.where, one.what, one.fix) for one in self.faults]

@@ -49,6 +49,7 @@ def test_two_towns_by_hand(tmp_path, budget, served, money):
     if budget != 2_000:  # there 4 kWh/day can be had in either town
         assert plan.cities["granted_pkr"].to_list() == pytest.approx(money)
     assert plan.bound_kwh_day == pytest.approx(served, rel=1e-6)
+    assert f"Energy served      {served:,} of 18 kWh/day" in repr(plan)
     # The same for both buys one hub in each of the towns where 1,500 are not enough for two.
     if budget == 3_000:
         equal = plan.splits.set_index("split").loc["equal"]

@@ -99,16 +99,29 @@ def answers(study):
     }
 
 
+def answers_of_files(folder):
+    town = write_town(folder)
+    plan = siting.run(town, out=folder / "run")
+    some = siting.list_studies([town], sweep={"program.budget_pkr": [0, 1e6]})
+    return {
+        "checked": siting.check(town),
+        "repeated": siting.rerun(folder / "run"),
+        "traced": siting.trace(folder / "run", "c00001"),
+        "a batch": siting.run_batch(some, out=folder / "batch", workers=1),
+        "lots": siting.part_into_lots(plan, 1),
+    }
+
+
 @pytest.mark.slow
-def test_answers_are_short_tables_in_a_notebook_and_as_text(study):
-    for what, answer in answers(study).items():
+def test_answers_are_short_tables_in_a_notebook_and_as_text(study, tmp_path):
+    for what, answer in (answers(study) | answers_of_files(tmp_path)).items():
         text, page = repr(answer), answer._repr_html_()
         assert "DataFrame" not in text, what
         assert len(text) < 3_000, what
         assert 3 <= text.count("\n") + 1 <= 45, what
         assert len(page) < 12_000, what
         rows = Text(page).rows
-        assert any(len(row) > 1 for row in rows), what
+        assert any(len(row) > 1 for row in rows) or what == "checked", what
         # Nothing of the user's is a tag.
         assert "<b>town" not in page, what
 
