@@ -148,8 +148,8 @@ RESTS = 8
 # weight of the previous mean. Measured: CPU time is similar from 0.6 to 0.9.
 BACK = 0.8
 # The same weight in large programs in which payments are decision variables, because their
-# constructed plan may be poor. Measured (small budget): after one minute, the gap is 5 to 6 % with
-# this weight and 79 % with `BACK`.
+# constructed plan may be poor. Measured (little money in the budget): after one minute, the gap is
+# 5 to 6 % with this weight and 79 % with `BACK`.
 LARGE_BACK = 0.35
 FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; not measured
 # Cuts are sought at a point this share of the way from a choice to the optimum. Measured: CPU time
@@ -177,10 +177,10 @@ CAP_PENALTY = 100.0
 # Prices tried for a rupee of a site's viability gap, as shares of the price of public money. Not
 # measured.
 GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
-# Number of times that the search for the best price of a rupee halves its interval. The search for
-# a first plan with the least public money halves its interval of budgets as many times. Measured
-# (embedded city): compared with 8 halvings, the bound is 0.13 % higher with 4 and 0.001 % lower
-# with 16.
+# Number of times that the search for the best price of a viability gap halves its interval. The
+# search for a first plan with the least public money halves its interval of budgets as many times.
+# Measured (embedded city): compared with 8 halvings, the bound is 0.13 % higher with 4 and
+# 0.001 % lower with 16.
 HALVINGS = 8
 
 # --- first plans --------------------------------------------------------------------------------
