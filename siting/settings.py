@@ -16,7 +16,7 @@ ends only steps that could exceed the time limit.
 
 # Rounding error of a sum of a few numbers. Measured: CPU time is similar from 5e-13 to 2e-12.
 ROUNDING = 1e-12
-# Rounding error of an often updated sum. Measured: CPU time is similar from 5e-11 to 2e-10.
+# Rounding error of a sum that is updated often. Measured: CPU time is similar from 5e-11 to 2e-10.
 SUMMED = 1e-10
 # Two computations of the same figure may differ by this much. HiGHS drops coefficients below this
 # value. Measured: CPU time is similar from 5e-10 to 2e-9.
@@ -29,8 +29,8 @@ ARITHMETIC = 1e-7  # relative tolerance of a solver; measured: CPU time is simil
 # this amount in their unit (a millionth of a rupee, a kilowatt or a station), because sums of
 # binary fractions are not exact. Measured: CPU time is similar from 5e-7 to 2e-6.
 SIGNIFICANT = 1e-6
-# If a plan cannot reach the values of earlier aims again, these values are lowered by one of these
-# shares: the first that is enough. Not measured.
+# If a plan cannot reach the values of earlier aims again, these values are lowered by the first of
+# these shares that is enough. Not measured.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
 # A program is refused if demand rows that are too small for the solver make up more than this share
 # of the total worth. Not measured.
@@ -47,16 +47,16 @@ COVERING_UNITS = 1e4
 WHOLE_FIRST = 2_500
 WHOLE_NODES = 2_000  # maximum number of nodes in this first solve; not measured
 # Number of columns up to which HiGHS solves the whole program at the end. Ties between plans are
-# broken exactly only up to this number, too. Not measured.
+# also broken exactly only up to this number of columns. Not measured.
 WHOLE_LAST = 150_000
-# Number of columns up to which the simplex method computes dual prices, because it returns short
-# fractions. Larger programs use the interior point method. Also the number of columns up to which
-# an integer program finds the requirements in conflict. Not measured.
+# Number of columns up to which the simplex method computes dual prices, because these are then
+# short fractions. Larger programs use the interior point method. Also the number of columns up to
+# which an integer program finds the requirements in conflict. Not measured.
 SMALL_COLUMNS = 5_000
 # Number of pairs above which four rules apply: linked parts are separated together only if no other
-# cut is violated; subproblems with money use the interior point method; construction rounds drives
-# to steps; column generation starts from rough prices. Measured (Saddar): a subproblem takes 1 to
-# 3 s instead of 30 s.
+# cut is violated; subproblems with money use the interior point method; construction rounds drive
+# times to steps; column generation starts from rough prices. Measured (Saddar): a subproblem takes
+# 1 to 3 s instead of 30 s.
 MANY_PAIRS = 50_000
 # Number of columns above which the demand that a plan serves is computed in independent pieces.
 # Not measured.
@@ -71,7 +71,7 @@ MOST_PIECES = 12
 # make the plan of the embedded city (8e6) 0.3 % worse.
 LARGE = 50_000_000
 MOST_PRICED_PAIRS = 1_000_000  # number of pairs up to which prices are stored; measured: 800 MB
-MOST_OPTIONS = 2_000_000  # number of courses above which a program is refused; not measured
+MOST_OPTIONS = 2_000_000  # number of options above which a program is refused; not measured
 KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not measured
 
 # --- time ---------------------------------------------------------------------------------------
@@ -81,14 +81,14 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not me
 # plans), and the filtering of a conflict. Not measured.
 MAIN_SHARE = 0.7
 # Steps that may take this share: cuts at the root, plans made from them, relaxations, column
-# generation for one aim, one horizon in the search for the shortest drives, and tests of single
-# requirements. Not measured.
+# generation for one aim, one horizon in the search for the shortest drive times, and tests of
+# single requirements. Not measured.
 ROOT_SHARE = 0.6
 # Steps that may take this share: a first plan, its repair, the programs of the last year and of all
 # years, plans made from a known relaxation, and slow cuts at the root. Not measured.
 START_SHARE = 0.4
-# Steps that may take this share: moving stations at the end, and the relaxation of the
-# shortest-drives aim. Also the largest share reserved for the final flows. Not measured.
+# Steps that may take this share: moving stations at the end, and the relaxation for the aim of
+# shortest drive times. Also the largest share reserved for the final flows. Not measured.
 LAST_SHARE = 0.1
 # Share of the time limit after which only the flows of the final plan are computed; not measured
 ENDS = 0.97
@@ -131,11 +131,12 @@ STALLED = 2e-5
 # share. It also replaces `STALLED` at the root if cuts are slow there. Not measured.
 NODE_STALLED = 2e-4
 PRICING_STALLED = 5e-3  # the same share in column generation with links; not measured
-# Rounds of cuts end after this many stalled rounds in succession, and dives after this many without
-# a better plan. The estimate of a branching is trusted after this many trials. Measured: CPU time
-# is similar from 1 to 6.
+# Rounds of cuts end after this many stalled rounds in succession, and repeated dives end after this
+# many without a better plan. The estimate of a branching is trusted after this many trials.
+# Measured: CPU time is similar from 1 to 6.
 IDLE = 3
-# Used instead of IDLE until the bound first falls. Measured: this may take a dozen rounds (row 13).
+# Used instead of IDLE until the bound first falls. Measured: the first fall may take a dozen rounds
+# (row 13).
 IDLE_AT_FIRST = 20
 # Slack cuts are removed once there are this many cuts. Measured: CPU time is similar from 75 to
 # 300.
@@ -147,8 +148,8 @@ RESTS = 8
 # weight of the previous mean. Measured: CPU time is similar from 0.6 to 0.9.
 BACK = 0.8
 # The same weight in large programs in which payments are decision variables, because their
-# constructed plan may be poor. Measured (little money): after one minute, the gap is 5 to 6 % with
-# this weight and 79 % with `BACK`.
+# constructed plan may be poor. Measured (little money in the budget): after one minute, the gap is
+# 5 to 6 % with this weight and 79 % with `BACK`.
 LARGE_BACK = 0.35
 FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; not measured
 # Cuts are sought at a point this share of the way from a choice to the optimum. Measured: CPU time
@@ -176,33 +177,35 @@ CAP_PENALTY = 100.0
 # Prices tried for a rupee of a site's viability gap, as shares of the price of public money. Not
 # measured.
 GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
-# Number of times that the interval around the best price is halved. The search for a first plan
-# with the least public money halves its interval of budgets equally often. Measured (embedded
-# city): the bound is 0.13 % higher with 4 halvings and 0.001 % lower with 16.
+# Number of times that the search for the best price of a viability gap halves its interval. The
+# search for a first plan with the least public money halves its interval of budgets as many times.
+# Measured (embedded city): compared with 8 halvings, the bound is 0.13 % higher with 4 and
+# 0.001 % lower with 16.
 HALVINGS = 8
 
 # --- first plans --------------------------------------------------------------------------------
 
-# Construction takes several options at once if their rates are at least this share of the best
-# rate. Measured: CPU time is similar from 0.9 to 0.975.
+# Construction takes several options at once if their rates (gains per rupee) are at least this
+# share of the best rate. Measured: CPU time is similar from 0.9 to 0.975.
 TOGETHER = 0.95
-# A group counts as worst served if its share served exceeds the lowest such share by at most this.
-# Measured: CPU time is similar from 0.025 to 0.1.
+# A group counts as worst served if its share served exceeds the lowest share of any group by at
+# most this. Measured: CPU time is similar from 0.025 to 0.1.
 WORST = 0.05
 # Weight of a rupee of a station's costs (its need) relative to a rupee of public money.
 # Construction uses the first value; the greedy plan tries all of them. Not measured.
 OWN_MONEY = (0.02, 0.2, 1.0)
 NEARER = 0.03  # share by which the longest drive reduces the weight of a kWh; not measured
-# Large programs round drives up to this number of steps, so that more pairs have equal weights.
-# Not measured.
+# In large programs, drive times are rounded up to multiples of the longest drive time divided by
+# this number, so that more pairs have equal weights. Not measured.
 NEARER_STEPS = 8
-# Thresholds that are tried in turn: options whose value in the relaxation is at least this are
+# Thresholds that are tried in turn: options whose value in the relaxation reaches the threshold are
 # rounded up. Not measured.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
-# Thresholds that are tried in turn: sites whose value in the relaxation is at least this keep their
-# stations in a viable plan. Measured (embedded city): 0.9 serves 12,664 kWh/day, 0.6 and 0.5 serve
-# 13,069, and 0.4 serves 10,059. Once a step of a dive has used DIVE_STEP, it fixes only options
-# with at least the first value. Measured: CPU time is similar from 0.8 to 0.95.
+# Thresholds that are tried in turn: sites whose value in the relaxation reaches the threshold keep
+# their stations in a viable plan. Measured (embedded city): plans with the threshold 0.9 serve
+# 12,664 kWh/day, with 0.6 and 0.5 13,069, and with 0.4 10,059. Once a step of a dive has used
+# DIVE_STEP, it fixes only options whose value is at least the first threshold. Measured: CPU time
+# is similar from 0.8 to 0.95.
 WHOLE_FROM = (0.9, 0.6, 0.5)
 # Cost of an unmet row, relative to the largest possible objective. Measured: CPU time is similar
 # from 2.5 to 10.
@@ -231,23 +234,24 @@ KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
 # --- exchange -----------------------------------------------------------------------------------
 
 # Maximum number of exchanges tried in a pass. An exchange starts with a change to a cheaper option
-# or to none; at most this many such changes are considered. Not measured.
+# or to no option; at most this many such changes are considered. Not measured.
 TRIES = 250
 # A resource row is stored as dense if more than this share of the options use the resource.
 # Measured: CPU time is similar from 0.025 to 0.1.
 DENSE = 0.05
 # Maximum number of branchings tried at a node, and of free sites tried for a station. With decay,
 # also the number of best stations outside a window that a row keeps. Measured (a quarter of row
-# 13's city, shortest drives): if rows keep 12 such stations, drives are 14 % longer.
+# 13's city, shortest drive times): if rows keep 12 such stations, drive times are 14 % longer.
 CANDIDATES = 8
 MOST_VALUED = 60  # maximum number of changes that are evaluated one by one; not measured
 
 # --- windows ------------------------------------------------------------------------------------
 
 FIRST_SIZE = 10  # number of sites in a window; not measured
-# Once all windows of one size have been tried, their size is multiplied by this factor. The same
-# holds for the areas that lower the bound; a turn of areas is expected to take this factor squared
-# times as long as the turn before. Measured (row 18): successive turns took 13, 35 and 85 s.
+# Once all windows of one size have been tried, their size is multiplied by this factor. The areas
+# that lower the bound grow by the same factor; a turn of areas is expected to take this factor
+# squared times as long as the turn before. Measured (row 18): successive turns took 13, 35 and
+# 85 s.
 GROWTH = 1.6
 SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds; not measured
 # Gap to which a window is solved. With decay, or if payments are decision variables, the first gap
@@ -261,27 +265,27 @@ BEST_SITES = 12
 
 # --- tree and turns -----------------------------------------------------------------------------
 
-# A plan is made at each of a tree's first nodes, up to this number, and then once in this number of
-# nodes or rounds. Measured: making plans at the first 30 nodes gives the embedded city the same
-# plans (seeds 1 to 3).
+# A plan is made at each of a tree's first PLAN_EVERY nodes, and then once every PLAN_EVERY nodes or
+# rounds. Measured: making plans at the first 30 nodes gives the embedded city the same plans (seeds
+# 1 to 3).
 PLAN_EVERY = 10
 # Stations are counted by kind if there are at most this many kinds. Also the maximum number of
 # these counts on which branching is tried at a node. Not measured.
 MOST_COUNTS = 40
-ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
+ROUNDS = 6  # number of rounds of windows, or of the root's cuts, in a turn; not measured
 # Number of sites in an area. Plans are built area by area, and areas also yield a bound on all
 # plans. Measured (row 18, PKR 0): a plan built with areas of 15 sites serves 84,400 kWh/day. With
 # areas of 22 sites it serves 84,700 but takes twice the time; with 8, it serves 84,000.
 AREA = 15
 # Two plans that differ at more sites than this are combined (crossed) in areas of this many sites.
 # Measured (row 18, PKR 0): combining plans of 84,518 and 84,420 kWh/day gives 84,884 kWh/day in
-# 17 s (areas of 50 sites), 85,089 in 21 s (100) and 85,084 in 23 s (130). With areas of 15 sites,
-# two other plans gained a fifth as much as without areas. Without areas, two plans that differ at
-# 402 sites gained nothing in 60 s.
+# 17 s (areas of 50 sites), 85,089 in 21 s (100) and 85,084 in 23 s (130). With areas of 15
+# sites, combining two other plans gained a fifth as much as without areas. Without areas, combining
+# two plans that differ at 402 sites gained nothing in 60 s.
 CROSSED = 100
 # Before an area is solved, the price of money is set to its price in the relaxation, multiplied by
-# (share of the budget used) ** SCARCITY. Measured (row 18, six crossings): for PKR 20 m, exponent 3
-# gives 84,502 kWh/day and 1 gives 84,418; for PKR 200 m, 3 gives 90,333 and 10 gives 89,859. A
+# (share of the budget used) ** SCARCITY. Measured (row 18, six crossovers): for PKR 20 m, exponent
+# 3 gives 84,502 kWh/day and 1 gives 84,418; for PKR 200 m, 3 gives 90,333 and 10 gives 89,859. A
 # fixed price at half the relaxation's price gives 84,256 and 88,336.
 SCARCITY = 3.0
 ROUNDINGS = 8  # number of rounded relaxations that a turn makes viable; not measured
@@ -295,17 +299,17 @@ PROGRAM_GAP = 0.6
 # measured.
 PROGRAM_NODES = 100
 # If a solve of the integer master problem finds no better plan, the next may use this many times as
-# many nodes. Kicks after the cuts get this many times the work of kicks before them. Neither is
-# measured. Building another plan area by area is expected to take this many times the work of the
-# plan before. Measured (row 18, PKR 0, 20 and 1,000 m): a second such plan, combined with the
-# first, gained 459, 917 and 330 kWh/day; a third gained 92, 0 and 28.
+# many nodes. Kicks (random changes of a plan) after the cuts get this many times the work of those
+# before. Neither is measured. Building another plan area by area is expected to take this many
+# times the work of the plan before. Measured (row 18, PKR 0, 20 and 1,000 m): a second such plan,
+# combined with the first, gained 459, 917 and 330 kWh/day; a third gained 92, 0 and 28.
 MORE = 4
 # The integer master problem is not solved again once it may use more nodes than this. Not measured.
 MOST_NODES = 5_000
 
 # --- drives and payments ------------------------------------------------------------------------
 
-# Horizons in the search for the shortest drives, as multiples of the longest drive.
+# Horizons in the search for the shortest drive times, as multiples of the longest drive.
 FIRST_HORIZON = 3.0  # first horizon, which is also the shortest; not measured
 FIRST_HORIZON_OF_GAP = 10.0  # first horizon under the viability gap; not measured
 LONGEST_HORIZON = 50.0  # longest horizon; not measured
@@ -317,11 +321,11 @@ OVER = 1e4
 # --- covering -----------------------------------------------------------------------------------
 
 PATCHES = 120  # number of patches into which the demand is divided; not measured
-SUBGRADIENT_STEPS = 150  # steps that find the prices of a covering problem; not measured
+SUBGRADIENT_STEPS = 150  # number of steps that find the prices of a covering problem; not measured
 SUBGRADIENT_PATIENCE = 12  # steps without a better bound before steps become shorter; not measured
-FIRST_WORK = 1_000  # work of kicks before the cuts, per pair; not measured
-# Work counted for a change, in addition to the work that depends on its size. Also the minimum
-# number of pairs by which `FIRST_WORK` is multiplied. Not measured.
+FIRST_WORK = 1_000  # work of random changes (kicks) before the cuts, per pair; not measured
+# Work counted for a change of a plan, in addition to the work that depends on its size. Also the
+# minimum number of pairs by which `FIRST_WORK` is multiplied. Not measured.
 LEAST_WORK = 50_000
 MOST_OUT = 10  # maximum number of options that a kick removes; not measured
 # Tolerance when a bound is rounded down, as a multiple of the weights' common divisor.
@@ -335,10 +339,10 @@ FAR = 1.0
 MOST_TOLD = 1e4  # gap above which a message omits the figure; not measured
 # Number of floors or limits that a message lists before it only counts the others. Not measured.
 LISTED = 6
-REQUIREMENTS_LISTED = 12  # requirements shown although changing them does not help; not measured
-# A requirement is changed by the amount that a relaxation shows plus one of these shares of its
-# figure. The shares are tried in turn. A test of a conflict may take the remaining time divided by
-# the number of these shares. Not measured.
+REQUIREMENTS_LISTED = 12  # number of requirements shown that do not help if changed; not measured
+# A requirement is changed by the amount that a relaxation shows plus a share of the requirement's
+# figure. These shares are tried in turn. A test of a conflict may take the remaining time divided
+# by the number of these shares. Not measured.
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)
 # Gap to which the smallest change of a requirement is computed; also the step to which shares are
 # rounded. Not measured.

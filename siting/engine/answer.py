@@ -29,7 +29,7 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True)
 class AimProof:
-    """The proof of one aim, among the plans that keep the values of earlier aims."""
+    """The proof for one aim; it covers only plans that keep the values reached for earlier aims."""
 
     aim: str
     proof: Proof
@@ -188,7 +188,7 @@ class Answer(Solved):
         return table.astype({"year": "Int64"})
 
     def service(self, slice_name: str | None = None) -> pd.DataFrame:
-        """Return a table of the energy (kWh/day) and drive (min) of each demand row and site.
+        """Return the energy served (kWh/day) and drive time (min) for each demand row and site.
 
         Parameters
         ----------
@@ -203,7 +203,7 @@ class Answer(Solved):
         instance, pairs, wanted = self.program.instance, self.pairs, self.program.demand_kwh[:, s]
         served = np.flatnonzero(self.energy[:, s] > 0)
         rows = np.flatnonzero((pairs.row_of_demand >= 0) & (wanted > 0))
-        # All demand rows in a merged row have the same share served.
+        # In a merged row, the same share of each demand row is served.
         of_pair = pd.DataFrame({"row": pairs.row[served], "pair": served})
         of_demand = pd.DataFrame({"row": pairs.row_of_demand[rows], "demand": rows})
         both = of_pair.merge(of_demand, on="row")
@@ -250,7 +250,7 @@ class Answer(Solved):
 
     @property
     def worth(self) -> float:
-        """Worth served, weighted by year and averaged over scenarios."""
+        """Worth (value of the energy served), weighted by year and averaged over scenarios."""
         slices = enumerate(self.program.slices)
         return math.fsum(s.weight * s.probability * self.worth_in(n) for n, s in slices)
 
@@ -272,7 +272,7 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the sum of energy times `each` (a rate for each pair), weighted by slice."""
+        """Return the weighted sum over pairs and slices of energy times `each` (a rate by pair)."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
@@ -284,7 +284,7 @@ class Answer(Solved):
         return math.fsum(by_year @ year_weights(self.program.slices))
 
     def drawn_pkr(self, of: MoneyKind) -> Floats:
-        """Return the new subsidies or costs of each year (PKR); `of` says which of the two."""
+        """Return the subsidies or costs added in each year (PKR); `of` says which of the two."""
         program, instance = self.program, self.program.instance
         if of == "subsidy_pkr" and program.gap is not None:
             return np.diff(self.paid.sum(axis=0), prepend=0.0)
@@ -309,7 +309,7 @@ class Answer(Solved):
 
     @property
     def subsidies(self) -> dict[str, float]:
-        """Total public money drawn by each site (PKR), by ``site_id``."""
+        """Total public money paid to each site (PKR), by ``site_id``."""
         instance = self.program.instance
         money = self.paid[:, -1] if self.program.gap is not None else instance.offer_subsidy
         site = instance.site_ids[instance.offer_site[self.standing]]
@@ -343,7 +343,7 @@ class Answer(Solved):
         return pd.DataFrame(rows, columns=columns)
 
     def _shares(self, floor: Floor) -> Iterator[tuple[int, float, float]]:
-        """Yield each slice in which a floor applies, with the floor's demand and energy served."""
+        """Yield, for each slice with the floor, the demand that it covers and the energy served."""
         inside = self.pairs.floor[self.program.groups.index(floor)][self.pairs.row]
         wanted = floor.wanted(self.program.demand_kwh)
         for s in floor.holds_in(self.program.slices):
@@ -370,7 +370,7 @@ class Answer(Solved):
 
     @property
     def budget_pkr(self) -> float:
-        """Public money available (PKR) or, if there is no budget, the money drawn."""
+        """Public money available or, if there is no budget, public money drawn (PKR)."""
         return self.program.money_pkr if self.program.budgeted else self.subsidy_pkr
 
     @property
@@ -385,5 +385,5 @@ class Answer(Solved):
 
     @property
     def mean_drive_min(self) -> float:
-        """Mean drive (min) in the last slice, weighted by energy; NaN if nothing is served."""
+        """Mean drive time (min) in the last slice, weighted by energy; NaN if nothing is served."""
         return mean_drive_min(self.energy[:, -1], self.pairs.minutes)

@@ -1,19 +1,19 @@
-"""A bound on all plans from integer programs of areas, at the prices of a relaxation.
+"""A bound on all plans from integer programs, one for each area, at the prices of a relaxation.
 
-A relaxation shares demand among fractions of stations. Where few sites can serve a demand, whole
-stations cannot share it in this way. So the sites are divided into areas. A row is *local* if all
-its columns belong to one area. The other rows are replaced by their prices in the relaxation, so
-that no row links two areas. Each area is then an integer program with its local rows (Lagrangian
-relaxation)::
+A relaxation may share the demand of a row among fractions of stations. If few sites can serve the
+row, whole stations cannot share it in this way. So the sites are divided into areas. A row is
+*local* if all its columns belong to one area. The other rows are replaced by their prices in the
+relaxation, so that no row links two areas. Each area is then an integer program with its local rows
+(Lagrangian relaxation)::
 
     L  =  sum of p_r b_r over the other rows  +  sum over areas of V_a
 
 where ``V_a`` is a bound on what area ``a`` earns at the reduced costs ``c - A' p``. If the area's
-demand rows are also replaced by their prices, it earns at most a sum ``U_a`` over its sites.
+demand rows are also replaced by their prices, the area earns at most ``U_a``, a sum over its sites.
 Each site contributes the lower of two bounds: the bound by sites (`siting.engine.station_bound`)
-and the bound of the relaxation, in which the site's own rows have prices. So solving an area lowers
-the bound by ``U_a - V_a``. Only the areas without an option ``o`` lower the bound on plans with
-``o``, and the site of ``o`` contributes the value of ``o`` alone.
+and the bound from the relaxation, which also sets prices for the site's own rows. So solving an
+area lowers the bound by ``U_a - V_a``. For plans with an option ``o``, only the areas that do not
+contain ``o`` lower the bound, and the site of ``o`` contributes only the value of ``o``.
 
 Source: M. Guignard, S. Kim: Lagrangean decomposition. Mathematical Programming 39 (1987), 215-228.
 """
@@ -36,7 +36,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class AreaBound:
-    """The areas of a frame at fixed prices, and the bounds that they lower.
+    """Bounds at fixed prices, which are lowered by solving integer programs for a frame's areas.
 
     `price`: scaled price of each row, with a sign that the row's limits allow; `by`: the bound by
     sites at these prices; `live`: the options that the bounds must cover.
@@ -52,7 +52,7 @@ class AreaBound:
         # Rows with a column that has no site are never local.
         linked = np.asarray(abs(m.a) @ (frame.column_site < 0).astype(float)) > 0
         self._sites_of_row[linked] = frame.sites + 1
-        # In these rows all terms are at least 0, so an area alone must keep the upper limit.
+        # If all terms of a row are at least 0, each area alone must keep the row's upper limit.
         first, negative = m.a.indptr[:-1], np.minimum(m.a.data, 0.0)
         negative = np.where(m.lower[m.a.indices] < 0, -1.0, negative)
         least = np.add.reduceat(np.append(negative, 0.0), first)
@@ -71,13 +71,13 @@ class AreaBound:
         best = np.where(frame.must, -np.inf, 0.0)
         np.maximum.at(best, site[live], value[live])
         self._earned = np.where(best > -np.inf, best, 0.0)
-        # Bounds on any plan and on plans with each option, signed so that more is better.
+        # A bound on any plan, and for each option a bound on plans with it (more is better).
         self.bound = self._alone = by.bound - unit * float((by.earned - self._earned).sum())
         self.at_most = self._each = self._alone + unit * (value - self._earned[site])
-        self._size = settings.AREA  # number of sites in the next areas
+        self._size = settings.AREA  # maximum number of sites of an area in the next call
 
     def lower(self, gap: float, clock: Clock, *, threads: int, seed: int) -> bool:
-        """Lower the bounds by solving areas, which are larger in each call.
+        """Lower the bounds by solving areas; each call solves larger areas than the last.
 
         Areas are left out if together they cannot lower the bound by the relative `gap`. Return
         whether larger areas remain to be tried.
@@ -89,7 +89,7 @@ class AreaBound:
         return solved and self._size < largest
 
     def _solve(self, size: int, gap: float, clock: Clock, threads: int, seed: int) -> bool:
-        """Solve areas of up to `size` sites while time is left; return whether there were any."""
+        """Solve areas of up to `size` sites until time is up; return whether any was promising."""
         frame = self.frame
         areas = frame.areas(np.arange(frame.sites), size)
         rows = [self._rows(area) for area in areas]
@@ -116,7 +116,7 @@ class AreaBound:
         return bool(order)
 
     def _rows(self, area: Ints) -> tuple[Ints, Ints]:
-        """Return the local rows of an area, and other rows whose upper limits it must keep."""
+        """Return the local rows of an area, and other rows whose upper limits the area keeps."""
         inside = np.zeros(self.frame.sites)
         inside[area] = 1.0
         there = self._touches @ inside
@@ -126,7 +126,7 @@ class AreaBound:
         )
 
     def _shared(self, rows: Ints) -> float:
-        """Return the total value, at their prices, of the given rows that several sites share."""
+        """Return the total of price times limit over the given rows that several sites share."""
         return float(np.abs(self._of_row[rows[self._sites_of_row[rows] > 1]]).sum())
 
     def _program(
@@ -155,7 +155,7 @@ class AreaBound:
 
 
 def _at_limit(value: Floats, lower: Floats, upper: Floats) -> Floats:
-    """Return each value times its upper limit if it is positive, or else its lower limit."""
+    """Return each value times its upper limit if the value is positive, else its lower limit."""
     side = np.where(value > 0, upper, lower)
     out: Floats = value * np.where(value != 0, side, 0.0)
     return out

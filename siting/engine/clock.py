@@ -51,7 +51,7 @@ def relative_gap(objective: float, bound: float) -> float:
 
 
 class Clock:
-    """The clock of a solve, with its deadline, the run time of each phase, and interruption."""
+    """The clock of a solve: its deadline, the run times of its phases, and any interruption."""
 
     def __init__(
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
@@ -88,13 +88,13 @@ class Clock:
         return out
 
     def handed_on(self) -> Clock:
-        """Return a clock for the rest of the solve, which takes over the reports of progress."""
+        """Return a copy for the rest of the solve; it takes over this clock's progress reports."""
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out
 
     def end(self) -> None:
-        """End the time of this clock; its copies keep running."""
+        """Stop this clock, so that no time is left on it; its copies keep running."""
         self._ended = True
 
     @property

@@ -1,8 +1,8 @@
 """The master problem: its variables are options and a few *measures* instead of all flows.
 
-Measures are the worth served in each part, the energy that counts towards each floor and, under the
-viability gap, the public money paid by the end of each year. `siting.program.matrix` writes aims,
-floors and budgets in terms of pairs or of measures. `siting.engine.cuts` excludes values of
+Measures are the worth served in each part, the energy that counts towards each floor and, if public
+money pays viability gaps, the total paid by the end of each year. `siting.program.matrix` writes
+aims, floors and budgets in terms of pairs or of measures. `siting.engine.cuts` excludes values of
 measures that no choice of options can reach.
 """
 
@@ -25,7 +25,7 @@ from siting.program.rows import Rows
 
 @dataclass(frozen=True)
 class Measure:
-    """A column that replaces many flows or payments."""
+    """A column of the master problem that replaces many columns of flows or payments."""
 
     column: int  # column in the coarse matrix
     # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` paid by the end of a
@@ -84,7 +84,7 @@ class CoarseLayout(Layout):
         )
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the column of the energy towards a floor in a slice, and that column's unit."""
+        """Return the column for the energy that counts towards a floor in a slice, and its unit."""
         f = self.floors.index(floor)
         if (f, s) not in self._energy:
             rows = self.service.floor[f] & (self.service.kwh[:, s] > 0)
@@ -93,7 +93,7 @@ class CoarseLayout(Layout):
         return np.array([self._energy[f, s]]), np.array([self.energy_unit])
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return no columns, because no measure stands for drives; their only bound is 0."""
+        """Return no columns: no measure stands for drive times, whose only known bound is 0."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
@@ -104,7 +104,7 @@ class CoarseLayout(Layout):
         return super().money(of, gains)
 
     def write(self, rows: Rows) -> None:
-        """Write the rows of options, floors and money."""
+        """Write the constraint rows for options, public money and minimum service (floors)."""
         self._write_options(rows)
         if self.gap is not None:
             self._write_money(rows)

@@ -43,7 +43,7 @@ class Sower:
         if len(far) * len(slices) > settings.MANY_PAIRS:
             far = np.ceil(settings.NEARER_STEPS * far) / settings.NEARER_STEPS
         near = 1 - settings.NEARER * far
-        # Near pairs weigh more, so that of two stations with equal sales, the nearer one is chosen.
+        # Near pairs weigh more, so that the nearer of two stations with equal sales is chosen.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
         self.first = -1  # first chosen option at a site without an existing station
@@ -62,7 +62,7 @@ class Sower:
         if self.gap is not None:
             self.cap = of_offers(caps_of(instance, self.gap)).T
         years = program.year_plan
-        # Public money under the viability gap: each year's limit, and the sum paid by its end.
+        # Public money that pays viability gaps: limit of each year, and total paid by its end.
         self.own_money = settings.OWN_MONEY[0]
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
@@ -222,7 +222,10 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose an option if its rows are untouched in this round; return whether it is chosen."""
+        """Choose an option, unless it shares demand with another option of this round.
+
+        Return whether it was chosen.
+        """
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])

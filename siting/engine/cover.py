@@ -35,7 +35,7 @@ def served_whole(aims: Sequence[Aim], program: Program) -> bool:
 
 
 def nearest(program: Program, choice: Ints) -> tuple[Service, Floats]:
-    """Return the pairs of a program without capacities, and the energy of each pair by slice."""
+    """Return the pairs within reach of a choice's offers, and the energy of each pair by slice."""
     taken = program.options.offer[choice]
     pairs = program.service(by_cell=True, offers=np.unique(taken[taken >= 0]))
     able = _able(program, pairs)
@@ -65,7 +65,7 @@ def _able(program: Program, service: Service) -> Flags:
 
 
 def covering_of(program: Program) -> Covering | None:
-    """Return a program as a covering problem over the same options; None if it is not one."""
+    """Return a program as a covering problem over the same options; None if that is impossible."""
     floors = any(floor.share > 0 for floor in program.floors)
     if program.capacitated or floors or len(program.slices) > 1:
         return None
@@ -124,7 +124,7 @@ def solve_covered(
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
-    """Return the chosen options after dropping idle ones, the most expensive first."""
+    """Drop options that add nothing, the most expensive first, and return the remaining options."""
     by_option = sparse.csr_array(covering.matrix.T)
     times: Floats = np.asarray(by_option[chosen].sum(axis=0)).ravel()
     forced = set(covering.forced.tolist())

@@ -24,7 +24,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A cut as a row: its columns, their coefficients, and its upper limit.
+    """A cut as a constraint row: its columns, their coefficients, and its upper limit.
 
     `prices`: for each part, the prices of its demand rows, scaled like the cut.
     """
@@ -48,7 +48,10 @@ class Relaxed:
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options that no choice above `enough` uses, and a bound on choices using one."""
+        """Return the options that no choice of a value above `enough` uses.
+
+        Also return a bound on the value of choices with any of these options.
+        """
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -75,7 +78,7 @@ class CutModel(ABC):
         self._named, self._named_rows = np.flatnonzero(several | must), named.astype(np.int32)
         self._single = np.flatnonzero(~(several | must)[site])
         self._columns = np.arange(self.count, dtype=np.int32)
-        # Decisions: bounds on each option, and lower bounds on the named sites.
+        # Branching decisions: bounds on each option, and lower bounds on the sites in `named`.
         self._low, self._high = np.zeros(self.count), np.ones(self.count)
         self._there = np.zeros(len(self._named))
         # The options of each kind, and the row that counts them.

@@ -1,4 +1,4 @@
-"""Cuts: upper bounds on what any choice of options can serve, linear in the options.
+"""Cuts: upper bounds, linear in the options, on what a choice of options can serve.
 
 Every cut has the form of the inequality in `siting.engine.parts`, with weights ``l_k`` on measures
 ``t_k``::
@@ -8,12 +8,12 @@ Every cut has the form of the inequality in `siting.engine.parts`, with weights 
 The duals of the subproblem (`siting.engine.shortfall`) at a point are the weights and prices of the
 most violated cut. Two cases need no linear program. If a kWh is worth the same in all pairs of a
 part, the subproblem is a maximum flow problem. Its minimum cut gives each row a price of 0 or of
-that worth. Without capacities, each row uses its best stations until it is served in full.
+the worth of a kWh. Without capacities, each row uses its best stations until it is served in full.
 
-Under the viability gap, the row that makes a site break even (its gap row) has a price ``tau``. A
-station then also earns ``tau`` times its margin, and owes ``tau`` times its need, the costs to be
-covered. Public money may pay part of the need, at a price ``mu`` per rupee. Every ``tau`` gives a
-valid cut, so the best of several is used.
+If public money pays viability gaps, the row that makes a site break even has a *gap price* ``tau``.
+A station then also earns ``tau`` times its margin, and owes ``tau`` times its need (the costs to be
+covered). Public money may pay part of the need, at a price ``mu`` per rupee. Every ``tau`` gives a
+valid cut, so the best of several values is used.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
 for very large scale partial set covering and maximal covering location problems. European Journal
@@ -51,13 +51,13 @@ class Cut:
     prices: Mapping[int, Floats]
 
     def over(self, taken: Floats, measured: Floats) -> float:
-        """Return the violation at a point, given the values of options and those of columns."""
+        """Return the cut's violation at a point, given by values of options and of columns."""
         bound = self.constant + float(self.coefficient @ taken)
         return float(self.value @ measured[self.column]) - bound
 
 
 class Cutter:
-    """The search for violated cuts (separation) of one program."""
+    """The search for violated cuts (separation) in one program."""
 
     def __init__(self, frame: Frame, parts: list[Part], measures: list[Measure]) -> None:
         self.frame, self.parts, self.measures = frame, parts, measures
@@ -119,7 +119,7 @@ class Cutter:
     # --- coefficients ------------------------------------------------------------------------
 
     def option_amounts(self, p: int, by_offer: Floats) -> Floats:
-        """Return `by_offer` by option: the amount of each option's offer in a part's slice."""
+        """Return, for each option, the amount in `by_offer` of its offer in a part's slice."""
         offer = self.offer[p]
         return np.where(offer >= 0, by_offer[offer], 0.0)
 
@@ -130,7 +130,7 @@ class Cutter:
         return float(price @ part.wanted), self.option_amounts(p, intake)
 
     def single(self, measure: Measure, parts: list[tuple[int, Floats, Floats]]) -> Cut:
-        """Return the cut on one measure, given each part with its pair values and row prices."""
+        """Return the cut on one measure, from the pair values and the row prices of each part."""
         prices = {p: price for p, _, price in parts}
         return Cut(np.array([measure.column]), np.ones(1), *self.summed(parts), prices)
 
@@ -147,7 +147,7 @@ class Cutter:
         self, year: int, parts: Sequence[int], worths: Mapping[int, Floats],
         prices: Mapping[int, Floats], rupee: Floats,
     ) -> Callable[[Floats], Floats]:  # fmt: skip
-        """Return a function that computes each option's coefficient from each site's gap price.
+        """Return a function that turns gap prices (``tau``) by site into coefficients by option.
 
         `parts`: the parts of the year; `worths`: value of a kWh in each of their pairs; `prices`:
         price of each of their rows; `rupee`: price of a rupee paid to each offer.
@@ -183,7 +183,7 @@ class Cutter:
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
 
     def plain(self) -> list[Cut]:
-        """Return the cuts that capacities, reach and least payments give without separation."""
+        """Return the cuts that follow from capacities, reach and least payments, without search."""
         out = []
         for p, part in enumerate(self.parts):
             none = np.zeros(len(part.rows))
@@ -257,10 +257,11 @@ class Cutter:
         return both[:1] if (both[0] == both[1]).all() else both
 
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
-        """Return one or two lists of row prices: the worth at the last station that a row needs.
+        """Return one or two lists of row prices for cuts at a point, if there are no capacities.
 
-        A row's price is what a kWh is worth at that station. If the stations serve a row exactly in
-        full, the second list has what a kWh is worth at the next station.
+        A row's price is what a kWh is worth at the last station needed to serve the row in full. If
+        the stations serve a row exactly in full, the second list has what a kWh is worth at the
+        next station.
         """
         open_ = np.zeros((part.sites, len(part.kinds)))
         site = part.offer_site[offer]

@@ -1,14 +1,15 @@
-"""The plan with the shortest drives that keeps a given worth, found by a program with decay.
+"""The plan of a given worth with the shortest drive times, found by a program with decay.
 
-For the program ``min sum of t x`` subject to ``sum of a x >= E``, neither cuts nor a fast way to
-evaluate choices are known. So the program with decay, ``max sum of (a - t / H) x``, is solved
-instead. For every horizon ``H`` (min), a bound ``W`` on it bounds the drives in the first program::
+The first program minimises drive time, ``sum of t x``, with a limit on worth (value of the energy
+served), ``sum of a x >= E``. For it, neither cuts nor a fast way to evaluate choices are known. So
+a second program, with decay, ``max sum of (a - t / H) x``, is solved instead. For every horizon
+``H`` (min), a bound ``W`` on the second program bounds the drive time in the first::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
 This is the Lagrangian bound with the multiplier ``H`` on the required worth. A short horizon gives
-a better bound, but its plans may give up worth for shorter drives. The search then continues from
-such a plan with a longer horizon, which regains the worth.
+a better bound, but its plans may give up worth for shorter drive times. The search then continues
+from such a plan with a longer horizon, which regains the worth.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -56,10 +57,10 @@ def goes(frame: Frame) -> bool:
 def solve_drives(
     frame: Frame, clock: Clock, start: Ints, *, gap: float, solved: Solved, bound: float = 0.0
 ) -> Result:
-    """Return the plan with the shortest drives among plans that keep the worth.
+    """Return the plan with the shortest drive times among plans that keep the worth.
 
     `frame`: a program that `goes` accepts; `start`: a choice that keeps the worth; `gap`: relative
-    gap in the drives at which to stop; `bound`: a lower bound on the drives (kWh·min/day).
+    gap in drive time at which to stop; `bound`: a lower bound on drive time (kWh·min/day).
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
@@ -73,7 +74,7 @@ def solve_drives(
     while not clock.over and value - bound > gap * value and kept > 0:
         before = value, bound
         horizon = times * longest
-        # The gap in drives expressed as a gap in worth.
+        # The gap in drive time as a gap in worth.
         asked = min(gap * value / (horizon * kept), 0.1) if math.isfinite(value) else 0.0
         clock.unit = _worth_of(frame).aim.unit(program.worth_unit)
         left = share if times < settings.LONGEST_HORIZON else 1.0
@@ -113,7 +114,7 @@ def solve_drives(
 
 
 def _nearer(frame: Frame, horizon_min: float) -> Frame:
-    """Return the program with decay, in which a kWh has no worth after `horizon_min` minutes."""
+    """Return the program with decay, in which a kWh is worth nothing `horizon_min` minutes away."""
     asked = frame.program.objective or objective_of(frame.program.instance)
     near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
     worth = _worth_of(frame)
@@ -122,11 +123,11 @@ def _nearer(frame: Frame, horizon_min: float) -> Frame:
 
 
 def _worth_of(frame: Frame) -> Reached:
-    """Return the earlier aim of worth, with its value."""
+    """Return the earlier aim that counts worth, with the value it reached."""
     return next(one for one in frame.reached if one.aim.of_worth)
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Move stations to shorten drives; return the choice and its drives (inf: worth is lost)."""
+    """Return a choice with moved stations, and its total drive time (inf if worth is lost)."""
     best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
     return best, -value

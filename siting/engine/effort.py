@@ -25,10 +25,10 @@ class Effort:
     # ``milp`` passes the whole PuLP problem to a solver.
     method: Method = "exact"
     solver: str = HIGHS  # solver for ``milp``, by its name in PuLP
-    # Relative gap for aims that include drives; taken as 0 if `gap` is 0.
+    # Relative gap for aims that include drive times; taken as 0 if `gap` is 0.
     drives_gap: float = 0.05
-    # Stations that gain less than this per rupee of public money (kWh/day) are removed while the
-    # plan stays within the gap.
+    # Stations that gain less than this (kWh/day per rupee of public money) are removed, as long as
+    # the plan stays within the gap.
     least_gain: float = 0.0
 
     def faults(self) -> list[Fault]:

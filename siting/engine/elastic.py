@@ -46,7 +46,7 @@ class Requirement:
     short: float = 0.0  # every plan has at least this excess, as is known without solving
 
     def figure(self, excess: float) -> float:
-        """Return the figure that would permit the given excess."""
+        """Return the figure of this requirement that would permit the given excess."""
         return max(0.0, self.asked - excess) if self.least else self.asked + excess
 
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
@@ -178,7 +178,7 @@ class Elastic:
                 self._row((column, kwh / wanted[s]), floor.share, owners)
 
     def _drawn(self, share: Floats, t: int) -> Terms:
-        """Return the terms of the money drawn by the end of a year (PKR), weighted by `share`."""
+        """Return the terms of the public money drawn by the end of a year (PKR), times `share`."""
         if self.program.gap is None:
             drawn = self.options.of_offers(self.program.instance.offer_subsidy * share)
             return self._of_options(drawn[:, t])
@@ -289,7 +289,7 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Minimise the total excess over the requirements in `aimed`, each divided by its `unit`.
+        """Minimise the summed excess of the requirements in `aimed`, each divided by its `unit`.
 
         The objective of the solution is the negative of this sum. Requirements that are neither in
         `held` nor in `aimed` are dropped. `whole`: whether options must be integers.
@@ -313,7 +313,7 @@ class Elastic:
         return run_model(model, clock, whole=whole)
 
     def priced(self, answer: Answered) -> set[int]:
-        """Return the requirements in conflict: those with a dual price in a relaxation."""
+        """Return the requirements in conflict: their rows have a dual price in a relaxation."""
         price = answer.price[self.matrix.a.shape[0] :]
         rows = zip(self._rows, price, strict=True)
         return {k for row, p in rows if abs(p) > settings.EXACT for k in row.owners}
@@ -323,7 +323,7 @@ class Elastic:
         out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:
-            # If one requirement owns the row, its excess is computed without solver rounding.
+            # If the row belongs to one requirement, its excess is computed without solver rounding.
             over = math.fsum(row.value * answer.point[row.column]) - row.side
             for k in row.owners:
                 exact[k] = max(exact[k], over if len(row.owners) == 1 else float(out[k]))

@@ -69,7 +69,7 @@ def _keep_viable(inc: Incumbent, choice: Ints) -> None:
 
 
 def sow(inc: Incumbent) -> None:
-    """Construct a plan; if the aim is money, search for cheaper plans by bisection."""
+    """Construct a plan; if the aim minimises money, search for cheaper plans by bisection."""
     sower = Sower(inc.master.cutter, inc.room)
     choice = sower.run(inc.clock)
     inc.sown = choice
@@ -110,7 +110,7 @@ def _by_year(inc: Incumbent) -> bool:
 
 
 def sow_at_prices(inc: Incumbent) -> None:
-    """Construct a plan at the prices of the first cuts, which show when money is scarce."""
+    """Construct a plan at prices from the first cuts, which show in which years money is scarce."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)
@@ -138,14 +138,14 @@ def round_plans(inc: Incumbent, taken: Floats) -> None:
 
 
 def round_plainly(inc: Incumbent, taken: Floats) -> None:
-    """Add options in the order of their values in a relaxation, as long as they fit."""
+    """Add options in descending order of their values in a relaxation, as long as they fit."""
     order = np.argsort(-taken, kind="stable")
     order = order[taken[order] >= 0.25]
     choice = inc.room.taking(inc.frame.nothing, order.tolist())
     inc.weighed(choice[choice >= 0])
 
 
-# A choice to make viable, and whether to drop all stations with too little money at once.
+# A choice to make viable, and whether to drop all stations with a shortfall at first check.
 type Start = tuple[Ints, bool]
 
 
@@ -188,7 +188,7 @@ def build(inc: Incumbent, nth: int = 0) -> None:
 
 
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
-    """Yield choices made from relaxations, the latest first, and empty the list of relaxations.
+    """Yield choices made from relaxations, which are removed from the list, the latest first.
 
     If a relaxation spreads its stations over many sites, two more choices come first: one with a
     site per cluster, and one with every site whose value is above 0.
@@ -223,7 +223,7 @@ def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[St
 
 
 def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
-    """Return each site's option with the largest value, and the sum of its options' values."""
+    """Return, for each site, the option of the largest value and the sum of all option values."""
     order = np.argsort(-taken, kind="stable")
     sites, first = np.unique(frame.site[order], return_index=True)
     most = np.full(frame.sites, -1)
@@ -232,7 +232,7 @@ def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
 
 
 def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None) -> Ints:
-    """Return the centres of clusters of sites; a relaxation has about one station per cluster.
+    """Return the centres of clusters of sites, each with about one station in a relaxation.
 
     A centre is the site with the largest value or, with `rng`, a site sampled in proportion to its
     value. First its own value is removed, and then the values of the sites that share most of their
@@ -258,7 +258,7 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
     """Return the plan made from a choice, and its value (-inf if infeasible).
 
-    Under the viability gap, stations with too little money are made smaller or dropped.
+    If public money pays viability gaps, stations that get too little are made smaller or dropped.
     """
     value = inc.weighed(choice, late=True)
     if inc.frame.program.gap is not None and not math.isfinite(value):

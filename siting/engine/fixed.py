@@ -29,8 +29,8 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     """Return the solution of a program with fixed offers: the energy they serve, without a proof.
 
     Budget, limits, floors, distances and required sites are ignored, so a plan that violates them
-    can be evaluated too. Aims that the offers alone determine are left out. `offers`: ids of the
-    offers in place, including existing ones, at most one per site, for all years or by year.
+    can be evaluated too. Aims whose values depend on the offers alone are left out. `offers`: ids
+    of the offers in place, including existing ones, at most one per site, for all years or by year.
     `within_budget`: whether the budget and the caps limit the money that fills viability gaps.
 
     Raises
@@ -75,7 +75,7 @@ def only_offers(instance: Instance, kept: Ints) -> Instance:
 
 
 def choice_of(program: Program, offers: Standing) -> Ints:
-    """Return the option of each site that has exactly the given offers."""
+    """Return, for each site, the option whose offers are exactly the given ones."""
     stand = _standing(program, offers)
     wanted = np.full((len(program.instance.site_ids), len(stand)), -1, dtype=np.int64)
     for t, ids in enumerate(stand):
@@ -113,7 +113,7 @@ def _standing(program: Program, offers: Standing) -> list[Iterable[str]]:
 def _left_to_decide(program: Program) -> list[Aim]:
     """Return the aims whose value depends on how fixed stations serve demand.
 
-    Aims that count drives come last: if they came first, serving nothing would be best.
+    Aims that count drive times come last: if they came first, serving nothing would be best.
     """
     out: list[Aim] = []
     for aim in program.all_aims:
@@ -145,7 +145,7 @@ def _answer(
     seconds: dict[str, float] | None = None,
 ) -> Answer:
     reached: list[Reached] = []
-    alike = served_whole(program.all_aims, program)  # whether all aims serve the demand alike
+    alike = served_whole(program.all_aims, program)  # whether the aims make no difference
     for aim in dict.fromkeys(_left_to_decide(program)):
         value = 0.0 if alike else _value(program, aim, reached, choice)
         reached.append(Reached(aim, value))
@@ -164,7 +164,7 @@ def _answer(
 def assign(
     instance: Instance, offer_ids: Iterable[str], model: str = "capacitated"
 ) -> pd.DataFrame:
-    """Return a table of the energy (kWh/day) and drive (minutes) of each demand row and site.
+    """Return the energy served (kWh/day) and drive time (minutes) for each demand row and site.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def assign(
     offer_ids
         Offers in place, including existing ones; at most one per site.
     model
-        ``capacitated``: serve the most energy that the chargers can deliver, then shorten drives.
+        ``capacitated``: serve the most energy that chargers can deliver, then shorten drive times.
         ``coverage``: the nearest compatible station in reach serves all demand of a row.
 
     Raises

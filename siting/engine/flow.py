@@ -1,4 +1,4 @@
-"""Maximum flow between the charger groups of stations and demand rows, and its minimum cuts."""
+"""Maximum flow from the charger groups of stations to demand rows, and its minimum cuts."""
 
 from __future__ import annotations
 
@@ -108,11 +108,11 @@ class FlowGraph:
 def _spread(
     begun: Flags, here: Ints, there: Ints, out: Flags, back: Flags, others: int
 ) -> tuple[Flags, Flags]:
-    """Return masks of what can be reached from one side of the arcs, on this and the other side.
+    """Return masks of the reachable nodes on this side and on the other side of the arcs.
 
-    `begun`: where to start; `here`, `there`: each arc's end on this side and on the other side;
-    `out`, `back`: whether each arc can be followed to the other side, and back from it; `others`:
-    size of the other side.
+    `begun`: nodes on this side to start from; `here`, `there`: each arc's end on this side and on
+    the other side; `out`, `back`: whether each arc can be followed to the other side, and back from
+    it; `others`: size of the other side.
     """
     reached, other, count = begun.copy(), np.zeros(others, dtype=bool), -1
     while count != (count := int(reached.sum())):

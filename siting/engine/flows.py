@@ -58,7 +58,7 @@ class Flows:
         return self.first + np.flatnonzero(self.inside)
 
     def price_in(self, reduced: Floats, least: float) -> bool:
-        """Add each row's best columns with gains above `least`; return whether there are any."""
+        """Add each row's best columns with gains above `least`; return whether any were added."""
         promise = reduced[self.first : self.first + len(self.site)] * self.upper
         new = np.flatnonzero(~self.inside & (promise > least))
         order = new[np.lexsort((-promise[new], self.group[new]))]
@@ -68,7 +68,7 @@ class Flows:
     # --- links -------------------------------------------------------------------------------
 
     def link_broken(self, taken: Floats, energy: Floats) -> bool:
-        """Add the links that a point violates; return whether there are any."""
+        """Add the links that a point violates; return whether any were added."""
         lets = self.upper * self.frame.share_of(np.arange(len(self.site)), taken)
         new = ~self.linked & self.inside & (energy - lets > settings.LINK_BROKEN * self.upper)
         self.linked |= new

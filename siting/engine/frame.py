@@ -79,7 +79,7 @@ class Frame:
 
     @cached_property
     def energy_group(self) -> Ints:
-        """For each energy column, a number for its merged demand row and slice."""
+        """For each energy column, a number that identifies its merged demand row and slice."""
         return self.energy_row * len(self.program.slices) + self.energy_slice
 
     def share_of(self, energies: Ints, taken: Floats) -> Floats:
@@ -145,7 +145,7 @@ class Frame:
         return len(self.energy_pair) * self.sites > settings.LARGE
 
     def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:
-        """Return the frame with more rows, which all plans satisfy; `least`: their lower limits."""
+        """Return the frame with added rows that all plans satisfy; `least`: their lower limits."""
         m = self.matrix
         wide = sparse.csr_array((rows.data, rows.indices, rows.indptr), (len(least), m.a.shape[1]))
         more = replace(
@@ -173,7 +173,7 @@ class Frame:
 
     @cached_property
     def shared_demand(self) -> sparse.csr_array:
-        """Demand shared by each pair of sites (kWh/day); from a sample of rows if they are many."""
+        """Demand (kWh/day) shared by each pair of sites; if there are many rows, from a sample."""
         return overlap(
             self.service.kwh.max(axis=1), self.service.row, self.service.site, self.sites
         )
@@ -200,7 +200,7 @@ class Frame:
 
     @property
     def charge(self) -> Floats:
-        """The charge on each option's money if worth is the aim; else 0."""
+        """The charge on the money that each option costs if the aim is worth, else 0."""
         return self.money if self.aim.of_worth else np.zeros(self.count)
 
     @property
@@ -246,7 +246,7 @@ class Frame:
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
-        """Return whether a choice keeps all limits, required sites and one option per site."""
+        """Return whether a choice keeps all limits, has the required sites and repeats no site."""
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
             choice

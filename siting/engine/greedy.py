@@ -16,13 +16,13 @@ The greedy method under a budget is not monotone: with more money, an expensive 
 room for two better ones. So the plan is the best of the greedy plans for the budget and for every
 smaller sum. Sums are tried in descending order. If a greedy run never spends more than ``C``, all
 sums down to ``C`` give the same plan, and the next sum is just below ``C``. The order of options
-does not depend on the sum. So a larger budget includes all plans of a smaller one, and **more money
-never makes the plan worse**.
+does not depend on the sum. So a larger budget allows all greedy plans of a smaller one, and **more
+money never makes the plan worse**.
 
 This holds for programs of one year whose aim is worth, or worth net of money, if choices are quick
-to evaluate or the viability gap applies. There are three exceptions: time may run out before all
-sums are tried; the greedy choice may miss lower limits or required sites; ``least_gain`` and later
-aims may give up worth within the gap. In other programs, more money may lead to a worse plan.
+to evaluate or public money pays viability gaps. There are three exceptions: time may run out before
+all sums are tried; the greedy choice may miss lower limits or required sites; ``least_gain`` and
+later aims may give up worth within the gap. In other programs, more money may lead to a worse plan.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
@@ -59,8 +59,8 @@ BUDGETED = (
 def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
     """Yield the greedy plans for the full budget and for every smaller sum.
 
-    Options are ranked first by worth per rupee, and then by worth alone, because the number of
-    stations may be scarcer than money.
+    The first plans prefer options by worth per rupee, and further plans by worth alone, because the
+    number of stations may be scarcer than money.
     """
     for alike in (False, True):
         purse = Purse(valuer.frame, valuer.room)
@@ -76,7 +76,7 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
         yield states[-1]
         spent = [purse.spent(state.choice) for state in states]
         purse.most = max(spent)
-        # With less money, a run has the same states up to the first state that spends this sum.
+        # With less money, the next run repeats all states before the first that spends this sum.
         first = next(n for n, pkr in enumerate(spent) if pkr >= purse.most * (1 - settings.EXACT))
         if clock.over or not first or purse.most <= 0:
             return
@@ -84,11 +84,11 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 
 
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
-    """Yield choices constructed with the budget and, under the viability gap, with other sums.
+    """Yield choices made with the budget and, if public money pays viability gaps, other sums.
 
-    The money that a station needs is part of its price, with each weight in `settings.OWN_MONEY` in
-    turn. Sums above the budget come last: viability gaps are usually smaller than construction
-    assumes, so a plan constructed with more money may fit the budget.
+    The price of a station includes the money that it needs, multiplied by each weight in
+    `settings.OWN_MONEY` in turn. Sums above the budget come last: viability gaps are usually
+    smaller than construction assumes, so a plan constructed with more money may fit the budget.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):
@@ -116,7 +116,7 @@ def guarantee(valuer: Valuer) -> str:
 
 
 def best_single(valuer: Valuer, than: State, clock: Clock) -> State:
-    """Return the best plan of the existing stations and one option; `than` if none is better."""
+    """Return the best plan of existing stations and one more option; `than` if none is better."""
     base = valuer.at(valuer.frame.by_site(valuer.frame.kept))
     best = than
     fits = valuer.room.fits(base.choice)[: valuer.count]

@@ -84,7 +84,7 @@ def quiet_stdout() -> Iterator[None]:
 
 
 def _flush_c() -> None:
-    """Flush the C library's buffers, whose text a pipe would otherwise get after the block."""
+    """Flush the C library's buffers; otherwise a pipe would get their text after the block."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).fflush(None)
 

@@ -47,7 +47,9 @@ class Known:
     areas: AreaBound | None = None
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return the missing options that a plan above `enough` may use; none if they are many.
+        """Return the missing options that a plan of a value above `enough` may use.
+
+        If there are many, return none.
 
         `at_most`: for each option, a bound on the value of any plan that uses it.
         """
@@ -100,11 +102,11 @@ class Incumbent:
         self._serve_s = 0.0  # longest time taken to compute what a choice serves
 
     def build(self) -> None:
-        """Build the master problem, and determine whether choices can be evaluated fast."""
+        """Build the master problem, and determine whether choices can be evaluated quickly."""
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
-        # The master problem has no measure of drives.
+        # The master problem has no measure of drive times.
         self.coarse = not any(aim.of_drives for aim in drives)
-        # In these programs, steps meant for small programs take too long.
+        # In heavy programs, steps meant for small programs take too long.
         self.heavy = self.frame.large or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.effort.seed, threads=self.effort.threads
@@ -166,12 +168,15 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options that no plan above `enough` uses, and a bound on plans using one."""
+        """Return the options that no plan of a value above `enough` uses.
+
+        Also return a bound on the value of plans with any of these options.
+        """
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
     def limit(self, bound: float) -> None:
-        """Keep a bound if it is lower."""
+        """Keep a bound if it is lower than the present one."""
         self.bound = min(self.bound, bound)
         self._report()
 
@@ -229,7 +234,7 @@ class Incumbent:
         return self.served[key]
 
     def cut_at(self, choice: Ints, relaxed: Relaxed) -> None:
-        """Add the cuts at a choice, and evaluate the choice if it may be the best."""
+        """Add the cuts at a choice, and evaluate the choice if it may be better."""
         if self.master.cut_at(choice, relaxed.taken) > self.best:
             self.weighed(choice)
 
@@ -246,7 +251,7 @@ class Incumbent:
         return self.choice is not None and len(np.setdiff1d(self.choice, self.frame.kept)) > 0
 
     def until(self, share: float) -> float:
-        """Return `Clock.share` when `share` of the phase's time left has passed; at most `ends`."""
+        """Return `Clock.share` as it will be after `share` of the time left, but at most `ends`."""
         return min(self.ends, self.clock.share_after(share))
 
     @property

@@ -1,9 +1,10 @@
-"""The least public money that options need under the viability gap, as rows of relaxations.
+"""The least public money that options need for viability gaps, as rows of relaxations.
 
 In a relaxation, one fractional option at a site may pay for what another fractional option lacks.
 Whole stations cannot do that. An option earns at most its margin on all its capacity, or on all
 demand in reach if that is less. Public money must pay the rest of the option's costs. So the
-payments at a site are at least the sum of these amounts over its options, weighted by their values.
+payments at a site are at least the sum of these amounts over its options, weighted by the options'
+values.
 """
 
 from __future__ import annotations

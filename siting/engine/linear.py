@@ -52,7 +52,7 @@ def model_of(
     start: Floats | None = None,
     **options: Any,
 ) -> highspy.Highs:
-    """Return a HiGHS model that maximises the total `cost` within column and row limits.
+    """Return a HiGHS model that maximises the objective `cost` within column and row limits.
 
     `whole`: whether each column is an integer; `start`: values of the first columns in a plan to
     start from.
@@ -77,7 +77,7 @@ def model_of(
 
 
 def rows_of(rows: Sequence[tuple[Ints, Floats]], columns: int) -> sparse.csr_array:
-    """Return rows as a matrix; each row is given by its columns and their coefficients."""
+    """Return constraint rows as a matrix; each is given by its columns and their coefficients."""
     index = np.concatenate([np.zeros(0, dtype=np.int64), *(index for index, _ in rows)])
     value = np.concatenate([np.zeros(0), *(value for _, value in rows)])
     start = np.cumsum([0, *(len(index) for index, _ in rows)])
