@@ -66,7 +66,7 @@ def gone(
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
-    """Return `outdated` and all dependent stages, except those that `given` or `once` keeps."""
+    """Return `outdated` and all dependent stages, except those kept valid by `given` or `once`."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)
