@@ -67,7 +67,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
-    # `lines_beside` comes before `study.binding`, whose certificate uses up the spare time.
+    # `lines_beside` is called before `study.binding`, whose certificate uses up the spare time.
     beside = lines_beside(study)
     power = power_per_ev(study, plan)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
@@ -238,9 +238,9 @@ def peak_memory_mb() -> float | None:
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
     """Return the gain (kWh/day per PKR m of subsidy) of the plan and of its weakest station.
 
-    The gain of a station is the energy lost if the station is not built and all else is unchanged.
-    Keys: ``least_gain`` (the lowest ``program.least_gain`` of any year, or the default if the
-    configured one applies to cost), ``plan`` (energy that all new stations serve per PKR m),
+    The gain of a station is the energy lost per PKR m if the station is not built and all else is
+    unchanged. Keys: ``least_gain`` (the lowest ``program.least_gain`` of any year, or the default
+    if the configured one applies to cost), ``plan`` (energy that all new stations serve per PKR m),
     ``least_station`` (id of the weakest station), ``least`` (the gain of this station) and
     ``below`` (ids of the stations below ``least_gain``). The result is empty if no new station
     draws public money or no loss is known.

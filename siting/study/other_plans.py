@@ -173,7 +173,7 @@ def _one_year(
     paid in earlier years, by ``offer_id``.
     """
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
-    # Limits on public money lose the amounts that were paid in earlier years.
+    # Limits on public money are reduced by what was paid in earlier years.
     limits = tuple(
         replace(one, at_most=max(one.at_most - one.used(drawn), 0.0)) if one.per_rupee else one
         for one in asked.limits

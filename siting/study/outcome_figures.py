@@ -254,7 +254,7 @@ class _Told:
 def year_tables(
     asked: Asked, outcome: Outcome, program: Program, services: Mapping[int | None, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of a plan with years. `services` has a table for each year."""
+    """Return the tables of a plan with years; `services` is what its stations serve, by year."""
     built = built_by_year(outcome, program)
     money = money_by_year(outcome.money, program)
     years = money["year"]

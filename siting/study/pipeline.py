@@ -390,7 +390,7 @@ class Study:
         return Context("solve", self.config.output.cache_dir, self.progress).solving
 
     def tell(self, stage: str, text: str) -> None:
-        """Report a step inside a slow stage."""
+        """Report one step of a slow stage."""
         self._say(Event(stage, text, 0.0, done=True))
 
     def _say(self, event: Event) -> None:

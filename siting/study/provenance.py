@@ -1,4 +1,4 @@
-"""The basis of a plan: its inputs with their hashes, and every figure with its source."""
+"""What a plan is based on: its inputs with hashes, and every figure with its source."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ def file_of(name: str, path: Path | None) -> str:
 def _energy_figures(
     asked: Demand, figures: Table, city: Row, fleets: Collection[str]
 ) -> list[Table]:
-    """Return the figures of the demand, from sales to the share charged in public."""
+    """Return the figures of the demand, from vehicle sales to the share charged in public."""
     classes = list(asked.vehicle_classes)
     parts = []
     for scenario in dict.fromkeys([asked.scenario, *fleets]) if asked.fleet_csv is None else ():

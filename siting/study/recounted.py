@@ -180,7 +180,7 @@ def account_of(
 
 
 def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
-    """Return the account of the last year, for the configuration's own demand."""
+    """Return the plan's account for the last year and the configuration's own demand."""
     last = outcome.built["slice"] == outcome.slices["slice"].iloc[-1]
     kwh = {name: getattr(outcome, name) for name in ("demand_kwh_day", "served_kwh_day")}
     return Account(
