@@ -33,7 +33,7 @@ from siting.writing import write_text
 RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"
 
-# Errors that would occur again. Only studies with other errors are tried again at the next start.
+# These errors would occur again. Only studies with other errors are tried again at the next start.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
 # Maximum wait (s) for another worker that is running the same study.
 WAIT_S = 3600.0
