@@ -355,7 +355,7 @@ def _root(
 
 
 class Progress:
-    """Shows progress on stderr; imports nothing before the first event."""
+    """Shows progress on stderr; its modules are imported only at the first event."""
 
     def __init__(self) -> None:
         self.lines: StageLines | None = None

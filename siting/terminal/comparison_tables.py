@@ -42,7 +42,7 @@ def print_comparison(comparison: Comparison, folder: Path) -> None:
 
 
 def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Print the verdict, the figures side by side, the rules broken, and the folder."""
+    """Print the verdict, the figures side by side, the rules broken, and the folder's path."""
     console = Screen()
     if evaluation.best is not None:
         console.warn_if_far(evaluation.best.outcome.gap)

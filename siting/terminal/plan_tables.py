@@ -257,7 +257,7 @@ def _builds(row: Any) -> str:
 
 
 def print_lots(parted: Lots, folder: Path) -> None:
-    """Print the lots, their differences, and their folder."""
+    """Print the lots, the differences between them, and the path of their folder."""
     console = Screen()
     console.heading(f"{parted.title}: lots ({parted.facts['lots']})", parted.note)
     columns = [
