@@ -20,7 +20,7 @@ _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
 
 
 def render(table: pd.DataFrame, out: Path) -> str:
-    """Return the page of a batch in `out` as HTML text; `table` is a `results_table`."""
+    """Return the HTML page of the batch in folder `out`; `table` is from `results_table`."""
     swept = swept_of(table)
     links = [_link(out, str(folder)) for folder in table["folder"]]
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def render(table: pd.DataFrame, out: Path) -> str:
 
 
 def notes_of(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the distinct caveats of the studies, each with the name of its study."""
+    """Return the caveats of the studies without duplicates, each with the name of its study."""
     noted = table[table["note"] != ""].drop_duplicates(["name", "note"])
     return list(zip(noted["name"].astype(str), noted["note"].astype(str), strict=True))
 

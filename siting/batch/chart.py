@@ -21,7 +21,7 @@ def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) 
     """Return a chart of the share of demand served as an ``svg`` element; "" if there is no plan.
 
     A thin line above each point or bar ends at the proven bound. `table` is a `results_table` with
-    the swept keys in its columns `swept`. `links` has a link for each row, which may be blank.
+    the swept keys in its columns `swept`. `links` has a link for each row; a link may be blank.
     """
     table = table.assign(link=list(links))
     table = table[table["served_share"].notna()]
@@ -48,7 +48,7 @@ def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
 
 
 def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Group rows into lines with the same study and, except for `x`, the same swept values."""
+    """Group rows into lines; rows of a line share the study and all swept values except `x`."""
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
     lines = {}

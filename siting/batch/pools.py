@@ -37,7 +37,7 @@ def share_threads(workers: int) -> int:
 
 @contextmanager
 def local_pool(workers: int) -> Iterator[Executor]:
-    """Yield an executor with new processes, which end with the block or with this process."""
+    """Yield an executor whose new processes end with the ``with`` block or with this process."""
     context = _context()
     there, here = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(there,))
@@ -62,7 +62,7 @@ def _context() -> BaseContext:
 
 def _begin(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Mixed log lines of several studies would be unreadable.
+    # Log lines of several studies would be mixed, so only errors are logged.
     logging.getLogger("siting").setLevel(logging.ERROR)
     threading.Thread(target=_end_with, args=(pipe,), name="end with parent", daemon=True).start()
 
@@ -71,7 +71,7 @@ def _end_with(pipe: Connection) -> None:
     try:
         pipe.recv_bytes()
     except (EOFError, OSError):
-        # The next start recognises half-written files and deletes them.
+        # Half-written files may stay: the next start of the batch deletes them.
         os._exit(1)
 
 
@@ -80,7 +80,7 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
     """Yield an executor on a Dask cluster, and the number of solver threads per worker.
 
     `address` is that of the scheduler, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` if
-    ``distributed`` is not installed, and `InputError` if no scheduler answers or it has no workers.
+    ``distributed`` is not installed, and `InputError` if no scheduler with workers answers.
     """
     with needs_extra("dask", "distributed", "is needed for --dask"):
         distributed: Any = import_module("distributed")
@@ -97,7 +97,7 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
             fault = Fault(f"--dask {address}", what, f"start some: dask worker {address}")
             raise InputError(fault) from err
         workers = client.scheduler_info(n_workers=-1)["workers"]
-        # If the only worker has been lost by now, another worker will replace it.
+        # If no worker is left now, one thread is assumed for its replacement.
         threads = min((int(w["nthreads"]) for w in workers.values()), default=1)
         yield client.get_executor(), threads
     finally:

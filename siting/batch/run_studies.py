@@ -47,7 +47,7 @@ class BatchEvent:
     # `done` is the number of finished studies, including failed ones; `total` counts all studies.
     done: int
     total: int
-    # `study` is the study that just finished, if any, and `row` is its row of the table.
+    # `study` is the study that just finished, if any, and `row` is the study's row of the table.
     study: BatchStudy | None = None
     row: Mapping[str, Any] | None = None
     running: tuple[str, ...] = ()  # names of the run folders of studies in progress
@@ -180,7 +180,7 @@ def _locally(
 
 
 class _Batch:
-    """The rows of a batch, filled as studies finish."""
+    """The rows of a batch's table, which are filled as studies finish."""
 
     def __init__(self, studies: Sequence[BatchStudy], out: Path, progress: Report | None) -> None:
         self.studies, self.out = studies, out
@@ -193,7 +193,7 @@ class _Batch:
         write_text(out / WORK / TOKEN, self.token, replace=True)
 
     def find_finished(self, *, retry: bool) -> None:
-        """Store the rows of unreadable studies, and of studies that an earlier start finished."""
+        """Store the rows of unreadable studies, and of those that an earlier start completed."""
         for i, study in enumerate(self.studies):
             if study.fault:
                 self.take(i, {"status": "failed", "error": study.fault}, kept=False)

@@ -41,7 +41,7 @@ class BatchStudy:
 
     @property
     def label(self) -> str:
-        """The swept values as text, which distinguishes the studies of one configuration."""
+        """The swept values as text; they distinguish the studies of one configuration."""
         return sweep_words(self.sweep)
 
 
@@ -109,8 +109,8 @@ def _study(
 def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
     """Return the SHA-256 of everything on which a study's plan depends (64 hexadecimal digits).
 
-    The hash covers the configuration (except keys in `_NOT_CONTENT`), the name and bytes of
-    every input file, and the package's version. Hashes of files not yet in `hashes` are added.
+    The hash covers the configuration (except keys in `_NOT_CONTENT`), the name and bytes of every
+    input file, and the package's version. Hashes of further files are added to `hashes`.
     """
     hashes = {} if hashes is None else hashes
     data = config.model_dump(mode="json", exclude=_NOT_CONTENT)

@@ -76,7 +76,7 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
     """Write ``results.parquet`` and ``results.csv``, each atomically."""
     marked = table.copy(deep=False)
     marked.attrs.update(MADE_BY)
-    # This file is written first, because it marks the folder as one written by a batch.
+    # This file marks a folder as written by a batch, so it is written first.
     write_whole(out / TABLE, lambda path: marked.to_parquet(path, index=False), replace=True)
     write_plain_csv(table, out / TABLE_CSV, replace=True)
 

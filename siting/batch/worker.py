@@ -33,7 +33,7 @@ from siting.writing import write_text
 RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"
 
-# Errors that would occur again. Studies with other errors are tried again at the next start.
+# These errors would occur again. Only studies with other errors are tried again at the next start.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
 # Maximum wait (s) for another worker that is running the same study.
 WAIT_S = 3600.0
@@ -47,7 +47,7 @@ def work(task: Mapping[str, Any]) -> dict[str, Any]:
     """Run one study and write its run folder; return its row of the table of results.
 
     `task` has ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's
-    folder), ``token`` (a random mark of the batch), ``siting`` (the caller's version) and
+    folder), ``token`` (a random identifier of the batch), ``siting`` (the caller's version) and
     ``threads`` (solver threads, or None to use the configured number). Errors are returned as a row
     (see `failure`) rather than raised, so that one study cannot stop the others.
     """
@@ -103,7 +103,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
         try:
             (part / "run").replace(folder)
         except OSError:
-            # Without locks, another worker may have written the folder first.
+            # On a file system without locks, another worker may have written the folder first.
             if not (folder / "run.json").is_file():
                 raise
         record.unlink(missing_ok=True)

@@ -163,8 +163,8 @@ Run = Annotated[
 class Reply:
     """The result of a command: its JSON, its text for the terminal, and its exit code.
 
-    If one of `gaps` is above 100 %, the command ends with `FAR_FROM_PROVEN`. If `always` is true,
-    the text is printed despite ``--quiet``.
+    If one of `gaps` is above 100 %, the exit code is `FAR_FROM_PROVEN`. If `always` is true, the
+    text is printed despite ``--quiet``.
     """
 
     json: Callable[[], Any]
@@ -179,7 +179,7 @@ class Reply:
         return cls(lambda: {"written": str(path)}, lambda: typer.echo(f"Written to {path}"))
 
 
-# Options that several commands share, in the order of ``--help``.
+# Options that several commands have, in the order of ``--help``.
 _SOLVER: dict[str, Any] = {
     "overrides": Overrides,
     "budget": Budget,
@@ -208,7 +208,7 @@ def verb(
         # Without `short_help`, the list of commands would cut off long descriptions.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
-            function.__name__.rstrip("_"),  # names that Python uses end in _
+            function.__name__.rstrip("_"),  # a final _ avoids names that Python uses
             short_help=said,
             epilog=f"Example: {example}",
             rich_help_panel=group,
@@ -355,14 +355,14 @@ def _root(
 
 
 class Progress:
-    """Shows progress on stderr; imports nothing before the first event."""
+    """Shows progress on stderr; its modules are imported only at the first event."""
 
     def __init__(self) -> None:
         self.lines: StageLines | None = None
         verb = _SAID.get(Said()).verb
         self.waiting = threading.Timer(FIRST_LINE_S, self._say_at_work, (verb,))
         self.waiting.daemon = True
-        if sys.stderr.isatty():  # only for people at a terminal
+        if sys.stderr.isatty():  # only if a person reads stderr
             self.waiting.start()
 
     def _say_at_work(self, verb: str) -> None:
@@ -458,7 +458,8 @@ def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
-    # Lines are wrapped for a terminal, which would break them inside words, but not for a pipe.
+    # A terminal would break long lines inside words, so they are wrapped for it, but not for a
+    # pipe.
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for line in str(err).splitlines():
         lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]

@@ -12,7 +12,7 @@ from typing import Any
 from siting.errors import InputError, did_you_mean
 
 LATEST = "@latest"
-# Fields of ``run.json`` that lists of runs use.
+# Fields of ``run.json`` that are shown in lists of runs.
 LISTED = ("name", "title", "written", "status", "gap", "subsidy_pkr", "new_stations",
           "served_share")  # fmt: skip
 

@@ -1,9 +1,9 @@
-"""How much public money is additional, and which stations are viable without it.
+"""Find how much public money is additional, and which stations are viable without it.
 
-A station needs no public money if its NPV without subsidy is at least 0. Where public money fills
-the viability gap, the station must also pass the hurdle that
-investors set. Payments beyond a station's shortfall are
-not additional. Payments to a station whose NPV is negative even with the subsidy are at risk.
+A station needs no public money if its NPV without subsidy is at least 0. If public money pays
+viability gaps, the station must also pass the hurdle that investors set. The part of a payment that
+exceeds the station's shortfall is not additional. Payments to a station whose NPV is negative even
+with the subsidy are at risk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
     Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of the stations'
     shortfalls), ``subsidy_pkr``, ``npv_pkr`` (without subsidy) and ``npv_subsidised_pkr``.
     """
-    # `groupby` leaves out stations without a concession.
+    # `groupby` drops the rows of stations without a concession.
     by_lot = case.assign(concession=case["site_id"].map(dict(concessions))).groupby("concession")
     sums = ["cost_pkr", "lacking_pkr", "subsidy_pkr", "npv_pkr", "npv_subsidised_pkr"]
     table = by_lot[sums].sum()
@@ -35,12 +35,12 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
 
 
 def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
-    """Return how many new stations fail even with the subsidy, and the public money paid to them.
+    """Return how many new stations lose cash, or have a negative NPV even with the subsidy.
 
-    All stations of a concession share one business case. Keys: ``stations``; ``below_npv_0``
+    The NPV is tested for all stations of a concession together. Keys: ``stations``; ``below_npv_0``
     (stations with a negative NPV after subsidy); ``subsidy_below_npv_0_pkr`` (subsidy of these
     stations); ``losing`` (stations that lose cash in a usual year); ``loss_pkr_year`` (the cash
-    lost); ``npv_pkr`` (total NPV after subsidy).
+    that they lose); ``npv_pkr`` (total NPV after subsidy).
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
@@ -82,12 +82,13 @@ def public_money(
 ) -> dict[str, Any]:
     """Return the ``run.json`` fields about public money for a plan's new stations (constant PKR).
 
-    `case` has the business case of each new station. `vehicles` has the number of vehicles in the
-    area, by class. Keys: ``pkr_per_usd``; ``new_stations``; ``stations_without_need`` (stations
-    that need no public money); ``npv_without_subsidy_pkr``; ``lacking_pkr``; ``subsidy_pkr``;
-    ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold; None without sales);
-    ``subsidy_pkr_per_car`` (per car served; None without sales to cars). For the last key, each
-    station's subsidy is divided among vehicle classes in proportion to the energy sold to them.
+    `case` is a table of the business case of each new station. `vehicles` is the number of vehicles
+    in the area, by class. Keys: ``pkr_per_usd``; ``new_stations``; ``stations_without_need``
+    (stations that need no public money); ``npv_without_subsidy_pkr``; ``lacking_pkr``;
+    ``subsidy_pkr``; ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold;
+    None without sales); ``subsidy_pkr_per_car`` (per car served; None without sales to cars). For
+    the last key, each station's subsidy is divided among vehicle classes in proportion to the
+    energy sold to them.
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

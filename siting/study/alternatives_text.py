@@ -1,4 +1,4 @@
-"""Cards of new stations: the energy lost if a station is not built, and alternative places for it.
+"""Write a card for each new station: the energy lost without it, and alternative places for it.
 
 A card is the text about one station in the report. The loss is the energy that the other stations
 cannot take over, given reach and capacity (`siting.engine.marginal`). A card shows two losses: one
@@ -29,13 +29,13 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# A loss of at most the first share of a station's energy is called "nothing", and a loss of at
-# least the second share is called "all".
+# A loss is called "nothing" up to the first share of the station's energy, and "all" from the
+# second share on.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# Losses are computed within the first share of the spare time, and re-plans within the second share
-# of the time that is then left.
+# Computing losses may take the first share of the spare time. Re-plans may take the second share of
+# the time that is then left.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
-# Re-plans stop if fewer than this share of them would finish in time at the current pace.
+# Re-plans stop if, at the current pace, fewer than this share of all re-plans would finish in time.
 FEWEST_SHARE = 0.1
 # A callback that receives the number of stations done and the total number of stations.
 Count = Callable[[int, int], None]
@@ -43,7 +43,7 @@ Count = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Replanned:
-    """The energy lost (kWh/day) if the best alternative is built in place of a station."""
+    """The energy lost (kWh/day) if the best alternative offer is built instead of a station."""
 
     kwh_day: float
     offer_id: str
@@ -60,7 +60,7 @@ class Cards:
 
     @property
     def blank(self) -> str:
-        """A text that says how many results were not computed in time; empty if none is missing."""
+        """A text on how many results were not computed in time; empty if none is missing."""
         lacking = {
             "what is lost without": len(self.new) - len(self.lost),
             "a re-plan without": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),
@@ -104,7 +104,8 @@ def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: A
 def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
     """Return, for each new station, the energy lost if that station is not built (kWh/day).
 
-    The most subsidised stations come first. When the time is up, the other stations are left out.
+    The stations with the largest subsidies are computed first. Stations not reached in time are
+    left out.
     """
     new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
     if new.empty:
@@ -125,10 +126,10 @@ def replanned_of(
 ) -> dict[str, Replanned]:
     """Return an upper bound on each station's loss if the station's subsidy is spent elsewhere.
 
-    The bound is the loss if the best other station within budget and limits is built or enlarged. A
-    full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is the result of
-    `losses_of`, and its order is kept. Stations without a loss are left out, and so are stations
-    for which no time is left.
+    The bound is the loss that remains if the best other station within budget and limits is built
+    or enlarged. A full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is the
+    result of `losses_of`; its order is kept. Stations with a loss of 0, or not reached in time, are
+    left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -146,7 +147,7 @@ def replanned_of(
         count(len(out), len(some))
         least_s = FEWEST_SHARE * len(some) * clock.taken_s / len(out)
         if clock.steps is None and clock.limit_s < least_s:
-            break  # too few re-plans would finish; `siting explain` computes single ones
+            break  # too few would finish; `siting explain` re-plans one station
     return out
 
 
@@ -214,7 +215,7 @@ def _nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the row number (-1 if none) and distance (m) of the nearest of `others` to each site.
 
-    With `same_sites`, `others` are the sites themselves, and no site is its own neighbour.
+    If `same_sites` is true, `others` must be `sites`, and no site counts as its own neighbour.
     """
     count = len(sites)
     if len(others) <= int(same_sites):
@@ -269,7 +270,7 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
 
 
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:
-    """State how much energy would still be lost if the station's money is spent elsewhere.
+    """State how much energy would still be lost if the station's subsidy were spent elsewhere.
 
     >>> _replanned_text(Replanned(3.0, "s0002:hub"), 41.0)
     'With hub at s0002 instead, at most 3.0 kWh/day would be lost.'

@@ -20,7 +20,7 @@ from siting.tables import capacity_columns, capacity_groups, may_be_built
 # Stations within this distance (m) of each other count as one place.
 PLACE_M = 300.0
 MILLION = 1e6
-# A share of energy, a sum of money (PKR) or a sale (kWh/day) below these values is negligible.
+# Shares of energy, sums of money (PKR) and sales (kWh/day) below these values are negligible.
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
 GROUPS = {
@@ -56,16 +56,16 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the number of the place to which each point belongs.
+    """Return, for each point, the index of the place that it belongs to.
 
-    Points that are linked by steps of at most `PLACE_M` metres belong to the same place.
+    Points belong to the same place if steps of at most `PLACE_M` metres between points link them.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]])).tolist()
     [0, 0, 0, 1]
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
-    # Imported here, because the import takes half a second and most commands do not need it.
+    # SciPy is imported here, because this takes half a second and most commands do not need it.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -99,9 +99,9 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
 
 @stage()
 def binding(plan: Plan, asked: Asked, certificate: Table | None) -> list[str]:
-    """The limits that keep the plan from serving more, in plain words; empty if none is known.
+    """The limits that keep the plan from serving more energy, in words; empty if none is known.
 
-    If nearly all demand is served, the list says so, and names no limits on places and money.
+    If nearly all demand is served, the list says so instead of naming limits on places and money.
     """
     wanted = float(plan.classes["demand_kwh_day"].sum())
     if wanted <= 0 or plan.new_sites.empty:
@@ -122,9 +122,9 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
     """The sales of the existing stations, with and without the new stations.
 
     Keys: ``stations`` (number of existing stations); ``alone_kwh_day`` (sales in the last year if
-    nothing were built); ``kwh_day`` (sales under the plan, including extensions); ``idle`` (number
-    of existing stations without sales under the plan). The result is empty if there are no existing
-    stations or no new stations.
+    no station were built); ``kwh_day`` (sales under the plan, including extensions); ``idle``
+    (number of existing stations without sales under the plan). The result is empty if there are no
+    existing stations or no new stations.
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
@@ -174,7 +174,7 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
 
 
 def _sites(plan: Plan, asked: Asked) -> list[str]:
-    """Return a message if all places are used, or if every new station has the largest size."""
+    """Return a message if every place has a station, or if no new station could be larger."""
     able = plan.offers[may_be_built(plan.offers) & ~plan.offers["site_id"].isin(asked.forbidden)]
     columns = capacity_columns(able)
     new = plan.new_sites
@@ -191,7 +191,7 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
 
 
 def _money(plan: Plan, certificate: pd.DataFrame | None) -> list[str]:
-    """Return a message if the dual price of money proves that more money adds almost nothing."""
+    """Return a message if the budget's dual price proves that more money adds almost nothing."""
     bound, budget_pkr = plan.outcome.bound_kwh_day, plan.outcome.budget_pkr
     if bound is None or certificate is None or not math.isfinite(budget_pkr):
         return []
@@ -239,7 +239,7 @@ def _without_money(plan: Plan, asked: Asked) -> list[str]:
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
-    # The unsubsidised stations serve at most their capacity, so no solve is needed for most plans.
+    # If the capacity of the unsubsidised stations is too small anyway, no solve is needed.
     least = (1 - 4 * LITTLE) * plan.served_kwh_day
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):

@@ -1,6 +1,7 @@
 """Find the figures that decide a plan: break-even values, and the effect of varying each figure.
 
-All results come from the stations' accounts (`siting.economics.break_even`), without a solve.
+All results are computed from the stations' accounts (`siting.economics.break_even`). The program is
+not solved again.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ NAMES = {
     "grid_cost_pkr": "Cost of grid works",
     "civil_cost_pkr": "Cost of civil works",
 }
-# Items of works.csv, each with the offer column that is proportional to it.
+# For each item of works.csv, the column of offers that is proportional to it.
 _RECKONED = {
     "design_share": "design_cost_pkr",
     "contingency_share": "contingency_cost_pkr",
@@ -64,7 +65,7 @@ _UNITS = {
 
 @stage()
 def station_accounts(plan: Plan, asked: Asked, site_costs: sites.SiteCosts) -> Accounts | None:
-    """Sales, costs and subsidies of the new stations; None if the plan builds no station."""
+    """The sales, costs and subsidies of the new stations; None if the plan builds no station."""
     case = plan.tables["business"].set_index("offer_id")
     if case.empty:
         return None
@@ -83,7 +84,7 @@ def station_accounts(plan: Plan, asked: Asked, site_costs: sites.SiteCosts) -> A
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens of the subsidised new stations, or of all new stations if none is subsidised.
+    """The break-even values of the subsidised new stations, or of all if none is subsidised.
 
     Columns: those of `siting.economics.break_evens`, ``draw`` (whether the stations draw public
     money) and ``text``. The figure closest to its break-even value comes first.
@@ -126,7 +127,7 @@ the largest subsidy'
     rising, unit = bool(row["rising"]), str(row["unit"])
 
     def at(end: str, *, up: bool) -> str:
-        # Round in the direction that keeps the sentence true.
+        # Values are rounded up or down, whichever keeps the sentence true.
         return "" if math.isnan(row[end]) else _told(row[end], unit, up=up)
 
     said = NAMES.get(str(row["figure"]), str(row["figure"]))
@@ -183,7 +184,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
 
 def _rounded(value: float, places: int, *, up: bool) -> float:
     scale = 10.0**places
-    # A value within rounding error of a rounded figure is shown as that figure.
+    # If a value differs from a rounded figure only by rounding error, that figure is shown.
     shown = value * scale
     slack = 1e-6 * max(shown, 1.0)
     return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
@@ -191,8 +192,8 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- effect of each figure -----------------------------------------------------------------------
 
-# An `At` function returns the accounts at a given value of one figure. A `Moved` iterator yields,
-# for each figure, its row (with its range) and its `At` function.
+# An `At` function returns the accounts if one figure has a given value. A `Moved` iterator yields,
+# for each figure, its table row (which has its range) and its `At` function.
 At = Callable[[float], Accounts]
 Moved = Iterator[tuple[Mapping[Hashable, Any], At]]
 
@@ -208,14 +209,14 @@ def figure_swings(
     """The change in the new stations' total NPV (PKR) as each figure varies over its range.
 
     Columns: ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
-    ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. Sales vary with
-    the demand figures, up to the stations' capacity. Figures that do not enter the accounts, such
-    as waits, drives and the location of demand, are left out.
+    ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. When a demand
+    figure varies, sales vary too, up to the stations' capacity. Figures that do not enter the
+    accounts, such as waits, drive times and the location of demand, are left out.
     """
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
         return pd.DataFrame(columns=columns)
-    # The NPV is computed at the plan's sales, so the hurdle, which tests lower sales, is left out.
+    # The NPV is computed at the plan's sales. The hurdle tests lower sales, so it is left out.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
     moved = list(_moved_money(station_accounts, sourced_figures))
@@ -234,13 +235,13 @@ def figure_swings(
 
 
 def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
-    """Return a figure's rows that have a range, as records."""
+    """Return, as records, the rows of a figure in which its low and high values differ."""
     rows = figures[(figures["figure"] == figure) & (figures["low"] < figures["high"])]
     return rows.to_dict("records")
 
 
 def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure of the business case, with its `At` function."""
+    """Yield the row and the `At` function of each figure of the business case."""
     prices = (PRICE + group for group in accounts.rules.prices_pkr_kwh)
     known = {*economics.ITEMS.values(), *prices}
     for row in _rows(figures, "business case"):
@@ -249,7 +250,7 @@ def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
 
 
 def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure behind the cost of stations, with its `At` function."""
+    """Yield the row and the `At` function of each figure that affects the cost of stations."""
     offers = accounts.offers
 
     def dearer(
@@ -316,7 +317,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
 
 
 def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str) -> At:
-    """Return the `At` function for the bays that a charger group needs per port or cabinet."""
+    """Return the `At` function for the number of bays per port or cabinet of a charger group."""
     offers, rules, per = accounts.offers, sites.bay_figures(), built.to_numpy(dtype=float)
     now = bays_needed(per, types, rules)
     here = rules["charger_group"] == of.split()[0]
@@ -351,7 +352,7 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
 def _moved_demand(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, area: people_to_energy.Area
 ) -> Moved:
-    """Yield each demand figure, as a range of the total energy (kWh/day), and its `At` function."""
+    """Yield the row (range: total energy, kWh/day) and the `At` function of each demand figure."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

@@ -24,7 +24,7 @@ from siting.writing import claimed_folder
 
 @dataclass(frozen=True)
 class DemandRun:
-    """The demand of a study by class, with ranges and the figures that cause the ranges.
+    """The demand of a study by class, its ranges, and the figures that cause these ranges.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def demand_to_folder(
 ) -> tuple[DemandRun, Path]:
     """Write the layers and tables of a configuration's demand; return the demand and the folder.
 
-    `out` is a new or empty folder; by default ``runs_dir/NAME-demand-TIME``. With `sensitivity`,
-    figures are ranked by their effect on the total demand and on its location. All figures are
+    `out` is a new or empty folder; by default ``runs_dir/NAME-demand-TIME``. If `sensitivity` is
+    true, figures are ranked by their effect on the total demand and its location. All figures are
     drawn at random `draws` times, with the random seed `seed`. Other parameters are as in
     `siting.run`.
     """
@@ -121,7 +121,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         swings = demand.sensitivity(study.area, shares=shares)
         on_map = swings[["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]]
         if study.surfaces is not None:
-            if depots is not None:  # surfaces do not affect demand at depots
+            if depots is not None:  # demand surfaces do not move demand at depots
                 energy = energy[~energy["vehicle_class"].isin(depots["vehicle_class"])]
             where = demand.map_swings(
                 study.cells,
@@ -148,7 +148,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares by cell; fleets whose depots are known have their shares there."""
+    """Return the shares by cell, with fleets whose depots are known placed at their depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         share = demand.depot_shares(class_depots)
@@ -216,7 +216,7 @@ def _write(
     tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():
         export.write_csv(table, folder / f"{name}.csv", note=note)
-    # `demand` is both a table and a layer, and the dictionary lists the fields of both together.
+    # A table and a layer are named `demand`, and the dictionary lists the fields of both together.
     beside = {name: [*map(str, table.columns), "note"] for name, table in tables.items()}
     dictionary = export.data_dictionary_of(export.fields_of(layers, beside))
     export.write_csv(dictionary, folder / "dictionary.csv")

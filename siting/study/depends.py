@@ -66,7 +66,7 @@ def gone(
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
-    """Return `outdated` and all dependent stages, except those that `given` or `once` keeps."""
+    """Return `outdated` and all dependent stages, except those kept valid by `given` or `once`."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)
@@ -80,7 +80,7 @@ def _declares(made: Stage[Any], key: str) -> bool:
 
 
 def stale(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the stored groups of stages that become stale if `keys` change, in order.
+    """Return the groups of stored stages that become stale if `keys` change, in order.
 
     >>> stale(["reach.cutoff_min"])
     ('reach', 'outcome')
@@ -92,7 +92,7 @@ def stale(keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def feeds(key: str) -> tuple[str, ...]:
-    """Return the stored groups of stages that read a key, directly or through unstored stages.
+    """Return the groups of stored stages that read a key, directly or through unstored stages.
 
     >>> feeds("reach.cutoff_min")
     ('reach', 'outcome')

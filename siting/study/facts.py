@@ -1,4 +1,4 @@
-"""The content of ``run.json``: the result, its basis, and the data needed to repeat the run."""
+"""Collect the content of ``run.json``: the result, its basis, and the data to repeat the run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
 
 
 def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
-    """Return the plan with its facts, which are dated `now` and computed when first read."""
+    """Return the plan with facts that are dated `now`, and computed when they are first read."""
     return replace(plan, facts_of=partial(_run_facts, study, now))
 
 
@@ -67,7 +67,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
-    # These lines are computed before `study.binding`, whose certificate uses up the spare time.
+    # `lines_beside` is called before `study.binding`, whose certificate uses up the spare time.
     beside = lines_beside(study)
     power = power_per_ev(study, plan)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
@@ -129,7 +129,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "day": study.day,
         "what_if": study.what_if,
         "demand_range": study.demand_range,
-        # Number of further results that were computed in time.
+        # By kind, the number of further results that were computed in time.
         "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
         "lost_without": cards.facts(),
@@ -213,7 +213,7 @@ def versions() -> dict[str, Any]:
     for name in PACKAGES:
         try:
             packages[name] = version(name)
-        except PackageNotFoundError:  # a vendored or renamed package must not stop the run
+        except PackageNotFoundError:  # a vendored or renamed package must not stop a run
             packages[name] = "unknown"
     return {
         "python": platform.python_version(),
@@ -238,9 +238,9 @@ def peak_memory_mb() -> float | None:
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
     """Return the gain (kWh/day per PKR m of subsidy) of the plan and of its weakest station.
 
-    The gain of a station is the energy lost if the station is not built and all else is unchanged.
-    Keys: ``least_gain`` (the lowest ``program.least_gain`` of any year, or the default if the
-    configured one applies to cost), ``plan`` (energy that all new stations serve per PKR m),
+    The gain of a station is the energy lost per PKR m if the station is not built and all else is
+    unchanged. Keys: ``least_gain`` (the lowest ``program.least_gain`` of any year, or the default
+    if the configured one applies to cost), ``plan`` (energy that all new stations serve per PKR m),
     ``least_station`` (id of the weakest station), ``least`` (the gain of this station) and
     ``below`` (ids of the stations below ``least_gain``). The result is empty if no new station
     draws public money or no loss is known.
@@ -261,7 +261,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),
         "least_station": str(rate.index[0]),
         "least": float(rate.iloc[0]),
-        # A station that just meets the least gain must not fail because of rounding.
+        # Rounding errors must not put a station that just reaches the least gain into this list.
         "below": [str(site) for site in rate.index[rate < least * (1 - 1e-6)]],
     }
 
@@ -288,7 +288,7 @@ s0007, brings 4.9; the average of the plan is 230); program.least_gain would lea
 
 
 def power_per_ev(study: Study, plan: Plan) -> dict[str, Any]:
-    """Return the charging power (kW) for each electric vehicle in ``limits.ev_classes``.
+    """Return the charging power (kW) per electric vehicle of the classes ``limits.ev_classes``.
 
     Existing stations are included. Keys: ``classes``, ``vehicles``, ``power_kw`` (of the chargers
     for these classes), ``kw_per_ev`` and ``afir_kw`` (EU requirement per battery-electric car). The

@@ -1,4 +1,4 @@
-"""Mandates: the share of places that owners must equip, the places chosen, and the cost."""
+"""Mandates: the share of places that owners must equip, the places chosen, and their cost."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of an owner's equipped sites, and the worth of as many of the best sites.
+    """Return the worth of an owner's equipped sites, and that of as many of the owner's best sites.
 
     Both values include the existing stations. The second value is NaN if the best sites are not
     found in time.

@@ -1,4 +1,4 @@
-"""Further plans: near-optimal plans, the best plan of each scenario, and a plan made year by year.
+"""Make further plans: near-optimal plans, each scenario's best plan, and a plan made year by year.
 
 A plan that is not found in the time left is returned as None.
 """
@@ -61,12 +61,12 @@ class Effort:
 
 
 def only_these(asked: Asked, built: pd.DataFrame) -> dict[int | None, pd.DataFrame]:
-    """Return, by year, how a plan's stations serve the configuration's own demand.
+    """Return, for each year, how a plan's stations serve the configuration's own demand.
 
-    `built` lists the ``offer_id`` of each station that stands in a ``year``.
+    `built` has one row per ``year`` and station in operation, with its ``offer_id``.
     """
     services = {}
-    # The offers already satisfy all limits.
+    # The plan's stations already satisfy all limits and requirements.
     bare = instance_of(replace(asked, limits=(), required=()))
     for year, demand in asked.own.items():
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
@@ -169,11 +169,11 @@ def _one_year(
 ) -> Asked:
     """Return the inputs of a program for a single year.
 
-    Requirements on the last year apply only if `year` is the last one. `drawn` has the public money
-    drawn in earlier years, by ``offer_id``.
+    Requirements on the last year apply only if `year` is the last one. `drawn` is the public money
+    paid in earlier years, by ``offer_id``.
     """
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
-    # Money drawn in earlier years is no longer available.
+    # Limits on public money are reduced by what was paid in earlier years.
     limits = tuple(
         replace(one, at_most=max(one.at_most - one.used(drawn), 0.0)) if one.per_rupee else one
         for one in asked.limits
@@ -192,7 +192,7 @@ def _one_year(
 
 
 def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:
-    """Return the offers of a year in which some stations already stand.
+    """Return the offers of a year, given the stations that were built in earlier years.
 
     `stands` maps each site with a station to the offer built there.
     """
@@ -212,7 +212,8 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
-        # The cost caps the subsidy: another mix of chargers may cost less but draw more subsidy.
+        # No subsidy may exceed the cost: another mix of chargers may cost less but get more
+        # subsidy.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
     reason = reasons_of(offers)
     return offers.assign(

@@ -24,9 +24,9 @@ from siting.study.to_limits import limits_used
 from siting.study.to_program import MILLION, aim_in_words, aims_of, blocks_of, zones_named
 from siting.texts import counted
 
-# Unspent money is reported if it reaches both this sum (PKR) and this share of the budget.
+# Unspent money is reported if it is at least this sum (PKR) and at least this share of the budget.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# If the cost of mandates must be computed too, the plan's solve gets this share of the time limit.
+# If the cost of mandates must also be computed, solving the plan gets this share of the time limit.
 BESIDE_MANDATES = 0.7
 
 
@@ -40,7 +40,7 @@ def decide(
 ) -> Outcome:
     """Return the outcome of a solve, with the tables of every block that the program uses.
 
-    `start` has the offers of an earlier plan. `answer` is the solution, if already known. Raises
+    `start` lists the offers of an earlier plan. `answer` is the solution, if already known. Raises
     `InfeasibleError` if no plan meets all requirements, and `SolveError` if none is found in time.
     """
     keys = asked.config.program
@@ -127,7 +127,7 @@ class _Told:
         return replace(outcome, lines=tuple(lines))
 
     def _foresight(self, table: pd.DataFrame) -> None:
-        """Add what is gained by planning all years together rather than year by year."""
+        """Add the gain in worth from planning all years together rather than year by year."""
         alone = myopic(self.asked, self.effort)
         text = NOT_FOUND
         if alone is not None:
@@ -140,7 +140,7 @@ class _Told:
         self.lines.append(Line("worth_of_foresight", "Worth of planning ahead", text))
 
     def _scenarios(self) -> None:
-        """Add tables of the scenarios in the last year and, if found in time, of robust sites."""
+        """Add tables of the scenarios in the last year, and of robust sites if found in time."""
         answer, program = self.answer, self.answer.program
         plan = program.scenario_plan
         assert plan is not None
@@ -186,7 +186,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """State the extra budget needed to serve as much as `usual`, with `share` in every zone."""
+        """State the extra budget to serve as much as `usual`, and at least `share` in each zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
@@ -198,14 +198,14 @@ class _Told:
         return f"PKR {more / 1e6:,.2f} m"
 
     def _left_out(self) -> str:
-        """State the public money and the energy of the stations that the plan leaves out."""
+        """State the public money and energy of stations that are left out for too small a gain."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
         return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are required"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """State the unspent money, if any, and a bound on what it could serve."""
+        """State the unspent public money, if any, and an upper bound on what it could serve."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
@@ -214,7 +214,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """State the money that the least gain leaves unspent, and how much more it would serve."""
+        """State the money that is unspent because of the least gain, and what it would serve."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -233,7 +233,7 @@ class _Told:
         return text
 
     def _viability(self, outcome: Outcome) -> None:
-        """Add a table of each station's need (to break even), earnings and public money."""
+        """Add a table of what each station needs to break even, earns and gets in public money."""
         need, service = self.asked.need, outcome.service
         assert need is not None
         sites = need.offers[need.offers["offer_id"].isin(list(outcome.offers))]
@@ -254,7 +254,7 @@ class _Told:
 def year_tables(
     asked: Asked, outcome: Outcome, program: Program, services: Mapping[int | None, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of a plan with years. `services` has what each station serves by year."""
+    """Return the tables of a plan with years; `services` is what its stations serve, by year."""
     built = built_by_year(outcome, program)
     money = money_by_year(outcome.money, program)
     years = money["year"]
@@ -362,10 +362,10 @@ def lines_of(
 
 
 def then_line(one: AimProof, outcome: Outcome) -> Line:
-    """Return the proof of a later aim as a headline figure.
+    """Return the proof of an aim that follows the first, as a headline figure.
 
-    If the plan has a single slice, the value of the shortest-drives aim is shown in minutes per
-    driver.
+    If the plan has a single slice (a year and scenario), the aim of shortest drive times is shown
+    in minutes per driver.
     """
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:

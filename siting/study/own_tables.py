@@ -29,7 +29,7 @@ def own_demand(
     `path` is a CSV with ``cell_id``, or a layer, whose rows are assigned to the nearest cell within
     `most_m` metres. The file needs ``demand_kwh_day`` and, for several `classes`,
     ``vehicle_class``. Other columns are kept if no two rows share a cell and class. An `InputError`
-    lists every problem, such as unknown cells or rows too far away.
+    lists every problem, such as unknown cells or rows too far from any cell.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
         given = _read(path, DEMAND)
@@ -113,7 +113,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
     what, fix = f"are not the sum of {', '.join(COST_PARTS)}", "change one of these parts as well"
     ids = given.loc[apart, "offer_id"]
     refuse(naming(f"{path}, column cost_pkr", what, ids, fix, count=True))
-    # A CSV cannot distinguish a blank string from a missing one.
+    # A CSV cannot distinguish an empty string from a missing value.
     for name in made.select_dtypes(["object", "str"]).columns:
         if not made[name].isna().any():
             given[name] = given[name].astype(object).where(given[name].notna(), "")
@@ -144,7 +144,7 @@ def _read(path: Path, spec: Table) -> pd.DataFrame:
 
 
 def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
-    """Return one fault per column, listing the ids that the study does not have."""
+    """Return one fault per column, which lists the ids that the study does not have."""
     faults, what = list[Fault](), "that the study does not have"
     for name, ids in known.items():
         if name in given.columns:

@@ -192,7 +192,7 @@ class Study:
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}
         self._inner: list[float] = []
-        # Another study, and the names of the stages taken from that study.
+        # The study from which stages are taken, and the names of these stages.
         self._shared: tuple[Study, frozenset[str]] | None = None
 
     @property
@@ -249,7 +249,7 @@ class Study:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[list[str]]:
-        """Time a named phase as if it were a stage, and report it when it ends.
+        """Measure the time of a named phase like that of a stage, and report it when it ends.
 
         Yields
         ------
@@ -298,7 +298,8 @@ class Study:
         >>> richer.plan.headline()  # doctest: +SKIP
         """
         config = changed(self.config, keys, lay_down)
-        # A file that is read again may differ from the file that the run used.
+        # Stored records of files that are read again are dropped, because the files may have
+        # changed.
         known = still_known(self.known_inputs.values(), changed_keys(self.config, config))
         return self.with_stages({"known_inputs": known}, config)
 
@@ -389,7 +390,7 @@ class Study:
         return Context("solve", self.config.output.cache_dir, self.progress).solving
 
     def tell(self, stage: str, text: str) -> None:
-        """Report a step inside a slow stage."""
+        """Report one step of a slow stage."""
         self._say(Event(stage, text, 0.0, done=True))
 
     def _say(self, event: Event) -> None:

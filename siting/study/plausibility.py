@@ -33,11 +33,11 @@ def doubts_of(
     outline: Any,
     drive_kmh: float = math.inf,
 ) -> list[str]:
-    """Return possible errors in location, population and cell size, in plain words.
+    """Return warnings about location, population and cell size, in plain words.
 
-    `cells` has the ``people`` of each cell. `zones` has the ``name`` and the counted ``people`` of
-    each zone. `outline` is a polygon around the roads (lon/lat). `drive_kmh` is the mean speed on
-    the roads; cell sizes are not checked if the speed is infinite.
+    `cells` has a column ``people``. `zones` has the ``name`` and the counted ``people`` of each
+    zone. `outline` is a polygon around the roads (lon/lat). `drive_kmh` is the mean speed on the
+    roads. If it is infinite, cell sizes are not checked.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
@@ -101,7 +101,7 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
 
 
 def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
-    """Return a warning if far fewer people are found than live in a tehsil that the study names."""
+    """Return a warning if the study names a tehsil but finds far fewer people than live there."""
     if config.demand.city_people is not None:  # the user has set the city's population
         return []
     query = getattr(config.roads.source, "query", "") or ""
@@ -113,7 +113,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
         tehsil, area_km2 = str(row["tehsil"]), float(row["area_km2"])
         if tehsil == city or not re.search(rf"\b{re.escape(tehsil)}\b", said):
             continue
-        # Roads in part of a tehsil reach only that part of its population.
+        # If the roads cover only part of a tehsil, only that part of its people is expected.
         part = min(1.0, km2 / area_km2) if area_km2 > 0 else 1.0
         if people < part * float(row["people_2023"]) / NEAR:
             lines.append(

@@ -20,7 +20,7 @@ from siting.program.money import GapRule
 from siting.study.program_zones import zone_of_demand
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
-# Key of a slice: a year, a scenario, a pair of both, or None without years and scenarios.
+# Key of a slice: a year, a scenario, both as a pair, or None if the program has neither.
 Key = Any
 Demands = Mapping[Key, pd.DataFrame]
 
@@ -45,7 +45,7 @@ class Asked:
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame
-    limits: tuple[Limit, ...]  # limits on a plan besides the budget
+    limits: tuple[Limit, ...]  # limits other than the budget
     required: tuple[str, ...]
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # zone of each demand row, by demand_id; blank if in no zone
@@ -53,8 +53,8 @@ class Asked:
     # The people or sessions served if a demand row is fully served, by year, scenario and
     # demand_id. None if the program counts energy.
     worth: Mapping[Key, pd.Series] | None
-    own_worth: Mapping[int | None, pd.Series] | None  # the same for the rows of `own`, by year
-    need: Need | None  # inputs of the viability gap; None if public money does not fill the gap
+    own_worth: Mapping[int | None, pd.Series] | None  # the same for `own`, by year
+    need: Need | None  # None if public money does not pay viability gaps
     rules: economics.BusinessRules
     time_values: pd.DataFrame  # the value of a driver's hour, by class
     sessions: pd.DataFrame  # the energy of a session, by class
@@ -99,12 +99,12 @@ class Asked:
 
     @property
     def budgeted(self) -> bool:
-        """Whether the budget limits the plan; false if the first aim is to spend least money."""
+        """Whether the budget limits the plan; false if the first aim is to spend least."""
         return self.config.program.first_aims[:1] != ("least_cost",)
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
-    """Return the subsidy with its rule: by default ``need``, but ``share`` in the coverage model.
+    """Return the subsidy. Its rule is by default ``need``, or ``share`` in the coverage model.
 
     The coverage model does not determine sales, so what a station needs to break even is unknown.
     """
@@ -125,7 +125,7 @@ def demands_of(
     """Return the demand by year and scenario, and the configuration's own demand by year.
 
     `demand` is the configuration's own demand. `other_demand` returns the demand of a `year`, a
-    fleet `scenario` and a `case`; the default of each is the value in the configuration.
+    fleet `scenario` and a `case`. The values in the configuration are the defaults.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -157,7 +157,7 @@ def zones_of(
 
 
 def within_reach(asked: Asked) -> pd.Series[bool]:
-    """Return whether each row of the last year's demand has a possible station in reach."""
+    """Return, for each row of the last year's demand, whether a possible station is in reach."""
     rows, offers = asked.last_demand, asked.offers
     open_ = (texts_of(offers, "reason") == "") & ~offers["site_id"].isin(asked.forbidden)
     near = pd.Series(False, rows.index)
@@ -178,7 +178,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return `tables` with the rows of all tables added to each; added rows have 0 kWh/day."""
+    """Give all `tables` the same rows: each gets the rows that it lacks, with 0 kWh/day."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
@@ -215,8 +215,9 @@ def need_of(
 ) -> Need:
     """Return the inputs of the rule by which the program pays for the offers' viability gaps.
 
-    A vehicle class has the margin of the least profitable charger group that fits it, so that
-    earnings are never overstated. `unpaid` marks offers that owners must build at their own cost.
+    The margin of a vehicle class is that of the least profitable charger group that fits it, so
+    that earnings are never overstated. `unpaid` marks offers that owners must build at their own
+    cost.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)
@@ -237,11 +238,11 @@ def need_of(
     refuse(naming("money.prices_pkr_kwh", what, lost, fix))
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
-    # An extension must break even on sales beyond the existing capacity. The money that it needs is
-    # therefore raised by the most that sales within the existing capacity can earn.
+    # An extension must break even on the sales that exceed the existing capacity. Its need is
+    # therefore raised by the most that the existing capacity can earn.
     most = (able[list(worth)].to_numpy() * list(worth.values())).max(axis=1, initial=0.0)
     need += subsidy.hurdle.sales_share * offers["standing_kwh_day"].to_numpy(dtype=float) * most
-    # Here the program decides how much public money each offer gets.
+    # Subsidies start at 0, because the program decides what each offer gets.
     nothing = existing | unpaid.to_numpy(bool)
     needing = offers.assign(cost_pkr=np.where(nothing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))

@@ -28,7 +28,8 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
     elif zones.kind == "grid":
         column = np.floor(centres.x / zones.size_m).astype(int)
         row = np.floor(centres.y / zones.size_m).astype(int)
-        # Numbers start at the south-west corner of the cells, so that names stay short.
+        # Rows and columns are counted from the south-west corner of the cells, so that names stay
+        # short.
         column, row = column - column.min() + 1, row - row.min() + 1
         names = ("row " + row.astype(str) + " column " + column.astype(str)).to_numpy()
     else:
@@ -62,8 +63,8 @@ def zone_table(
     """Return the demand of each zone and the energy served there, one row per zone.
 
     `zones` has the zone of each demand row, by ``demand_id`` (blank if none). `floors` has the
-    share that must be served in each zone with a floor. Columns: ``zone``, ``demand_kwh_day``,
-    ``served_kwh_day``, ``served_share`` (1 without demand) and ``floor_share``.
+    minimum share to be served, by zone. Columns: ``zone``, ``demand_kwh_day``, ``served_kwh_day``,
+    ``served_share`` (1 without demand) and ``floor_share``.
     """
     of_row = demand["demand_id"].astype(str).map(zones)
     served = service.groupby("demand_id")["served_kwh_day"].sum()
@@ -79,7 +80,7 @@ def zone_table(
 
 
 def gini(share: np.ndarray, weight: np.ndarray) -> float:
-    """Return the Gini coefficient of the shares of zones, from 0 (all equal) to 1.
+    """Return the Gini coefficient of zones' served shares, from 0 (all equal) to 1.
 
     The coefficient is ``d / (2 m)`` (0 if ``m`` is 0), where ``m`` is the mean share and ``d`` is
     the mean difference between the shares of two people (or kWh of demand) chosen at random.

@@ -1,4 +1,4 @@
-"""The basis of a plan: its inputs with their hashes, and every figure with its source."""
+"""What a plan is based on: its inputs with hashes, and every figure with its source."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RANGED = {
 
 @stage()
 def known_inputs() -> dict[str, dict[str, Any]]:
-    """The input records of a run folder, by the key of the input; see `inputs`."""
+    """The records of the inputs that a run folder lists, by input key; see `inputs`."""
     return {}
 
 
@@ -57,7 +57,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the kind, source and licence of each input that has a section, by section key."""
+    """Return the kind, source and licence of each input with its own section, by section key."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -98,7 +98,7 @@ def contents(
 def demand_facts(
     config: Config, cells: Layer, area_share: float, surfaces: Table | None, demand: Table
 ) -> dict[str, Any]:
-    """The basis of the demand, and the demand by class (kWh/day)."""
+    """What the demand is based on, and the demand by class (kWh/day)."""
     asked = config.demand
     fleet_csv = asked.fleet_csv
     where = "people" if surfaces is None else "home, destination, en route"
@@ -291,7 +291,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
-    """Return the figures, with the user's file as the ``table`` of each figure that it contains."""
+    """Return the figures. The ``table`` of figures in the user's file is that file."""
     if path is None:
         return rows
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
@@ -307,7 +307,7 @@ def file_of(name: str, path: Path | None) -> str:
 def _energy_figures(
     asked: Demand, figures: Table, city: Row, fleets: Collection[str]
 ) -> list[Table]:
-    """Return the figures of the demand, from sales to the share charged in public."""
+    """Return the figures of the demand, from vehicle sales to the share charged in public."""
     classes = list(asked.vehicle_classes)
     parts = []
     for scenario in dict.fromkeys([asked.scenario, *fleets]) if asked.fleet_csv is None else ():
@@ -362,7 +362,8 @@ def all_figures(
 ) -> Table:
     """Return every figure of the demand, from vehicle sales to place weights.
 
-    The columns are `siting.reference.listing.LISTED`. `fleets` names more fleet scenarios to list.
+    The columns are `siting.reference.listing.LISTED`. `fleets` names further fleet scenarios whose
+    figures are listed.
     """
     parts = _energy_figures(asked, figures, city, fleets)
     used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]
@@ -407,7 +408,7 @@ def station_figures(config: Config, chargers: Table) -> list[Table]:
     preset = asked.costs.preset
     works = reference.at_preset(reference.table("works"), preset)
     works = with_own(works, _by_item(asked.costs, sites.WORKS))
-    # A number of bays that the configuration sets applies to every kind of place.
+    # If the configuration sets the number of bays, it applies to every kind of place.
     own_bays = asked.costs.site_bays is not None
     by_kind = [] if own_bays else [listed("site_bays", reference.table("site_bays"))]
     return [

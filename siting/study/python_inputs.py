@@ -1,6 +1,7 @@
 """Store inputs given in Python (tables and graphs) in files that all later stages read.
 
-Each input becomes a file in the ``given`` folder of the cache. A run folder keeps a copy.
+Each input becomes a file in the ``given`` folder of the cache. Run folders keep copies of these
+files.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from siting.study.own_tables import PLACE
 from siting.writing import NO_PLACE, PART_FILE, write_whole
 
 GIVEN = "given"
-# Pattern of the path of a Python input. Messages show the key of the input instead.
+# Matches the path of a file in the ``given`` folder. Messages show the input's key instead.
 _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\.[a-z]+\b")
 
 
@@ -112,7 +113,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
             layer = _with_labels(value, name)
             return ".parquet", lambda part: _to_parquet(layer, part, name)
         case pd.DataFrame() if "cell_id" not in value.columns and name == "reach.table_csv":
-            # A matrix: the index names cells, and the columns name sites.
+            # The value is a matrix whose index names cells and whose columns name sites.
             matrix = value.rename_axis("cell_id").reset_index()
             return ".csv", lambda part: matrix.to_csv(part, index=False)
         case np.ndarray() if value.ndim == 2:
@@ -133,7 +134,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 
 
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
-    """Return a layer with the labels of its index as a column (``id`` if the layer has none)."""
+    """Return a layer with its index labels as a column, which is ``id`` if the layer lacks ids."""
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
     if not name.startswith(("candidates.sources", "demand.people")):
         return layer

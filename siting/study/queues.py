@@ -1,7 +1,8 @@
 """Queues at a plan's ports: expected waits by the Erlang C formula, and simulated days.
 
 On the ``planned`` day, only the drivers whom the plan serves arrive, each at the planned station.
-On the ``free`` day, all drivers arrive, and choose a station by drive, queue and charging time.
+On the ``free`` day, all drivers arrive. They choose a station by drive time, queue and charging
+time.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Waiting:
 
 
 def allotted(plan: Plan) -> pd.DataFrame:
-    """Return what each station of a plan serves, with the energy as ``kwh_day`` for simulations."""
+    """Return what each station of a plan serves, with the energy renamed to ``kwh_day``."""
     return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
 
 
@@ -69,7 +70,7 @@ def simulated(
     rules: simulation.Rules,
     told: Callable[[str], None] | None = None,
 ) -> dict[str, simulation.Days]:
-    """Return the simulated days, ``planned`` and ``free``, of a plan with at least one station.
+    """Return the simulated days ``planned`` and ``free`` of a plan that has at least one station.
 
     `told` is called with a line of text after each day.
     """

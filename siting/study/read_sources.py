@@ -197,7 +197,7 @@ def with_own_names(
 ) -> gpd.GeoDataFrame:
     """Return places with the prefix ``user_`` removed from the user's columns.
 
-    A column keeps the prefix if its bare name is taken, for example by a column of `layers`.
+    A column keeps the prefix if its name without it is taken, for example by a column of `layers`.
     """
     own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
     bare = {name: name.removeprefix(sites.OWN) for name in own}
@@ -211,7 +211,7 @@ def with_own_names(
 
 
 def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the cells with the user's columns of the people layer, blank where values differ."""
+    """Return cells with the user's columns of the people layer; blank where values differ."""
     own = [c for c in people.columns if str(c).startswith(sites.OWN)]
     if not own:
         return cells
@@ -261,10 +261,10 @@ def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
 def configurations_of(
     offers: Offers, chargers: pd.DataFrame | None = None
 ) -> dict[str, dict[str, int]]:
-    """Return the number of chargers of each type, by name of the configuration.
+    """Return the number of chargers of each type, by name of the configuration or size.
 
-    A size is named as in its offers. `chargers` is the catalogue; by default, the
-    catalogue of `offers`.
+    Sizes have the names that offers use. `chargers` is the catalogue; by default, the catalogue of
+    `offers`.
     """
     if chargers is None:
         chargers = sites.charger_catalogue(offers.chargers_csv)

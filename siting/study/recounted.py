@@ -65,7 +65,8 @@ def recounted_plan(
     spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, table, spare))
     if asked.config.program.scenarios is not None:
-        # The plan shows figures for the configuration's own demand, which is none of the scenarios.
+        # The plan's figures are for the configuration's own demand, which is not one of the
+        # scenarios.
         own_checks = recount(own_account(asked, outcome, table))
         own_checks["check"] = "own demand: " + own_checks["check"]
         checks = pd.concat([checks, own_checks], ignore_index=True)
@@ -81,8 +82,8 @@ def business_of(
 ) -> pd.DataFrame:
     """Return the business case of each new station, computed from the energy that it serves.
 
-    `drawn` has the public money (PKR) of all offers of the plan, by ``offer_id``. `hurdle` is by
-    default the hurdle of the configuration's subsidy.
+    `drawn` has the public money (PKR) paid to the offers of the plan, by ``offer_id``. `hurdle` is
+    by default the hurdle of the configuration's subsidy.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
@@ -129,7 +130,7 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
 def account_of(
     asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float] | None = None
 ) -> Account:
-    """Return what the recount needs: the claims of a plan, and the tables behind the plan.
+    """Return what the recount needs: the figures that a plan claims, and the tables behind them.
 
     `spare_kw` is the headroom by ``site_id``; None if it is not checked.
     """
@@ -179,7 +180,7 @@ def account_of(
 
 
 def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
-    """Return what the plan claims about the last year, for the configuration's own demand."""
+    """Return the plan's account for the last year and the configuration's own demand."""
     last = outcome.built["slice"] == outcome.slices["slice"].iloc[-1]
     kwh = {name: getattr(outcome, name) for name in ("demand_kwh_day", "served_kwh_day")}
     return Account(
@@ -196,7 +197,7 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
 def _inputs_of(asked: Asked) -> dict[str, Any]:
     """Return the tables and rules of an account that do not depend on the plan.
 
-    If public money fills the viability gap, the cost of an offer is what it needs to break even.
+    If public money pays viability gaps, the cost of an offer is what it needs to break even.
     """
     offers = asked.offers
     if asked.need is not None:
@@ -212,7 +213,7 @@ def _inputs_of(asked: Asked) -> dict[str, Any]:
 
 
 def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
-    """Return what the plan claims about each aim: value, bound and gap."""
+    """Return the value, bound and gap that the plan reports for each aim."""
     keys = asked.config.program
     claims = []
     for key, one in zip(aims_of(asked.config), outcome.proofs, strict=True):
@@ -264,7 +265,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
-    """Return a table with the value of serving one kWh, by demand row and slice."""
+    """Return the value of serving one kWh, by demand row and slice (a year and scenario)."""
     if asked.worth is None:
         return None
     parts = []

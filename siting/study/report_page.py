@@ -75,7 +75,7 @@ def record_of(source: Source) -> RunRecord:
 
 
 def record_of_plan(study: Study, plan: Plan) -> RunRecord:
-    """Return the record of a study's plan. The facts of the plan must be known."""
+    """Return the record of a study's plan. The plan must already have its facts."""
     settings = yaml.safe_load(to_yaml(study.config))
     return RunRecord.of(plain(plan.facts), settings, layers_of(plan, **shown_beside(study, plan)))
 

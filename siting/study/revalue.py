@@ -54,8 +54,8 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 
     `chosen` has the ids of a plan's offers, including existing stations and offers that were ruled
     out. Limits, required and forbidden sites are left out. The aim is maximum energy. If public
-    money fills the viability gap, the second aim is minimum public money, because the same energy
-    could also be served for more money.
+    money pays viability gaps, the second aim is minimum public money, because the same energy could
+    also be served at a higher cost.
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:
@@ -69,12 +69,12 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 
 
 def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
-    """Return what the given offers serve in the last year: most energy, then shortest drives.
+    """Return what given offers serve in the last year: most energy, then shortest drive times.
 
     `chosen` has the ids of the offers, including existing stations. The columns include
     ``site_id``, ``vehicle_class`` and ``served_kwh_day``.
     """
-    # Public money is already spent, so the viability gap is left out.
+    # Public money is already spent, so the rule for viability gaps is left out.
     alone = _alone(replace(asked, need=None), chosen)
     if within_reach(alone).any():
         return plan_of(program_of(alone), chosen).service()
@@ -84,8 +84,8 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
     """Return the minimum public money (PKR) at which given offers serve the maximum energy.
 
-    The result is None if public money does not fill the viability gap, if no demand is in reach, or
-    if no amount of public money makes all offers viable. `chosen` is as in `service_of`.
+    The result is None if public money does not pay viability gaps, if no demand is in reach, or if
+    no amount of public money makes all offers viable. `chosen` is as in `service_of`.
     """
     alone = _alone(asked, chosen)
     if asked.need is None or not within_reach(alone).any():
@@ -100,7 +100,7 @@ def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
     """Return the program's inputs for the last year, with only `chosen` and existing offers."""
 
     def standing(offers: pd.DataFrame) -> pd.DataFrame:
-        # Existing stations are kept because extensions refer to them.
+        # All existing stations are kept, because extensions refer to them.
         return offers[offers["offer_id"].isin(list(chosen)) | offers["existing"].astype(bool)]
 
     asked = replace(_with_offers(asked, standing), zones=None)
@@ -124,6 +124,6 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_offers(asked: Asked, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Asked:
-    """Return the program's inputs with `change` applied to each of their tables of offers."""
+    """Return the program's inputs, with `change` applied to every table of offers in them."""
     need = asked.need and replace(asked.need, offers=change(asked.need.offers))
     return replace(asked, offers=change(asked.offers), need=need)

@@ -35,13 +35,14 @@ DAY_MIN = 24 * 60.0
 # One day is simulated after a warm-up evening. A city with a demand of 20 MWh/day takes a second or
 # two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# A day with more drivers than this takes over about ten seconds, and is left to `siting simulate`.
+# Simulating more drivers than this takes about ten seconds or more, so only `siting simulate` does
+# it.
 MOST_DRIVERS = 60_000
-# By chance, the late share may exceed the service standard by this many standard errors.
+# The late share may exceed the service standard by this many standard errors, due to chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-# Rules for the capacity of chargers, each with its texts for the headline and the report.
+# Rules for the capacity of chargers, each with its text for the headline and for the report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Capacity by waits and time", "capacity by waits and time (waiting)"),
@@ -51,8 +52,8 @@ CAPACITIES = {
 NO_STATION = "no station stands"
 # Maximum number of concessions in the headline; the table of concessions lists all of them.
 MOST_LOTS = 8
-# The headline compares the simulated day with the program if the shares that they serve differ by
-# more than this.
+# The headline compares the simulated day with the plan if their served shares differ by more than
+# this.
 APART = 0.05
 # Share of the spare time that may be spent on other capacities and demands.
 WHAT_IF_SHARE = 0.5
@@ -68,14 +69,14 @@ BANDS_MIN = (5.0, 10.0, 15.0)
     found=lambda day: day["why_not"] or f"{day['free']['drivers_day']:,.0f} drivers",
 )
 def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
-    """The plan's simulated day: shares of drivers, as ``planned`` and with ``free`` choice.
+    """The shares of drivers on a simulated day, as ``planned`` and with ``free`` choice of station.
 
     ``served_share`` and ``out_of_reach_share`` are shares of all drivers. ``turned_away_share`` and
     ``late_share`` (turned away, or waiting more than ``wait_min``) are shares of the drivers with a
     station in reach. ``peak_late_share`` is ``late_share`` in the busiest hour. ``exceeds`` is true
     if ``peak_late_share`` is above the standard by more than chance explains. ``use`` has, for each
     charger group, the share of the day that ports are in use, and the number of places where this
-    share is above the limit. If no day was simulated, ``why_not`` gives the reason.
+    share is above the limit. ``why_not`` is the reason if no day was simulated.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -135,7 +136,7 @@ def isochrones(
 
     Columns: ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all people),
     ``demand_kwh_day`` and ``geometry`` (metres). The layer is empty if the plan has no station, or
-    if the user supplies the drives as a table.
+    if the user supplies a table of drive times.
     """
     limits = sorted({*BANDS_MIN, config.reach.cutoff_min})
     standing = candidates[candidates["site_id"].isin(plan.sites["site_id"])]
@@ -144,7 +145,7 @@ def isochrones(
     kmh = config.reach.access_kmh
     minutes = roads.minutes_to_nearest(network, standing, limits[-1], kmh)
     ground = roads.isochrones(network, minutes, limits)
-    # A drive starts at the centre of its cell, as in the `reach` stage.
+    # Drive times start at the centre of each cell, as in the `reach` stage.
     node = cells["node_id"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     home_min = minutes.reindex(node).to_numpy() + cells["snap_m"].to_numpy() / 1000 / kmh * 60
     upto = np.array([*limits, np.nan])[np.searchsorted(limits, home_min)]
@@ -204,7 +205,8 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     ``text``, ``why_not`` (the reason if there is no result; the record then has no further keys),
     ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes`` (the share served, by
     class) and ``money`` (`siting.study.additional.at_risk`). If the record of `WAITS` was computed,
-    it and the first record also have ``public_money_pkr`` (`siting.study.revalue.least_money_of`).
+    that record and the first also have ``public_money_pkr``
+    (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
     paid = outcome.drawn
@@ -251,7 +253,7 @@ def _found(rows: list[dict[str, Any]]) -> str:
 
 
 def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the configuration keys to change for each other capacity, by key of `CAPACITIES`."""
+    """Return the configuration keys that each other capacity changes, by key of `CAPACITIES`."""
     if config.program.model == "coverage":
         return {}
     if config.offers.service.rule == RATED:
@@ -287,7 +289,7 @@ def revalued(
     concessions: Mapping[str, str],
     service: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return what a plan serves by class under other inputs, and the public money then at risk.
+    """Return the energy that a plan serves by class under other inputs, and the money at risk.
 
     `paid` has the public money of the plan's offers (PKR). If `service` is None, the stations serve
     as much energy as they can, whatever they earn.
@@ -316,7 +318,7 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
 
 
 def slow_of(study: Any) -> tuple[str, Any]:
-    """Return the other scenario with the smallest fleet, and its study; ("", None) if none."""
+    """Return the other scenario with the smallest fleet, and its study; else ("", None)."""
     names = [name for key, name in _other_demands(study.config) if key == "scenario"]
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
@@ -345,7 +347,7 @@ def demand_range(
 
     ``planned_share`` is the share of draws below the plan's demand. ``slow_share`` is the share of
     draws below the demand of the ``slow`` scenario (None without this scenario). If the demand is a
-    user's own table, nothing is drawn: both shares are None, and the range has no width.
+    user's own table, nothing is drawn: both shares are None, and all percentiles equal that demand.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
     by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()

@@ -123,7 +123,7 @@ def robust_override(config: Config) -> str:
 
 
 def write_program(study: Study, path: Path) -> None:
-    """Write the whole program of a study, with the first aim, in LP format.
+    """Write a study's whole program in LP format, with the first aim as its objective.
 
     If the first aim is regret, the best plan of each scenario is solved first. Raises `SolveError`
     if one of these plans is not found in time.
@@ -182,11 +182,11 @@ def write_run(
 
     `out` is a new or empty folder; by default, the first free name of `usual`, ``usual-2``,
     ``usual-3`` … If Ctrl-C is pressed after a plan is found, the folder is still completed; a
-    second Ctrl-C ends the run. `write_lp` is a file for the whole program in LP format, written
-    before the solve. `facts` and `warnings` are added to ``run.json``. `also` is called with the
-    folder and the plan, to write further files.
+    second Ctrl-C ends the run. `write_lp` is the file to which the whole program is written in LP
+    format before the solve. `facts` and `warnings` are added to ``run.json``. `also` is called with
+    the folder and the plan, to write further files.
     """
-    # Files and folders that already exist are refused before the solve.
+    # A file or folder that already exists is refused before the solve.
     if write_lp is not None:
         require_free(Path(write_lp))
     with seen_through(by_solve=True) as wish, claimed_folder(out, usual) as claim:
@@ -215,7 +215,7 @@ def write_run(
             with study.timed("report") as told:
                 write_text(folder / REPORT, page_of(record_of_plan(study, plan)))
                 told.append("one page")
-        # The run times of all stages are known only now.
+        # The facts are written again, because only now are the run times of all stages known.
         _write_facts(study, plan, folder)
         seal_again(folder)
     return plan, claim.place
@@ -269,7 +269,7 @@ def check(
             return False
         return True
 
-    # These tables can be checked without the roads.
+    # The tables that do not depend on the roads are checked first.
     attempt(lambda: sites.charger_catalogue(study.config.offers.chargers_csv))
     attempt(lambda: sites.grid_figures(study.config.offers.grid_csv))
     good: set[str] = set()

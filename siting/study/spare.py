@@ -25,7 +25,7 @@ class Clock:
     """A clock that counts processor time or, if longer, the share `LEAST_GIVEN` of elapsed time."""
 
     limit_s: float
-    steps: int | None = None  # number of steps to run; None: as many as the limit allows
+    steps: int | None = None  # number of steps to run; None for as many as the limit allows
     done: int = 0
     wall: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)
@@ -51,12 +51,12 @@ class Spare:
     time_limit_s: float  # of the solver
     taken_s: float = 0.0
     done: dict[str, int] = field(default_factory=dict)
-    # How many results of each kind the stored run has. None: compute as many as time allows.
+    # The number of results of each kind in the stored run; None to compute as many as time allows.
     known: Mapping[str, int] | None = None
 
     @contextmanager
     def clock(self, what: str, share: float) -> Iterator[Clock]:
-        """Yield a clock with a share of the spare time left."""
+        """Yield a clock that allows `share` of the remaining spare time."""
         left_s = max(max(LEAST_S, SHARE * self.time_limit_s) - self.taken_s, 0.0)
         clock = Clock(share * left_s, None if self.known is None else self.known.get(what))
         try:

@@ -28,11 +28,11 @@ type Layer = gpd.GeoDataFrame
 type Table = pd.DataFrame
 type Row = pd.Series[Any]
 
-# Parameters that do not name stages. A stage uses `study` to read the stages of other years.
+# Names of parameters that are not stages. A stage uses `study` to read the stages of other years.
 AT_HAND = ("config", "context", "study")
 # These keys affect no table, so any stage may read them.
 INERT = ("name", "output", "download", "sweep", "report", "award")
-# Declaration of a stage that reads every key.
+# The `keys` of a stage that reads the whole configuration.
 EVERY_KEY = ("*",)
 
 
@@ -77,7 +77,7 @@ class Context:
         return lambda now: report(Event(self.stage, solve_in_words(now), now.seconds, done=False))
 
     def kept(self, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """Return the table that `build` makes of `parts`, or a copy stored in the cache folder."""
+        """Return the table that `build` makes from `parts`, or its copy in the cache folder."""
         return kept_table(self.cache_dir / "stages", self.stage, parts, build)
 
 
@@ -87,16 +87,16 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its declared inputs. As an attribute of a study, a stage gives its result."""
+    """A function and its declared inputs. As an attribute of a study, it gives its result."""
 
     make: Callable[..., T]  # each parameter names a stage that is read, or is one of `AT_HAND`
     keys: tuple[str, ...] = ()  # the keys that the stage reads; a key includes all keys below it
     seen: tuple[str, ...] = ()  # further keys that may be read, because an earlier stage reads them
     also: tuple[str, ...] = ()  # stages that the stage reads through `study`
-    told: str = ""  # the stage's name in progress lines and records; blank: not reported
+    told: str = ""  # the stage's name in progress lines and records; blank if not reported
     # Returns the result in words, or None if there is nothing to report.
     found: Callable[[T], str | None] | None = None
-    stored: str = ""  # name of the stage's group in a run folder; blank: not stored
+    stored: str = ""  # name of the stage's group in a run folder; blank if not stored
     once: bool = False  # whether the result is the same in every year, scenario and case
 
     def __post_init__(self) -> None:

@@ -58,7 +58,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Form:
-    """The functions that store and read a stage that is not a plain table."""
+    """The functions that store and read the result of a stage that is not a plain table."""
 
     # Turns the stage's result into tables. A table that is None is not written.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
@@ -94,7 +94,7 @@ def write_stages(study: Study, folder: Path) -> None:
 
 
 def seal_again(folder: Path) -> None:
-    """Hash the files of a run folder again, after some of them were rewritten."""
+    """Record the hashes of a run folder's files again, after some files were rewritten."""
     path = folder / FOLDER / MANIFEST
     record = json.loads(path.read_text(encoding="utf-8"))
     path.unlink()
@@ -168,7 +168,7 @@ type Source = Path | str | Study | Plan
 
 
 def study_of(source: Source) -> Study:
-    """Return the study behind a run folder, a study or a plan.
+    """Return the study that made a run folder or a plan; a study is returned itself.
 
     Raises `InputError` if the folder cannot be used, or if the plan was not made by a study.
     """
@@ -198,7 +198,7 @@ def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tupl
     """Return the configuration of a run with overrides applied, and the keys that they change."""
     try:
         before = load(folder / "config.yaml", check_files=False)
-    except ConfigError as err:  # a version with other keys wrote the file
+    except ConfigError as err:  # another version, with other keys, wrote the file
         raise InputError([Fault(f.where, f.what, f.fix or AGAIN) for f in err.faults]) from err
     after = load(folder / "config.yaml", overrides, check_files=False) if overrides else before
     changed = changed_keys(before, after)
@@ -323,7 +323,7 @@ FORMS = {
 
 
 def _form(name: str) -> Form:
-    """Return the form in which a stage is stored: by default, a table with the stage's name."""
+    """Return the functions that store a stage, by default as a table with the stage's name."""
     needed = () if name in OPTIONAL else (name,)
     plain = Form(lambda t: {name: t}, lambda f: f.table(name), needed)
     return FORMS.get(name, plain)

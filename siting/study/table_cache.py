@@ -55,7 +55,7 @@ def kept_table(
     """Return the stored table for these arguments, or the table that `build` makes.
 
     See `siting.folder_cache.kept`. A table that is slow to build is stored, unless Parquet would
-    change it. `parts` must have all inputs of `build`. `folder` may be deleted at any time.
+    change it. `parts` must contain all inputs of `build`. `folder` may be deleted at any time.
     """
     key = content_sha256(FORMAT, __version__, name, *parts)
     entry = folder / f"{name}-{key[:32]}"
@@ -94,7 +94,8 @@ def _pieces(part: Any) -> Iterator[bytes]:
     elif isinstance(part, pd.DataFrame):
         yield b"table"
         if isinstance(part, gpd.GeoDataFrame):
-            # Files may describe the same system in different words, so its authority code is used.
+            # Files may describe one coordinate system in different words, so its authority code is
+            # used.
             yield _text(part.crs and (part.crs.to_authority() or part.crs.to_wkt()))
         yield from _column(part.index.to_frame(index=False), "index")
         yield from _column(part, "column")

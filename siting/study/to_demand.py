@@ -70,7 +70,7 @@ def network_sha256(network: Network) -> str:
     stored="people",
 )
 def people_read(config: Config, network: Network) -> People:
-    """The population by place, the population outside the area, the zones, and notes."""
+    """The population inside and outside the area, the zones, and notes for readers."""
     return read_people(config, network)
 
 
@@ -113,7 +113,7 @@ places = read_sources.places
 def unpeopled(
     config: Config, network: Network, places: Layer | None, poi_weights: Table
 ) -> Layer | None:
-    """Points at places and on main roads, which also need cells; None without surfaces."""
+    """Points at places and main roads, where cells are needed too; None without demand surfaces."""
     if config.demand.surfaces is None:
         return None
     layers = [people_to_energy.road_points(network)]
@@ -160,7 +160,7 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
 
 @stage()
 def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
-    """One row per zone, with the population of its cells and its housing; None without zones.
+    """One row per zone, with its population and figures on housing; None without zones.
 
     Columns: ``zone_id``, ``name``, ``people`` and, if known, ``renting_share``,
     ``high_rise_share`` and ``ownership``.
@@ -216,7 +216,7 @@ def national_fleet(config: Config) -> Table:
 
 @stage("demand.figures", "demand.vehicles_csv")
 def class_figures(config: Config) -> Table:
-    """The use and energy of a vehicle, by class, with the configuration's overrides applied."""
+    """Use and energy per vehicle, by class, with the configuration's overrides applied."""
     own = {name: one.model_dump(exclude_none=True) for name, one in config.demand.figures.items()}
     return people_to_energy.vehicle_figures(config.demand.vehicles_csv, own)
 
@@ -251,13 +251,13 @@ def fleet_tables(
 
 @stage()
 def fleet(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """Electric vehicles by class: those in the area if known by depot, else all in the country."""
+    """Electric vehicles by class: in the area for fleets known by depot, else in the country."""
     return fleet_tables[0]
 
 
 @stage()
 def vehicles(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """The use and energy of a vehicle, by class, including fleets known by depot."""
+    """Use and energy per vehicle, by class, including fleets known by depot."""
     return fleet_tables[1]
 
 
@@ -277,7 +277,7 @@ def housing(config: Config) -> dict[str, float]:
 def energy(fleet: Table, vehicles: Table, fleet_share: Table, area_share: float) -> Table:
     """The area's public charging energy by class, with every factor, source and confidence mark.
 
-    The figures are central values, without the effect of the housing in zones.
+    The figures are central values. They do not include the effect of housing in zones.
     """
     return people_to_energy.city_energy(fleet, vehicles, fleet_share, area_share)
 
@@ -315,7 +315,7 @@ def sessions(config: Config) -> Table:
 
 @stage("demand.surfaces.weights", "demand.vehicle_classes")
 def surface_weights(config: Config) -> Table:
-    """The shares of public energy that go to homes, destinations and traffic, by vehicle class."""
+    """By vehicle class, the shares of energy placed by homes, destinations and traffic."""
     asked = config.demand.surfaces
     given = {name: one.model_dump() for name, one in asked.weights.items()} if asked else {}
     weights = people_to_energy.surface_weights(given)
@@ -339,7 +339,7 @@ def surfaces(
     poi_weights: Table,
     road_weights: Table,
 ) -> Table | None:
-    """The share of all homes, destinations and traffic in each cell; None without surfaces."""
+    """Each cell's share of all homes, destinations and traffic; None without demand surfaces."""
     asked = config.demand.surfaces
     if asked is None:
         return None
@@ -377,7 +377,7 @@ def demand(
 
 
 def ownership_of(vehicles: Table) -> dict[str, float]:
-    """Return the weight of vehicle ownership (0: only population counts), by vehicle class."""
+    """Return the weight of vehicle ownership (0 if only population counts), by vehicle class."""
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
     weights = rows["ownership_weight"].astype(float).fillna(0.0)
     return {str(name): float(weight) for name, weight in weights.items()}
@@ -422,7 +422,7 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
 
 @stage("demand: fleet_csv scenarios_csv table")
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
-    """The vehicles in each scenario relative to the plan's vehicles, with one row per class.
+    """The number of vehicles in each scenario, relative to the plan's, with one row per class.
 
     See `siting.demand.fleet_paces`. None if the user supplies the fleet or the demand, or if fewer
     than two scenarios are known.

@@ -37,7 +37,7 @@ def limits(
     compatibility: Table,
     energy: Table,
 ) -> tuple[Limit, ...]:
-    """The limits on a plan besides the budget: on stations, money, squares, roads and feeders.
+    """The limits other than the budget: on stations, money, grid squares, roads and feeders.
 
     A limit that is a share of the budget has no amount yet, only the share (`Limit.of_budget`).
     """
@@ -96,7 +96,7 @@ class _Pot:
 
 
 def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
-    """Return the envelopes of charger groups: ceilings, reserves, and parts of a split."""
+    """Return the limits on money for charger groups: ceilings, reserves, and parts of a split."""
     asked = config.program.limits
     pots = {
         name: _Pot(one.charger_groups, one.budget_pkr, one.rule)
@@ -197,7 +197,7 @@ def power_for(
     there = offers[offers["existing"].to_numpy(bool)]
     serves = [not classes.isdisjoint(str(text).split(", ")) for text in there["vehicle_classes"]]
     stands = there.loc[serves].set_index("site_id")["power_kw"].to_dict()
-    # An offer has the power of the existing station and of the new chargers.
+    # The power of an offer is that of the existing station plus that of the new chargers.
     added = bare_names(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
@@ -232,7 +232,7 @@ def _shares_by_chargers(
 ) -> dict[str, dict[str, float]]:
     """Return, for each envelope, the share of each offer's subsidy that the envelope pays.
 
-    The envelope pays the share that its charger groups have in the cost of the offer's chargers.
+    This is the share of the envelope's charger groups in the cost of the offer's chargers.
     """
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
@@ -327,7 +327,7 @@ def site_named(
 
 @stage("offers.subsidy.concessions")
 def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
-    """The concession of each site that belongs to a concession, by ``site_id``.
+    """The concession of each site that belongs to one, by ``site_id``.
 
     An `InputError` lists unknown columns and sites, sites in two concessions, and concessions
     without a site for a new station.

@@ -49,7 +49,7 @@ from siting.study.to_program import Question, program_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
-# Computing the dual prices of a certificate may take this time (s) even if no spare time is left.
+# Even if no spare time is left, the dual prices of a certificate may take this long (s) to compute.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -258,11 +258,11 @@ def reach(
     cells: Layer,
     candidates: Layer,
 ) -> Table:
-    """The sites within reach of each cell, with the drive in minutes (`siting.tables.REACH`)."""
+    """The sites within reach of each cell, with drive times (min; `siting.tables.REACH`)."""
     asked = config.reach
     if asked.table_csv is not None:
         return own_reach(asked.table_csv, cells, candidates, asked.cutoff_min)
-    where = ["node_id", "snap_m"]  # the reach depends only on these columns and the ids
+    where = ["node_id", "snap_m"]  # drive times depend only on these columns and the ids
     cells, candidates = cells[["cell_id", *where]], candidates[["site_id", *where]]
     parts = (cells, candidates, asked.cutoff_min, asked.access_kmh)
     return context.kept(
@@ -329,7 +329,7 @@ def asked(
     if subsidy_of(config).fills_gap:
         need = need_of(config, offers, compatibility, business_rules, concessions, theirs)
     return Asked(
-        # The subsidy rule is set, so that changed copies of the configuration keep it.
+        # The subsidy rule is made explicit, so that changed copies of the configuration keep it.
         config=with_keys(config, {"offers.subsidy.rule": subsidy_of(config).rule}),
         demand=demands,
         own=own,
@@ -372,9 +372,9 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
 
 @stage("offers: configurations sizes table_csv")
 def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
-    """The offers that files and lists show: the built sizes, and a few others at each site.
+    """The offers shown in files and lists: the sizes built, and a few others at each site.
 
-    Offers of a user's own table and of ``offers.configurations`` are all shown. For the choice of
+    All offers of a user's own table and of ``offers.configurations`` are shown. For the choice of
     other sizes, see `siting.sites.shown_offers`.
     """
     asked = config.offers

@@ -1,7 +1,7 @@
 """Make the `siting.Program` of a configuration, and solve it.
 
-Every key of the ``program`` section is a block. `siting.config.refusals` lists the pairs of blocks
-that cannot be combined.
+Every key of the ``program`` section corresponds to a block. `siting.config.refusals` lists the
+pairs of blocks that cannot be combined.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DECAYS: dict[str, Callable[..., Decay]] = {
     "linear": LinearDecay, "exponential": ExponentialDecay, "gaussian": GaussianDecay,
 }  # fmt: skip
 MILLION = 1e6
-# Configuration keys of the aims that depend on drives.
+# Configuration keys of the aims that depend on drive times.
 DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 
 
@@ -94,7 +94,7 @@ def program_of(asked: Asked) -> Program:
 
 
 def counted(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
-    """Return the program with its worth (energy, people or sessions) and decay as configured."""
+    """Return the program with the configured worth (energy, people or sessions) and decay."""
     keys = asked.config.program
     if worth is not None:
         program = program.worth(worth, UNITS[keys.objective])
@@ -153,7 +153,7 @@ def aims_of(config: Config) -> list[str]:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":
         then = ()
-    # Among equally fair, cheap or safe plans, the plan that serves the most is best.
+    # Of equally fair, cheap or safe plans, the plan with the highest worth is preferred.
     usual = () if "most_worth" in then else ("most_worth",)
     return [*program.first_aims, *usual, *then]
 
@@ -224,7 +224,7 @@ def aim_in_words(config: Config) -> str:
 
 
 def blocks_of(config: Config) -> set[str]:
-    """Return the ``program`` keys in use, and ``viability_gap`` if public money fills the gap."""
+    """Return the ``program`` keys in use, and ``viability_gap`` if public money pays the gaps."""
     program = config.program
     plain = type(program)(budget_pkr=program.budget_pkr)
     keys = type(program).model_fields

@@ -42,7 +42,7 @@ def print_comparison(comparison: Comparison, folder: Path) -> None:
 
 
 def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Print the verdict, the figures side by side, the rules broken, and the folder."""
+    """Print the verdict, the figures side by side, the rules broken, and the folder's path."""
     console = Screen()
     if evaluation.best is not None:
         console.warn_if_far(evaluation.best.outcome.gap)
@@ -58,7 +58,7 @@ def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
 
 
 def print_simulation(simulated_day: SimulatedDay, folder: Path) -> None:
-    """Print each class's results as planned and with free choice, and the failing stations."""
+    """Print results by class, as planned and with free choice, and the stations that fail."""
     console = Screen()
     rules = simulated_day.facts["rules"]
     console.heading(f"{simulated_day.title}: a simulated day", simulated_day.note)

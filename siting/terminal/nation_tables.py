@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
-    """Print a national plan: headline figures, each city's money, and other ways to divide it."""
+    """Print a national plan: headline, each city's money, and other ways to divide the budget."""
     from siting.nation.nation_plan import WORDS
 
     console = Screen()

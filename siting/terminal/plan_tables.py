@@ -108,7 +108,7 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
 
 
 def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
-    """Print the energy that the plan for each budget serves, and the bound on that energy."""
+    """Print, for each budget, the energy that its plan serves and the bound on that energy."""
     console = Screen()
     console.warn_if_far(frontier["gap"].max(skipna=False))
     columns = [
@@ -191,7 +191,7 @@ def _millions(low: float, high: float) -> str:
 
 
 def print_replan(replanned: Replan) -> None:
-    """Print the changes between two plans in stations, energy per class and money."""
+    """Print the changes between two plans in stations, energy per class and public money."""
     console = Screen()
     console.warn_if_far(replanned.after.outcome.gap)
     console.heading(f"{replanned.after.title}: planned again", replanned.after.note)
@@ -251,13 +251,13 @@ def _print_stations(console: Screen, changes: pd.DataFrame) -> None:
 
 
 def _builds(row: Any) -> str:
-    """Return a station's chargers before and after a change, or once if they are equal."""
+    """Return a station's chargers before and after a change; only once if they are equal."""
     sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
     return " to ".join(dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str)))
 
 
 def print_lots(parted: Lots, folder: Path) -> None:
-    """Print the lots, their differences, and their folder."""
+    """Print the lots, the differences between them, and the path of their folder."""
     console = Screen()
     console.heading(f"{parted.title}: lots ({parted.facts['lots']})", parted.note)
     columns = [

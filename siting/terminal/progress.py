@@ -18,7 +18,7 @@ INDENT = 12  # column at which a stage's text begins, after its name
 def show_progress() -> Report:
     """Return a listener that shows a study's progress, in a notebook or in a terminal.
 
-    A notebook shows a table without widgets below the cell; a terminal shows lines on stderr.
+    A notebook shows a plain table below the cell; a terminal shows lines on stderr.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
 
 def _notebook() -> tuple[Callable[..., Any], Callable[[], int]] | None:
-    """Return a notebook's display and cell-number functions, or None outside a notebook."""
+    """Return a notebook's functions for display and cell number; None outside a notebook."""
     shell = notebook()
     if shell is None:
         return None

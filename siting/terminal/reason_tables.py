@@ -47,7 +47,7 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
 
 
 def _public_money(row: Mapping[Any, Any]) -> str:
-    """Return the subsidy of an offer, or the range of the subsidy (PKR m).
+    """Return the subsidy of an offer (PKR m) or, if it is not known, its range.
 
     >>> _public_money({"paid_pkr": 390e3, "least_pkr": 120e3, "subsidy_pkr": 950e3})
     '0.39'
@@ -131,7 +131,7 @@ def _line(step: Step) -> Text:
 
 
 def _factor(one: Factor) -> tuple[str, str]:
-    """Return a figure as one line, and its source as the next, since columns are too narrow."""
+    """Return a figure and its source as two lines, because table columns would be too narrow."""
     name = f"{one.figure} {one.of}".strip().replace("_", " ")
     range_ = f" ({_range(one)})" if _range(one) else ""
     why = "; ".join(text for text in (one.said, one.source) if text)

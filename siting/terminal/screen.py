@@ -15,7 +15,7 @@ from rich.text import Text
 
 from siting.texts import visible
 
-# Padding with which ten columns fit into 80 characters.
+# With this padding of cells, ten columns fit into 80 characters.
 NARROW = (0, 1, 0, 0)
 
 
@@ -25,10 +25,10 @@ LONGEST = 20  # maximum number of characters of a number
 class Column:
     """A column of a table: heading, value and format.
 
-    `value` is a key of the row, or a function that returns a row's value. `form` is the format of a
-    number (``,.0f``); numbers are right-aligned and never wrapped. The form ``>`` right-aligns
+    `value` is a key of a row, or a function that returns the value of a row. `form` is the format
+    of a number (``,.0f``); numbers are right-aligned and never wrapped. The form ``>`` right-aligns
     text, and ``_`` shows underscores as spaces. `per` is the divisor of a number (1e6 for millions
-    of rupees), and `blank` the text of a missing value. `style` has further arguments of
+    of rupees), and `blank` is the text for a missing value. `style` has further arguments of
     ``rich.table.Table.add_column``.
     """
 
@@ -116,7 +116,7 @@ class Screen(Console):
     ) -> None:  # fmt: skip
         """Print rows that each have a label and right-aligned texts.
 
-        The texts may wrap if `fold` is true, and the labels unless `whole` is true.
+        Texts may wrap only if `fold` is true; labels may wrap unless `whole` is true.
         """
         wraps: dict[str, Any] = {"overflow": "fold"} if fold else {}
         columns = [Column(heads[0], itemgetter(0), no_wrap=whole)]
