@@ -62,7 +62,7 @@ class BusinessRules:
     income_tax: float = 0.0  # income tax as a share of the profit, 0 to below 1
 
     def __post_init__(self) -> None:
-        """Raise `InputError` with every invalid figure."""
+        """Raise one `InputError` that lists every invalid figure."""
         least = "a number of at least 0"
         efficient = "a share above 0 and at most 1"
         faults = wrong_figures("business rules", self, [
@@ -192,8 +192,8 @@ def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRule
     """Return the packaged prices and rates (PKR/kWh, shares), with the user's overrides applied.
 
     `preset` selects a value from the range of each figure (`siting.reference.PRESETS`). `overrides`
-    are fields of `BusinessRules`. ``prices_pkr_kwh`` replaces all packaged prices. Raises
-    `InputError` with every unknown field and invalid figure.
+    are fields of `BusinessRules`. ``prices_pkr_kwh`` replaces all packaged prices. An `InputError`
+    lists every unknown field and every invalid figure.
 
     >>> business_rules().prices_pkr_kwh["dc"]
     112.5
