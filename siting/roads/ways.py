@@ -105,7 +105,8 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         if "highway" in tags and way and not _deleted(way):
             ways.add(int(way["id"]), list(map(int, refs)), tags)
 
-    # A way is finished when the next element begins: an end handler would double the calls.
+    # A way is complete when the next element begins. A handler for the ends of elements would
+    # double the number of calls.
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal way, refs, tags, root
         if name == "nd":
