@@ -78,7 +78,7 @@ def with_areas(
 
 
 def _turned_round(network: Network) -> Network:
-    """Return the network with every street reversed, so that a search gives drives to a place."""
+    """Return the network with streets reversed, so that a search gives driving times to a place."""
     index = network.edges.index
     levels = [index.get_level_values(name) for name in ("v", "u", "key")]
     turned = pd.MultiIndex.from_arrays(levels, names=["u", "v", "key"])
