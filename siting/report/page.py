@@ -130,7 +130,7 @@ def _environment() -> Environment:
 
 
 def _seen(value: Any) -> Any:
-    r"""Return a value for a template, with control characters made visible, markup unchanged.
+    r"""Return a value for a template: control characters become visible, markup is unchanged.
 
     A number stays on one line with its unit. A space precedes a percent sign, as in ISO 80000.
 
