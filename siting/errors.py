@@ -121,7 +121,7 @@ class InputError(SitingError, ValueError):
 
 
 def refuse(faults: Iterable[Fault]) -> None:
-    """Raise an `InputError` with all faults, if there are any."""
+    """Raise an `InputError` that lists all faults, if there are any."""
     if found := list(faults):
         raise InputError(found)
 

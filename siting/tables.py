@@ -331,7 +331,7 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
 
 
 def mean_drive_min(kwh: ArrayLike, minutes: ArrayLike) -> float:
-    """Return the mean drive time (min), weighted by kWh served; NaN if nothing is served.
+    """Return the mean driving time (min), weighted by kWh served; NaN if nothing is served.
 
     >>> mean_drive_min([3.0, 1.0], [2.0, 6.0])
     3.0
