@@ -131,8 +131,8 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     value helps), and four break-even values. At ``half_no_money_at``, half of the stations need no
     public money; at ``no_money_at``, no station needs any. Beyond ``first_lost_at``, the first
     station is lost; beyond ``all_lost_at``, all are lost. Break-even values below 0 or above `FAR`
-    times ``value`` are blank. Figures without an effect are left out. The figure closest to its
-    break-even value comes first.
+    times ``value`` are blank. Figures without an effect on the NPV are left out. The figure closest
+    to its break-even value comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -179,7 +179,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 def swings(
     accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
 ) -> pd.DataFrame:
-    """Return how the stations' total NPV (PKR) changes at both limits of each figure's range.
+    """Return the change in the stations' total NPV (PKR) at both limits of each figure's range.
 
     `ends` has, for each figure, a function that returns the accounts at a value of the figure, and
     the low and high limits of its range. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change in

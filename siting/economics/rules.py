@@ -15,7 +15,8 @@ from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
 
-# All prices and costs are in rupees of this year. Stations open in the following year or later.
+# Year of the rupees in which all prices and costs are stated. Stations open in the following year
+# or later.
 PRICES_OF = 2026
 # For each field of `BusinessRules`, the item of money.csv that has the field's value.
 ITEMS = {
@@ -138,7 +139,7 @@ def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
 
 
 def opening_years(target_year: int, known_from: int = 0) -> range:
-    """Return the years, up to the target year, over which openings are spread evenly.
+    """Return the years, up to the target year, over which station openings are spread evenly.
 
     Years before `known_from`, the first year with known demand, are left out.
 

@@ -7,8 +7,8 @@ and batteries cost Z_t at the end of year t. At the discount rate r, the cost in
 
     c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
 
-This is the annuity of capital and replacements, plus running costs. Tax and subsidy are transfers,
-not costs to all. Power costs the same at every station and is left out.
+Here, c is the annuity of capital and replacements, plus running costs. Tax and subsidy are
+transfers, not costs to all. Power costs the same at every station and is left out.
 
 If a session needs b one-way drives and takes e kWh, and a driver's hour costs v PKR, a minute of
 driving costs
@@ -106,7 +106,7 @@ def cost_to_all(
 ) -> CostToAll:
     """Return the yearly costs of offers and of drivers' time.
 
-    `offers` is as in `yearly_costs`. `classes` are the vehicle classes whose drivers count.
+    `offers` is as in `yearly_costs`. `classes` are the vehicle classes whose drivers' time counts.
     `time_values` is the result of `values_of_time`. `sessions` has ``vehicle_class`` and
     ``session_kwh``. An `InputError` lists each class without a value of time or session energy.
     """
