@@ -159,10 +159,10 @@ class Subsidy:
     cap_per_station_pkr: float | None = None  # maximum per station under any rule (PKR)
     civil_share: float = 0.0
     land_share: float = 0.0
-    # ``share`` pays shares of the cost components. ``need`` pays the viability gap, up to these
-    # shares. ``flat`` pays `flat_pkr` a station, up to its cost. ``gap`` pays the viability gap, up
-    # to `gap_cap_share` of the cost. The gap depends on sales (`siting.economics`), so an offer's
-    # ``subsidy_pkr`` is the maximum payment.
+    # ``share`` pays shares of the cost components. ``need`` pays the viability gap, up to the same
+    # shares. ``flat`` pays `flat_pkr` per station, up to its cost. ``gap`` pays the viability gap,
+    # up to `gap_cap_share` of the cost. The gap depends on sales (`siting.economics`), so an
+    # offer's ``subsidy_pkr`` is the maximum payment.
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # payment under ``flat``, PKR per station
     gap_cap_share: float = 0.5  # maximum share of the cost under ``gap``, 0 to 1

@@ -6,10 +6,10 @@ A charger of K kW with p ports draws at most its rating, and at most the power i
 
     draw = min(K, p v)      kW; v is the power of the fastest vehicle that fits (`charging_limits`)
 
-If any class has no limit at the group, the draw is the rating K. This is the case for DC, where the
-mean power of a session does not show its peak. If a group has many ports, they are rarely all in
-use. Let a (erlangs) be the load at which the group sells all the energy that the service standard
-allows. In the busiest hour, the M/M/k queue then has
+If any class has no limit at the group, the draw is the rating K. The packaged table has no limit
+for ``dc``, because the mean power of a session does not show its peak. If a group has many ports,
+they are rarely all in use. Let a (erlangs) be the load at which the group sells all the energy that
+the service standard allows. In the busiest hour, the M/M/k queue then has
 
     P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
 

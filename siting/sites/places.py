@@ -281,9 +281,9 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     most streets, then to the corner nearest to the square's centre.
 
     `spacing_m` is the side of the squares (m), whose edges lie at its multiples. Columns: ``name``
-    (of the best street at the corner), ``kind`` ("street"), ``source``, ``geometry``. Rows are
-    sorted from south to north, then from west to east. Raises `InputError` if the spacing is not
-    above 0.
+    (of the street of the best class at the corner), ``kind`` ("street"), ``source``, ``geometry``.
+    Rows are sorted from south to north, then from west to east. Raises `InputError` if the spacing
+    is not above 0.
     """
     if not (np.isfinite(spacing_m) and spacing_m > 0):
         raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
