@@ -6,7 +6,7 @@ session, so no wait is cut short. At the end of the day,
 
     arrivals = charged + turned away + still waiting            (charged: session began in the day)
 
-Port use and energy are counted within the 24 hours, also for sessions begun the day before. Each
+Port use and energy are counted within the 24 hours, including sessions begun the day before. Each
 day is sampled anew with its own warm-up, so the days are independent. Therefore,
 
     mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
@@ -139,7 +139,7 @@ class Rules:
     balk_min: float = 30.0  # maximum expected wait that drivers accept (minutes)
     # Coefficient of variation of a session's energy: 0 if all are equal, 1 if exponential.
     spread: float = 0.5
-    # Hours simulated before the counted day, 0 to 24. They do not change who arrives on that day.
+    # Hours simulated before the counted day, 0 to 24. Warm-up does not change who arrives that day.
     warm_up_h: float = 24.0
 
     def __post_init__(self) -> None:

@@ -12,14 +12,13 @@ coefficient of variation (0: equal energy; 1: an exponential distribution, as in
 
 A driver who wants to charge compares all compatible stations in reach, as an app would. Among the
 stations whose expected wait is within the driver's patience, the driver takes the station with the
-shortest total of driving time, expected wait and charging time. If there is no such station, the
-driver is turned away, which is recorded at the station with the shortest total. If the expected
-wait on arrival exceeds the patience, the driver leaves. All other drivers queue, first come, first
-served, for the ports of one charger group. Each of them occupies the fastest free port for one
-session.
+shortest total of driving time, expected wait and charging time. If no station qualifies, the driver
+is turned away, which is recorded at the station with the shortest total. If the expected wait on
+arrival exceeds the patience, the driver leaves. All other drivers queue, first come, first served,
+for the ports of one charger group. Each driver occupies the fastest free port for one session.
 
-The expected wait is 0 if a port is free. Otherwise it is the number of drivers waiting plus 1,
-divided by the rate at which the group's ports complete sessions.
+The expected wait is 0 if a port is free. Otherwise, the expected wait is the number of drivers
+waiting plus 1, divided by the rate at which the group's ports complete sessions.
 
 Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
 Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for piecewise rates.
