@@ -1,8 +1,8 @@
 """The drivable ways of an OpenStreetMap file, streamed into flat arrays.
 
 Buildings, footways and relations are skipped while reading, so memory holds little more than the
-positions of the file's nodes (24 bytes each). Then the ways inside the polygon are selected, and
-cut at missing nodes.
+positions of the file's nodes (24 bytes each). After reading, the ways inside the polygon are
+selected, and cut at missing nodes.
 """
 
 from __future__ import annotations
