@@ -264,7 +264,11 @@ class _New:
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return a spread of `lots` lots, and whether `within` is proven to be impossible."""
+        """Return a spread of `lots` lots, and whether `within` is proven to be impossible.
+
+        The spread is the lower bound if that exceeds `within`, and otherwise the spread of the lots
+        found.
+        """
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True

@@ -80,8 +80,8 @@ def part(
 
     If annealing finds no lots within the limit, the search lists every connected group of stations
     that is small enough to be a lot. If the list is short enough, an integer program chooses lots
-    from the list, or proves that none are within the limit. The search is limited by turns, not by
-    time, so the same input always gives the same lots.
+    from the list, or proves that none are within the limit. The search is limited by a number of
+    turns, not by time, so the same input always gives the same lots.
 
     `npv_pkr` is the net present value of each station without public money, and `xy` its position
     (m). `pairs` has one pair of neighbours per row, which together connect all stations. `lots` is
