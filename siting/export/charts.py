@@ -94,7 +94,7 @@ def plot_plan(plan: Any, what: str) -> Figure:
 
 
 def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) -> list[Path]:
-    """Write all pictures that the tables of a plan allow; see `siting.Plan.save_pictures`."""
+    """Write all pictures for which a plan has the tables; see `siting.Plan.save_pictures`."""
     given = (formats,) if isinstance(formats, str) else tuple(formats)
     odd = [form for form in given if form not in FORMATS]
     refuse(naming("formats", "not known", odd, f"use {', '.join(FORMATS)}"))

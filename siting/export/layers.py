@@ -178,10 +178,10 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the roads of a network as a map layer, joined into lines if there are many.
 
     `edges` are roads indexed by (u, v, key), with ``length_m`` and ``travel_min``. Up to
-    `MOST_ROADS` roads are returned one per row. If there are more, consecutive roads with the same
-    name, class and speed become one line for both directions, which deviates from the roads by at
-    most two metres. Each line has its length, driving time and number of ``roads``; further columns
-    are blank.
+    `MOST_ROADS` roads are returned one per row. If there are more roads, consecutive roads with the
+    same name, class and speed become one line for both directions, which deviates from the roads by
+    at most two metres. Each line has its length, driving time and number of ``roads``; further
+    columns are blank.
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:
