@@ -415,7 +415,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
-    """Return a bar for each limit that is not an envelope, but only for the fullest feeders."""
+    """Return a bar for each limit that is not an envelope; of feeders, only for the fullest."""
     rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")

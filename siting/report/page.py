@@ -54,8 +54,9 @@ def render(
 ) -> str:
     """Return the report of a run, with its budget curve if given, as the HTML of a page.
 
-    `free` are places without a station (``site_id``, ``name``, points in lon/lat). With `free`, the
-    map shows plans sent by a notebook (`siting.report.mapdata.standing`) and reports clicks.
+    `free` are places without a station (``site_id``, ``name``, points in lon/lat). If `free` is
+    given, the map shows plans sent by a notebook (`siting.report.mapdata.standing`) and reports
+    clicks.
     """
     leaflet = embedded_leaflet()
     script = _asset("page.js")

@@ -54,7 +54,7 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 
 
 def in_urdu(text: str) -> str | None:
-    """Return a string in Urdu; None if the glossary lacks it.
+    """Return the Urdu translation of a string; None if the glossary lacks it.
 
     >>> in_urdu("Cost"), in_urdu("PKR 59.90 m"), in_urdu("Saddar")
     ('لاگت', '59.90 ملین روپے', None)
