@@ -118,7 +118,7 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
     part = Path(name)
     try:
         with _refused_in_words(path, WRITERS):
-            part.unlink()  # some writing functions refuse an existing file, or append to it
+            part.unlink()  # some writing functions reject an existing file, or append to it
             write(part)
             if not replace:  # a file may have appeared there meanwhile
                 require_free(path)
