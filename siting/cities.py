@@ -213,7 +213,8 @@ def new_config(
 """
     size_m = 1000 if total > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(total * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
-    # The key is written only if it differs from its default, the population of the city proper.
+    # The key ``city_people`` is written only if it differs from its default, the population of the
+    # city proper.
     whole = ""
     if not in_library or total != int(row["people_2023"]):
         whole = f"""
@@ -281,7 +282,7 @@ def _scalar(text: str) -> str:
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name and zones, the city whose figures it uses, and if it is that city."""
+    """Return a town's name and zones, the city lending figures, and whether the two are one."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError("city", "is blank or contains unprintable characters")
     lender = None if like is None else str(find_city(like)["city"])

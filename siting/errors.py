@@ -121,7 +121,7 @@ class InputError(SitingError, ValueError):
 
 
 def refuse(faults: Iterable[Fault]) -> None:
-    """Raise an `InputError` with all faults, if there are any."""
+    """Raise an `InputError` that lists all faults, if there are any."""
     if found := list(faults):
         raise InputError(found)
 
@@ -149,7 +149,7 @@ def require_word(where: str, given: object, known: Iterable[str]) -> None:
 
 
 def listed[T](where: str, given: Iterable[T]) -> list[T]:
-    """Return the items as a list; refuse a single string or table, which would be taken apart.
+    """Return the items as a list; reject a single string or table, which would be split up.
 
     >>> listed("required sites", "s1")
     Traceback (most recent call last):

@@ -16,8 +16,8 @@ DISCARDED = "Stopped at once, the plan so far was discarded"
 class Wish:
     """A handler for Ctrl-C during a block; see `seen_through`.
 
-    `at_stake` says that there is work to lose; otherwise Ctrl-C ends the block at once. `heard`
-    says that a Ctrl-C is waiting for the end of the block. If `by_solve` is true, the first solve
+    `at_stake` is true if there is work to lose; otherwise Ctrl-C ends the block at once. `heard` is
+    true if a Ctrl-C is waiting for the end of the block. If `by_solve` is true, the first solve
     that finds a plan sets `at_stake`.
     """
 
@@ -39,7 +39,7 @@ class Wish:
 def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
     """Once there is work to lose, let the first Ctrl-C wait for the end of the block.
 
-    This has no effect outside the main thread, or if the caller has set a handler.
+    This context manager has no effect outside the main thread, or if the caller has set a handler.
     """
     wish = Wish(by_solve=by_solve)
     with _handled_by(wish):
@@ -73,7 +73,7 @@ def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
 
 
 def stop_wished() -> bool:
-    """Return whether a Ctrl-C waits for the end of a block, so that no new work should begin."""
+    """Return whether a Ctrl-C waits for the end of a block; if so, no new work should begin."""
     handler = signal.getsignal(signal.SIGINT)
     return isinstance(handler, Wish) and handler.heard
 

@@ -1,7 +1,7 @@
 """The manifest of a run folder, `stages/stages.json`, and the detection of damaged folders.
 
 The manifest contains its own hash, and the SHA-256 of every file of the run except ``report.html``,
-which may be regenerated. If somebody edits a file and also its hash, only the recount by
+which may be regenerated. If somebody edits a file and also its hash, only the independent check by
 `siting verify` reveals it. The manifest of a nation lists all files below the nation's folder.
 """
 
@@ -33,7 +33,7 @@ SEAL = "sha256_of_this"
 
 
 def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a manifest: `record`, the hashes of a run folder's files, and its own hash."""
+    """Return a manifest: `record`, the hashes of a run folder's files, and the manifest's hash."""
     here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
     complete = {
         **record,
@@ -44,7 +44,7 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
-    """Return a manifest: `record`, the hashes of files below a folder, and its own hash.
+    """Return a manifest: `record`, the hashes of files below a folder, and the manifest's hash.
 
     The files in `but` are left out.
     """

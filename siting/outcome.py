@@ -28,7 +28,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcome(Solved):
-    """The decisions of a plan, their figures and their proofs.
+    """The decisions of a plan, with their figures and what is proven about them.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Outcome(Solved):
         """Upper bound on the energy that any plan can serve (kWh/day).
 
         None if no finite bound is proven, if the first aim is not energy, if there are several
-        slices, or if the value of energy decays with the drive.
+        slices (years or scenarios), or if the value of energy decays with driving time.
         """
         energy = self.proofs[0].aim == "most worth" and self.proof.unit == ENERGY_UNIT
         if not energy or len(self.slices) > 1 or "decay" in self.blocks:
@@ -116,9 +116,9 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Mean and 90th-percentile drive (min) in the target year; NaN if nothing is served.
+        """Mean and 90th-percentile driving time (min) in the target year; NaN if none is served.
 
-        Drives are weighted by the energy served.
+        Driving times are weighted by the energy served.
         """
         kwh = self.service["served_kwh_day"].to_numpy(dtype=float)
         minutes = self.service["travel_min"].to_numpy(dtype=float)
@@ -136,7 +136,7 @@ class Outcome(Solved):
 
     @property
     def drawn(self) -> dict[str, float]:
-        """Public money (PKR) drawn by each offer of the plan in the last slice, by ``offer_id``."""
+        """Total public money (PKR) drawn by each offer in place at the end, by ``offer_id``."""
         site = self.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
         paid = self.subsidies
         return {offer: paid.get(site[offer], 0.0) for offer in self.offers}

@@ -89,8 +89,9 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The content of ``run.json``, computed on first use; empty if no run made the plan.
 
-        This includes the simulated day, break-even values, the loss from removing each station, and
-        the results under other demand. The computation takes a quarter of a run's time.
+        The content includes the simulated day, break-even values, the loss from removing each
+        station, and the results under other demand. The computation takes a quarter of a run's
+        time.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -307,7 +308,7 @@ class Plan:
     def evaluate(
         self, sites: Any, *, names: Mapping[str, str] | None = None, same_stations: bool = False
     ) -> Any:
-        """Return the score of a plan from elsewhere, as a layer or file: see `siting.evaluate`."""
+        """Return the score of a plan made elsewhere (a layer or a file): see `siting.evaluate`."""
         return ask("evaluate", self, sites, names=names, same_stations=same_stations)
 
     def simulate(self, rules: Any = None) -> Any:

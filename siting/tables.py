@@ -202,7 +202,7 @@ def reasons_of(offers: pd.DataFrame) -> pd.Series[str]:
 
 
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
-    """Return a fault for each deviation of a table (called `where`) from its specification."""
+    """Return a fault for each deviation of a table from its specification; `where` is its name."""
     require_kind("table", table, Table, "give one of siting.tables, such as DEMAND")
     where = where or table.name
     require_kind(where, frame, pd.DataFrame, "give a DataFrame")
@@ -331,7 +331,7 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
 
 
 def mean_drive_min(kwh: ArrayLike, minutes: ArrayLike) -> float:
-    """Return the mean drive time (min), weighted by kWh served; NaN if nothing is served.
+    """Return the mean driving time (min), weighted by kWh served; NaN if nothing is served.
 
     >>> mean_drive_min([3.0, 1.0], [2.0, 6.0])
     3.0

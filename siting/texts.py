@@ -35,7 +35,7 @@ def counted(number: float, what: str) -> str:
 def visible(text: str) -> str:
     r"""Return a string with control characters made visible and harmless.
 
-    This is enough for terminals, XML and GeoPackages. Tabs and line feeds are unchanged.
+    The result is safe for terminals, XML and GeoPackages. Tabs and line feeds are unchanged.
 
     >>> print(visible(chr(27) + "[31mred"))
     \x1b[31mred

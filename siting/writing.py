@@ -118,7 +118,7 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
     part = Path(name)
     try:
         with _refused_in_words(path, WRITERS):
-            part.unlink()  # some writing functions refuse an existing file, or append to it
+            part.unlink()  # some writing functions reject an existing file, or append to it
             write(part)
             if not replace:  # a file may have appeared there meanwhile
                 require_free(path)
@@ -244,7 +244,7 @@ def _is_ours(lock: Path) -> bool:
         text = lock.read_bytes()[:200]
     except OSError:
         return False
-    # An empty file counts too: its writer may have been killed before signing.
+    # An empty file also counts as a lock, because its writer may have been killed before signing.
     return not text or text.startswith(b"process ")
 
 

@@ -16,9 +16,9 @@ it buys. Payment and telecom services cost the share f of revenue, and h is the 
                 within each year; blank if later than n years
 
 Sales follow the demand of the fleet model up to the target year (`sales_path`). Chargers and swap
-batteries are replaced at today's price, at the end of the last full year of their life, if they
-wear out before the horizon ends. Three assumptions understate earnings: sales are constant after
-the target year, cash flows occur at the ends of years, and nothing has a residual value. Two
+batteries that wear out before the horizon ends are replaced at today's price, at the end of the
+last full year of their life. Three assumptions understate earnings: sales are constant after the
+target year, cash flows occur at the ends of years, and nothing has a residual value. Two
 assumptions favour the station: the cost is written off evenly over the horizon, and a loss lowers
 the tax on the firm's other income. Prices are constant, the discount rate is real, and a subsidy is
 not taxed.
@@ -29,9 +29,9 @@ NPV is linear in q, the sales of the target year:
     worth = (1 - h) 365 m x sum over the years t of (share of q sold in t) / (1 + r)^t
     need  = K (1 - h F / n) + (1 - h) (F x fixed costs a year + replacements)
 
-If the hurdle is a share of q, worth is multiplied by that share. If the hurdle is a higher discount
-rate, need and worth are computed at that rate. `gap_terms` returns need and worth for the integer
-program.
+Here, worth is the value of 1 kWh/day sold, and need the cost to cover. If the hurdle is a share of
+q, worth is multiplied by that share. If the hurdle is a higher discount rate, it applies to need
+and worth. `gap_terms` returns need and worth for the integer program.
 
 Sources: the Ministry mentioned viability-gap funding (Dunya, 6 Oct 2025), but no formula was found.
 The arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,

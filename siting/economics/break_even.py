@@ -118,10 +118,11 @@ class Accounts:
 
 
 def break_evens(accounts: Accounts) -> pd.DataFrame:
-    """For each figure, return the values at which stations need no public money, or are lost.
+    """Return, for each figure, the values at which stations need no public money or are lost.
 
-    Only one figure varies at a time. The price at a charger group varies for the stations that sell
-    more at that group than at any other. A station is lost if its shortfall exceeds its cap.
+    Only one figure varies at a time. A charger group's price is varied only at the stations that
+    sell more at that group than at any other. A station is lost if its shortfall exceeds its cap on
+    public money.
 
     `accounts` has the stations that receive public money, or all stations if none receives any.
 
@@ -130,8 +131,8 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     value helps), and four break-even values. At ``half_no_money_at``, half of the stations need no
     public money; at ``no_money_at``, no station needs any. Beyond ``first_lost_at``, the first
     station is lost; beyond ``all_lost_at``, all are lost. Break-even values below 0 or above `FAR`
-    times ``value`` are blank. Figures without an effect are left out. The figure closest to its
-    break-even value comes first.
+    times ``value`` are blank. Figures without an effect on the NPV are left out. The figure closest
+    to its break-even value comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -139,7 +140,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     for figure, (value, unit) in accounts.levers().items():
         group = figure.removeprefix(PRICE)
         mine = main == group if figure.startswith(PRICE) else np.ones(len(main), dtype=bool)
-        # The tariff is lowered, because a tariff above a price is refused.
+        # The tariff is varied downwards, because the business rules reject a tariff above a price.
         step = (-0.1 if figure == "station_tariff" else 0.1) * value or 0.01
         other = accounts.at(figure, value + step)
         free = _crossings(accounts.npv_pkr, other.npv_pkr, value, step)[:, mine]
@@ -168,7 +169,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     base = table["value"].where(table["value"] > 0)
     most = (FAR * base).fillna(np.inf)
     table[ends] = table[ends].where((table[ends] >= 0) & table[ends].le(most, axis=0))
-    # Distance to the nearest break-even, as a share of the value; 1 if the value is 0.
+    # Distance of a figure's value to the nearest break-even value, as a share; 1 if the value is 0.
     decides = [end for end in ends if end != "first_lost_at"]
     near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
     table = table.assign(near=near.where(base.notna(), 1.0))[table[decides].notna().any(axis=1)]
@@ -178,17 +179,18 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 def swings(
     accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
 ) -> pd.DataFrame:
-    """Return how the stations' total NPV (PKR) changes at both limits of each figure's range.
+    """Return the change in the stations' total NPV (PKR) at both limits of each figure's range.
 
     `ends` has, for each figure, a function that returns the accounts at a value of the figure, and
     the low and high limits of its range. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change in
-    the total net present value without subsidy), ``swing_pkr`` (from the smallest to the
-    largest of 0 and both changes). A figure is left out if the rules reject a limit of its range.
+    the total net present value without subsidy), ``swing_pkr`` (the range that 0 and both changes
+    span). A figure is left out if the business rules reject a limit of its range.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []
     for name, (at, low, high) in ends.items():
-        # The rules may reject a limit, such as a tariff above a price: the change is then unknown.
+        # The business rules may reject a limit of the range, such as a tariff above a price. The
+        # change is then unknown.
         try:
             moved = [float(at(end).npv_pkr.sum()) - now for end in (low, high)]
         except InputError:
@@ -199,9 +201,9 @@ def swings(
 
 
 def _crossings(now: Floats, then: Floats, value: float, step: float) -> Floats:
-    """Return the rate at which each station's NPV changes with a figure, and the figure at NPV 0.
+    """Return, for each station, the change in NPV per unit of a figure, and the break-even value.
 
-    If the rate is 0, the figure at NPV 0 is NaN.
+    If the change is 0, the break-even value is NaN.
     """
     slope = (then - now) / step
     level = np.abs(slope) * max(abs(value), 1.0) <= _NONE * np.maximum(np.abs(now), 1.0)

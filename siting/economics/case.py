@@ -100,7 +100,7 @@ def business_case(
     cost = new_offers["cost_pkr"].to_numpy(dtype=float)
 
     def flows_of(share: float) -> tuple[Floats, Floats]:
-        """Return two arrays of yearly flows (PKR): before replacements and tax, and after both."""
+        """Return yearly cash flows (PKR): first before replacements and tax, then after both."""
         yearly = DAYS * share * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
         tax = rules.income_tax * (yearly - again - (cost / rules.years)[:, None])
         return yearly, yearly - again - tax

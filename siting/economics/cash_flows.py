@@ -83,8 +83,8 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the share of sales at each charger group: one row per offer, one column per group.
 
-    `by_group` has sales in any unit by ``site_id`` (rows) and charger group (columns). Without this
-    table, or for an offer without sales, shares are proportional to capacity.
+    `by_group` has sales in any unit by ``site_id`` (rows) and charger group (columns). Without
+    `by_group`, or for an offer without sales, shares are proportional to capacity.
     """
     groups = capacity_groups(map(str, offers.columns))
     able = np.array([offers[f"capacity_{group}_kwh_day"].to_numpy(float) for group in groups])

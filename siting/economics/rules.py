@@ -15,7 +15,8 @@ from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
 
-# All prices and costs are in rupees of this year. Stations open in the following year or later.
+# Year of the rupees in which all prices and costs are stated. Stations open in the following year
+# or later.
 PRICES_OF = 2026
 # For each field of `BusinessRules`, the item of money.csv that has the field's value.
 ITEMS = {
@@ -62,7 +63,7 @@ class BusinessRules:
     income_tax: float = 0.0  # income tax as a share of the profit, 0 to below 1
 
     def __post_init__(self) -> None:
-        """Raise `InputError` with every invalid figure."""
+        """Raise one `InputError` that lists every invalid figure."""
         least = "a number of at least 0"
         efficient = "a share above 0 and at most 1"
         faults = wrong_figures("business rules", self, [
@@ -138,7 +139,7 @@ def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
 
 
 def opening_years(target_year: int, known_from: int = 0) -> range:
-    """Return the years, up to the target year, over which openings are spread evenly.
+    """Return the years, up to the target year, over which station openings are spread evenly.
 
     Years before `known_from`, the first year with known demand, are left out.
 
@@ -192,8 +193,8 @@ def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRule
     """Return the packaged prices and rates (PKR/kWh, shares), with the user's overrides applied.
 
     `preset` selects a value from the range of each figure (`siting.reference.PRESETS`). `overrides`
-    are fields of `BusinessRules`. ``prices_pkr_kwh`` replaces all packaged prices. Raises
-    `InputError` with every unknown field and invalid figure.
+    are fields of `BusinessRules`. ``prices_pkr_kwh`` replaces all packaged prices. An `InputError`
+    lists every unknown field and every invalid figure.
 
     >>> business_rules().prices_pkr_kwh["dc"]
     112.5

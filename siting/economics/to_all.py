@@ -1,4 +1,4 @@
-"""The yearly cost of stations and of drivers' time (PKR): the cost to all.
+"""The cost to all: the yearly cost of stations and of drivers' time (PKR), without transfers.
 
 Formulation
 -----------
@@ -7,15 +7,15 @@ and batteries cost Z_t at the end of year t. At the discount rate r, the cost in
 
     c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
 
-This is the annuity of capital and replacements, plus running costs. Tax and subsidy are transfers,
-not costs to all. Power costs the same at every station and is left out.
+Here, c is the annuity of capital and replacements, plus running costs. Tax and subsidy are
+transfers, not costs to all. Power costs the same at every station and is left out.
 
-If a session needs b drives and takes e kWh, and a driver's hour costs v PKR, a minute of driving
-costs
+If a session needs b one-way drives and takes e kWh, and a driver's hour costs v PKR, a minute of
+driving costs
 
     m = 365 b v / (60 e)        PKR a year for each kWh/day
 
-The drive onwards from the charger is assumed to be no longer than it would be without charging. If
+The onward drive from the charger is assumed to be no longer than the same trip without charging. If
 all drivers return the way they came, b is 2.
 """
 
@@ -39,23 +39,23 @@ from siting.errors import naming, refuse
 from siting.reference import table
 
 DAYS, MINUTES = 365.0, 60.0
-WAYS = "ways_to_charger"  # item of money.csv: drives to the charger per session
+WAYS = "ways_to_charger"  # item of money.csv: one-way drives per session
 VALUE_KEY = "money.value_of_time_pkr_h"
 
 
 @dataclass(frozen=True)
 class CostToAll:
-    """The yearly costs of offers and drives."""
+    """The yearly costs of offers and of drivers' time."""
 
     cost_pkr_year: Mapping[str, float]  # of each offer, by ``offer_id`` (0 for existing stations)
     # By vehicle class: the value of a driver's hour (PKR), and the energy of a session (kWh).
     value_pkr_h: Mapping[str, float]
     session_kwh: Mapping[str, float]
-    ways: float  # drives to the charger per session
+    ways: float  # one-way drives per session
 
     @property
     def pkr_kwh_min(self) -> dict[str, float]:
-        """Yearly cost (PKR) of a minute of driving for each kWh/day, by vehicle class."""
+        """Yearly cost (PKR) of a minute of driving per kWh/day charged, by vehicle class."""
         each = self.value_pkr_h.items()
         return {k: DAYS * self.ways * v / MINUTES / self.session_kwh[k] for k, v in each}
 
@@ -104,9 +104,9 @@ def cost_to_all(
     time_values: pd.DataFrame,
     sessions: pd.DataFrame,
 ) -> CostToAll:
-    """Return the yearly costs of offers and drives.
+    """Return the yearly costs of offers and of drivers' time.
 
-    `offers` is as in `yearly_costs`. `classes` are the vehicle classes whose drivers count.
+    `offers` is as in `yearly_costs`. `classes` are the vehicle classes whose drivers' time counts.
     `time_values` is the result of `values_of_time`. `sessions` has ``vehicle_class`` and
     ``session_kwh``. An `InputError` lists each class without a value of time or session energy.
     """

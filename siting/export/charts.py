@@ -94,7 +94,7 @@ def plot_plan(plan: Any, what: str) -> Figure:
 
 
 def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) -> list[Path]:
-    """Write all pictures that the tables of a plan allow; see `siting.Plan.save_pictures`."""
+    """Write all pictures for which a plan has the tables; see `siting.Plan.save_pictures`."""
     given = (formats,) if isinstance(formats, str) else tuple(formats)
     odd = [form for form in given if form not in FORMATS]
     refuse(naming("formats", "not known", odd, f"use {', '.join(FORMATS)}"))
@@ -132,7 +132,7 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
 
 
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a bar chart of the new stations' cost (PKR million): its parts, and who pays.
+    """Return a bar chart of the new stations' cost (PKR million), by component and by payer.
 
     `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``. Costs that `offers` does
     not divide into parts are shown as "Other".
@@ -144,7 +144,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     figure, chart = _new_chart(1.9 + 0.42 * (len(parts) + 2))
     labels = [*parts, *payers]
     amounts = np.array([*parts.values(), *payers.values()]) / 1e6
-    # A space separates the parts of the cost from those who pay it.
+    # A gap separates the bars of the cost components from the bars of the payers.
     at = -np.arange(len(labels), dtype=float)
     at[len(parts) :] -= 0.9
     hatch = [""] * (len(labels) - 1) + ["////"]
@@ -206,7 +206,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 
 
 def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a bar chart of each year's demand and energy served (kWh/day), with the money spent.
+    """Return a bar chart of each year's demand and energy served (kWh/day), and of spending.
 
     `years` has ``year``, ``demand_kwh_day``, ``served_kwh_day``, ``spent_pkr``.
     """
@@ -333,7 +333,7 @@ def _ruled(axis: Any) -> None:
 
 
 def _percent(part: float, whole: float) -> str:
-    """Return a share as text; "100 %" is written only for all, and "0 %" only for nothing.
+    """Return a share as text; "100 %" means exactly all, and "0 %" means exactly nothing.
 
     >>> [_percent(p, 100.0) for p in (0.0, 0.01, 50.0, 99.99, 100.0)]
     ['0 %', 'under 1 %', '50 %', 'over 99 %', '100 %']

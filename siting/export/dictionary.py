@@ -74,7 +74,8 @@ def fields_of(
 ) -> dict[str, list[str]]:
     """Return the field names of each layer or table, without the geometry.
 
-    `beside` maps the name of a layer to further fields, or of a further table to its fields.
+    `beside` maps names to lists of fields: further fields of a layer, or all fields of another
+    table.
     """
     fields = {
         name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-# SVG and PDF files store text as text, not as outlines. A fixed salt keeps the names in SVG files
-# the same in every run.
+# SVG and PDF files store text as text, not as outlines. A fixed salt keeps the element ids in SVG
+# files the same in every run.
 _SAVED: Any = {"svg.fonttype": "none", "svg.hashsalt": "siting", "pdf.fonttype": 42}
 _NOTHING_OF_WHEN: dict[str, dict[str, Any]] = {
     "png": {"Software": None},

@@ -59,7 +59,7 @@ def _font_with(letters: frozenset[str]) -> str | None:
     if not hasattr(ft2font, "__libraqm_version__"):
         return None
     wanted = {ord(letter) for letter in letters}
-    # The font needs both weights, because titles are bold and notes are not.
+    # The font must have both weights, because titles are bold and notes are not.
     faces = [font_manager.FontProperties(weight=weight) for weight in ("normal", "bold")]
     for name in URDU_FONTS:
         try:

@@ -15,7 +15,7 @@ from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# If a network has more roads than this, they are joined into lines. Without that, the roads of
+# If a network has more roads than this, they are joined into lines. Without joining, the roads of
 # Karachi take 110 MB.
 MOST_ROADS = 100_000
 # Maximum distance between a joined line and its roads (m).
@@ -95,9 +95,10 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 
 
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
-    """Return one row per cell, in the order of `cells`, with the values on which its rows agree.
+    """Return one row per cell, in the order of `cells`, merged from all rows of the cell.
 
-    A value is blank if the rows of the cell differ. A column that would be blank is left out.
+    A value is blank if the cell's rows have different values. A column without any value is left
+    out.
 
     >>> rows = pd.DataFrame({"ward": ["a", "a", "b"], "row": [1, 2, 3]})
     >>> one_each(rows, ["c1", "c1", "c2"], pd.Series(["c1", "c2"])).to_dict("list")
@@ -177,9 +178,10 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the roads of a network as a map layer, joined into lines if there are many.
 
     `edges` are roads indexed by (u, v, key), with ``length_m`` and ``travel_min``. Up to
-    `MOST_ROADS` roads are returned one per row. If there are more, consecutive roads with the same
-    name, class and speed become one line for both directions, at most two metres from the roads.
-    Each line has its length, driving time and number of ``roads``; further columns are blank.
+    `MOST_ROADS` roads are returned one per row. If there are more roads, consecutive roads with the
+    same name, class and speed become one line for both directions, which deviates from the roads by
+    at most two metres. Each line has its length, driving time and number of ``roads``; further
+    columns are blank.
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:

@@ -28,8 +28,9 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     that rounding would make invalid is mended. A polygon or line too small for seven decimals
     becomes about 1 cm wide or long. Empty shapes become missing, and heights are dropped.
 
-    `layer` is not changed. Errors name the layer as `where`. The shapes are in column ``geometry``
-    (EPSG:4326). Raises `InputError` if the layer has no geometry or no coordinate reference system.
+    `layer` is not changed. `where` is the name of the layer in error messages. The shapes are in
+    column ``geometry`` (EPSG:4326). Raises `InputError` if the layer has no geometry or no
+    coordinate reference system.
 
     >>> centre = gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643)
     >>> to_lonlat(gpd.GeoDataFrame({"site_id": ["s0001"]}, geometry=centre)).geometry[0]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EDGE_IN = 0.3
-# Width of the space beside the map of a plan, and of the key in this space.
+# Width of the space beside the map of a plan, and of the legend in this space.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
 # Colours of stations that are in all plans: with the same chargers, with different chargers.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
@@ -83,7 +83,7 @@ def _draw_key(
     side: Axes, height_in: float, cells: gpd.GeoDataFrame, stations: gpd.GeoDataFrame,
     top: float, unit: str,
 ) -> None:  # fmt: skip
-    """Draw the key from the top down; heights are in inches."""
+    """Draw the legend from the top down; heights are in inches."""
     from matplotlib.patches import Rectangle
 
     side.axis("off")
@@ -143,7 +143,7 @@ def _stations(which: str, power: Array) -> str:
 
 
 def _example_powers(power: Array) -> list[float]:
-    """Return up to three powers for the key, the largest first."""
+    """Return up to three powers (kW) for the legend, the largest first."""
     known = np.unique(power[power > 0])
     if len(known) > 3:
         known = known[[0, len(known) // 2, -1]]
@@ -222,7 +222,7 @@ def draw_differences(
 
 
 def _panel_ground(ground: Ground, longest_in: float = _PANEL_IN) -> Ground:
-    """Return the ground, scaled so that the longest side of its map is `longest_in`."""
+    """Return the base map, scaled so that its longest side is `longest_in` inches."""
     scale = longest_in / max(ground.width_in, ground.height_in)
     return replace(ground, width_in=ground.width_in * scale, height_in=ground.height_in * scale)
 
@@ -273,8 +273,9 @@ def draw_demand(
 class MapPage:
     """A figure with rows of maps, a title, a subtitle and a note; sizes are in inches.
 
-    The figure has `count` maps of `ground` in `columns` (0: all in one row). `gap_in`, `head_in`
-    and `side_in` are the spaces between columns, above each map, and to the right of all maps.
+    The figure has `count` maps of the area `ground` in `columns` (0: all in one row). `gap_in`,
+    `head_in` and `side_in` are the spaces between columns, above each map, and to the right of all
+    maps.
     """
 
     def __init__(
@@ -306,7 +307,7 @@ class MapPage:
         self._write(below, down_in, size=7.5, color=QUIET, **fonts)
 
     def _write(self, lines: list[str], down_in: float, **style: Any) -> None:
-        """Write lines at the left edge, `down_in` below the top; "$" does not start a formula."""
+        """Write text at the left edge, `down_in` below the top; "$" does not start a formula."""
         x, y = EDGE_IN / self.width_in, 1 - down_in / self.height_in
         self.figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
 

@@ -40,7 +40,7 @@ _TIPS = {
     "candidates": f"<b>{_text('name')}</b><br>{_text('kind')}",
     "roads": _text("name"),
 }
-_ID = "siting_plan_layer_"  # QGIS rejects short ids
+_ID = "siting_plan_layer_"  # QGIS rejects short layer ids
 # Labels and scale bar of the page; QGIS identifies the types of page items by numbers.
 _LABEL, _SCALE_BAR = "LayoutItem[@type='65641']", "LayoutItem[@type='65646']"
 _MAP_MM = (205.0, 168.0)

@@ -315,7 +315,7 @@ def _add_size_legend(renderer: Element, size: Size | None, symbol: Element) -> N
     if size is None:
         return
     if renderer.get("type") != "singleSymbol":
-        # The size legend draws this symbol in the example sizes.
+        # QGIS draws this symbol in the example sizes of the size legend.
         source = SubElement(renderer, "source-symbol")
         copy = ET.fromstring(ET.tostring(symbol))
         copy.set("name", "0")

@@ -93,7 +93,7 @@ def breaks(values: Any) -> list[float]:
     numbers = np.sort(numbers[numbers > 1e-4 * max(numbers.max(initial=0.0), 0.0)])
     if not len(numbers):
         return []
-    # The top class is the highest twentieth, because few cells are very dense.
+    # The top class holds the highest 5 % of the values, because few cells are very dense.
     parts = np.linspace(0, 1, CLASSES + 1)[1:]
     if len(numbers) > 20:
         parts = np.append(np.linspace(0, 0.95, CLASSES)[1:], 1.0)

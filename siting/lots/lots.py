@@ -31,13 +31,14 @@ from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_from_run, plan_of, study_of
 from siting.writing import claimed_folder, write_text
 
-# Default maximum radius of a search area (m). German tenders used 2 km, in and outside cities.
+# Default maximum radius of a search area (m). German tenders used 2 km, both inside and outside
+# cities.
 MOST_M = 1000.0
 # Minimum drawn radius of a search area (m), about the size of a station's plot.
 LEAST_M = 25.0
 # Stations are split at most this many times to make the lots similar.
 MOST_SPLIT = 6
-LEAST_MIN = 1e-9  # in a sparse matrix, a drive of 0 min would mean no street
+LEAST_MIN = 1e-9  # in a sparse matrix, a driving time of 0 would mean no street
 OPEN = "; whether more similar lots exist is not proven"
 
 
@@ -47,9 +48,9 @@ def part_into_lots(
     """Divide a plan's new stations into connected lots; return the lots and search areas.
 
     The lots are similar in energy and public money. Each lot is one business, in which profitable
-    stations help to pay for weak ones. The ground of a station is the part of the road network that
-    is nearer to it than to any other station. Two stations are neighbours if a street joins their
-    grounds. In a connected lot, one can go from any station to any other by steps between
+    stations help to pay for weak ones. The catchment of a station is the part of the road network
+    that is nearer to it than to any other station. Two stations are neighbours if a street joins
+    their catchments. In a connected lot, one can go from any station to any other by steps between
     neighbours.
 
     Parameters
@@ -120,7 +121,7 @@ def part_into_lots(
         stations, plan.service, plan.cells, study.network,
         cutoff_min=reach.cutoff_min, access_kmh=reach.access_kmh, loss=loss, most_m=most_m,
     ).drop(columns="snap_m").sort_values(["lot", "site_id"], ignore_index=True)  # fmt: skip
-    # The ground of a lot consists of the cells whose junction is nearest to one of its stations.
+    # The catchment of a lot consists of the cells whose junction is nearest to one of its stations.
     cells = plan.cells[plan.cells["node_id"].notna()]
     at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
     table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
@@ -166,9 +167,10 @@ def lots_to_folder(
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the nearest station of each junction (a Voronoi diagram) and all neighbours.
 
-    Each junction belongs to the station with the shortest drive, as if all streets were open in
-    both directions. Two stations are neighbours if a street joins their grounds, or if they are at
-    the same junction. Because the roads are connected, the graph of neighbours is connected too.
+    Each junction belongs to the station with the shortest driving time, as if all streets were open
+    in both directions. Two stations are neighbours if a street joins their catchments, or if they
+    are at the same junction. Because the roads are connected, the graph of neighbours is connected
+    too.
 
     The first result gives each junction's station, as a position in `nodes`. The second result has
     one row per pair of neighbours: their positions in `nodes`, the smaller one first.
@@ -262,7 +264,11 @@ class _New:
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread of `lots` lots, and whether `within` is proven to be out of reach."""
+        """Return a spread of `lots` lots, and whether `within` is proven to be impossible.
+
+        The spread is the lower bound if that exceeds `within`, and otherwise the spread of the lots
+        found.
+        """
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True

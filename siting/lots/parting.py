@@ -19,9 +19,9 @@ HOT, COLD = 2.0, 2e-3
 # Weights of the score: the excess over the limit, the public money needed, the differences in
 # energy, and the distances between stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# The integer program chooses from fewer than MANY groups. It searches at most NODES nodes, and
-# stops at a gap of SCORE_GAP. Spreads that differ by at most CLOSE count as equal. SLACK exceeds
-# the tolerances of the solver.
+# The integer program chooses from fewer than MANY groups. Its solver searches at most NODES nodes,
+# and stops at a gap of SCORE_GAP. Spreads that differ by at most CLOSE count as equal. SLACK
+# exceeds the tolerances of the solver.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
@@ -80,8 +80,8 @@ def part(
 
     If annealing finds no lots within the limit, the search lists every connected group of stations
     that is small enough to be a lot. If the list is short enough, an integer program chooses lots
-    from the list, or proves that none are within the limit. The search is limited by turns, not by
-    time, so the same input always gives the same lots.
+    from the list, or proves that none are within the limit. The search is limited by a number of
+    turns, not by time, so the same input always gives the same lots.
 
     `npv_pkr` is the net present value of each station without public money, and `xy` its position
     (m). `pairs` has one pair of neighbours per row, which together connect all stations. `lots` is
@@ -144,14 +144,14 @@ def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) ->
 def _chosen(
     sums: Sequence[Sums], near: Sequence[Sequence[int]], lots: int, within: float
 ) -> np.ndarray | None:
-    """Return each station's lot in the best lots whose energy has a spread of at most `within`.
+    """Return each station's lot in the best division with an energy spread of at most `within`.
 
     The result is empty if no such lots exist, and None if the search ends undecided. Each column of
     the program stands for a group of stations, except the last column, which stands for the energy
     of the smallest lot.
     """
     kwh, more = [one[0] for one in sums], 1 + within
-    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has at most 1, an equal share
+    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has at most an equal share (1)
     if len(groups) >= MANY:
         return None
     totals = [_summed(sums, group) for group in groups]
@@ -275,7 +275,7 @@ class _Search:
         return members - two, two
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
-        """Return the stations that each changed lot has after a turn; None if a lot falls apart."""
+        """Return the stations of each changed lot after a turn; None if a lot is not connected."""
         if turn % 40 == 0:  # two lots merge, and the merged lot or another lot is split
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]

@@ -28,9 +28,9 @@ def with_areas(
     """Return the stations, each with its search radius and the maximum loss within that radius.
 
     A moved station keeps the drivers who reach its new place within the cutoff, and loses the
-    energy of all others. The places tried are the network's junctions. A new place is assumed to be
-    as far from its junction as the old place is from the road. No driver is served by two stations,
-    so all stations may move at once, and the losses add up.
+    energy of all others. The new places that are tried are the network's junctions. A new place is
+    assumed to be as far from its junction as the old place is from the road. No driver is served by
+    two stations, so all stations may move at once, and the losses add up.
 
     `stations` has ``site_id``, ``snap_m`` and points (m). `service`, `cells` and `network` come
     from the plan. `cutoff_min` and `access_kmh` are as for `siting.roads.reach`. `loss` is the
@@ -78,7 +78,7 @@ def with_areas(
 
 
 def _turned_round(network: Network) -> Network:
-    """Return the network with every street reversed, so that a search gives drives to a place."""
+    """Return the network with streets reversed, so that a search gives driving times to a place."""
     index = network.edges.index
     levels = [index.get_level_values(name) for name in ("v", "u", "key")]
     turned = pd.MultiIndex.from_arrays(levels, names=["u", "v", "key"])

@@ -1,4 +1,4 @@
-"""The assumptions behind a plan, the proof of the plan, and the data that are missing."""
+"""The assumptions behind a plan, what is proven about it, and the data that are missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DOUBTFUL = ("ASSUMPTION", "L")
 
 
 def proof(run: RunRecord) -> list[Shown]:
-    """Return the proof of the plan, and the reason why the search stopped."""
+    """Return what is proven about the plan, and the reason why the search stopped."""
     f, solver = run.facts, run.facts["solver"]
     served, bound = f["objective_kwh_day"], f["bound_kwh_day"]
     limit = f"{number(bound, 1)} kWh/day: no plan for this money serves more"
@@ -92,7 +92,7 @@ def assumptions(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def checks(run: RunRecord) -> list[dict[str, str]]:
-    """Return the results of the independent recount."""
+    """Return the results of the independent check of the plan's figures."""
 
     def show(check: str, value: Any) -> str:
         whole = missing(value) or float(value) == int(float(value))

@@ -117,7 +117,7 @@ def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
 
 
 def aims(run: RunRecord) -> list[tuple[str, str]]:
-    """Return the aims of the plan and the headline figures of its blocks, as (name, text) pairs."""
+    """Return the aims and the headline figures of the plan, as (name, text) pairs."""
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
     # The page shows the figures of single years in a separate table.
@@ -273,7 +273,7 @@ def _charger(name: str) -> tuple[str, str]:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return a card for each station: new before existing, and then by energy served."""
+    """Return a card for each station: new stations first, and then by energy served."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]
@@ -346,7 +346,7 @@ def _station(
 
 
 def _day_use(served_kwh: float, power_kw: float) -> str:
-    """Return energy sold as a share of what 24 hours at full power deliver; blank if unknown.
+    """Return energy sold as a share of the energy of 24 hours at full power; blank if unknown.
 
     >>> _day_use(57.3, 39.6)
     '6.0 %'
@@ -399,7 +399,7 @@ def grid_item(name: str) -> str:
 
 
 def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar for the budget or for each year's money, and one per envelope (`_bar`)."""
+    """Return one bar for the budget or for each year's budget, and one per envelope (`_bar`)."""
     f = run.facts
     bars = []
     if run.years is not None:
@@ -415,7 +415,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
-    """Return a bar for each limit that is not an envelope, but only for the fullest feeders."""
+    """Return a bar for each limit that is not an envelope; of feeders, only for the fullest."""
     rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")

@@ -13,7 +13,7 @@ from siting.report.page import _asset, _environment, _policy
 from siting.report.shapes import SCALE
 from siting.texts import json_in_page
 
-# Labels of some figures. The labels of all others are derived from their names.
+# Labels of some figures. The labels of all other figures are derived from their names.
 _NAMES = {
     "budget_pkr": "Budget, PKR m",
     "subsidy_pkr": "Subsidy, PKR m",
@@ -26,7 +26,8 @@ _NAMES = {
     "gap": "Proven gap",
     "bound_kwh_day": "Upper bound on energy served, kWh/day",
 }
-# Labels of figures on money at risk in a fleet scenario, by the beginning of the figure's name.
+# Labels of figures on public money at risk in a fleet scenario, by the beginning of the figure's
+# name.
 _AT_RISK = {
     "below_npv_0_": "New stations with a negative NPV, scenario",
     "at_risk_": "Public money of these stations, PKR m, scenario",

@@ -1,7 +1,7 @@
 """Demand served in each part of the city, the worst-served part first.
 
-The parts are the program's zones or, without them, the zones in which people were counted. If
-there are no such zones, or too many, the parts are squares.
+The parts are the program's zones or, without them, the zones in which people were counted. If there
+are no zones, or too many, the parts are squares.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
     middle = metres.geometry.representative_point()
     column = np.floor(middle.x / SQUARE_M).astype(int)
     row = np.floor(middle.y / SQUARE_M).astype(int)
-    # As in an atlas: letters from west to east, numbers from north to south.
+    # Squares are named as in an atlas: letters from west to east, numbers from north to south.
     letters = [_letters(i) for i in (column - column.min()).tolist()]
     names = [f"{a}{b}" for a, b in zip(letters, (row.max() - row + 1).tolist(), strict=True)]
     return f"squares of {SQUARE_M / 1000:g} km, not administrative districts", np.array(names)

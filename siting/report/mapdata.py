@@ -1,4 +1,4 @@
-"""The data of the map, as arrays small enough for a page.
+"""The data of the map, as arrays that are small enough to embed in a page.
 
 Coordinates are whole multiples of 1e-5 degrees (about a metre). A line is a flat list: longitude
 and latitude of the first point, then the step to each next point. Energy is in kWh/day.

@@ -54,8 +54,9 @@ def render(
 ) -> str:
     """Return the report of a run, with its budget curve if given, as the HTML of a page.
 
-    `free` are places without a station (``site_id``, ``name``, points in lon/lat). With `free`, the
-    map shows plans sent by a notebook (`siting.report.mapdata.standing`) and reports clicks.
+    `free` are places without a station (``site_id``, ``name``, points in lon/lat). If `free` is
+    given, the map shows plans sent by a notebook (`siting.report.mapdata.standing`) and reports
+    clicks.
     """
     leaflet = embedded_leaflet()
     script = _asset("page.js")
@@ -130,7 +131,7 @@ def _environment() -> Environment:
 
 
 def _seen(value: Any) -> Any:
-    r"""Return a value for a template, with control characters made visible, markup unchanged.
+    r"""Return a value for a template: control characters become visible, markup is unchanged.
 
     A number stays on one line with its unit. A space precedes a percent sign, as in ISO 80000.
 

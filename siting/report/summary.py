@@ -154,7 +154,7 @@ def proven(facts: dict[str, Any]) -> str:
         return "Nothing is proven about how good this plan is."
     more = f"over {percent(gap, 2)} " if gap > 0 else ""
     if aims[:1] == ["least money"]:
-        # The text of the aim shows whether only public money counts.
+        # The text of the aim tells whether all money counts, or only public money.
         what = "money in all" if "cost in all" in facts.get("aim", "") else "public money"
         return f"It is proven that no plan that serves as much needs {more}less {what}."
     if aims[:1] == ["best worst share"]:

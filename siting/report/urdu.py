@@ -54,7 +54,7 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 
 
 def in_urdu(text: str) -> str | None:
-    """Return a string in Urdu; None if the glossary lacks it.
+    """Return the Urdu translation of a string; None if the glossary lacks it.
 
     >>> in_urdu("Cost"), in_urdu("PKR 59.90 m"), in_urdu("Saddar")
     ('لاگت', '59.90 ملین روپے', None)
@@ -78,7 +78,7 @@ def _filled(urdu: str, values: list[str]) -> str:
 
 
 def _apart(text: str) -> str:
-    """Return a string in marks that isolate it from the writing direction of the text around it."""
+    """Return a string between Unicode marks that isolate it from the direction of other text."""
     return text if _NUMBER.fullmatch(text) and text[:1] not in "-−" else f"\u2068{text}\u2069"
 
 

@@ -175,7 +175,7 @@ def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
 def _strongest_part(
     nodes: gpd.GeoDataFrame, index: pd.MultiIndex, cars: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nodes and streets of the largest strongly connected part for cars."""
+    """Return the nodes and streets of the largest strongly connected part of the car network."""
     u = nodes.index.get_indexer(index.get_level_values("u"))
     v = nodes.index.get_indexer(index.get_level_values("v"))
     size = (len(nodes), len(nodes))

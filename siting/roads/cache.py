@@ -31,8 +31,8 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
 
     `folder` holds the stored networks, and is created if missing. `key` holds everything on which
     the network depends, in JSON types (the source's hash, the speeds, the settings). The versions
-    of this package and of OSMnx are added to it. `build` is called if nothing is stored under the
-    key.
+    of this package and of OSMnx are added to the key. `build` is called if nothing is stored under
+    the key.
     """
     full = {**key, "format": FORMAT, "siting": __version__, "osmnx": version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)

@@ -41,7 +41,7 @@ def network_from_file(
     is read by OSMnx. A table written by `Network.to_parquet` is used unchanged.
 
     `path` and `clip` are as in `siting.roads.read_file`. Other arguments and the report are as in
-    `siting.roads.build_network`. Errors of either function may be raised.
+    `siting.roads.build_network`. The errors of both functions may be raised.
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:

@@ -39,8 +39,8 @@ class Download:
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
     timeout_s: float = 180  # an attempt fails after this many seconds without data
     retries: int = 3  # further attempts after a failure that may be temporary
-    # Seconds before the first retry. The wait then doubles, up to a minute. The server may request
-    # a longer wait, up to a minute (``Retry-After``).
+    # Seconds before the first retry. The wait doubles with each further retry, up to a minute. The
+    # server may request a longer wait, up to a minute (``Retry-After``).
     pause_s: float = 5
 
     def __post_init__(self) -> None:

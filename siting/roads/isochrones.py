@@ -23,8 +23,8 @@ def isochrones(
 ) -> gpd.GeoDataFrame:
     """Return one area for each band of driving time to the nearest place.
 
-    An area consists of squares of side `SQUARE_M`, up to `ASIDE` squares from a street. Outlines
-    are simplified so that no gaps open between bands.
+    An area consists of squares of side `SQUARE_M`, at most `ASIDE` squares away from a street.
+    Outlines are simplified so that no gaps open between bands.
 
     `node_min` is the driving time from each node (minutes, by ``node_id``; infinite without a
     path), as returned by `minutes_to_nearest`. `within_min` holds the upper limits of the bands

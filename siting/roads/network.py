@@ -99,9 +99,9 @@ class Network:
     def from_graph(cls, graph: nx.MultiDiGraph[Any]) -> Self:
         """Return the network of an OSMnx graph with travel times (seconds).
 
-        Unlike `siting.build_network`, this drops no street and changes no speed. Nodes may
-        therefore be unreachable; a study refuses a network in which a node has no street that
-        leads away from it.
+        Unlike `siting.build_network`, this method drops no street and changes no speed. Nodes may
+        therefore be unreachable; a study rejects a network in which a node has no street that leads
+        away from it.
 
         Parameters
         ----------

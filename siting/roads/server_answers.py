@@ -1,10 +1,10 @@
 """Check and store what OpenStreetMap's servers answer to OSMnx, and explain failures.
 
-After status 429 or 504, OSMnx 2.1 retries every 55 seconds indefinitely. It stores empty answers,
-and a killed run can leave a partial file that stops every later run. If a server times out, OSMnx
-continues with only some of the streets. During a call, this module therefore replaces the functions
-that read and write OSMnx's cache, and switches off OSMnx's queueing. The cache keeps OSMnx's format
-and file names. A hook of ``requests`` checks the status of an answer.
+After status 429 or 504, OSMnx 2.1 retries every 55 seconds indefinitely. OSMnx also stores empty
+answers, and a killed run can leave a partial file that stops every later run. If a server times
+out, OSMnx continues with only some of the streets. During a call, this module therefore replaces
+the functions that read and write OSMnx's cache, and switches off OSMnx's queueing. The cache keeps
+OSMnx's format and file names. A hook of ``requests`` checks the status of an answer.
 """
 
 from __future__ import annotations

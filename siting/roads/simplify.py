@@ -44,7 +44,7 @@ class Edges:
 
     u: np.ndarray  # from node (position)
     v: np.ndarray  # to node (position)
-    key: np.ndarray  # distinguishes parallel streets
+    key: np.ndarray  # number that distinguishes parallel streets
     segments: np.ndarray  # segments of each edge in driving order, edge by edge
     size: np.ndarray  # number of segments of an edge
     kept: np.ndarray  # kept nodes
@@ -102,7 +102,7 @@ def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     """Return the streets between kept nodes, each made of one or more segments.
 
-    Lone rings, where no street ends, are dropped. `node_id` must be sorted.
+    Isolated rings, on which no street ends, are dropped. `node_id` must be sorted.
     """
     u, v = segments.u, segments.v
     near = _neighbours(u, v, len(node_id))

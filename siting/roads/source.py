@@ -1,4 +1,4 @@
-"""Read road files: OSM XML and PBF as ways or as OSMnx graphs, GraphML as OSMnx graphs."""
+"""Read road files: OSM XML and PBF as ways or as OSMnx graphs, and GraphML as OSMnx graphs."""
 
 from __future__ import annotations
 

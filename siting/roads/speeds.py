@@ -13,7 +13,8 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import ABOVE_0, missing_columns, not_numbers, rows_fault
 
-# Range of plausible posted limits. Other limits are typing errors ("2") or in another unit.
+# Range of plausible posted limits. Limits outside this range are typing errors ("2") or in another
+# unit.
 SANE_KMH = (5.0, 130.0)
 KMH_PER_MPH = 1.609344
 # Speed of a ramp relative to the road it leaves; ASSUMPTION.

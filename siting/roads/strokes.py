@@ -21,8 +21,8 @@ Lines = npt.NDArray[np.object_]
 
 # Number of bits of a position on the grid; enough for 10,000 km in centimetres.
 _BITS = 31
-# Ends of lines are told apart by a number of two digits in this base. The digits are added to x and
-# y, as fractions of a grid step.
+# Ends of lines at one node are told apart by a number, written as two digits in this base. The
+# digits are added to x and y, as fractions of a grid step.
 _MARK = 2**11
 
 
@@ -61,7 +61,7 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
     last = np.append(first[1:], len(of)) - 1
     ends, beside = np.concatenate([first, last]), np.concatenate([first + 1, last - 1])
     mark = _marks(xy[ends], xy[beside] - xy[ends], np.tile(kind, 2))
-    # Each pair of ends to join is moved to its own position, so that no other ends are joined.
+    # The two ends of a pair to join move to the same new position, which no other end shares.
     xy[ends] += np.column_stack([mark // _MARK + 1, mark % _MARK + 1]) / (2 * _MARK)
     apart = np.asarray(shapely.linestrings(xy, indices=of))
     merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(apart)))

@@ -23,7 +23,7 @@ BATCH = 32
 BLOCK_NUMBERS = 8_000_000
 # Memory (bytes) per pair of cell and site while pairs are gathered, sorted and labelled.
 BYTES_A_PAIR = 64
-# A sparse matrix drops zeros, so a street of length 0 takes this time instead (60 ns).
+# A sparse matrix drops zeros, so a street of length 0 is given this driving time (60 ns).
 LEAST_MIN = 1e-9
 
 
@@ -31,7 +31,7 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     """Return the driving minutes from each node to each target node within the cutoff.
 
     Dijkstra's algorithm (scipy, bounded) runs from each target on the reversed network, so that the
-    drives lead to the target. Only the quickest of parallel streets counts.
+    minutes are those of driving to the target. Only the quickest of parallel streets counts.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     targets
         ``node_id`` of the targets; a repeated target counts once.
     cutoff_min
-        Maximum drive in minutes.
+        Maximum driving time (minutes).
 
     Returns
     -------
@@ -73,7 +73,7 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
 
 
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
-    """Return each point's nearest road node, and its distances (m) to that node and to a road.
+    """Return each point's nearest road node, and the distances (m) to that node and to a road.
 
     The limit `max_m` applies to the distance to the road. The access time depends on the distance
     to the node. A place beside a long road without junctions is near the road but far from a node.
@@ -134,7 +134,7 @@ def reach(
     candidates
         ``site_id``, ``node_id``, ``snap_m``; see `siting.tables.CANDIDATES`.
     cutoff_min
-        Maximum drive in minutes, including access.
+        Maximum driving time (minutes), including access.
     access_kmh
         Speed between the place and its road node, km/h.
     progress
@@ -195,8 +195,8 @@ def minutes_to_nearest(
     """Return the driving minutes from each node to the nearest site, by ``node_id``.
 
     The minutes include access from the road node to the site, and are infinite beyond the limit.
-    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the maximum drive in
-    minutes.
+    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the maximum driving time
+    (minutes).
     """
     _require_above_0("limit_min", limit_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -204,7 +204,8 @@ def minutes_to_nearest(
     at = _positions(network, pd.Index(placed["node_id"]), "sites, column node_id")
     minutes = np.full(len(network.nodes), np.inf)
     if len(at):
-        # One search starts from an added node, whose edge to a target takes the access minutes.
+        # A single search starts from an added node, whose edge to each site's node takes the access
+        # minutes.
         access_min = np.full(len(network.nodes), np.inf)
         np.minimum.at(access_min, at, np.maximum(placed["access_min"].to_numpy(), LEAST_MIN))
         begins = np.flatnonzero(np.isfinite(access_min))

@@ -1,8 +1,8 @@
 """The drivable ways of an OpenStreetMap file, streamed into flat arrays.
 
 Buildings, footways and relations are skipped while reading, so memory holds little more than the
-positions of the file's nodes (24 bytes each). Then the ways inside the polygon are selected, and
-cut at missing nodes.
+positions of the file's nodes (24 bytes each). After reading, the ways inside the polygon are
+selected, and cut at missing nodes.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         if "highway" in tags and way and not _deleted(way):
             ways.add(int(way["id"]), list(map(int, refs)), tags)
 
-    # A way is finished when the next element begins: an end handler would double the calls.
+    # A way is complete when the next element begins. A handler for the ends of elements would
+    # double the number of calls.
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal way, refs, tags, root
         if name == "nd":

@@ -6,7 +6,7 @@ session, so no wait is cut short. At the end of the day,
 
     arrivals = charged + turned away + still waiting            (charged: session began in the day)
 
-Port use and energy are counted within the 24 hours, also for sessions begun the day before. Each
+Port use and energy are counted within the 24 hours, including sessions begun the day before. Each
 day is sampled anew with its own warm-up, so the days are independent. Therefore,
 
     mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
@@ -67,8 +67,8 @@ def count_day(
 
     The counts are ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (turned
     away, or waited more than `wait_min` minutes), ``wait_sum_min`` (of drivers who stayed), ``kwh``
-    and ``busy_min``. Classes and hours also have ``out_of_reach``. ``waits`` has the queue, class,
-    hour and wait of each driver who stayed.
+    and ``busy_min``. The counts by class and by hour also have ``out_of_reach``. ``waits`` has the
+    queue, class, hour and wait of each driver who stayed.
     """
     last_min = first_min + DAY_MIN
     arrive = log["arrive_min"].to_numpy(dtype=float)
@@ -139,7 +139,7 @@ class Rules:
     balk_min: float = 30.0  # maximum expected wait that drivers accept (minutes)
     # Coefficient of variation of a session's energy: 0 if all are equal, 1 if exponential.
     spread: float = 0.5
-    # Hours simulated before the counted day, 0 to 24; they do not change the day's drivers.
+    # Hours simulated before the counted day, 0 to 24. Warm-up does not change who arrives that day.
     warm_up_h: float = 24.0
 
     def __post_init__(self) -> None:
@@ -188,8 +188,8 @@ def station_table(simulated: Days) -> pd.DataFrame:
 
     Columns: ``site_id``, ``ports``, ``arrivals_day``, ``charged_day``, ``turned_away_day``,
     ``waiting_at_end``, ``turned_away_share``, ``wait_mean_min`` and ``wait_p95_min`` (of drivers
-    who stayed), ``late_share`` with ``late_share_ci``, ``use_share`` (of the ports' time),
-    ``delivered_kwh_day`` with ``delivered_kwh_day_ci``.
+    who stayed), ``late_share`` with ``late_share_ci``, ``use_share`` (share of the ports' time in
+    use), ``delivered_kwh_day`` with ``delivered_kwh_day_ci``.
     """
     table = simulated.queues.table
     site = table["site_id"].astype(str).to_numpy()

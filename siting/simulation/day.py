@@ -12,13 +12,13 @@ coefficient of variation (0: equal energy; 1: an exponential distribution, as in
 
 A driver who wants to charge compares all compatible stations in reach, as an app would. Among the
 stations whose expected wait is within the driver's patience, the driver takes the station with the
-shortest total of drive, expected wait and charging time. If there is no such station,
-the driver is turned away, which is recorded at the station with the shortest total. If the expected
-wait on arrival exceeds the patience, the driver leaves. All others queue, first come, first served,
-for the ports of one charger group. Each occupies the fastest free port for one session.
+shortest total of driving time, expected wait and charging time. If no station qualifies, the driver
+is turned away, which is recorded at the station with the shortest total. If the expected wait on
+arrival exceeds the patience, the driver leaves. All other drivers queue, first come, first served,
+for the ports of one charger group. Each driver occupies the fastest free port for one session.
 
-The expected wait is 0 if a port is free. Otherwise it is the number of drivers waiting plus 1,
-divided by the rate at which the group's ports complete sessions.
+The expected wait is 0 if a port is free. Otherwise, the expected wait is the number of drivers
+waiting plus 1, divided by the rate at which the group's ports complete sessions.
 
 Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
 Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for piecewise rates.
@@ -41,7 +41,7 @@ HOUR_MIN = 60.0
 HOURS = 24
 # Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
-# A driver's choices, shortest drive first: minutes of drive, queue, minutes per kWh at its ports.
+# A driver's choices, by driving time: minutes to drive, queue, minutes per kWh at its ports.
 Choices = Sequence[tuple[float, int, float]]
 
 
@@ -75,7 +75,7 @@ class Queues:
             uses = sessions.uses[:, sessions.groups.index(str(group))]
             weight = np.where(uses, count, 0.0)
             weight = weight if weight.sum() > 0 else uses.astype(float)
-            # Ports that no class of the study can use complete no session.
+            # If no class in the study can use a port, no session is completed there.
             minutes = np.full(len(at), np.inf)
             if uses.any():
                 minutes = pace[at][:, uses] * sessions.kwh[uses] @ weight[uses] / weight.sum()
@@ -124,7 +124,7 @@ def draw_drivers(
 def choices_of(
     rows: pd.DataFrame, reach: pd.DataFrame, queues: Queues, sessions: Sessions
 ) -> list[Choices]:
-    """Return the choices of each row: every queue in reach with compatible ports.
+    """Return the choices of each row: all queues in reach that have compatible ports.
 
     `rows` has ``place`` and ``vehicle_class``, with one row per place and class. `reach` has
     ``place``, ``site_id``, ``travel_min``.
@@ -183,7 +183,7 @@ def simulate(
         return 0.0 if store.items else (len(store.get_queue) + 1) / ends[q]
 
     def choose(k: int) -> tuple[float, int, bool]:
-        """Return the drive and queue a driver chooses, and whether the driver accepts the wait."""
+        """Return a driver's driving time and chosen queue, and whether the wait is accepted."""
         need = kwh[k]
         least = need * quickest_kwh[row[k]]
         best, quickest = (np.inf, 0.0, -1), (np.inf, 0.0, -1)

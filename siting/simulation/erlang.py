@@ -55,7 +55,7 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
                 if g in sessions.groups and sessions.uses[c, sessions.groups.index(g)]
             }
         size = {g: float(part["ports"].sum()) for g, part in groups.items()}
-        # Classes with the fewest choices come first.
+        # Classes that can use the fewest charger groups are assigned first.
         for name in sorted(fits, key=lambda n: (len(fits[n]), n)):
             choice, kwh = fits[name], float(total[name])
             if not choice:
@@ -122,7 +122,7 @@ def standard_kwh_day(
     compatibility: pd.DataFrame,
     energy_kwh_day: Mapping[str, float],
 ) -> pd.Series[float]:
-    """Return the energy (kWh/day) that each station can serve with few long waits at the peak hour.
+    """Return the energy (kWh/day) that each station can serve within the waiting-time standard.
 
     `ports` is the result of `station_ports`. `standard` applies with the rule ``waiting`` and
     without limits on port use. `sessions` is the profile table. `compatibility` has the charger

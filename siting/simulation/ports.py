@@ -97,7 +97,7 @@ class Sessions:
         compatibility: pd.DataFrame,
         swap_taper: float = 1.15,
     ) -> Sessions:
-        """Return the sessions that the tables describe.
+        """Return the sessions of each class, made from the tables.
 
         `sessions` is the result of `siting.demand.session_figures`. `compatibility` has the charger
         groups of each class. `swap_taper` is as in `siting.sites.ServiceStandard`. Power is limited

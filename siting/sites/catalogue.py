@@ -24,7 +24,7 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
 
     Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr``,
     ``capex_low_pkr``, ``capex_high_pkr``, ``life_years``, the battery columns, ``source``,
-    ``confidence``. Raises `InputError` with every repeated id, every invalid figure and every group
+    ``confidence``. An `InputError` lists every repeated id, every invalid figure and every group
     that cannot be part of a column's name.
 
     >>> charger_catalogue().set_index("charger_id").loc["dc_60", "capex_pkr"].item()

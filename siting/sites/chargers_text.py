@@ -63,7 +63,7 @@ def readable_counts(text: str) -> tuple[dict[str, int], float | None]:
 
 
 def added_up(texts: Iterable[str]) -> str:
-    """Return the sum of the chargers of several stations; unreadable strings are only joined.
+    """Return the added-up chargers of stations; strings that cannot be parsed are only joined.
 
     >>> added_up(["2 x dc_60 + 8 x lev_3", "4 x lev_3"])
     '2 x dc_60 + 12 x lev_3'

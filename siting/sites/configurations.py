@@ -190,7 +190,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     for group in dict.fromkeys(groups):
         of_group = (groups == group).to_numpy()
         alike = types[of_group]
-        # Sizes have few distinct numbers of each type, so each distinct row is computed once.
+        # Many sizes share the same chargers of a group, so each distinct row is computed once.
         rows, which = np.unique(n[:, of_group], axis=0, return_inverse=True)
         served = np.array([rules.group_kwh_day(alike, row) if row.any() else 0.0 for row in rows])
         pairs = zip(rows, served, strict=True)

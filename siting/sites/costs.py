@@ -60,7 +60,7 @@ class SiteCosts:
     deposit_pkr_kw: float = 0.0  # security deposit to the distribution company, PKR per kW of load
     # Share of the busiest hour in which the load covers all ports in use; 1 covers every port.
     busy_share: float = 1.0
-    # Batteries on the road (kWh) for each kWh/day that swap cabinets can sell.
+    # Battery capacity on the road (kWh) per kWh/day that swap cabinets can sell.
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
     preset: str = "central"  # selects a value from each range (`siting.reference.PRESETS`)
@@ -71,11 +71,11 @@ class SiteCosts:
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)  # used if a layer has no bays
 
     def road_battery(self, group: str) -> float:
-        """Return the batteries on the road (kWh) for each kWh/day that a charger group can sell."""
+        """Return the battery capacity on the road (kWh) per kWh/day that a group can sell."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
-        """Raise `InputError` with every invalid figure."""
+        """Raise one `InputError` that lists every invalid figure."""
         amounts = {
             "an amount of at least PKR 0": (
                 "civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw"
@@ -108,8 +108,8 @@ def site_costs(**overrides: Any) -> SiteCosts:
     """Return the packaged costs of a site (PKR), with the user's overrides applied.
 
     `**overrides` are fields of `SiteCosts`. Overriding `site_bays` also removes the packaged bays
-    by kind of place. `preset` selects the values of figures that are not overridden. Raises
-    `InputError` with every unknown field and invalid figure.
+    by kind of place. `preset` selects the values of figures that are not overridden. An
+    `InputError` lists every unknown field and every invalid figure.
 
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
@@ -126,13 +126,13 @@ def site_costs(**overrides: Any) -> SiteCosts:
 
 @dataclass(frozen=True)
 class Hurdle:
-    """The hurdle for a subsidised station: NPV 0 at lower sales or a higher return."""
+    """The hurdle of a subsidised station: its NPV must be 0 at lower sales or a higher return."""
 
-    sales_share: float = 1.0  # break-even at this share of planned sales, above 0 and at most 1
+    sales_share: float = 1.0  # share of planned sales at which NPV is 0; above 0, at most 1
     real_return: float | None = None  # minimum yearly return, 0 to 1; by default, the discount rate
 
     def __post_init__(self) -> None:
-        """Raise `InputError` with every invalid share."""
+        """Raise one `InputError` that lists every invalid share."""
         rate, share = self.real_return, "a share above 0 and at most 1"
         refuse(wrong_figures("hurdle", self, [
             ("sales_share", 0 < self.sales_share <= 1, share),
@@ -159,10 +159,10 @@ class Subsidy:
     cap_per_station_pkr: float | None = None  # maximum per station under any rule (PKR)
     civil_share: float = 0.0
     land_share: float = 0.0
-    # ``share`` pays shares of the cost components. ``need`` pays the viability gap, up to these
-    # shares. ``flat`` pays `flat_pkr` a station, up to its cost. ``gap`` pays the viability gap, up
-    # to `gap_cap_share` of the cost. The gap depends on sales (`siting.economics`), so an offer's
-    # ``subsidy_pkr`` is the maximum payment.
+    # ``share`` pays shares of the cost components. ``need`` pays the viability gap, up to the same
+    # shares. ``flat`` pays `flat_pkr` per station, up to its cost. ``gap`` pays the viability gap,
+    # up to `gap_cap_share` of the cost. The gap depends on sales (`siting.economics`), so an
+    # offer's ``subsidy_pkr`` is the maximum payment.
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # payment under ``flat``, PKR per station
     gap_cap_share: float = 0.5  # maximum share of the cost under ``gap``, 0 to 1
@@ -170,7 +170,7 @@ class Subsidy:
 
     @property
     def held_to(self) -> Hurdle:
-        """The hurdle if the rule pays a viability gap, else NPV 0 at planned sales."""
+        """The rule's hurdle if it pays a viability gap; otherwise, an NPV of 0 at planned sales."""
         return self.hurdle if self.fills_gap else Hurdle()
 
     @property
@@ -185,7 +185,7 @@ class Subsidy:
         return self.rule in ("need", "gap")
 
     def __post_init__(self) -> None:
-        """Raise `InputError` with every invalid share and amount."""
+        """Raise one `InputError` that lists every invalid share and amount."""
         cap, pkr = self.cap_per_station_pkr, "an amount of at least PKR 0"
         shares = [f"{of}_share" for of in ("charger", "grid", "fee", "civil", "land", "gap_cap")]
         refuse(wrong_figures("subsidy", self, [
@@ -297,5 +297,5 @@ def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
 
 
 def _step(limits: Floats, values: Floats) -> npt.NDArray[np.intp]:
-    """Return, for each value, the position of the smallest limit not below it, or of the last."""
+    """Return, for each value, the index of the first limit not below it, or of the last limit."""
     return np.minimum(np.searchsorted(limits, values, side="left"), len(limits) - 1)

@@ -14,8 +14,8 @@ from siting.files import read_layer, rows_fault, texts_of
 # Power (kW) of the most common charger in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
-# For two of our columns, the matching column of Open Charge Map, its codes that mean yes, and the
-# value if the file has neither column. The meanings of the codes have not been verified: status 10
+# For two columns: the matching column of Open Charge Map, its codes that mean yes, and the value if
+# the file has neither column. The meanings of the codes have not been verified: status 10
 # available, 20 in use, 30 out of order for now, 50 operational, 75 partly operational; usage 2
 # private for staff and visitors, 6 private.
 OCM_ANSWERS = {
@@ -37,10 +37,10 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     Columns: ``name``, ``kind``, ``existing``, ``existing_power_kw`` (of the largest charger; 0 if
     not existing), ``existing_ports`` (if the file has ports), ``operational``, ``private``,
     ``source``, ``geometry``. A station counts as existing if it is in service and open to all.
-    Others become places of kind "existing (not operating)" or "existing (private)". A missing
-    power is assumed to be 60 kW; ``source`` states this and the row's ``flag``, if any. An
-    `InputError` lists every error: a file that cannot be read, missing columns or geometry,
-    invalid powers or ports, values other than yes and no, repeated ids.
+    Other stations become places of kind "existing (not operating)" or "existing (private)". A
+    missing power is assumed to be 60 kW; ``source`` states this and the row's ``flag``, if any. An
+    `InputError` lists every error: a file that cannot be read, missing columns or geometry, invalid
+    powers or ports, values other than yes and no, repeated ids.
     """
     layer = read_layer(path)
     faults: list[Fault] = []
@@ -88,7 +88,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return each row's largest number (NaN if blank), and whether any of its numbers is bad."""
+    """Return each row's largest number (NaN if blank), and whether any number in it is invalid."""
     text = column.astype("str").where(column.notna(), "")
     parts = text.str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")

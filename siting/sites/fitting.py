@@ -42,14 +42,14 @@ class Fitting:
     def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
         """Return a mask of the rows with too few points, and a mask of the rows with too many."""
         few = (points < asked) & (self.points_rule == "minimum")
-        # Below its first step, the rule allows any number of points.
+        # Below its first step (`asked` is 0), NEECA's rule allows any number of points.
         return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
 
 
 def pairs(
     sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting
 ) -> tuple[Places, Places, bool]:
-    """Return the pairs that become offers, as site rows and choice rows, and whether a size fits.
+    """Return the pairs that become offers (site rows and choice rows), and whether any size fits.
 
     Pairs are sorted by site, then by choice. `sites` are new sites, or existing stations with their
     ``ports``, ``points`` and ``bays_needed``. `sized` marks the choices that are sizes.
@@ -85,7 +85,7 @@ def _fits(sites: pd.DataFrame, choices: pd.DataFrame, rules: Fitting) -> Flags:
 
 
 def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
-    """Return the row of the smallest size with enough ports, by bays, then load, then price."""
+    """Return the row of the size with enough ports and fewest bays, then least load and cost."""
     large = sized & (choices["ports"].to_numpy() >= least_ports)
     rows = np.flatnonzero(large if large.any() else sized)
     order = choices.iloc[rows][["charger_cost_pkr", "load_kw", "bays_needed"]]

@@ -6,16 +6,16 @@ A charger of K kW with p ports draws at most its rating, and at most the power i
 
     draw = min(K, p v)      kW; v is the power of the fastest vehicle that fits (`charging_limits`)
 
-If any class has no limit at the group, the draw is K. This is the case for DC, where the mean power
-of a session does not show its peak. If a group has many ports, they are rarely all in use. Let a
-(erlangs) be the load at which the group sells all the energy that the service standard allows. In
-the busiest hour, the M/M/k queue then has
+If any class has no limit at the group, the draw is the rating K. The packaged table has no limit
+for ``dc``, because the mean power of a session does not show its peak. If a group has many ports,
+they are rarely all in use. Let a (erlangs) be the load at which the group sells all the energy that
+the service standard allows. In the busiest hour, the M/M/k queue then has
 
     P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
 
-Let m be the smallest number of ports that suffices during the share `busy_share` of that hour. The
-group's load is m / k times the sum of its chargers' draws. For swap cabinets, and under the
-``rated_share`` rule, which has no sessions, m is k.
+Let m be the smallest number of ports that covers all ports in use during the share `busy_share` of
+the busiest hour. The group's load is m / k times the sum of its chargers' draws. For swap cabinets,
+and under the ``rated_share`` rule, which has no sessions, m is k.
 
 Source: R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section 3.5.
 """
@@ -49,7 +49,7 @@ def draw_kw(types: pd.DataFrame, fastest: float) -> np.ndarray:
 
 
 def ports_taken(ports: int, erlangs: float, share: float) -> int:
-    """Return the number of ports that suffices for a share of the time at a load (erlangs).
+    """Return how many ports cover those in use for a share of the time, at a load in erlangs.
 
     >>> ports_taken(2, 1.0, 0.99), ports_taken(48, 20.0, 0.99), ports_taken(48, 20.0, 1.0)
     (2, 31, 48)

@@ -17,7 +17,8 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place. A site without a field takes it from the first joined place with one.
+# Optional fields of a place. A site that lacks a field takes it from the first joined place that
+# has it.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")
@@ -253,7 +254,7 @@ def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
             columns.append(column)
     own = _own(places)
     if own:
-        # A site with several user rows takes all user columns from the first row.
+        # If several rows of users' layers join a site, all user columns come from the first row.
         rows = np.flatnonzero(places[own].notna().any(axis=1))
         first = pd.Series(rows).groupby(into[rows]).first()
         values = pd.DataFrame(places[own]).loc[first].set_axis(first.index)

@@ -45,7 +45,8 @@ SITE_FIGURES = {
     "availability": ("a share of time above 0 and at most 1", ABOVE_0, 1.0),
 }
 
-# Road classes, best first. A station needs passing traffic and access; motorways have no access.
+# Road classes, best first. A station needs passing traffic and direct access, which motorways do
+# not give.
 CLASS_ORDER = (
     *("primary", "secondary", "trunk", "tertiary"),
     *("unclassified", "residential", "living_street", "service"),
@@ -238,7 +239,7 @@ def _in_words(tags: Tags) -> str:
 
 
 def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
-    """Return a layer's values for the given OSM keys, the most common first."""
+    """Return, as text for a message, the most common values of the given OSM keys in a layer."""
     parts = []
     for key in tags:
         if key in layer.columns:
@@ -279,10 +280,10 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     In each square, the corner on the best class of road is chosen. Ties go to the corner with the
     most streets, then to the corner nearest to the square's centre.
 
-    `spacing_m` is the side of the squares (m), which start at its multiples. Columns: ``name``
-    (of the best street at the corner), ``kind`` ("street"), ``source``, ``geometry``. Rows are
-    sorted from south to north, then from west to east. Raises `InputError` if the spacing is not
-    above 0.
+    `spacing_m` is the side of the squares (m), whose edges lie at its multiples. Columns: ``name``
+    (of the street of the best class at the corner), ``kind`` ("street"), ``source``, ``geometry``.
+    Rows are sorted from south to north, then from west to east. Raises `InputError` if the spacing
+    is not above 0.
     """
     if not (np.isfinite(spacing_m) and spacing_m > 0):
         raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
@@ -319,8 +320,8 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
 def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFrame:
     """Return the areas in which no station may be built: ``name`` and polygons in lon/lat.
 
-    `layers` has the file of each layer of polygons, and its column of names (default: ``name``).
-    Raises `InputError` with every error in every layer.
+    `layers` has the file of each layer of polygons, and its column of names (default: ``name``). An
+    `InputError` lists every error in every layer.
     """
     faults: list[Fault] = []
     parts = []

@@ -22,7 +22,8 @@ from siting.tables import reasons_of
 
 Sizes = Mapping[str, Sequence[int]]
 
-# Maximum number of sizes. A thousand numbers for each of two types would make a million sizes.
+# Maximum number of sizes. A thousand allowed numbers for each of two types would give a million
+# sizes.
 MOST_SIZES = 20_000
 
 
@@ -33,9 +34,9 @@ def with_sizes(
 
     `bundles` are the user's configurations, each with the number of chargers of each type. `sizes`
     has the allowed numbers by charger type. `chargers` is the result of `charger_catalogue`. A size
-    with the same chargers as a configuration of the user is left out. Raises `InputError` with
-    every unknown type, every invalid number and every configuration that has the name of a size, or
-    if there are more than `MOST_SIZES` sizes.
+    with the same chargers as a configuration of the user is left out. An `InputError` lists every
+    unknown type, every invalid number and every configuration that has the name of a size. It is
+    also raised if there are more than `MOST_SIZES` sizes.
 
     >>> from siting.sites.catalogue import charger_catalogue
     >>> list(with_sizes({}, {"dc_60": [1], "lev_3": [4, 8]}, charger_catalogue()))
@@ -56,7 +57,7 @@ def with_sizes(
 
 
 def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
-    """Return all stations that the sizes allow; the catalogue's first group varies fastest."""
+    """Return every allowed combination of chargers; the catalogue's first group varies fastest."""
     choices = _by_group(sizes, chargers)
     # `product` varies its last factor fastest.
     combined = product(*([{}, *group] for group in reversed(choices)))
@@ -156,9 +157,10 @@ def step_text(before: str, after: str) -> str:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return charger counts as step numbers, by station and type; a half lies between two steps.
+    """Return the step number of each count of chargers, with a half for a count between steps.
 
-    The steps of a type are 0 and its numbers in the stations that `made` marks as sizes.
+    The steps of a charger type are 0 and its counts in the stations that `made` marks as sizes. The
+    result has a row for each station and a column for each type.
     """
     types = list(dict.fromkeys(charger for added in counts for charger in added))
     rows = [[added.get(charger, 0) for charger in types] for added in counts]

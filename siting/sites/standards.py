@@ -8,30 +8,31 @@ is in use for at most the share u of the time (`time_utilisation`), so a group s
 
     sum over its ports of 24 h x u x session_kwh / (minutes(p) / 60)
 
-With few ports, the first bound is the smaller one. A session of class c at a port of p kW (the
-charger's kW divided by its ports) takes
+If a group has few ports, the bound on waiting is the smaller one. A session of class c at a port of
+p kW (the charger's kW divided by its ports) takes
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
 The vehicle's limit(c) comes from the table of limits, if the table has the class and the charger
-group. Otherwise it is session_kwh / session_min of the profile table, the mean power at a strong
-charger. The classes of a group are weighted by their number of sessions: ``energy_kwh_day`` (or an
-equal energy) divided by session_kwh.
+group. Otherwise, limit(c) is session_kwh / session_min of the profile table, the mean power at a
+strong charger. The classes of a group are weighted by their number of sessions: ``energy_kwh_day``
+divided by session_kwh. If these energies are missing, all classes are assumed to take the same
+energy.
 
 A group can have charger types of different speeds. Its k fastest ports form one M/M/k queue, whose
-service time is the mean of their minutes. The remaining ports of each type form a separate queue,
-and k is chosen to serve the most energy. More or faster ports therefore never lower the capacity.
-In a simulation where drivers take the fastest free port, eleven combinations of two or three types
-kept the share of long waits clearly below alpha.
+service time is the mean session time at these ports. The remaining ports of each type form a
+separate queue, and k is chosen to serve the most energy. More or faster ports therefore never lower
+the capacity. In a simulation where drivers take the fastest free port, eleven combinations of two
+or three types kept the share of long waits clearly below alpha.
 
-A queue with the mean session of all classes is only an approximation. It was simulated with alpha
-0.1, 1 to 8 ports, and cars and buses that take equal energy. With exponential sessions, 0.100 to
-0.109 of drivers waited too long; with sessions half as variable, 0.078 to 0.100 did.
-tests/sites/test_simulation.py repeats both simulations.
+A queue with the mean session of all classes is only an approximation. The approximation was
+simulated with alpha 0.1, 1 to 8 ports, and cars and buses that take equal energy. With exponential
+sessions, 0.100 to 0.109 of drivers waited too long. With gamma-distributed sessions (coefficient of
+variation 0.5), 0.078 to 0.100 did. tests/sites/test_simulation.py repeats both simulations.
 
 Under the ``rated_share`` rule, the capacity is the sum of kW x 24 h x utilisation over a group's
-chargers, however long ports are in use. At a utilisation of 0.15, a 3.3 kW socket would have to be
-in use for 0.6 of the day if its vehicles draw 0.8 kW.
+chargers, regardless of how long ports are in use. At a utilisation of 0.15, a 3.3 kW socket would
+have to be in use for 0.6 of the day if its vehicles draw 0.8 kW.
 
 Swap cabinets are queues of repairable items. A swap takes a full battery out and leaves an empty
 one, which a slot charges at once. A driver waits only while the batteries of all n slots are
@@ -87,7 +88,7 @@ class ServiceStandard:
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raise `InputError` with every invalid figure."""
+        """Raise one `InputError` that lists every invalid figure."""
         sold = "a share above 0 and at most 1"
         faults = wrong_figures("service", self, [
             ("rule", self.rule in RULES, "a rule", "use " + " or ".join(RULES)),
@@ -213,11 +214,12 @@ def group_capacity_kwh_day(
 def peak_kwh_per_h(
     ports: np.ndarray, minutes: np.ndarray, kwh: np.ndarray, wait_min: float, alpha: float
 ) -> float:
-    """Return the maximum energy (kWh/h) that ports can serve in an hour within the standard.
+    """Return the maximum energy (kWh/h) that ports can serve within the waiting-time standard.
 
     Each array has one value per charger type: the number of `ports`, and the mean `minutes` and
-    `kwh` of a session. At most the share `alpha` of drivers waits longer than `wait_min`. The
-    k fastest ports form one queue, the others form one queue per type, and k is the best choice.
+    `kwh` of a session. At most the share `alpha` of drivers waits longer than `wait_min`. The k
+    fastest ports form one queue, the others form one queue per type, and k is chosen to serve the
+    most energy.
 
     >>> alone = peak_kwh_per_h(np.array([2.0]), np.array([30.0]), np.array([25.0]), 10.0, 0.1)
     >>> more = peak_kwh_per_h(

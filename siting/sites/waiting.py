@@ -49,8 +49,8 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     """Return the share of arrivals that must wait, 0 to 1; 1 if the load is at least `servers`.
 
     `servers` are numbers of ports, whole and at least 1. `offered_load` is the number of arrivals
-    an hour times the mean service time in hours (erlangs), at least 0. Both are broadcast to one
-    shape. Raises `InputError` with every invalid number.
+    an hour times the mean service time in hours (erlangs), at least 0. The arguments are broadcast
+    to a common shape. An `InputError` lists every invalid number.
 
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
     0.5
@@ -67,8 +67,8 @@ def wait_probability(
 
     `servers` is the number of ports, at least 1. `arrivals_per_h` is the number of drivers an hour,
     at least 0. `session_min` is the mean time at the port (minutes), above 0. `wait_min` is the
-    wait (minutes), at least 0. All are broadcast to one shape. Raises `InputError` with every
-    invalid number.
+    wait (minutes), at least 0. The arguments are broadcast to a common shape. An `InputError` lists
+    every invalid number.
 
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844
@@ -88,7 +88,7 @@ def largest_arrivals_per_h(
     """Return the largest arrival rate (drivers/h) at which P(wait > `wait_min`) is at most `alpha`.
 
     `servers`, `session_min` and `wait_min` are as in `wait_probability`. `alpha` is the share of
-    drivers who may wait longer, between 0 and 1. Raises `InputError` with every invalid number.
+    drivers who may wait longer, between 0 and 1. An `InputError` lists every invalid number.
 
     >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
     0.2
@@ -124,7 +124,7 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
 
 
 def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:
-    """Return the numbers broadcast to one shape; raise `InputError` with all that fail `_GOOD`."""
+    """Return numbers broadcast to a common shape; an `InputError` lists all that fail `_GOOD`."""
     faults: list[Fault] = []
     for name, (values, what) in given.items():
         each = np.atleast_1d(np.asarray(values, float))

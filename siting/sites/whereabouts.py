@@ -13,7 +13,7 @@ from siting.files import texts_of
 
 # Maximum distances (m) to the street, corner, nearby street, named place and part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
-MIDDLE_M = 250.0  # a site this near the point of a part of the city is in that part
+MIDDLE_M = 250.0  # a site at most this far from the point of a city part is in that part
 
 
 def with_whereabouts(
@@ -24,8 +24,8 @@ def with_whereabouts(
 ) -> gpd.GeoDataFrame:
     """Return the sites, each with a name and a description of its location (``whereabouts``).
 
-    A place without a name is named after its location. So is a street corner, because its only name
-    is its street's name, which other corners share.
+    A place without a name is named after its location. A street corner is too, because its only
+    name is its street's name, which other corners share.
 
     `sites` has ``name``, ``kind`` and points. `edges` are the roads, with ``name`` and lines in
     metres. `parts` are the parts of the city, with ``name`` and points. `named` are the sites whose
