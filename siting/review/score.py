@@ -1,4 +1,4 @@
-"""Scores of plans for comparison: service, waiting, money and fairness."""
+"""Score plans, to compare their energy served, waiting, public money and fairness."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.study.program_zones import gini
 from siting.study.queues import Waiting, late_share
 from siting.tables import mean_drive_min
 
-# A cell's people count as left out if less than this share of the cell's demand is served.
+# The people of a cell are left out if less than this share of its demand is served.
 LEFT_OUT = 0.01
 
 
