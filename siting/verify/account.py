@@ -31,7 +31,7 @@ AimKind = Literal[
 
 @dataclass(frozen=True)
 class Decay:
-    """The factor by which a drive reduces the worth of a kWh, from 1 towards 0.
+    """The factor (1 or less) by which a longer drive time lowers the worth (value) of a kWh.
 
     >>> Decay("linear", {"full_min": 2, "end_min": 6, "least": 0.5}).factor([1.0, 4.0, 9.0])
     array([1.  , 0.75, 0.5 ])
@@ -67,8 +67,8 @@ class Aim:
     """The claimed value of an aim, with its bound and gap."""
 
     # ``most_worth``: the worth served, weighted by year and averaged over scenarios.
-    # ``net_worth``: the same worth, minus `least_gain` for each rupee of the final stations or, if
-    # `least_gain` is given by year, for each rupee spent in that year.
+    # ``net_worth``: the same worth, minus `least_gain` for each rupee spent on the final stations
+    # or, if `least_gain` is given by year, for each rupee spent in that year.
     # ``least_money``: the money spent on the final stations.
     # ``worst_share``: the share served of the worst-served group.
     # ``least_regret``: the largest regret of all scenarios.
@@ -122,7 +122,7 @@ class ViabilityGap:
 
 @dataclass(frozen=True, eq=False)
 class OtherPlan:
-    """An earlier plan from which the plan must differ at `sites` sites or more."""
+    """An earlier plan from which the plan must differ at no fewer than `sites` sites."""
 
     offer_ids: Sequence[str]
     sites: int

@@ -1,4 +1,4 @@
-"""Check the service: drives, plugs, demand, capacity, and the shares that floors require."""
+"""Check the energy served: drive times, plugs, demand, capacity, and required shares."""
 
 from __future__ import annotations
 
