@@ -1,4 +1,4 @@
-"""The page of a nation's plan: a map, the cities, other divisions of the budget, the proof."""
+"""The page of a nation's plan: map, cities, other divisions of the budget, and proof."""
 
 from __future__ import annotations
 

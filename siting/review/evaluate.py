@@ -59,7 +59,7 @@ class Evaluation(Shown):
         The title and the note of the study.
     theirs, best
         The outside plan and the best plan, which have both passed the recount. `best` is None if no
-        plan with this money obeys the rules.
+        plan for this public money obeys the rules.
     scores
         The figures of each plan (`siting.review.score.score`); ``theirs`` comes first.
     broken

@@ -529,7 +529,7 @@ class PlanReasons(Shown):
         One row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
         ``subsidy_pkr``, ``cost_pkr``, ``served_kwh_day``, ``use_share``, ``marginal_kwh_day`` (the
         energy lost if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by
-        marginal energy). Stations without marginal energy come first, then those with the highest
+        marginal energy). Stations with no marginal energy come first, then those with the highest
         ``pkr_per_kwh_day``.
     binding
         The binding limits, as pairs (label, text).

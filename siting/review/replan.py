@@ -110,7 +110,7 @@ def replan(
         Sites, by id or name, that must not get a station, and sites that must get one, in addition
         to those of the configuration. A new requirement replaces an opposite one.
     budget_pkr
-        A new budget (PKR). If the plan has several years, each keeps its share of the budget.
+        A new budget (PKR). If the plan has several years, each year keeps its share of the budget.
     add
         A layer of further places where a station could be built.
     answers

@@ -64,7 +64,7 @@ def trace(
     wanted
         The id of a cell, or the id or name of a station.
     vehicle_class
-        The class of a cell's demand or of a station's service; all classes by default.
+        The class of the demand in a cell, or of the energy that a station serves; by default, all.
     year, scenario
         A year of the plan (by default, the last) and a scenario. If no scenario is given, figures
         of the target year are for the configuration's own demand, and figures of any other year are

@@ -1,4 +1,4 @@
-"""Trace the figures of a station: service, capacity, load, cost, subsidy and earnings."""
+"""Trace the figures of a station: energy served, capacity, load, cost, subsidy and earnings."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Aim:
     # ``worst_share``: the share served of the worst-served group.
     # ``least_regret``: the largest regret of all scenarios.
     # ``tail``: the mean worth served (or not served) in the worst outcomes.
-    # ``shortest_drives``: the sum over all drives of energy (kWh/day) times drive time (min).
+    # ``shortest_drives``: the sum over service rows of energy (kWh/day) times drive time (min).
     # ``least_cost_to_all``: the yearly cost of stations and of drivers' time.
     kind: AimKind
     # The claimed value in `unit`, and the bound and gap if these are claimed.

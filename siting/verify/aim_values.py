@@ -162,7 +162,7 @@ def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> f
 
 
 def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
-    """Check that the value does not pass its bound, and check the gap between them."""
+    """Check that the value is no better than its bound, and check the gap between them."""
     if aim.bound is None:
         return
     where = f"bound on {_label(aim)}"

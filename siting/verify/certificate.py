@@ -120,7 +120,7 @@ class _Bound:
         self.exact = pairs <= EXACT_PAIRS
         decay = self.account.decay
         factor = np.ones(len(near)) if decay is None else decay.factor(near["travel_min"])
-        # The cells in reach of each site, with the decay factor of the drive.
+        # The cells in reach of each site, with the decay factor of the drive time.
         self.near: dict[str, list[tuple[Any, float]]] = {}
         for site, cell, f in zip(near["site_id"], near["cell_id"], factor.tolist(), strict=True):
             self.near.setdefault(str(site), []).append((cell, f))
@@ -228,7 +228,7 @@ class _Bound:
         return price if math.isfinite(self.book.granted_pkr(year)) else 0.0
 
     def _resource_price(self, row: Mapping[Hashable, Any]) -> float:
-        """Return the price of a limit; 0 if the side of the limit that it prices is infinite.
+        """Return the price of a limit; 0 if the bound (upper or lower) that it prices is infinite.
 
         A price above 0 refers to the upper bound, and a price below 0 to the lower bound.
         """
@@ -257,7 +257,7 @@ class _Bound:
         return out
 
     def _read(self, offers: pd.DataFrame) -> None:
-        """Convert cost, subsidy, capacity and use of the offers to arrays."""
+        """Convert the offers' cost, subsidy, capacity and use of limits to arrays."""
         gap = self.account.gap
         self.stands = offers["existing"].to_numpy(bool)
         self.able = self.numbers(offers[self.book.capacity_columns])
