@@ -57,7 +57,7 @@ _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
 
 
 def opened(source: Source | Explained) -> Explained:
-    """Return a source as an `Explained`; a study in memory is opened only once."""
+    """Return an `Explained` of a source; for a study in memory, it is made only once."""
     if isinstance(source, Explained):
         return source
     if isinstance(source, Path | str):

@@ -232,7 +232,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Replace each bound by that of the next larger budget if it is tighter; it holds for both."""
+    """Replace each bound by the next larger budget's if that is tighter, as it holds for both."""
     best, closer, none = (min, max, -math.inf) if less else (max, min, math.inf)
     for row, larger in reversed(list(itertools.pairwise(rows))):
         known = (none if one["bound"] is None else one["bound"] for one in (row, larger))

@@ -50,7 +50,10 @@ class Catalogue:
         return [*self.configurations, *sorted(self.chargers)]
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers in `number` configurations (or chargers) `name`; None if unknown."""
+        """Return the chargers in `number` times the configuration or charger type `name`.
+
+        The result is None if the name is unknown.
+        """
         bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
         ours = self.names.get(name, self.names.get(bare, bare))
         if ours in self.configurations:

@@ -138,7 +138,7 @@ def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]
 
 
 def _rows(scores: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[Any]]]:
-    """Yield the key, unit and values of each figure; class shares follow the overall share."""
+    """Yield the key, unit and values of each figure; shares by class follow the total share."""
     for key in (key for key in FIGURES if key in scores[0]):
         yield key, FIGURES[key].unit, [score[key] for score in scores]
         if key == "served_share":

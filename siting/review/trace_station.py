@@ -27,7 +27,7 @@ _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 
 
 def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> Trace:
-    """Return the chains behind a station's figures; an `InputError` if it is not in slice `at`."""
+    """Return the chains behind a station's figures; fail if the station is not in slice `at`."""
     # Stations are the same in every scenario of a year, so any slice of the year lists them.
     slices = run.table("outcome_slices")
     of_year = slices["year"].fillna(run.config.year).astype(int) == at.year

@@ -66,7 +66,7 @@ class Decay:
 class Aim:
     """The claimed value of an aim, with its bound and gap."""
 
-    # ``most_worth``: the worth served, weighted by year and averaged over scenarios.
+    # ``most_worth``: the worth of the energy served, weighted by year, averaged over scenarios.
     # ``net_worth``: the same worth, minus `least_gain` for each rupee spent on the final stations
     # or, if `least_gain` is given by year, for each rupee spent in that year.
     # ``least_money``: the money spent on the final stations.
@@ -143,7 +143,7 @@ class Account:
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame
-    cutoff_min: float  # the longest drive allowed (min)
+    cutoff_min: float  # the longest drive time allowed (min)
     budget_pkr: float | Mapping[int, float]  # public money (PKR), by year if there are years
     # `serves_all`: under coverage, whether all demand in reach must be served.
     model: Literal["capacitated", "coverage"] = "capacitated"

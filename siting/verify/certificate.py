@@ -402,7 +402,7 @@ class _Sets:
 
     @classmethod
     def of(cls, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> _Sets:
-        """Return the sets of charger groups for a table of plugs, without groups of no offer."""
+        """Return the sets of groups for a table of plugs, without groups that no offer has."""
         at = {group: n for n, group in enumerate(groups)}
         able: dict[str, set[int]] = {name: set() for name in classes}
         for group, name in plugs[["charger_group", "vehicle_class"]].itertuples(index=False):
