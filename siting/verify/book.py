@@ -166,7 +166,7 @@ class Book:
 
     @cached_property
     def stands(self) -> pd.DataFrame:
-        """The stations of each slice with their offers. Those with unknown offers are left out."""
+        """The stations of each slice with their offers. Unknown offers are left out."""
         columns = ["slice", "year", "site_id", "offer_id"]
         return self.built[columns].merge(self.offers.drop(columns="site_id"), on="offer_id")
 
