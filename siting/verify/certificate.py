@@ -347,7 +347,7 @@ class _Bound:
         return best, np.array([size for _, size in earnings]).max(axis=0)
 
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
-        """Return each offer's largest earnings in a year if built alone; margins if `tau` is None."""
+        """Return each offer's largest yearly earnings if built alone; margins if `tau` is None."""
         out = self.numbers(np.zeros(len(at)))
         near = self.near.get(site)
         if near is None:
