@@ -1,17 +1,18 @@
 """The critical ask of each bid: the largest ask that would have won.
 
 A bid wins at an ask if some plan with the bid is worth more than the best plan without it. It also
-wins if such a plan is worth the same, and draws no more public money. Let ``B`` be the budget, and
-let ``W`` be the worth and ``M`` the public money of the best plan without the bid. The critical ask
-is the larger of two maxima, each over all asks ``a`` and all plans ``P`` with the bid::
+wins if a plan with it is worth the same as the best plan without it, and draws no more public money
+than that plan. Let ``B`` be the budget, and let ``W`` be the worth and ``M`` the public money of
+the best plan without the bid. The critical ask is the larger of two maxima, each over all asks
+``a`` and all plans ``P`` with the bid::
 
     max a:  a + others of P  <=  B,   worth of P  >  W
     max a:  a + others of P  <=  min(B, M),   worth of P  >=  W
 
-"Others" is the money that the plan's other bids draw. Yearly budgets and caps limit the sum in the
-same way as ``B``. Each maximum is an integer program (`siting.engine.pool`) in which the ask is a
-variable. The cuts are valid at any ask, so all bids share them. The bound of the program is an
-upper limit on the critical ask. Every plan that meets the conditions gives a lower limit.
+"Others" is the public money that the other bids of the plan draw. Yearly budgets and caps limit the
+sum in the same way as ``B``. Each maximum is an integer program (`siting.engine.pool`) in which the
+ask is a variable. The cuts are valid at any ask, so all bids share them. The bound of the program
+is an upper limit on the critical ask. Every plan that meets the conditions gives a lower limit.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73 (a
 bidder who is paid the critical ask gains nothing by asking for more than he needs).
@@ -33,11 +34,11 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import ResourceRows, Resources
 
-# Differences in worth below this share are ignored, because solvers are no more precise.
+# Differences in worth below this share are ignored, as solvers cannot detect them reliably.
 SAME = 1e-5
 # Rounding may reduce the computed worth of a plan by up to this share.
 EXACT = 1e-9
-# Shares of the remaining time that the three steps of the search for the best plan may use.
+# The search for the best plan has three steps, which may use these shares of the time left.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
 # A difference below this share of the total worth is a rounding error.
 NOTHING = 1e-7
@@ -72,7 +73,7 @@ NO_ASK = Ask(-1.0, -1.0)
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The best plan found: its options, and its worth and money (PKR), each with its bound."""
+    """The best plan found: its options, worth and public money (PKR), the last two with bounds."""
 
     worth: float
     worth_bound: float
@@ -121,7 +122,7 @@ class Market:
     def best(
         self, *, without: Bid | None = None, gap: float = 0.0, limit_s: float = math.inf
     ) -> Best | None:
-        """Return the plan with the highest worth and, among equals, the least public money.
+        """Return the plan of highest worth; among plans of equal worth, the cheapest to the public.
 
         The result is None if no plan was found. `without`: a bid to leave out; `gap`: the requested
         gap; `limit_s`: time limit (s).
@@ -142,7 +143,8 @@ class Market:
         if most.choice is None:
             self.none_without = most.bound == -math.inf
             return None
-        # While money is minimised, worth may fall by a tolerance (wider if a bid is left out).
+        # While public money is minimised, worth may fall by a tolerance, wider if a bid is left
+        # out.
         least = most.value * (1 - (EXACT if without is None else SAME))
         with clock.within(clock.share_after(SECOND)):
             cheap = self._cheapest(self.drawn, gone, least)
@@ -156,7 +158,7 @@ class Market:
     def ask(self, bid: Bid, worth: float, money_pkr: float, *, limit_s: float = math.inf) -> Ask:
         """Return the critical ask of a bid in whole rupees.
 
-        `worth`, `money_pkr`: the worth and money of the best plan without the bid.
+        `worth`, `money_pkr`: the worth and public money of the best plan without the bid.
         """
         clock, until = self.pool.clock, self._until(limit_s)
         hair = SAME * abs(worth)
@@ -174,7 +176,7 @@ class Market:
     def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
         """Return limits on the highest ask of a bid in plans that meet two conditions.
 
-        The plans have at least this worth, and draw at most `most_pkr` of public money.
+        The plans are worth at least `worth`, and draw at most `most_pkr` of public money.
         """
         pool, options = self.pool, self.options
         at = self.program.instance.positions_of(bid.offers)
@@ -188,7 +190,7 @@ class Market:
         most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the money columns
         first = len(pool.worth)
         between = sparse.csr_array((own.shape[0], first - use.shape[1]))
-        # The bid has one money column per option; the ask's column follows them.
+        # Each option of the bid has a column for its money; the column of the ask follows them.
         last = first + len(mine)
         rows = self._money_rows(sparse.hstack([use, between, own * most], format="csr"))
         rows.append(self._at_least(pool.worth, worth))
@@ -239,14 +241,14 @@ class Market:
         self, goal: Floats, gone: Flags, worth: float, more: list[Condition] | None = None, *,
         enough: float,
     ) -> Found:  # fmt: skip
-        """Return the choice that maximises a goal within the budget, with at least this worth."""
+        """Return the choice within budget that maximises a goal and is worth `worth` or more."""
         rows = [*self._money_rows(self.money.use), *(more or [])]
         if math.isfinite(worth):
             rows.append(self._at_least(self.pool.worth, worth))
         of_worth = goal is self.pool.worth
 
         def value(choice: Ints) -> float:
-            # In a row with numbers in the millions, a solver may be a few rupees off.
+            # If a constraint row has numbers in the millions, a solver may be a few rupees off.
             over = any(by[np.isin(at, choice)].sum() > most for at, by, _, most in more or ())
             if over or not self.money.within(choice):
                 return -math.inf
@@ -262,7 +264,7 @@ class Market:
     def _cheapest(
         self, price: Floats, gone: Flags, worth: float, more: list[Condition] | None = None
     ) -> Found:
-        """Return the cheapest choice with at least this worth, given the offers' prices (PKR)."""
+        """Return the choice of lowest `price` (PKR, by offer) that is worth `worth` or more."""
         unit = max(float(price.max(initial=0.0)), 1e-12)
         goal = np.zeros(len(self.pool.worth))
         goal[: self.pool.count] = -price[self.options.last] / unit
@@ -270,7 +272,7 @@ class Market:
         return Found(found.choice, found.value * unit, found.bound * unit)
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
-        """Break ties in favour of the least money, then the least cost, then the first ids."""
+        """Break ties in favour of least public money, then least cost, then the first ids."""
         rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):
@@ -285,7 +287,7 @@ class Market:
     # --- stations of a choice ---------------------------------------------------------------------
 
     def standing(self, choice: Ints) -> Standing:
-        """Return the offers of a choice, by year if the plan has years."""
+        """Return the ids of the offers in a choice, by year if the plan has years."""
         ids, plan = self.program.instance.offer_ids, self.program.year_plan
         stand = [ids[column[column >= 0]].tolist() for column in self.options.offer[choice].T]
         return dict(zip(plan.years, stand, strict=True)) if plan is not None else stand[0]
@@ -323,7 +325,7 @@ class Market:
         return at, goal[at] / scale, least / scale, math.inf
 
     def _money_rows(self, use: sparse.csr_array) -> list[Condition]:
-        """Return a row of the program for each limit on money; `use`: what each column draws."""
+        """Return a constraint row for each limit on public money; `use`: what each column draws."""
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             at = slice(use.indptr[r], use.indptr[r + 1])
@@ -334,7 +336,7 @@ class Market:
         return out
 
     def _money(self, drawn: Floats) -> Resources:
-        """Return the limits on money (budgets and caps); `drawn`: money that each offer draws."""
+        """Return the limits on public money (budgets, caps); `drawn`: what each offer draws."""
         program, rows = self.program, ResourceRows(self.options, every=True)
         rows.add_money(drawn, program.instance.budget_pkr, program.year_plan)
         limits = tuple(one for one in program.instance.limits if one.per_rupee)

@@ -66,9 +66,9 @@ def award(
 ) -> Award:
     """Return the winning bids, and the critical ask of each bid.
 
-    Within the budget, the award has the highest worth and, among equals, draws the least money.
-    Demand, budget, years, floors, feeders, limits and existing stations come from the
-    configuration.
+    The award has the highest worth that the budget allows and, among awards of equal worth, draws
+    the least public money. Demand, budget, years, floors, feeders, limits and existing stations
+    come from the configuration.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def _study_of(
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
-    """Return the bids and their market; the bids' study is solved if the market finds a plan."""
+    """Return the bids, with a solved study if a plan was found, and the market of these bids."""
     study, begun = bidding.study, time.perf_counter()
     solver = study.config.solver
     closed = [o for bid in bidding.above for o in bidding.bids[bid].offers]
@@ -197,7 +197,7 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
 def _asks(
     bidding: Bidding, market: Market, limit_s: float, asked_of: int | None, *, winners: bool
 ) -> dict[str, Ask]:
-    """Return the critical ask of each bid, by name; bids for which no time was left are missing."""
+    """Return the critical asks by name of the bid, without bids for which no time was left."""
     study, outcome, clock = bidding.study, bidding.study.outcome, market.pool.clock
     stands = set(outcome.offers)
     won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
@@ -218,7 +218,7 @@ def _asks(
                 worth, money = outcome.proof.objective, outcome.subsidy_pkr
                 asks[name] = market.ask(bid, worth, money, limit_s=soon)
                 if outcome.proof.gap <= SAME and name not in bidding.above:
-                    # The bid lost at its own ask, so its critical ask is no higher.
+                    # The bid lost at its own ask, so its critical ask is no higher than that.
                     low, high = asks[name].low_pkr, asks[name].high_pkr
                     asks[name] = Ask(low, max(min(high, math.floor(bid.ask_pkr)), low))
             found = between(asks[name].low_pkr, asks[name].high_pkr)
@@ -227,7 +227,7 @@ def _asks(
 
 
 def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
-    """Return the losing bids; the lowest ask per kWh/day of capacity comes first."""
+    """Return the losing bids, sorted by their ask per kWh/day of capacity, lowest first."""
     places, offers = bidding.places, bidding.study.offers.set_index("offer_id")
     can = offers[capacity_columns(offers)].sum(axis=1)
     lost = places[~places["bid"].isin(won) & places["bid"].isin(bidding.bids)]
@@ -320,7 +320,7 @@ def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
 
 
 def _payments(winners: pd.DataFrame) -> pd.DataFrame:
-    """Return the public money paid to winners under each rule, and the rents they pay (PKR)."""
+    """Return the public money paid to winners under each payment rule, and their rents (PKR)."""
     asked, rent = float(winners["ask_pkr"].sum()), float(winners["rent_pkr"].sum())
     paid = winners[winners["rent_pkr"] == 0]
     low = paid["critical_low_pkr"].fillna(paid["ask_pkr"]).clip(lower=paid["ask_pkr"])

@@ -120,7 +120,7 @@ def _table(columns: dict[str, str], bids: list[dict[Any, Any]]) -> str:
 
 
 def _told(bids: pd.DataFrame, letter: str) -> list[dict[Any, Any]]:
-    """Return the rows of bids, with the text that the page shows."""
+    """Return a mapping per bid, with the text that the page shows."""
     rows: list[dict[Any, Any]] = bids.to_dict("records")
     for n, row in enumerate(rows, 1):
         over, why = row.get("over_pkr", math.nan), str(row.get("why", ""))
@@ -138,7 +138,7 @@ def _told(bids: pd.DataFrame, letter: str) -> list[dict[Any, Any]]:
 
 
 def between(low: float, high: float, unit: float = 1.0, form: str = ",.0f") -> str:
-    """Return an amount of money as text in the given unit, with both limits if they differ.
+    """Return a range of money as text in the given unit; one amount if both ends are equal.
 
     >>> between(1e6, 2e6), between(-1.0, -1.0), between(5.0, 5.0)
     ('1,000,000 to 2,000,000', 'none', '5')
@@ -167,7 +167,7 @@ def _paid(payments: pd.DataFrame, budget_pkr: float) -> Sequence[dict[str, str]]
 
 
 def _map(places: gpd.GeoDataFrame, mark_of: dict[str, str], roads: gpd.GeoDataFrame) -> str:
-    """Return the map: roads, losers, and winners on top."""
+    """Return the map of roads and bids, with the winners drawn on top."""
     shown = places[~places.geometry.is_empty & places.geometry.notna()].to_crs(4326)
     drawing = MapSheet(shown.total_bounds, roads.total_bounds)
     marks = [

@@ -32,7 +32,7 @@ KEPT = "a station exists there, and offers.existing_policy: keep leaves it uncha
 
 @dataclass(frozen=True, eq=False)
 class Bidding:
-    """Bids as offers of the study whose program chooses the winners."""
+    """Bids turned into offers of a study; its program chooses the winners."""
 
     study: Study  # the study whose offers are the bids and the existing stations
     # The study's program. Bids above their reserve price are included, but cannot win.

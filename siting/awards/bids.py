@@ -35,7 +35,7 @@ PRICE = "PKR of 0 or more"
 def read_bids(
     path: Path, config: Config, chargers: pd.DataFrame
 ) -> tuple[gpd.GeoDataFrame, UserTable]:
-    """Return a table of the bids' places, not yet matched to sites, and the file that was read.
+    """Return the places of the bids, not yet matched to sites, and the file that was read.
 
     `chargers` is the catalogue. The table has one row per place: ``bid``, ``bidder``, ``name``,
     ``counts`` (chargers by type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``,
@@ -102,9 +102,9 @@ def placed(
 ) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
     """Return bids with the ``site_id`` of each place, and the sites to add to the study.
 
-    A place is matched to a site of the study or, failing that, to a new site, if one lies within
-    ``candidates.merge_within_m``. Otherwise, the place becomes a new site. An `InputError` lists
-    every error in the bids, including those found by `read_bids`.
+    A place takes the nearest site of the study within ``candidates.merge_within_m``. Each other
+    place takes an earlier new site within that distance or, failing that, becomes a new site. An
+    `InputError` lists every error in the bids, including those found by `read_bids`.
     """
     settings, ours = study.config.candidates, study.candidates
     rows = np.flatnonzero(np.isfinite(bids.geometry.x) & np.isfinite(bids.geometry.y))

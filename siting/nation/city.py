@@ -1,7 +1,7 @@
 """Tasks for one city of a nation: compute its facts, make a plan, write the run folder.
 
-Each task returns a row of results. A failed task returns its error, so that one city cannot stop
-the others.
+Each task returns a row of results. A failed task returns its error, so that the other cities can
+continue.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from siting.tables import mean_drive_min
 
 # Number of studies that a process keeps, because each city is solved many times.
 MOST_KEPT = 4
-# Two questions count as equal if their budgets or prices differ by less than this share.
+# Two queries count as equal if their budgets or prices differ by less than this share.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
-# A worker process with several threads answers one question at a time.
+# A worker process with several threads answers one query at a time.
 _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A question about a city: the best plan for a budget, or at given prices of a rupee."""
+    """A query to a city: find the best plan for a budget, or at given prices of a rupee."""
 
     city: str
-    purpose: str  # reason for the question, such as the name of a split, `price` or `fill`
+    purpose: str  # reason for the query, such as the name of a split, `price` or `fill`
     money: tuple[float, ...]  # public money for the plan (PKR), in a multi-year plan by year
     # Price of a rupee: the energy (kWh/day) that it must bring, in a multi-year plan by year. If
     # None, there is no price, and the plan serves the most energy that `money` allows.
@@ -60,28 +60,28 @@ class Ask:
     # Each envelope by name: its maximum amount (PKR) and the charger groups it applies to.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether to also return the dual price of each year's budget
-    # Whether to use the remaining time to shorten drives; true only for the final plan.
+    # Whether to use the remaining time to cut drive times; true only for the final plan.
     shorten: bool = False
 
     @property
     def budget_pkr(self) -> float:
-        """Total money over all years (PKR)."""
+        """Total public money over all years (PKR)."""
         return math.fsum(self.money)
 
     @property
     def free(self) -> bool:
-        """Whether the question sets no minimum share served and no minimum number of stations."""
+        """Whether the query sets no minimum share served and no minimum number of stations."""
         return self.least_share == 0 and self.least_stations == 0
 
     def like(
         self, money: tuple[float, ...], prices: tuple[float, ...] | None, *, free: bool
     ) -> bool:
-        """Return whether the answer to another question is valid for this question too.
+        """Return whether the answer to another query is also valid for this query.
 
-        The other question has the given `money` and `prices`, and no floors if `free` is true. Its
-        figures must be nearly equal to those of this question. If the questions have no prices, the
-        other one must not have more money. If they have prices, it must not have less money,
-        because a bound for a smaller budget does not hold for a larger one.
+        The other query has the given `money` and `prices`, and no floors if `free` is true. Without
+        prices, its money must be nearly equal and not higher. With prices, its prices must be
+        nearly equal, and its money must not be lower, because a bound for a smaller budget does not
+        hold for a larger one.
         """
         if (self.prices is None) != (prices is None) or self.free != free:
             return False
@@ -93,7 +93,7 @@ class Ask:
         return bool(((mine * (1 - NEAR) <= theirs) & (theirs <= mine + 1e-6)).all())
 
     def of(self, config: Config) -> Config:
-        """Return the configuration with which a city is solved to answer this question."""
+        """Return the configuration with which a city is solved to answer this query."""
         program = config.program
         kept = {
             name: Envelope.model_construct(budget_pkr=pkr, charger_groups=groups, rule="ceiling")
@@ -126,17 +126,17 @@ Row = dict[str, Any]
 
 
 def same(row: Mapping[str, Any], ask: Ask) -> bool:
-    """Return whether an earlier answer (a row) is valid for a question."""
+    """Return whether an earlier answer (a row) is also valid for the query `ask`."""
     return ask.like(row["money"], row["prices"], free=row["free"])
 
 
 def covers(money: Iterable[float], other: Iterable[float]) -> bool:
-    """Return whether `money` (PKR in each year) is at least as large as `other` in every year."""
+    """Return whether the amount `money` (PKR) is at least as large as `other` in every year."""
     return all(one >= two - 1.0 for one, two in zip(money, other, strict=True))
 
 
 def given_up(config: Config) -> float:
-    """Return the share of energy that a city's final plan may sacrifice for shorter drives."""
+    """Return the share of energy that a final plan may sacrifice for shorter drive times."""
     return settings.KEPT * config.solver.gap if {*DRIVES} & {*aims_of(config)} else 0.0
 
 
@@ -219,7 +219,7 @@ def facts_of(study: Study) -> Row:
     }
     try:
         instance = study.instance
-        # Demand rows of 0 kWh/day would have no pairs, so every row gets a demand of 1 here.
+        # `served_pairs` is false for rows of 0 kWh/day, so every row gets a demand of 1 here.
         last = replace(instance, demand_kwh=np.ones(len(instance.demand_kwh)))
         ids = set(instance.demand_ids[last.served_pairs].astype(str))
         reachable = [
@@ -233,13 +233,13 @@ def facts_of(study: Study) -> Row:
 
 
 def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
-    """Return the configuration of a city for a question, with `limit_s` as the time limit."""
+    """Return the configuration of a city for a query, with `limit_s` as the time limit."""
     threads = min(threads, config.solver.threads)
     return with_keys(ask.of(config), {"solver.time_limit_s": limit_s, "solver.threads": threads})
 
 
 def granted_ask(ask: Ask) -> Ask:
-    """Return the question for the final plan, which maximises energy and then shortens drives."""
+    """Return the query for the final plan: the most energy, then the shortest drive times."""
     return replace(ask, prices=None, shorten=True)
 
 
@@ -252,9 +252,9 @@ def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[
 
 @_guarded
 def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
-    """Return the plan and the bound that answer a question about a city.
+    """Return the plan and the bound that answer a query to a city.
 
-    ``bound_kwh_day`` is an upper bound on the energy of any plan or, if the question has prices, on
+    ``bound_kwh_day`` is an upper bound on the energy of any plan or, if the query has prices, on
     ``energy - price * money``.
     """
     study = _asked(config, ask, limit_s, threads, start)
@@ -319,7 +319,7 @@ def _as_built(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _figures(study: Study, outcome: Outcome) -> Row:
-    """Return the figures of a plan, such as its energy, money, new stations and drives."""
+    """Return the figures of a plan: energy, public money, new stations and mean drive time."""
     weights = outcome.slices.set_index("slice")["weight"] / outcome.slices["weight"].sum()
     rows = outcome.services
     kwh = rows["served_kwh_day"] * rows["slice"].map(weights).astype(float)

@@ -113,7 +113,7 @@ class Nation(Rounds):
         return plan, claim.place
 
     def _found(self) -> dict[str, tuple[Floats, dict[str, Any]]]:
-        """Solve all cities and divide the budget; return each city's money and plan."""
+        """Solve all cities and divide the budget; return the grant and the plan of each city."""
         self.prepare()
         self.ask_all()
         return self.chosen()

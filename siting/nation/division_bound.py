@@ -1,29 +1,30 @@
 """A bound on any division of the budget, derived only from the proven bounds of single cities.
 
-Money is all that the cities share. Solving a city for a budget ``B`` gives a proven bound on the
-energy of every plan that draws ``B`` or less. Solving a city at a price ``p`` per rupee gives the
-bound ``L + p b`` for every amount of money ``b``. Let ``U_c(b)`` be the lowest of these bounds for
-city ``c`` with money ``b``. Any prices ``pi_r`` then give a bound on the nation's energy::
+The cities share nothing but the budget. Solving a city for a budget ``B`` gives a proven bound on
+the energy of every plan that draws ``B`` or less. Solving a city at a price ``p`` per rupee gives
+the bound ``L + p b`` for every grant ``b`` (amount of money). Let ``U_c(b)`` be the lowest of these
+bounds for city ``c`` with the grant ``b``. Any prices ``pi_r`` then give a bound on the nation's
+energy::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r of c)
                          + sum over r of pi_r x limit_r
 
-Here ``b`` is within the limits on the city's money. Each row ``r`` limits the total money of some
-cities: it stands for the budget, or for the minimum and maximum money of a province. ``r of c`` are
+Here ``b`` is within the limits on the city's grant. Each row ``r`` limits the sum of the grants of
+some cities: it stands for the budget, or for the minimum and maximum of a province. ``r of c`` are
 the rows that include city ``c``. ``limit_r`` is the maximum if ``pi_r`` is above 0, and otherwise
 the minimum. The best prices are the duals of a linear program over the corners of ``U_c``.
 
-With money by year, ``b_c``, ``p`` and ``pi`` have a value per year. The budget has one row per
-year, which limits the money granted in that year or, with carry-over, up to that year. Further rows
-limit the minimum and maximum money of a city. Only bounds ``L_k + p_k b`` that hold for any
-division are used. They come from solves with the maximum money that a city may get, either at
+If money is granted by year, ``b_c``, ``p`` and ``pi`` have a value per year. The budget has one row
+per year, which limits the money granted in that year or, with carry-over, up to that year. Further
+rows stand for the minimum and maximum grant of a city. Only bounds ``L_k + p_k b`` that hold for
+any division are used. They come from solves with the maximum money that a city may get, either at
 prices ``p_k`` or without prices (``p_k`` is 0). ``U_c`` is then concave. For any weights ``w_ck``
 that are at least 0 and sum to 1, the term of city ``c`` is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)
 
-Here ``h_ct`` is the maximum money of city ``c`` in year ``t``. The best prices and weights are the
+Here ``h_ct`` is the maximum grant of city ``c`` in year ``t``. The best prices and weights are the
 duals of a linear program. Other prices and weights give a weaker bound, never an invalid one.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
@@ -48,13 +49,13 @@ from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.instance import Floats
 
 MILLION = 1e6
-# Small cost per PKR m granted, which keeps cities from receiving money that their plans do not use.
+# Small cost per PKR m granted, which prevents grants that the plan of a city does not use.
 IDLE = 1e-6
 
 
 @dataclass(frozen=True)
 class Pot:
-    """A limit on the total money of some cities, such as the budget or the money of a province."""
+    """A limit on the sum of the grants of some cities, such as the budget or a province's limit."""
 
     name: str
     cities: tuple[str, ...]
@@ -65,19 +66,19 @@ class Pot:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The money and energy of a city's plans, or of the corners of its bound, as points."""
+    """Points (money, energy): the plans of a city, or the corners of its bound."""
 
-    money: Floats  # money of each point (PKR); in a multi-year plan, one column per year
+    money: Floats  # public money at each point (PKR); in a multi-year plan, one column per year
     energy: Floats  # energy of each point (kWh/day)
-    # Limits on the city's money (PKR). In a multi-year plan, `high` is the maximum in each year.
+    # Limits on the city's grant (PKR). In a multi-year plan, `high` is the maximum in each year.
     low: float
     high: float | Floats
-    # Money (PKR) that each point takes from each envelope (key).
+    # Amount (PKR) that each point takes from each envelope (key).
     use: Mapping[str, Floats] | None = None
 
     @property
     def drawn(self) -> Floats:
-        """Money (PKR), with one row per point and one column per year."""
+        """Public money (PKR), with one row per point and one column per year."""
         return self.money.reshape(len(self.energy), -1)
 
 
@@ -87,17 +88,17 @@ class Divided:
 
     energy: float  # energy of all cities (kWh/day)
     weights: dict[str, Floats]  # for each city, the weights of its points; they sum to 1
-    granted: dict[str, Floats]  # money of each city by year (PKR)
+    granted: dict[str, Floats]  # grant to each city by year (PKR)
     # Energy (kWh/day) that one more rupee would add, for each `Pot`; empty if each city must take
     # exactly one point.
     prices: dict[str, float]
 
 
 def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
-    """Return the points at which a city's bound, as a function of its money, jumps or bends.
+    """Return the points at which a city's bound, as a function of its grant, jumps or bends.
 
     `bounds` has the bounds of one city: ``budget_pkr`` (blank: any budget), ``price`` (kWh/day per
-    PKR; blank: no price) and ``bound_kwh_day``. `low` and `high` limit the city's money (PKR).
+    PKR; blank: no price) and ``bound_kwh_day``. `low` and `high` limit the city's grant (PKR).
 
     >>> known = pd.DataFrame({"budget_pkr": [np.nan, 4.0], "price": [np.nan, np.nan],
     ...     "bound_kwh_day": [9.0, 6.0]})
@@ -115,7 +116,7 @@ def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
     money: list[float] = []
     energy: list[float] = []
     for a, b in itertools.pairwise(cuts) if len(cuts) > 1 else [(low, high)]:
-        # A bound for a budget holds for all money up to the budget.
+        # A bound for a budget also holds for every smaller grant.
         flat = float(most[ends >= b].min(initial=math.inf))
         lines = [(0.0, flat)] if math.isfinite(flat) else []
         lines += zip(slope.tolist(), height.tolist(), strict=True)
@@ -165,7 +166,7 @@ def divide(
     start = len(names) * (1 + years)  # the first row that stands for a `Pot`
     row_low = [1.0, *[0.0] * years] * len(names) + [p.at_least / MILLION for p in pots]
     row_high = [1.0, *[math.inf] * years] * len(names) + [p.at_most / MILLION for p in pots]
-    # In a multi-year plan, a `Pot` sets the minimum money of a city, so the lower limit here is 0.
+    # In a multi-year plan, a `Pot` sets a city's minimum grant, so the lower limit here is 0.
     low = [0.0] * n + [p.low / MILLION if years == 1 else 0.0 for p in points for _ in range(years)]
     high = np.concatenate([np.ones(n), *(np.full(years, p.high) / MILLION for p in points)])
     scale = abs(energy).max() or 1.0
@@ -192,7 +193,7 @@ def divide(
 
 
 def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.csr_array:
-    """Return a matrix that is 1 where a limit (row) covers a city's money in a year (column)."""
+    """Return a matrix that is 1 where a limit (row) covers a city's grant in a year (column)."""
     limited = np.zeros((len(pots), len(names) * years))
     for r, pot in enumerate(pots):
         for name in set(pot.cities) & set(names):
@@ -228,10 +229,10 @@ def added_up(
 def certificate(
     bounds: pd.DataFrame, limits: Mapping[str, tuple[float, float]], pots: Sequence[Pot]
 ) -> pd.DataFrame:
-    """Return the certificate with the smallest sum that a table of bounds allows.
+    """Return the certificate that proves the lowest bound from a table of bounds.
 
     `bounds` has ``city`` and the columns that `corners` needs; `limits` are the minimum and maximum
-    money of each city (PKR). Cities without a bound are left out.
+    grant to each city (PKR). Cities without a bound are left out.
     """
     by_city = {name: corners(bounds[bounds["city"] == name], *limits[name]) for name in limits}
     known = {name: points for name, points in by_city.items() if len(points.money)}
@@ -259,7 +260,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return the bounds that hold for any division: those with prices and those for any budget.
+    """Return the bounds that hold for any division: bounds with prices, or for any budget.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """
@@ -274,7 +275,7 @@ def best_prices(
 ) -> tuple[dict[str, float], pd.Series[float]]:
     """Return the prices of `pots` and the weights of `bounds` that give the lowest certificate.
 
-    `bounds` is as for `sloped`; `most` is the maximum money of each city in each year (PKR). The
+    `bounds` is as for `sloped`; `most` is the maximum grant to each city in each year (PKR). The
     weights, indexed like `bounds`, are at least 0 and sum to 1 for each city with a bound.
     """
     table = sloped(bounds, years)
@@ -325,7 +326,7 @@ def added_up_by_year(
     prices: Mapping[str, float],
     years: Sequence[int],
 ) -> pd.DataFrame:
-    """Return the certificate for money by year; `bounds` must have a ``weight`` column.
+    """Return the certificate for budgets by year; `bounds` must have a ``weight`` column.
 
     Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. Any weights
     that are at least 0 and sum to 1 for each city give a valid bound.

@@ -41,7 +41,7 @@ def write_nation(
 ) -> NationPlan:
     """Write a nation's folder, which must be empty, and return the nation's plan.
 
-    `chosen` has the money (PKR) and the plan of each city. `begun` is the value of
+    `chosen` has the grant (PKR) and the plan of each city. `begun` is the value of
     `time.perf_counter` at which the work began.
     """
     now = datetime.now().astimezone()
@@ -153,7 +153,7 @@ class Basis(BaseModel, strict=True, extra="forbid"):
     facts: dict[str, dict[str, Any]]
     failed: dict[str, str]
     granted: dict[str, list[Number]]
-    # For each city, the position of its plan in answers.json.
+    # For each city, the index of its plan in the list of answers.json.
     answers: dict[str, int]
     written: dict[str, dict[str, Any]]
     seconds: Number
@@ -218,7 +218,7 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
-    """Write the file `ANSWERS`, which has all questions about the cities and their answers."""
+    """Write the file `ANSWERS`, which has all queries to the cities and their answers."""
     told = {
         "siting": __version__,
         "years": _years(studies),
@@ -263,7 +263,7 @@ def as_answered(row: Row) -> Row:
 
 
 def years_in_words(years: Sequence[int]) -> str:
-    """Return the years of a plan in words.
+    """Return the years of a plan as text.
 
     >>> years_in_words([2027, 2028]), years_in_words([])
     ('money by year, 2027, 2028', 'one sum')
@@ -278,7 +278,7 @@ def _years(studies: Mapping[str, Config]) -> list[int]:
 
 def _hash(config: Config) -> str:
     years = config.program.years
-    if years is not None:  # the hash leaves out the money, which differs between questions
+    if years is not None:  # the hash leaves out budgets, which differ between queries
         nothing = dict.fromkeys(years.budgets_pkr, 0.0)
         config = with_keys(config, {"program.years.budgets_pkr": nothing})
     return hashlib.sha256(to_yaml(config).encode()).hexdigest()

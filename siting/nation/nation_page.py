@@ -1,4 +1,4 @@
-"""The page of a nation's plan: a map, the cities, other divisions of the budget, the proof."""
+"""The page of a nation's plan: map, cities, other divisions of the budget, and proof."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _where(plan: NationPlan) -> str:
     for year in plan.years:
         drawn = _figure(plan, f"granted_{year}_pkr", most)
         panels[str(year)] = (str(year), drawn + _cities_in(plan, year))
-    # CSS alone shows the map of the checked button, so the page needs no script.
+    # CSS alone shows the map whose button is selected, so the page needs no script.
     shown = ", ".join(f"#year-{key}:checked ~ #of-{key}" for key in panels)
     buttons = "".join(
         f'<input type="radio" name="year" id="year-{key}"{" checked" * (key == "all")}>'

@@ -20,7 +20,7 @@ from siting.tables import mean_drive_min
 
 # Budgets on the frontier, as shares of the nation's budget.
 PARTS = (0.25, 0.5, 0.75, 1.0)
-# The plan and the other divisions of the budget, in words.
+# Names of the plan and of the other divisions of the budget, for readers.
 WORDS = {
     "best": "this plan",
     "population": "by population",
@@ -47,8 +47,8 @@ class NationPlan(Shown):
         as in a city's program. Further columns are then ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
         ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day``, ``wanted_YEAR_kwh_day``.
     splits
-        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
-        shortened), ``gini`` (of the cities' shares served), ``gini_a_head`` (of energy per head),
+        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drive times are
+        cut), ``gini`` (of the cities' shares served), ``gini_a_head`` (of energy per head),
         ``less_kwh_day`` and ``less_share`` (the shortfall from the plan), ``less_pkr`` (the value
         of the shortfall at the price of the budget, blank without a price), ``complete`` (whether
         every city has a plan) and ``pkr_CITY``.
@@ -56,11 +56,11 @@ class NationPlan(Shown):
         One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
         plans), ``bound_kwh_day``.
     asks
-        Every question about a city, with the plan and the bound that answer it.
+        Every query to a city, with the plan and the bound that answer it.
     terms
         The certificate (`siting.nation.division_bound.added_up`).
     pots
-        The limits on sums of money, such as the budget and the money of each province.
+        The limits on sums of grants, such as the budget and the limits of each province.
     unknown
         Cities with unknown demand, which the bound does not cover.
     floors_cost_kwh_day
@@ -93,12 +93,12 @@ class NationPlan(Shown):
 
     @property
     def years(self) -> tuple[int, ...]:
-        """The years of the plan; empty if the money is not by year."""
+        """The years of the plan; empty if the budget is not by year."""
         return () if self.config.years is None else tuple(self.config.years.budgets_pkr)
 
     @property
     def price(self) -> float:
-        """The price of a rupee in the certificate (kWh/day); for several years, their mean."""
+        """The price of a rupee in the certificate (kWh/day); for several years, the mean price."""
         names = self.terms["name"].astype(str)
         budgets = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]
         if not self.years:
@@ -153,7 +153,7 @@ class NationPlan(Shown):
         return lines
 
     def _of_year(self, year: int) -> str:
-        """Describe the money, stations and energy of all cities in a year."""
+        """Describe the grants, stations and energy of all cities in a year."""
         assert self.config.years is not None
         of = self.cities
         served = math.fsum(of[f"served_{year}_kwh_day"])
@@ -183,7 +183,7 @@ def plan_of(
     written: Mapping[str, Row],
     seconds: float,
 ) -> NationPlan:
-    """Return the nation's plan, made from the plan chosen for each city and from written runs."""
+    """Return the nation's plan, made from the cities' chosen plans and their runs (if written)."""
     pots, (bounds, terms) = nation.pots, nation.proof()
     none = np.zeros(len(nation.money))
     rows = []
@@ -228,7 +228,7 @@ def plan_of(
 
 
 def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Row:
-    """Return the yearly figures of a city: its money, stations and energy."""
+    """Return the yearly figures of a city: its grant, subsidy, stations and energy."""
     none = [0.0] * len(years)
     values = {
         "granted_{}_pkr": granted,
@@ -305,7 +305,7 @@ def _split_row(
 
 
 def _frontier(nation: Rounds) -> pd.DataFrame:
-    """Return, for several shares of the budget, the energy of known plans and an upper bound."""
+    """Return, for several shares of the budget, the most energy of known plans and a bound."""
     rows = []
     others = nation.pots[len(nation.budgets()) :]
     for part in PARTS:

@@ -1,4 +1,4 @@
-"""Explain the money of a city in a nation's plan, and compare two such plans."""
+"""Explain the grant to a city in a nation's plan, and compare two such plans."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 
 
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
-    """Return why a city received its money, as (label, text) pairs, and the city's plans.
+    """Return why a city received its grant, as (label, text) pairs, and the city's plans.
 
     The plans are sorted by subsidy, cheapest first. Their columns are ``purpose`` (why a plan was
     made), ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m,
@@ -65,9 +65,9 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
     There is a row for each city that is in either plan, and a row ``all``. The columns are
     ``granted_pkr``, ``new_stations``, ``served_kwh_day`` and ``drives_min``, each also with the
-    ending ``_before`` or ``_change``. They are blank if a plan lacks the city. Raises `InputError`
-    if `siting nation` did not write a folder or the years differ, and `VerifyError` if a folder is
-    inconsistent.
+    ending ``_before`` or ``_change``. Figures of a plan without the city are blank. Raises
+    `InputError` if `siting nation` did not write a folder or the years differ, and `VerifyError` if
+    a folder is inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:

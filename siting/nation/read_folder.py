@@ -25,7 +25,7 @@ from siting.nation.division_bound import (
 
 CITIES = "cities"
 MANIFEST = "manifest.json"
-# Increase this number when the stored content changes.
+# The number of the folder's format, to be increased when the format changes.
 FORMAT = 1
 AGAIN = "run `siting nation` again"
 # Tolerances for sums of written figures, in kWh/day and in PKR.
@@ -50,7 +50,7 @@ Year = Annotated[int, Field(ge=1900, le=2200)]
 
 
 class PotTold(BaseModel, strict=True, extra="forbid"):
-    """A limit on the total money of some cities, as stored in ``nation.json``."""
+    """A limit on the sum of the grants of some cities, as stored in ``nation.json``."""
 
     name: str
     cities: list[str]
@@ -244,7 +244,7 @@ def _added_up_again(
 
 
 def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> Iterator[Fault]:
-    """Yield an error for cities whose bounds do not have valid weights."""
+    """Yield an error that names the cities whose bounds do not have valid weights."""
     if not facts["years"]:
         return
     known = sloped(bounds, facts["years"])

@@ -39,7 +39,7 @@ SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehic
 # times the mean limit. Large cities cause most of the nation's gap.
 LARGER, LEAST_TIME = 0.75, 0.25
 # If the gap of a solve at a price exceeds `LOOSE` times the energy, the city is solved again with
-# twice the time, up to `MOST_TIMES` the time limit.
+# twice the time, up to `MOST_TIMES` times the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
 # Cells of two cities overlap if more than this share of a cell is common to both. Otherwise, they
@@ -49,7 +49,7 @@ BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
-# Yearly keys of a question or its answer, and the columns of the bounds table made from them.
+# Yearly keys of a query or its answer, and the columns of the bounds table made from them.
 BY_YEAR = {
     "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
     "served_by_year": "served_{}_kwh_day",
@@ -57,10 +57,10 @@ BY_YEAR = {
 
 
 class Rounds:
-    """The cities of a nation, the questions about them, and the division of the budget.
+    """The cities of a nation, the queries to them, and the division of the budget.
 
     `config`, `cities` and `provinces` come from `siting.config.load_nation`; `rows` are earlier
-    answers. In a multi-year plan, all money (PKR) is given by year.
+    answers. In a multi-year plan, every amount of money (PKR) is by year.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class Rounds:
         self.facts: dict[str, Row] = {}
         self.failed: dict[str, str] = {}
         plan = config.years
-        # The years of the plan (empty if the money is not by year), and each year's money (PKR).
+        # The years of the plan (empty if the budget is not by year), and their budgets (PKR).
         self.years: tuple[int, ...] = () if plan is None else tuple(plan.budgets_pkr)
         money = [config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
         self.money: Floats = np.array(money, dtype=float)
         self.carry_over = plan is not None and plan.carry_over
-        # Share of the energy that the final plans may give up for shorter drives.
+        # Share of the energy that the final plans may give up for shorter drive times.
         self.given_up = max(given_up(one) for one in self.studies.values())
         self.tell: Report = progress or (lambda _: None)
         self.workers = workers or Workers()
@@ -94,7 +94,7 @@ class Rounds:
     # --- the money and its limits -----------------------------------------------------------------
 
     def limit_s(self, city: str) -> float:
-        """Return a city's time limit per question (s), which grows with the city's demand."""
+        """Return a city's time limit per query (s), which grows with the city's demand."""
         asked = {n: f for n, f in self.facts.items() if n not in self.failed}
         size = {n: f["demand_kwh_day"] ** LARGER for n, f in asked.items()}
         mean = math.fsum(size.values()) / max(len(size), 1)
@@ -103,7 +103,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return limits on money: for the nation, provinces and, in multi-year plans, cities."""
+        """Return limits on grants: for the nation, provinces and, in multi-year plans, cities."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -131,24 +131,24 @@ class Rounds:
         ]  # fmt: skip
 
     def within(self, money: Floats, most: float) -> Floats:
-        """Return the yearly money (PKR), cut to a total of `most`; late years are cut first."""
+        """Return yearly amounts (PKR), cut to a total of `most`; late years are cut first."""
         return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
 
     def high(self, name: str) -> Floats:
-        """Return the maximum money of a city (PKR), granted in the earliest possible years."""
+        """Return a city's maximum grant by year (PKR), paid in the earliest possible years."""
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return yearly money (PKR) that pays for every plan that a grant to a city can pay for."""
+        """Return yearly amounts (PKR) that cover every plan for which a grant to a city can pay."""
         return self.high(name) if self.carry_over else self.most(name)
 
     def most(self, name: str) -> Floats:
-        """Return the maximum money (PKR) of a city in each year, if the other years get none."""
+        """Return a city's maximum grant (PKR) in each year, if it gets none in the other years."""
         there = np.cumsum(self.money) if self.carry_over else self.money
         return np.minimum(there, self.limits(name)[1])
 
     def limits(self, name: str) -> tuple[float, float]:
-        """Return the minimum and maximum money of a city (PKR); the minimum is 0 if it failed."""
+        """Return the minimum and maximum grant to a city (PKR); the minimum is 0 if it failed."""
         asked, budget = self.asked[name], self.config.money_pkr
         if asked.takes_part == "never":
             return 0.0, 0.0
@@ -166,7 +166,7 @@ class Rounds:
         return [name for name in self.studies if name not in self.failed]
 
     def split(self, split: str) -> dict[str, Floats]:
-        """Return each city's money in each year (PKR) under one of the simple `SPLITS`."""
+        """Return the grant to each city in each year (PKR) under one of the simple `SPLITS`."""
         key = SPLITS[split]
         weight = {
             n: 0.0 if self.asked[n].takes_part == "never"
@@ -181,11 +181,11 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question about a city; if `free` is true, its plan need not meet any floor."""
+        """Return a query to a city; if `free` is true, its plan need not meet any floor."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
-        # Without prices, a city may use only its part of an envelope, so that the envelope suffices
-        # for all cities.
+        # In a query without prices, a city may use only a part of each envelope, so that the
+        # envelope suffices for all cities.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -224,7 +224,7 @@ class Rounds:
         self.tell(f"{name}: failed, the other cities continue: {' '.join(why.split())}")
 
     def answer(self, asks: Sequence[Ask]) -> None:
-        """Solve the new questions, and solve again those whose answer has a large gap."""
+        """Solve the new queries, and solve again those whose answer has a large gap."""
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
             before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]
@@ -232,7 +232,7 @@ class Rounds:
             twice = any(one.like(ask.money, ask.prices, free=ask.free) for one in asked)
             if ask.city in self.failed or twice:
                 continue
-            # Questions with prices get twice the time, because the certificate needs their bounds.
+            # Queries with prices get twice the time, because the certificate needs their bounds.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -287,8 +287,8 @@ class Rounds:
     def points(self, *, floors: bool = True) -> dict[str, Points]:
         """Return the plans of each city that meet its floors; a failed city has one empty plan.
 
-        If `floors` is false, return all plans. Cities that may receive any money then have no limit
-        on it.
+        If `floors` is false, return all plans; only the budget then limits the grant to a city that
+        may receive money.
         """
         by_city = {}
         for name in self.studies:
@@ -319,7 +319,7 @@ class Rounds:
         return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
-        """Return the energy (kWh/day) of the best division without floors; None if none is set."""
+        """Return the energy (kWh/day) of the best division without floors; None without floors."""
         budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
@@ -357,7 +357,7 @@ class Rounds:
         return table.astype(dict.fromkeys(numbers, float))
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all bounds (in multi-year plans with weights) and their certificate for `pots`."""
+        """Return all bounds (with weights in multi-year plans) and their certificate for `pots`."""
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
             return bounds, certificate(bounds, {n: self.limits(n) for n in self.studies}, pots)
@@ -407,12 +407,12 @@ class Rounds:
             self.answer(asks)
 
     def _rupees(self, name: str) -> list[Floats]:
-        """Return sets of yearly prices to try in a city; empty if there are none or all were tried.
+        """Return sets of yearly prices at which to solve a city; empty if none are new.
 
-        The yearly prices that follow from known plans jump between extremes. In the relaxations of
-        the cities, the dual price of a year is about the same once the budget is well divided. The
-        first set is therefore the mean of these dual prices, weighted by the cities' money. A city
-        with limits on its money also tries its own dual prices.
+        The yearly prices that follow from known plans jump between extremes. In the relaxed
+        programs of all cities, the dual price of a year is about the same once the budget is well
+        divided. The first set is therefore the mean of these dual prices, weighted by the cities'
+        budgets. If its grant has limits, a city also tries its own dual prices.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
@@ -425,14 +425,14 @@ class Rounds:
             tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
-        # If the city was solved at all of them, the caller tries the prices of the certificate and
-        # of the division.
+        # If the city was already solved at all these prices, the caller tries those of the
+        # certificate and of the division.
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
-        """Return, for each year, a city's money plus all money that no city was granted (PKR)."""
+        """Return, for each year, a city's grant plus all money that no city was granted (PKR)."""
         left = self.money - np.sum(list(granted.values()), axis=0)
-        if self.carry_over:  # money that later years need is not left over
+        if self.carry_over:  # money needed in later years is not left over
             there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]
             left = np.diff(np.maximum(there, 0.0), prepend=0.0)
         more: Floats = granted[name] + np.maximum(left, 0.0)
@@ -452,7 +452,7 @@ class Rounds:
         return must or self.config.least_kwh_day_a_head > 0
 
     def chosen(self) -> dict[str, tuple[Floats, Row]]:
-        """Return the money and the plan of each city that did not fail."""
+        """Return the grant and the plan of each city that did not fail."""
         whole = self.divided()
         if whole is None:
             raise InfeasibleError(self._why_not())
@@ -482,7 +482,7 @@ class Rounds:
 
 
 def _loose(row: Row) -> bool:
-    """Return whether the gap of a solve at a price exceeds `LOOSE` times its energy."""
+    """Return whether the gap of a solve at a price exceeds `LOOSE` times the plan's energy."""
     if row["prices"] is None or "served_kwh_day" not in row:
         return False
     net = row["served_kwh_day"] - np.array(row["prices"]) @ row["drawn_by_year"]

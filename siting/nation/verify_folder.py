@@ -1,4 +1,4 @@
-"""Verify the folder of a nation's plan from its files alone: hashes, sums and the city runs."""
+"""Verify the folder of a nation's plan from its files alone: hashes, sums and cities' runs."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:
-    """Write the folder again without the runs, and compare each file with the original."""
+    """Write the folder (without the runs) again, and compare each file with the original."""
     path = folder / "nation.json"
     facts = read_json(path)
     faults = json_faults(path, facts) + time_faults(facts["written"], str(path))

@@ -11,7 +11,7 @@ from siting.batch.pools import cores, dask_pool, local_pool, share_threads
 from siting.interrupts import held
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
-# Number of shared pools to try. Each task that is left after that gets a pool of its own.
+# Number of shared pools to try. Each task that then remains gets a pool of its own.
 POOLS = 2
 KILLED = "its process was killed, perhaps for lack of memory"
 
@@ -30,7 +30,7 @@ class Workers:
         self._pool: Executor | None = None
 
     def __enter__(self) -> Self:
-        """Return the workers, whose processes start with the first task."""
+        """Return the executor, whose processes start with the first task."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,8 +52,8 @@ class Workers:
     def each[K](self, tasks: Mapping[K, Task]) -> Iterator[tuple[K, dict[str, Any]]]:
         """Yield the key and the row of each task when it finishes.
 
-        If the pool breaks, a second pool runs the remaining tasks. If that breaks too, each task
-        that is left gets its own pool.
+        If the pool of processes breaks, a second pool runs the remaining tasks. If it breaks too,
+        each remaining task gets its own pool.
         """
         left = list(tasks)
         for _ in range(POOLS):
@@ -77,7 +77,7 @@ class Workers:
             try:
                 with held():
                     future = pool.submit(work, *args)
-            except Exception as err:  # the client of a cluster closes if its scheduler is lost
+            except Exception as err:  # a cluster's client closes if the scheduler is lost
                 future = Future()
                 future.set_exception(err)
             futures[future] = key

@@ -1,4 +1,4 @@
-"""Match outside points to a study's sites, and add unmatched points as new sites."""
+"""Match given points to a study's sites, and add unmatched points as new sites."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def match_places(
     there_ids: Sequence[str],
     within_m: float = SAME_M,
 ) -> np.ndarray:
-    """Return, for each point, the position of its place in `there_xy`; -1 if it has no place.
+    """Return, for each point, the index in `there_xy` of the place that it matches; -1 if none.
 
-    A place matches at most one point. A point is matched to the place with its own id if that place
-    is within 25 m, and otherwise to the nearest free place within `within_m`.
+    A place matches at most one point. A point matches the place with the same id if that place is
+    within 25 m, and otherwise the nearest place within `within_m` that no other point matches.
 
     >>> there = np.array([[0.0, 0.0], [20.0, 0.0]])
     >>> match_places(np.array([[18.0, 0.0], [90.0, 0.0]]), ["a", "c"], there, ["a", "b"])
@@ -62,9 +62,9 @@ def located(study: Study, added: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def study_of_sites(study: Study, sites: gpd.GeoDataFrame, config: Config | None = None) -> Study:
-    """Return a study with only these sites; reuse the stages that do not depend on sites."""
+    """Return a copy of a study with only these sites; other stages are reused if possible."""
     made = study.with_stages({"candidates": sites}, config)
-    made.progress = None  # the other study reports the progress
+    made.progress = None  # the original study reports progress
     return made
 
 
@@ -74,9 +74,10 @@ def study_with_sites(
     offers: pd.DataFrame,
     dropped: gpd.GeoDataFrame | None = None,
 ) -> Study:
-    """Return a study with added sites and offers; compute drives only for the added sites.
+    """Return a study with added sites and offers; compute drive times only for the added sites.
 
-    `more`: sites with new ids; `offers`: offers at any site; `dropped`: places too far from a road.
+    `more`: the added sites, with new ids; `offers`: the added offers, at any site; `dropped`:
+    places not added because they are too far from a road.
     """
     reach, all_offers = study.reach, study.offers
     if len(more):
@@ -96,7 +97,7 @@ def study_with_sites(
 
 
 def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
-    """Return the rows of both layers; columns of `there` keep their types if possible."""
+    """Append `more` to a layer; columns of `there` keep their types if possible."""
     if more is None or more.empty:
         return there
     parts = [there, more.reindex(columns=[*there.columns, *more.columns.difference(there.columns)])]

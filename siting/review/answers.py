@@ -1,9 +1,9 @@
-"""Apply answers to a plan: the power company grants or refuses load, and bidders withdraw.
+"""Apply answers to a plan: load granted or refused by the power company, and bids withdrawn.
 
 The answers are a CSV file with the columns ``site`` (id or name) or ``bid`` (of an award), and
 ``answer`` (sanctioned, refused or withdrawn). Two columns are optional. ``kw`` is the sanctioned
-load; offers that add more load are ruled out. ``pkr`` is the cost of the grid connection, which
-replaces the study's estimate.
+load; offers that would add more than this are ruled out. ``pkr`` is the cost of the grid
+connection, which replaces the study's estimate.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the
 STAYS = "stations that stay as they were"
 # Kinds of limits that come from bids, not from the configuration.
 OF_BIDS = ("cap", "alternatives")
-# A new plan gives up at most this many earlier stations, or any number if no such plan is found.
+# The search looks for a plan that gives up at most this many earlier stations. If there is none,
+# the new plan may give up any number.
 MOST_GIVEN_UP = 8
 # Time limit (s) of the search for a plan that keeps a given number of stations.
 LOOK_S = 20.0
@@ -75,7 +76,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
             continue
         kw, pkr = float(numbers["kw"][n]), float(numbers["pkr"][n])
         if kw == kw:
-            # The company sanctions the load that is applied for, not the chargers' rated power.
+            # A sanction covers the load applied for, not the chargers' rated power.
             added = load_kw(offers) - offers["standing_kw"]
             more = mine & (added > kw + 1e-6)
             said = [f"adds {p:g} kW of load, but {kw:g} kW are sanctioned" for p in added]

@@ -46,7 +46,7 @@ def _answers(facts: dict[str, Any]) -> bool:
 def own_faults(
     study: Study, name: str, anew: Any, facts: dict[str, Any], folder: Path
 ) -> list[Fault]:
-    """Return errors for stored offers or limits that do not follow from study, bids and answers."""
+    """Return errors for offers or limits that do not follow from the study, bids and answers."""
     where = f"{FOLDER}, table {name}"
     if name == "limits":
         known = (*OF_BIDS, "kept")

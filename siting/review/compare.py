@@ -71,7 +71,7 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many new stations are the same in all runs, changed, or only in some runs."""
+        """The number of new stations that are in all runs, changed, or only in some runs."""
         new = self.sites[~self.sites["existing"]]
         out = {status: int((new["status"] == status).sum()) for status in ("all", "changed")}
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
@@ -245,7 +245,7 @@ def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
 
 
 def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
-    """Return one row per place: first the places of the first run, then those of later runs."""
+    """Return one row per place: the places of the first run, then those only in later runs."""
     crs = runs[0].roads.estimate_utm_crs()
     xy, ids = np.empty((0, 2)), list[str]()
     parts = []

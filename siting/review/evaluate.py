@@ -51,7 +51,7 @@ SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Shown):
-    """An outside plan, and the best plan for the same public money.
+    """The scores of an outside plan and of the best plan for the same public money.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Evaluation(Shown):
         The title and the note of the study.
     theirs, best
         The outside plan and the best plan, which have both passed the recount. `best` is None if no
-        plan with this money obeys the rules.
+        plan for this public money obeys the rules.
     scores
         The figures of each plan (`siting.review.score.score`); ``theirs`` comes first.
     broken
@@ -124,7 +124,7 @@ def evaluate(
     names: Mapping[str, str] | None = None,
     same_stations: bool = False,
 ) -> Evaluation:
-    """Score a layer of stations, and the best plan for the same subsidy; return both scores.
+    """Score a plan given as a layer of stations, and the best plan for the same subsidy.
 
     The best plan is chosen from all offers of the study and of the layer that obey the rules.
 
@@ -215,9 +215,9 @@ def as_drawn(
 ) -> tuple[Plan, list[str]]:
     """Return the recounted plan of the chosen offers, and the rules that the plan breaks.
 
-    The stations serve as much energy as they can in the last year, for the least money and within
-    the budget if possible. Plans that break rules are valued too. Rules that exclude an offer, or
-    that require or forbid a site, are ignored.
+    In the last year, the stations serve as much energy as they can, with the least public money and
+    within the budget if possible. Plans that break rules are valued too. Rules that exclude an
+    offer, or that require or forbid a site, are ignored.
 
     `chosen`: ids of the plan's offers, including existing stations, at most one per site;
     `budget_pkr`: public money available (PKR), by default the study's budget; `own`: the study's
@@ -247,7 +247,7 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
     if study.asked.need is not None and math.isfinite(budget_pkr):
         asked = as_it_stands(study.asked, chosen, budget_pkr)
         program = program_of(asked)
-        # A plan that draws more than the budget breaks a rule, and is valued without the budget.
+        # A plan that draws more than the budget breaks a rule, and is valued without a budget.
         with suppress(SolveError):
             answer = plan_of(program, chosen, within_budget=True)
     if answer is None:
@@ -262,7 +262,7 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
 
 
 def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
-    """Return the floors that a plan misses, as text; `served`: the share served of each floor."""
+    """Return, as text, the floors that a plan misses; `served`: the share served by floor."""
     shares = dict(zip(served["floor"], served["served_share"], strict=True))
     return [
         f"floor {floor.name}: {shares[floor.name]:.1%} served, {floor.share:.1%} required"
@@ -283,7 +283,7 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
 
 
 def _recounted(study: Study, asked: Asked, answer: Answer) -> Plan:
-    """Return the plan of a solution, recounted under the rules of its program."""
+    """Return a solution as a plan, recounted under the rules of its program."""
     outcome, _ = bare_outcome(asked, answer)
     tables = PlanTables(
         study.cells, asked.last_demand, study.candidates, study.dropped,

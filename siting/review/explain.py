@@ -50,14 +50,14 @@ LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 NOT_IN_TIME = "no plan was found in {:g} s; a longer time limit may find one"
 NEAREST = 3
 MILLION = 1e6
-# For the plan with another million rupees, the configured gap is divided by this number.
+# The solver's gap is divided by this to find the effect of another million rupees.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
 
 
 def opened(source: Source | Explained) -> Explained:
-    """Return a source as an `Explained`; a study in memory is opened only once."""
+    """Return an `Explained` of a source; for a study in memory, it is made only once."""
     if isinstance(source, Explained):
         return source
     if isinstance(source, Path | str):
@@ -83,7 +83,7 @@ class Explained:
         # The name of each site; blank if it has none.
         self.names = self.plan.candidates.set_index("site_id")["name"].astype("str").fillna("")
         self.asked, self.found = study.asked, self.plan.outcome
-        # A station is worth the energy that would be lost without it in the last year.
+        # The value of a station is the energy that would be lost without it in the last year.
         self.instance = instance_of(in_the_end(self.asked, self.found.budget_pkr))
         program = Program(self.instance, self.found.model)
         self.marginal = Marginal(program, self.found.offers)
@@ -107,7 +107,7 @@ class Explained:
         return f"{site} ({name})" if name else site
 
     def find(self, wanted: str) -> str:
-        """Return the id of the site with this id or name; if none, suggest similar names."""
+        """Return the id of the site with this id or name; an error suggests similar names."""
         return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)
 
 
@@ -318,7 +318,7 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
 
 
 def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
-    """Add the reasons why there is no station; return whether a plan could build one there."""
+    """Add the reasons why a site has no station; return whether a plan could build one there."""
     site = reasons.site_id
     wanted, unserved = _in_reach(run, site)
     reasons.say(
@@ -439,7 +439,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
         known = dict(zip(worth["offer_id"], worth["value"], strict=True))
     left = {str(o) for o in run.instance.offer_ids}
     gap, most = _sold_out(run, table), table["subsidy_pkr"].to_numpy(dtype=float)
-    # If a station cannot break even, other stations of its concession may pay for it.
+    # If a station cannot break even, other stations of its concession may cover its loss.
     shared = run.asked.need is not None and site in run.asked.need.rule.concessions
     here = " + ".join(table.loc[table["offer_id"] == chosen, "chargers"].astype(str))
     spent_here = float(table.loc[table["offer_id"] == chosen, "subsidy_pkr"].sum())
@@ -529,7 +529,7 @@ class PlanReasons(Shown):
         One row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
         ``subsidy_pkr``, ``cost_pkr``, ``served_kwh_day``, ``use_share``, ``marginal_kwh_day`` (the
         energy lost if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by
-        marginal energy). Stations without marginal energy come first, then those with the highest
+        marginal energy). Stations with no marginal energy come first, then those with the highest
         ``pkr_per_kwh_day``.
     binding
         The binding limits, as pairs (label, text).
@@ -573,7 +573,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # Stations without marginal energy are the most doubtful, so they come first.
+    # Stations whose loss would cost no energy are the most doubtful, so they come first.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],
@@ -586,14 +586,14 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
 
 
 def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return lines on the money spent and on the effect of one more million rupees."""
+    """Describe the public money spent and the effect of one more million rupees."""
     outcome = run.found
     text = f"PKR {outcome.subsidy_pkr / 1e6:,.2f} m of {outcome.budget_pkr / 1e6:,.2f} m is spent"
     if not run.asked.budgeted or not np.isfinite(outcome.budget_pkr):
         return [("Budget", text)]
     given = with_budget(run.asked, outcome.budget_pkr + MILLION)
     program, finer = program_of(given), run.asked.config.solver.gap / FINER
-    # The configured gap is too wide, because it may exceed the gain from a million rupees.
+    # The configured solver gap is too wide, as it may exceed the gain from a million rupees.
     try:
         more = effort_for(given, limit_s, finer).solve(program, start=outcome.offers).proof
     except SolveError:

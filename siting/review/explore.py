@@ -13,7 +13,7 @@ from siting.study.report_page import page_of, record_of
 from siting.study.stored_run import Source, study_of
 from siting.writing import write_text
 
-# Style that hides every part of a report except the map.
+# CSS that hides every part of a report except the map.
 _ALONE = (
     "<style>body > :not(main), main > :not(#plan-map) { display: none !important }"
     "main { margin: 0 !important; padding: 0 8px !important }</style>"
@@ -37,7 +37,7 @@ class PlanMap:
     height_px: int = 720
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame, which separates the page from the notebook."""
+        """Return the page in an HTML frame, which isolates it from the notebook."""
         return (
             f'<iframe sandbox="allow-scripts" srcdoc="{escape(self.page)}" title="Map of the plan" '
             f'style="width:100%;height:{self.height_px}px;border:1px solid #d1d5db"></iframe>'

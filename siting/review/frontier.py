@@ -34,7 +34,7 @@ from siting.study.to_program import program_of
 from siting.writing import claimed_folder
 
 MOST_BUDGETS = 200
-# If the program has no zones, the zone figures are computed for these squares.
+# If the program has no zones, figures by zone are computed for grid squares.
 SQUARES = GridZones(kind="grid")
 
 
@@ -70,8 +70,9 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
 
     Each solve starts from the plan for the next smaller budget, so a larger budget never has a
     worse plan. The bound for a budget also holds for every smaller budget. With the ``regret`` aim,
-    neither statement holds. If the plan has several years, each keeps its share of the budget.
-    Budgets without a feasible plan are left out.
+    a larger budget may have a worse plan, and each bound holds only for its own budget. If the plan
+    has several years, each year keeps its share of the budget. Budgets without a feasible plan are
+    left out.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             impossible = err
             study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets the requirements")
             continue
-        # Regret is measured from the best plans for each budget, so no plan or bound carries over.
+        # Regret is measured from each budget's best plans, so no result holds for another budget.
         regret = program.all_aims[0].from_best
         if last is not None and not regret:
             answer = _no_worse(answer, last)
@@ -219,7 +220,7 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the better solution; `less` has a smaller budget, and gets the bound of `answer`."""
+    """Return the better solution; `less`, for a smaller budget, is given the bound of `answer`."""
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
@@ -231,7 +232,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Replace each bound by the next larger budget's bound, which also holds, if it is tighter."""
+    """Replace each bound by the next larger budget's if that is tighter, as it holds for both."""
     best, closer, none = (min, max, -math.inf) if less else (max, min, math.inf)
     for row, larger in reversed(list(itertools.pairwise(rows))):
         known = (none if one["bound"] is None else one["bound"] for one in (row, larger))
@@ -245,10 +246,10 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
 
 
 def _knee(table: pd.DataFrame) -> int:
-    """Return the position of the row farthest above the line from the first row to the last."""
+    """Return the index of the row farthest above the line from the first row to the last."""
     x = table["budget_pkr"].to_numpy(dtype=float)
     y = table["served_kwh_day"].to_numpy(dtype=float)
-    # Without a clear rise in energy, the farthest row would only reflect rounding errors.
+    # If energy does not clearly rise, the farthest row would only reflect rounding errors.
     if len(table) < 3 or not y[-1] > y[0] or np.isclose(y[-1], y[0]):
         return 0
     above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])

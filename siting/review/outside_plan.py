@@ -50,7 +50,10 @@ class Catalogue:
         return [*self.configurations, *sorted(self.chargers)]
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers in `number` units of `name`; None if the name is unknown."""
+        """Return the chargers in `number` times the configuration or charger type `name`.
+
+        The result is None if the name is unknown.
+        """
         bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
         ours = self.names.get(name, self.names.get(bare, bare))
         if ours in self.configurations:
@@ -178,7 +181,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return where the chargers are given, and each row's chargers or error; None if nowhere."""
+    """Return which columns give the chargers, and each row's chargers or error; None if none do."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]

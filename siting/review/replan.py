@@ -2,7 +2,7 @@
 
 Stages that are still valid are reused, and the solve starts from the stored plan. The new
 ``config.yaml`` has the new budget, and lists the dropped and required sites. The ids of added
-places continue the run's numbering; offers and drives are computed only for these places.
+places continue the run's numbering; offers and drive times are computed only for these places.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from siting.study.to_limits import sites_named
 ADDED = "added by siting replan"
 ANSWERS_FILE = "answers.csv"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
-# A kept station is listed as changed if it serves more or less by more than this (kWh/day).
+# A kept station is listed as changed if its energy served differs by more than this (kWh/day).
 NOTICED_KWH = 1.0
 
 
@@ -110,7 +110,7 @@ def replan(
         Sites, by id or name, that must not get a station, and sites that must get one, in addition
         to those of the configuration. A new requirement replaces an opposite one.
     budget_pkr
-        A new budget (PKR). If the plan has several years, each keeps its share of the budget.
+        A new budget (PKR). If the plan has several years, each year keeps its share of the budget.
     add
         A layer of further places where a station could be built.
     answers
@@ -220,7 +220,7 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     gone, fresh = both["configuration_after"].isna(), both["configuration_before"].isna()
     more = both["served_kwh_day_after"].fillna(0) - both["served_kwh_day_before"].fillna(0)
     other = both["configuration_before"] != both["configuration_after"]
-    # Each station gets the first of the `CHANGES` that applies to it.
+    # Each station is listed under the first of the `CHANGES` that applies to it.
     order = np.select([fresh, gone, other, more > NOTICED_KWH, more < -NOTICED_KWH], range(5), 5)
     both.insert(1, "name", both.pop("name_after").fillna(both.pop("name_before")))
     both.insert(2, "change", np.array([*CHANGES, ""])[order])
@@ -242,7 +242,7 @@ def wishes_of(
     require: Sequence[str],
     budget_pkr: float | None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the changed requirements as keys of the configuration, and notes on them."""
+    """Return the changed requirements as configuration keys and values, and notes on them."""
     faults: list[Fault] = []
 
     def named(names: Sequence[str], key: str) -> tuple[str, ...]:

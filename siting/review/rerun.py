@@ -30,7 +30,7 @@ RELATIVE = 1e-9
 
 @dataclass(frozen=True)
 class Compared:
-    """The comparison of one part of two runs."""
+    """The comparison of one part (such as the inputs or the plan) of two runs."""
 
     what: str  # the part: inputs, figures, tables, objective, plan, or versions
     differences: tuple[str, ...]  # one line per difference, with both values
@@ -45,7 +45,7 @@ class Compared:
 
     @property
     def verdict(self) -> str:
-        """The result in a word: same, differs, or - if the first run did not store the part."""
+        """The result as text: same, differs, or - if the first run did not store the part."""
         if self.counted.startswith("not stored"):
             return "-"
         return "same" if self.same else "differ" if self.what.endswith("s") else "differs"
@@ -208,7 +208,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return the figures by name, subject and a number that tells repeated figures apart."""
+    """Return the figures, indexed by name, subject and a counter of repeated figures."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:

@@ -121,7 +121,7 @@ class OfTheMoment(BaseModel):
 
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
-    """Return the errors in the time of writing, the durations and the packages of a run."""
+    """Return the errors in a run's time of writing, durations and package versions."""
     faults = time_faults(told.written, where)
     odd = (name for name in told.seconds if name not in stages)
     faults += naming(f"{where}, key seconds", "are not stages of a run", odd, MENDED)
@@ -207,7 +207,7 @@ def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[
 
 
 def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
-    """Return an error for each outcome table that contradicts the plan's stations and service."""
+    """Return an error for each outcome table that contradicts the stations and energy served."""
     keys = asked.config.program
     again = zone_tables(asked, outcome)
     if keys.years is not None:
@@ -218,7 +218,8 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
         }
         again |= year_tables(asked, outcome, program, services)
         if keys.scenarios is not None:
-            # Only another solve could confirm the service for the configuration's own demand.
+            # Only another solve could confirm the energy served under the configuration's own
+            # demand.
             del again["year_cells"]
             served = [c for c in again["years"].columns if c.startswith("served_")]
             again["years"] = again["years"].drop(columns=served)
@@ -239,7 +240,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Return the recounted yearly cost to all, split into costs of stations and drivers' time."""
+    """Return the recounted yearly cost to all parties: the costs of stations and drivers' time."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute

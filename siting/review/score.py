@@ -1,4 +1,4 @@
-"""Scores of plans for comparison: service, waiting, money and fairness."""
+"""Score plans, to compare their energy served, waiting, public money and fairness."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.study.program_zones import gini
 from siting.study.queues import Waiting, late_share
 from siting.tables import mean_drive_min
 
-# A cell's people count as left out if less than this share of the cell's demand is served.
+# The people of a cell are left out if less than this share of its demand is served.
 LEFT_OUT = 0.01
 
 
@@ -138,7 +138,7 @@ def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]
 
 
 def _rows(scores: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[Any]]]:
-    """Yield the key, unit and values of each figure; class shares follow the overall share."""
+    """Yield the key, unit and values of each figure; shares by class follow the total share."""
     for key in (key for key in FIGURES if key in scores[0]):
         yield key, FIGURES[key].unit, [score[key] for score in scores]
         if key == "served_share":

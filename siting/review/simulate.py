@@ -156,7 +156,7 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
 def _by_case(
     table: Callable[[simulation.Days], pd.DataFrame], days_by_case: Mapping[str, simulation.Days]
 ) -> pd.DataFrame:
-    """Return the tables of all cases as one, with ``case`` as the first column."""
+    """Return one table of all cases, with ``case`` as the first column."""
     parts = pd.concat({case: table(days) for case, days in days_by_case.items()}, names=["case"])
     return parts.reset_index("case").reset_index(drop=True)
 
@@ -236,7 +236,7 @@ def _findings(
     peaks: dict[str, tuple[float, float]],
     expected: pd.DataFrame,
 ) -> list[str]:
-    """State where simulation and program agree or differ; `peaks`: late share and half-width."""
+    """Describe where simulation and program agree or differ; `peaks`: late share, half-width."""
     standard = waiting.standard
     all_classes = classes[classes["vehicle_class"] == "all"].set_index("case")
     share = all_classes["turned_away_share"].fillna(0.0).to_dict()

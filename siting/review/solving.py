@@ -25,7 +25,7 @@ DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program with another budget (PKR); years and limits keep their shares of it."""
+    """Return the program with another budget (PKR); yearly budgets and shares of it scale too."""
     years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))

@@ -1,4 +1,4 @@
-"""Trace the figures of a plan: a chain leads from a figure back to the rows of tables.
+"""Trace the figures of a plan: a chain of steps leads from each figure back to table rows.
 
 For one vehicle class in one cell, the chain of the demand is::
 
@@ -38,7 +38,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class _Surface:
-    """A surface that spreads energy over cells: its weight, and the share of one cell."""
+    """A demand surface, which spreads energy over cells: its weight, and one cell's share."""
 
     name: str
     weight: float
@@ -64,7 +64,7 @@ def trace(
     wanted
         The id of a cell, or the id or name of a station.
     vehicle_class
-        The class of a cell's demand or of a station's service; all classes by default.
+        The class of the demand in a cell, or of the energy that a station serves; by default, all.
     year, scenario
         A year of the plan (by default, the last) and a scenario. If no scenario is given, figures
         of the target year are for the configuration's own demand, and figures of any other year are
@@ -94,7 +94,7 @@ def trace(
 
 
 def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
-    """Return the chain that leads to the demand (kWh/day) of a class in a cell, in slice `at`."""
+    """Return the chain behind a class's demand (kWh/day) in a cell, for year and scenario `at`."""
     table = run.config.demand.table
     if table is not None:
         own = f"its demand is a row of {table.name}, a table of your own"
@@ -213,7 +213,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
 
 
 def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> list[_Surface]:
-    """Return the surfaces that spread the energy of a class, each with the share of one cell."""
+    """Return the demand surfaces that spread a class's energy, each with one cell's share."""
     cells = run.table("cells")
     if (depots := _depots(run, vehicle_class)) is not None:
         depots = depots[depots["cell_id"].isin(cells.loc[inside, "cell_id"])]
@@ -223,7 +223,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # A home's weight is its relative wealth to the power of the class's ownership weight.
+    # A home's weight is its relative wealth raised to the power of the class's ownership weight.
     wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
     times = wealth ** run.value("ownership_weight", vehicle_class)
     lived = f"{people[at]:,.6g}"
@@ -273,9 +273,9 @@ def _depots(run: Traced, vehicle_class: str) -> pd.DataFrame | None:
 
 
 def _drawn(run: Traced, cell: str, surface: str, lived: str, of: float) -> tuple[str, list[Factor]]:
-    """Describe the people, places or traffic of a surface in a cell, and return their weights too.
+    """Describe a cell's people, places or traffic (for a demand surface); return their weights too.
 
-    `lived`: the people in the cell, in words; `of`: the surface's total in the zone or area.
+    `lived`: the people in the cell, as text; `of`: the surface's total weight in the zone or area.
     """
     if surface == "home":
         words, factors = f"{lived} of {of:,.6g} people live here", list[Factor]()

@@ -1,4 +1,4 @@
-"""Trace the figures of a station: service, capacity, load, cost, subsidy and earnings."""
+"""Trace the figures of a station: energy served, capacity, load, cost, subsidy and earnings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 
 
 def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> Trace:
-    """Return the chains behind a station's figures; raise `InputError` if slice `at` lacks it."""
+    """Return the chains behind a station's figures; fail if the station is not in slice `at`."""
     # Stations are the same in every scenario of a year, so any slice of the year lists them.
     slices = run.table("outcome_slices")
     of_year = slices["year"].fillna(run.config.year).astype(int) == at.year
@@ -236,7 +236,8 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
             said = f"{one.value:g} x {base:,.0f}, {words}"
         add(column, said, one.value * base, one)
     told = {step.what for step in steps}
-    # Costs that have no step yet. The grid's cost is omitted, because it is the sum of its parts.
+    # Costs that no step above explains. The grid's cost is omitted, because it is the sum of its
+    # parts.
     others = [p for p in COST_PARTS if p in offer.index and p not in (*told, "grid_cost_pkr")]
     steps += [Step(p, "as stored", float(offer[p]), "PKR") for p in others if offer[p] > 0]
     value = sum(step.value for step in steps)
@@ -321,11 +322,11 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.Series[Any]) -> li
 def _subsidy(
     run: Traced, site: str, offer: pd.Series[Any], year: int, lacking: float | None
 ) -> Chain:
-    """Return the chain behind a station's public money; `lacking`: its shortfall (PKR)."""
+    """Return the chain behind the public money paid to a station; `lacking`: shortfall (PKR)."""
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year
-    # Each row has the sum of all payments up to its year.
+    # A row of this table has the sum of all payments up to its year.
     payments = paid.loc[until & (paid["site_id"].astype(str) == site), "subsidy_pkr"]
     drawn = float(payments.max()) if len(payments) else 0.0
     settings = run.figures["figure"]

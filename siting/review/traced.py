@@ -87,7 +87,7 @@ class Chain:
 
     @property
     def same(self) -> bool:
-        """Whether every stored value equals the result of its step."""
+        """Whether every stored value equals the result of the step that gives it."""
         return all(step.same is not False for step in self.steps)
 
 
@@ -122,7 +122,7 @@ class Trace(Shown):
 
     @property
     def same(self) -> bool:
-        """Whether every stored value equals the result of its chain."""
+        """Whether the stored values of all chains equal the recomputed results."""
         return all(chain.same for chain in self.chains)
 
     @property
@@ -163,7 +163,7 @@ class Trace(Shown):
 
 @dataclass(frozen=True)
 class Slice:
-    """A year and a scenario of a run, and the names of their slice, fleet and case."""
+    """A year and a scenario of a run, and their names in the run's tables."""
 
     name: str | None  # None for the configuration's own demand, which has no scenario
     year: int
@@ -192,7 +192,7 @@ class Traced:
         self.config = load(self.path / "config.yaml", check_files=False)
         # Returns the stored table with a given name; None if the run does not have it.
         self.table = cache(Folder(self.path / FOLDER, record).table)
-        # Steps that are the same for all cells, by class and slice.
+        # Steps that are the same for all cells, by class and slice (computed once).
         self.fleets: dict[tuple[str, Slice], list[Step]] = {}
         self._rows: dict[str, Mapping[Any, Any]] = {}
         figures = pd.DataFrame(self.facts["assumptions"])
@@ -236,7 +236,7 @@ class Traced:
         return replace(known, value=value, unit=unit or known.unit, said=said)
 
     def find(self, wanted: str) -> tuple[str, str]:
-        """Return ``cell`` or ``station``, and its id; an `InputError` suggests similar names."""
+        """Return the kind (``cell`` or ``station``) and the id; an error suggests similar names."""
         cells = self.table("cells")["cell_id"].astype(str)
         if wanted in set(cells):
             return "cell", wanted

@@ -1,4 +1,4 @@
-"""Verify a stored run from its files alone: check hashes, recount, and recompute tables."""
+"""Verify a stored run from its files alone: check hashes, recount the plan, recompute tables."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ from siting.writing import scratch_folder
 
 # Tables that follow from other tables of the run; the remaining tables are read from inputs.
 _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
-# The file and the key that only a replan has; they refer to the earlier run.
+# The file and the key that only a replan writes, to record the earlier run.
 _CHANGES, _REPLANNED = "changes.csv", "replanned_from"
 # Kinds of population data that add notes to a run when they are read.
 _WITH_NOTES = ("streets", "zones")
@@ -108,7 +108,7 @@ class Verified:
         except SitingError as err:
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
         except Exception as err:
-            # Edited files can make any reader fail, so every error means that the check fails.
+            # Edited files can raise any exception in a reader, so every exception fails the check.
             said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
             self.faults.append(edited(f"{self.folder}, {what}", said))
         if progress is not None:
@@ -135,8 +135,8 @@ def verify_run(
     Files are compared with their hashes and with each other, and the plan is recounted. The bound
     is proven again from the stored dual prices. Tables that follow from other tables are
     recomputed. The whole folder is written again from its tables and compared, so that an edit is
-    found even if the hashes were changed to match. Only `siting rerun` finds edits of data that
-    were read from inputs. `Verified.notes` lists the claims that are not proven.
+    found even if the hashes were changed to match. Only `siting rerun` finds edits of data that a
+    run read from input files. `Verified.notes` lists the claims that are not proven.
 
     `frontier`: if the run's page shows a budget curve, the folder that `siting frontier` wrote for
     this curve; `progress`: called with an `Event` after each check.
@@ -325,7 +325,7 @@ def _fact_faults(
             f"relies on other solves, which were not repeated: critical asks ({AWARD}, losers.csv)"
         )
     own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
-    for facts in (told, anew):  # the page's packages may have been installed or removed since
+    for facts in (told, anew):  # packages that change the page may have been added or removed since
         facts["warnings"] = [line for line in facts["warnings"] if not _no_report(line)]
     told["warnings"] = told["warnings"][len(own) :]
     keys = [key for key in dict.fromkeys([*anew, *told]) if key not in OfTheMoment.model_fields]
@@ -354,7 +354,7 @@ def _replan_words(
 
 
 def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
-    """Return errors for manifest keys that differ from those of the new run; ignore hashes."""
+    """Return errors for manifest keys (other than hashes) that differ from those of the new run."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = (k for k in [*anew, *said] if k not in hashes and said.get(k) != anew.get(k))
     faults = naming(f"{FOLDER}/{MANIFEST}", "has different keys from a run", odd, MENDED)
@@ -367,7 +367,7 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
 def _page(
     study: Study, folder: Path, facts: dict[str, Any], curve: Path | None
 ) -> tuple[list[Fault], str]:
-    """Return the errors in the run's page, and a text on its language and budget curve."""
+    """Return the errors in the run's page, and a note on its language and budget curve."""
     path = folder / REPORT
     fix = f"write it again with siting report {folder}"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Value a plan at once after a user has changed its stations or budget.
+"""Value a plan without a solve after a user has changed its stations or budget.
 
 `siting.review.evaluate.as_drawn` values the changed stations. Only `WhatIf.solve` solves the
 program again.
@@ -89,7 +89,7 @@ class WhatIf:
         self.before = self.plan
 
     def start_over(self) -> Self:
-        """Return to the given plan and drop all wishes."""
+        """Return to the given plan and discard all wishes (changes)."""
         self._stands = tuple(self.study.outcome.offers)
         return self.wish()
 
@@ -100,7 +100,7 @@ class WhatIf:
         require: Sequence[str] = (),
         budget_pkr: float | None = None,
     ) -> Self:
-        """Replace all earlier wishes, and value the changed plan.
+        """Replace all earlier wishes (changes), and value the changed plan.
 
         A required site gets the affordable offer that serves the most energy or, if none is
         affordable, the offer with the smallest subsidy.
@@ -130,7 +130,7 @@ class WhatIf:
         return self
 
     def solve(self) -> Self:
-        """Solve again under the wishes (`siting.replan`), and use the stations of the new plan.
+        """Solve again with the user's wishes (`siting.replan`), and use the new plan's stations.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class WhatIf:
 
     @property
     def figures_in_words(self) -> list[tuple[str, list[str]]]:
-        """The figures of both plans as text, with the money left."""
+        """The figures of both plans as text, including the unspent budget."""
         spent = [plan.outcome.subsidy_pkr for plan in (self.before, self.plan)]
         usual_pkr = self.study.program.money_pkr if self.study.asked.budgeted else math.inf
         there = [usual_pkr, usual_pkr if self.budget_pkr is None else self.budget_pkr]
@@ -194,7 +194,7 @@ class WhatIf:
 
 
 class Board:
-    """A `WhatIf` that exchanges only JSON with a page in a browser."""
+    """A `WhatIf` for a page in a browser; they exchange only JSON."""
 
     def __init__(self, run: Source) -> None:
         """Open a run."""
@@ -202,7 +202,7 @@ class Board:
         self._stored = record_of(run)
 
     def begin(self) -> dict[str, Any]:
-        """Return the initial content of the page: ``page``, ``sites``, ``wishes``, ``state``."""
+        """Return what the page first shows: ``page``, ``sites``, ``wishes``, ``state``."""
         candidates = self.asked.study.candidates
         taken = candidates["site_id"].isin(list(self._stored.sites["site_id"]))
         page = map_alone(render(self._stored, free=candidates[~taken].to_crs(4326)))
@@ -215,7 +215,7 @@ class Board:
         }
 
     def follow(self, wishes: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply the wishes (``solve``: solve again; ``again``: drop all), and return the state."""
+        """Apply wishes (``solve``: solve again; ``again``: discard all), and return the state."""
         begun = time.perf_counter()
         try:
             if not isinstance(wishes, Mapping):
@@ -248,8 +248,8 @@ class Board:
 def what_if(run: Source, height_px: int = 560) -> Any:
     """Return a widget that values a plan with changed stations or a different budget.
 
-    The figures change at once, because the changed stations are valued without a solve. A button
-    solves again. `siting.review.what_if.WhatIf` does the same without a notebook.
+    The figures update immediately, because the changed stations are valued without a solve. A
+    button solves again. `siting.review.what_if.WhatIf` does the same without a notebook.
 
     Parameters
     ----------

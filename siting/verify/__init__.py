@@ -1,7 +1,7 @@
 """Recount a plan from plain tables, independently of the engine's code.
 
 `recount` recomputes every figure of an `Account` with pandas and a separate transport problem, and
-reports every mismatch. A plan that fails the recount is never written.
+reports every figure that differs. A plan that fails the recount is never written.
 """
 
 from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap

@@ -31,7 +31,7 @@ AimKind = Literal[
 
 @dataclass(frozen=True)
 class Decay:
-    """The factor by which a drive reduces the worth of a kWh, from 1 towards 0.
+    """The factor (1 or less) by which a longer drive time lowers the worth (value) of a kWh.
 
     >>> Decay("linear", {"full_min": 2, "end_min": 6, "least": 0.5}).factor([1.0, 4.0, 9.0])
     array([1.  , 0.75, 0.5 ])
@@ -66,14 +66,14 @@ class Decay:
 class Aim:
     """The claimed value of an aim, with its bound and gap."""
 
-    # ``most_worth``: the worth served, weighted by year and averaged over scenarios.
-    # ``net_worth``: the same worth, minus `least_gain` for each rupee of the final stations or, if
-    # `least_gain` is given by year, for each rupee spent in that year.
+    # ``most_worth``: the worth of the energy served, weighted by year, averaged over scenarios.
+    # ``net_worth``: the same worth, minus `least_gain` for each rupee spent on the final stations
+    # or, if `least_gain` is given by year, for each rupee spent in that year.
     # ``least_money``: the money spent on the final stations.
     # ``worst_share``: the share served of the worst-served group.
     # ``least_regret``: the largest regret of all scenarios.
     # ``tail``: the mean worth served (or not served) in the worst outcomes.
-    # ``shortest_drives``: the sum over all drives of energy (kWh/day) times drive time (min).
+    # ``shortest_drives``: the sum over service rows of energy (kWh/day) times drive time (min).
     # ``least_cost_to_all``: the yearly cost of stations and of drivers' time.
     kind: AimKind
     # The claimed value in `unit`, and the bound and gap if these are claimed.
@@ -122,7 +122,7 @@ class ViabilityGap:
 
 @dataclass(frozen=True, eq=False)
 class OtherPlan:
-    """An earlier plan from which the plan must differ at `sites` sites or more."""
+    """An earlier plan from which the plan must differ at no fewer than `sites` sites."""
 
     offer_ids: Sequence[str]
     sites: int
@@ -143,7 +143,7 @@ class Account:
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame
-    cutoff_min: float  # the longest drive allowed (min)
+    cutoff_min: float  # the longest drive time allowed (min)
     budget_pkr: float | Mapping[int, float]  # public money (PKR), by year if there are years
     # `serves_all`: under coverage, whether all demand in reach must be served.
     model: Literal["capacitated", "coverage"] = "capacitated"

@@ -73,7 +73,7 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
 
 
 def _to_all(book: Book, aim: Aim) -> float:
-    """Return the cost of stations and drives in all slices, weighted by year and probability."""
+    """Return the cost of stations and of drivers' time, weighted by year and probability."""
     costs = aim.to_all
     if costs is None:
         raise InputError("aims, least_cost_to_all", "needs to_all")
@@ -105,14 +105,14 @@ def _to_all(book: Book, aim: Aim) -> float:
 
 
 def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
-    """Return the worth of each scenario: the weighted sum over its years."""
+    """Return the worth (value of the energy served) of each scenario, weighted by year."""
     rows = book.slices.set_index("slice")
     weighted = rows["weight"].astype(float) * by_slice.reindex(rows.index)
     return weighted.groupby(rows["scenario"].astype(str), sort=False).sum(min_count=1)
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return the worth deducted for the money spent, on the final stations or year by year."""
+    """Return the worth to deduct for money spent, on the final stations or in each year."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     money = [0.0, *(_money(book, aim, year) for year in book.years)]
@@ -162,7 +162,7 @@ def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> f
 
 
 def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
-    """Check that the value does not pass its bound, and check the gap between them."""
+    """Check that the value is no better than its bound, and check the gap between them."""
     if aim.bound is None:
         return
     where = f"bound on {_label(aim)}"

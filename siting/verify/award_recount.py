@@ -31,7 +31,7 @@ class AwardAccount:
     # One row per line of the bids file, in order: ``bid`` (a label if the file gives no name),
     # ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns to which caps refer.
     bids: pd.DataFrame
-    # Every offer that is a line of a bid: ``offer_id``, ``cost_pkr``, ``power_kw``,
+    # Every offer made from a line of a bid: ``offer_id``, ``cost_pkr``, ``power_kw``,
     # ``subsidy_pkr``, ``bid`` and ``line`` (its position in the bid, from 0).
     offers: pd.DataFrame
     stands: Sequence[str]  # the offers in service in the last year
@@ -80,7 +80,7 @@ def _check_names(
 
 
 def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> None:
-    """Check asks, rents and critical asks, and the reported excess of each losing bid."""
+    """Check asks, rents and critical asks, and by how much each losing ask was too high."""
     summed = bids.groupby("bid")[["ask_pkr", "rent_pkr"]].sum()
     for name, table in (("winners.csv", account.winners), ("losers.csv", account.losers)):
         known = table[table["bid"].astype(str).isin(set(summed.index))]

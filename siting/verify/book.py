@@ -1,6 +1,6 @@
 """The tables of an account, joined once and brought into the form that all checks use.
 
-Tables that cannot be recounted are rejected here. Wrong figures are left to the checks.
+Tables that cannot be recounted are rejected here. Other modules check the figures.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Book:
         return pd.DataFrame(columns=[*_NEEDED[name].split(), *more]) if table is None else table
 
     def _sliced(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return a table with the slice and the year of each row."""
+        """Return a table with added columns for the slice and the year of each row."""
         name = table["slice"].astype(str) if "slice" in table.columns else ""
         year = dict(zip(self.slices["slice"], self.slices["year"], strict=True))
         out = table.reset_index(drop=True).assign(slice=np.asarray(name))
@@ -166,7 +166,7 @@ class Book:
 
     @cached_property
     def stands(self) -> pd.DataFrame:
-        """The stations of each slice with their offers. Stations of unknown offers are left out."""
+        """The stations of each slice with their offers. Unknown offers are left out."""
         columns = ["slice", "year", "site_id", "offer_id"]
         return self.built[columns].merge(self.offers.drop(columns="site_id"), on="offer_id")
 

@@ -1,4 +1,4 @@
-"""Check the stations: valid offers, at most one per site, and no closures."""
+"""Check that stations have valid offers, that no site has two, and that no station closes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
 
 
 def _check_bids(book: Book, ledger: Ledger) -> None:
-    """Check that no bundle is built in part, and that stations open in the year of their bid."""
+    """Check that bundles are built whole or not at all, and that bids open in their year."""
     offers = book.offer
     if "bundle" in offers.columns:
         named = offers["bundle"].fillna("").astype(str)
@@ -148,7 +148,7 @@ def _check_headroom(book: Book, ledger: Ledger) -> None:
         return
     new = book.stands[~book.stands["existing"] & book.stands["site_id"].isin(spare.index)]
     new = new.drop_duplicates("offer_id")
-    # Headroom limits only new power, excluding the power that a paid grid upgrade adds.
+    # The headroom must cover the added load, less what a paid grid upgrade adds to it.
     there = new["site_id"].map(book.kept).map(load_kw(book.offer)).where(new["extends"])
     drawn = load_kw(new) - there.astype(float).fillna(0.0)
     if "upgrade_kw" in new.columns:

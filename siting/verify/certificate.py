@@ -1,4 +1,4 @@
-"""A bound on every plan, proven again from the tables and dual prices alone.
+"""A bound on the aim of every plan, proven again from the tables and dual prices alone.
 
 At any prices of demand, money and limits, the worth of every plan is at most the value of all
 resources plus the largest contribution of each site (weak duality)::
@@ -45,7 +45,8 @@ from siting.verify.account import Account, Aim
 from siting.verify.book import Book
 
 COLUMNS = ("row", "name", "slice", "price")
-# Kinds of rows with a price. The `BOUND` row is not a price, but the bound that the run claims.
+# Kinds of rows in the table of prices. A `BOUND` row has the run's claimed bound instead of a
+# price.
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
@@ -56,7 +57,7 @@ EXACT_PAIRS = 5_000
 # sockets): steps of 0.5 prove 18,169 kWh/day; steps of 0.1 prove 13,770, the bound of the run.
 GAP_PRICES = tuple(n / 10 for n in range(11))
 EPSILON = 2.0**-52
-# An offer may exceed the money or a limit by this share before it is ruled out.
+# An offer may exceed the budget or a limit by this share before it is ruled out.
 ROUNDING = 1e-6
 
 
@@ -119,7 +120,7 @@ class _Bound:
         self.exact = pairs <= EXACT_PAIRS
         decay = self.account.decay
         factor = np.ones(len(near)) if decay is None else decay.factor(near["travel_min"])
-        # The cells in reach of each site, with the decay factor of the drive.
+        # The cells in reach of each site, with the decay factor of the drive time.
         self.near: dict[str, list[tuple[Any, float]]] = {}
         for site, cell, f in zip(near["site_id"], near["cell_id"], factor.tolist(), strict=True):
             self.near.setdefault(str(site), []).append((cell, f))
@@ -130,7 +131,7 @@ class _Bound:
         self.sets = _Sets.of(book.plugs, book.groups, classes)
 
     def numbers(self, values: Any) -> Numbers:
-        """Convert values for sums: to fractions for a small town, else to floating point."""
+        """Convert values to fractions (for a small town) or to floating point, to sum them."""
         plain = np.asarray(values, dtype=float)
         if not self.exact:
             return plain
@@ -138,7 +139,7 @@ class _Bound:
         return out.reshape(plain.shape)
 
     def _price(self, kind: str, name: str, when: str) -> float:
-        """Return the price of a row; a missing or negative price counts as 0."""
+        """Return the price of a constraint row; a missing or negative price counts as 0."""
         return max(self.price[kind].get((name, when), 0.0), 0.0)
 
     def found(self) -> Certified:
@@ -205,7 +206,7 @@ class _Bound:
         return total
 
     def _sides(self) -> list[Any]:
-        """Return the value of the money and of each limit at their prices."""
+        """Return each budget and limit, multiplied by its price."""
         pairs = []
         before = self.numbers([0.0])[0]
         for year in self.book.years:
@@ -227,7 +228,7 @@ class _Bound:
         return price if math.isfinite(self.book.granted_pkr(year)) else 0.0
 
     def _resource_price(self, row: Mapping[Hashable, Any]) -> float:
-        """Return the price of a limit; 0 if the bound to which the price refers is infinite.
+        """Return the price of a limit; 0 if the bound (upper or lower) that it prices is infinite.
 
         A price above 0 refers to the upper bound, and a price below 0 to the lower bound.
         """
@@ -256,7 +257,7 @@ class _Bound:
         return out
 
     def _read(self, offers: pd.DataFrame) -> None:
-        """Convert cost, subsidy, capacity and use of the offers to arrays."""
+        """Convert the offers' cost, subsidy, capacity and use of limits to arrays."""
         gap = self.account.gap
         self.stands = offers["existing"].to_numpy(bool)
         self.able = self.numbers(offers[self.book.capacity_columns])
@@ -282,7 +283,7 @@ class _Bound:
         return over | offers["offer_id"].isin(use.loc[much, "offer_id"])
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
-        """Return what each offer's use of limits is worth: a fixed part, and a part per rupee."""
+        """Return the priced use of limits by each offer: a fixed part, and a part per rupee."""
         each, rupee = self.numbers(np.zeros(len(offers))), self.numbers(np.zeros(len(offers)))
         use = self.book.use
         for row in self.book.resources.to_dict("records"):
@@ -295,7 +296,7 @@ class _Bound:
         return each, rupee
 
     def _by_year(self, site: str, at: Numbers) -> Numbers:
-        """Return an array of contributions: one row per year, one column per offer of the site."""
+        """Return the contributions of a site's offers: one row per year, one column per offer."""
         years = self.book.years
         price = self.numbers([self._money_price(year) for year in years] + [0.0])
         given = 1.0 if self.aim.kind == "least_money" else self.aim.least_gain
@@ -307,7 +308,7 @@ class _Bound:
         out = []
         for t, year in enumerate(years):
             c = none + (price[t] if self.account.carry_over else price[t] - price[t + 1])
-            # The price of money drawn up to a year is `price of the year - price of the next year`.
+            # Sums paid are cumulative; their price is `price of the year - price of the next year`.
             gain = must[t] - must[t + 1]
             c = c + (zero if of_cost else gain)
             fixed = none + (self.cost[at] * gain if of_cost else zero)
@@ -346,7 +347,7 @@ class _Bound:
         return best, np.array([size for _, size in earnings]).max(axis=0)
 
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
-        """Return the most that each offer can earn alone in a year; its margin if `tau` is None."""
+        """Return each offer's largest yearly earnings if built alone; margins if `tau` is None."""
         out = self.numbers(np.zeros(len(at)))
         near = self.near.get(site)
         if near is None:
@@ -374,7 +375,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return the largest contribution from each year on: a row per year, a column per offer."""
+        """Return the largest contribution from each year onwards (rows: years; columns: offers)."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:
@@ -401,7 +402,7 @@ class _Sets:
 
     @classmethod
     def of(cls, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> _Sets:
-        """Return the sets for a table of plugs; groups that no offer has are left out."""
+        """Return the sets of groups for a table of plugs, without groups that no offer has."""
         at = {group: n for n, group in enumerate(groups)}
         able: dict[str, set[int]] = {name: set() for name in classes}
         for group, name in plugs[["charger_group", "vehicle_class"]].itertuples(index=False):
@@ -418,7 +419,7 @@ class _Sets:
     def most(
         self, value: Numbers, kwh: Numbers, kind: Numbers, able: Numbers, *, endless: bool
     ) -> Numbers:
-        """Return the largest total value that each offer can serve on its own.
+        """Return the largest total value of the energy that each offer can serve on its own.
 
         `value`, `kwh`, `kind`: the value of a kWh, the demand (kWh/day) and the class of each row;
         `able`: capacity by offer and group (kWh/day); `endless`: whether every capacity above 0 is

@@ -1,7 +1,7 @@
 """The ledger of checks and errors, and all tolerances of the recount.
 
 A figure may differ by a millionth of the figure with which it is compared. A small figure among
-large ones may differ by a billionth of the largest, because solvers are no more precise.
+large ones may differ by a billionth of the largest, which is about the precision of solvers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Check the money: costs and subsidies of stations, budgets, and viability gaps."""
+"""Check the costs and subsidies of stations, the budgets, and the viability gaps."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
 
 
 def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
-    """Check that each station is paid its shortfall in each year, within its cap."""
+    """Check that each station is paid its shortfall in each year, up to its cap."""
     rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
     margin = rows["vehicle_class"].map(gap.counted_pkr).astype(float)
     rows = rows.assign(earned=rows["served_kwh_day"] * margin * rows["probability"])
@@ -82,7 +82,8 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         now = book.by_year[year]
         costs.append(at_sites({s: book.offer["cost_pkr"][o] for s, o in now.items()}))
         earned = at_sites(rows[rows["year"] == year].groupby("site_id")["earned"].sum())
-        # Nothing is paid back, so the sum of payments never falls when the shortfall shrinks.
+        # Stations pay nothing back, so the sum of payments does not fall when the shortfall
+        # shrinks.
         dues.append(np.maximum(at_cases(costs[-1] - earned), dues[-1]))
     # If unspent money lapses at the end of a year, a shortfall may be paid before it arises.
     paid, ahead = np.zeros(len(sites)), len(book.years) > 1 and not book.account.carry_over

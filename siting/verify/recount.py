@@ -1,4 +1,4 @@
-"""Recount a plan: run all checks in order. The checks of limits are in this module."""
+"""Recount a plan: run all checks in order. This module itself checks the limits."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
     rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
     sums = rows.pivot_table(index="resource", columns="year", values="use", aggfunc="sum")
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
-    # The tolerance of a sum is relative to its largest part: solvers are no more exact than that.
+    # The tolerance of a sum is relative to its largest part, as is the precision of solvers.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
-    # Payments are only as exact as their unit in the solver, the cost of the most expensive offer.
+    # The solver's unit for payments is the highest cost of an offer, so it sets their tolerance.
     rupees = there.loc[there["per_rupee"], "resource"]
     part[rupees] = np.maximum(part[rupees], float(book.offer["cost_pkr"].max()))
     for row in there.sort_values("resource").to_dict("records"):

@@ -1,4 +1,4 @@
-"""Check the service: drives, plugs, demand, capacity, and the shares that floors require."""
+"""Check the energy served: drive times, plugs, demand, capacity, and required shares."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def check_floors(book: Book, ledger: Ledger) -> None:
     recounted = shares_of(book, book.members)
     rows = book.floors.assign(slice=book.floors["slice"].astype(str))
     rows = rows.merge(recounted, on=["floor", "slice"], how="left", suffixes=("_said", ""))
-    # A floor without a row in the recount has no demand.
+    # A floor without a row in the recounted table has no demand.
     rows = rows.fillna({"demand_kwh_day": 0.0, "served_kwh_day": 0.0, "served_share": 1.0})
     scale = largest(recounted["demand_kwh_day"])
     for row in rows.to_dict("records"):
