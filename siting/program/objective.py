@@ -5,8 +5,8 @@ A kilowatt-hour of demand row ``i`` that is served at site ``j`` has the worth::
     a_ij w_i        with  0 < a_ij <= 1  the decay over the drive,
                           w_i = W_i / d_i  and  W_i the worth of the whole row
 
-where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its people or its sessions a day. For
-energy, ``w_i = 1``. A row without demand has no worth.
+where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its number of people or sessions a day.
+If worth is energy, ``w_i = 1``. A row without demand has no worth.
 
 Decay as a function of the drive time ``t`` (min):
 
@@ -161,7 +161,7 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay minus a share that grows with drive time; only the engine uses it.
+    """The program's decay minus a share that grows with drive time; only for the engine.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
@@ -204,7 +204,7 @@ def objective_of(
 
     `worth` is the worth of each demand row by ``demand_id``, such as its people or its sessions a
     day; the default is its demand (kWh/day). A `decay` needs `cutoff_min`, the longest drive (min).
-    No drive time that the decay sets may exceed `cutoff_min`.
+    No drive time among the decay's parameters may exceed `cutoff_min`.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh
