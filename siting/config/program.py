@@ -1,4 +1,4 @@
-"""The ``program`` section: the decision, its rules and its budget."""
+"""The ``program`` section: the optimisation problem, its rules and its budget."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_KEPT = 6
 
 
 def _whole(value: Any) -> Any:
-    # Keys of a mapping arrive as strings.
+    # The YAML reader returns the keys of a mapping as strings.
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
 
@@ -97,7 +97,7 @@ class GridZones(Section):
 
 
 class LayerZones(Section):
-    """Zones from a layer of polygons: union councils, tehsils, districts."""
+    """Zones from a layer of polygons, such as union councils, tehsils or districts."""
 
     kind: Literal["layer"]
     """polygons of a layer"""
@@ -129,7 +129,7 @@ class LeastCost(Section):
 
 
 class LeastGain(Section):
-    """The least gain that public money must bring; a station that brings less is not built."""
+    """The least gain that public money must bring, and how strictly this rule applies."""
 
     per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
@@ -224,7 +224,7 @@ class Alternatives(Section):
 
 
 class Envelope(Section):
-    """Public money reserved for certain charger groups."""
+    """An amount of public money for certain charger groups: a ceiling, a reserve, or both."""
 
     budget_pkr: Rupees = Field(ge=0)
     """amount of the envelope, PKR"""
@@ -238,7 +238,7 @@ class Envelope(Section):
 
 
 class AreaEnvelopes(Section):
-    """Public money reserved for areas: provinces, districts, union councils."""
+    """Public money reserved for areas, such as provinces, districts or union councils."""
 
     path: PolygonFile
     """layer file with one polygon per area"""
@@ -288,7 +288,7 @@ class Corridors(Section):
 
 
 class Mandate(Section):
-    """A share of each owner's places that must have a station, existing or new."""
+    """The share of each owner's places that must have a station, existing or new."""
 
     column: Text
     """column of the candidate layers that names the owner: brand, operator"""
