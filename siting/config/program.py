@@ -118,7 +118,7 @@ Zones = Annotated[GridZones | LayerZones | ZonesOfPeople, Field(discriminator="k
 
 
 class LeastCost(Section):
-    """The cheapest plan that serves a given share, in place of the best plan for a budget."""
+    """The cheapest plan that serves a given share of demand, instead of the best for a budget."""
 
     served_share: PositiveShare
     """share of the demand that must be served"""
@@ -261,7 +261,7 @@ class AtLeast(Section):
 
 
 class Density(Section):
-    """Requirement: an existing or new station in every square of the map."""
+    """A rule that every square of the map must have a station, existing or new."""
 
     square_km: Kilometres = Field(gt=0, le=1000)
     """edge of a square, km; squares without a candidate do not count; Pakistan's NEVP of 2019 and
@@ -269,7 +269,7 @@ class Density(Section):
 
 
 class Corridors(Section):
-    """Requirement: an existing or new station along every stretch of the given roads."""
+    """A rule that every stretch of the given roads must have a station, existing or new."""
 
     every_km: Kilometres = Field(gt=0, le=1000)
     """maximum length of a stretch, km; each stretch must have a station"""

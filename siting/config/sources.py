@@ -134,7 +134,7 @@ RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile
 
 
 class PeoplePoints(Section):
-    """People from a layer of points or polygons; a polygon's people are divided by area."""
+    """People from a layer of points or polygons; polygons are divided among cells by area."""
 
     kind: Literal["points"]
     """people at the points, or in the polygons, of a layer file"""

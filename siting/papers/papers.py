@@ -1,4 +1,4 @@
-"""Fill in each paper with a run's results. Fields that the run cannot fill are marked blanks.
+"""Fill in each paper from a run. Fields that the run cannot fill become marked blanks.
 
 The headings of the PC-I follow the Planning Commission's form of 2005 for infrastructure. Since
 2024, the form asks for four kinds of objective, which the paper lists.

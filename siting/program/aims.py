@@ -275,7 +275,7 @@ class WorstShare(Aim):
     groups: tuple[Floor, ...] = field()  # groups of demand; their required shares are ignored
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Add a column for the worst share, at most every group's share, and return it."""
+        """Add and return a column for the worst share, which is at most every group's share."""
         share = layout.columns.more(f"{prefix}share", 0.0, 1.0)
         for group in self.groups:
             for s in group.holds_in(layout.slices):
@@ -309,7 +309,7 @@ class LeastRegret(Aim):
         return LeastRegret(best)
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Add a column for the largest regret, at least every scenario's, and return it."""
+        """Add and return a column for the largest regret, at least that of every scenario."""
         if len(self.best) != len(layout.probabilities):
             what = "lacks the best value of any plan in each scenario"
             raise InputError("least regret", what, "solve the program; its solution has them")
@@ -463,7 +463,7 @@ def least_cost_to_all(
     """Return, for an instance, the aim of least total cost (stations plus drivers' time).
 
     Existing stations add no cost. Raises `InputError` if the cost of an offer or of a vehicle
-    class's minutes is missing or invalid.
+    class's time is missing or invalid.
     """
     named, standing = instance.offer_ids.astype(str), instance.offer_existing
     cost = {str(k): float(v) for k, v in cost_pkr_year.items()}

@@ -1,7 +1,7 @@
 """The data of the integer program: demand, offers, reach and budget as arrays.
 
 Arrays refer to demand rows, sites and offers by position. Positions follow the sorted ids, so the
-order of a table's rows has no effect. Reach is stored as one list of sites per cell, not a matrix.
+order of a table's rows has no effect. Reach is a list of sites for each cell, not a full matrix.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class Layout:
 
     @cached_property
     def worth_unit(self) -> float:
-        """The unit of worth in rows of scenarios: the maximum of `most_worth_of_scenarios`."""
+        """The divisor of worth in aims over scenarios: the maximum of `most_worth_of_scenarios`."""
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:
@@ -260,7 +260,7 @@ class Layout:
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Limit each energy to its demand times the number of chosen options able to serve it."""
+        """Limit each energy variable to its demand times the chosen options that can serve it."""
         service = self.service
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
         named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)

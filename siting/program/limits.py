@@ -4,7 +4,7 @@ Every limit is one constraint row of the program, a sum over the open offers::
 
     L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
-where ``u_ro`` is how much of limit ``r`` offer ``o`` uses, ``U_r`` is the amount available and
+where offer ``o`` uses the amount ``u_ro`` of limit ``r``, ``U_r`` is the amount available and
 ``L_r`` is the minimum use. All three are 0 or more, in the limit's own unit. Either bound may be
 missing. Upper bounds give knapsack rows: a plan that meets these rows still meets them if one of
 its offers is removed.

@@ -38,8 +38,8 @@ class Matrix:
     upper: Floats
     row_lower: Floats
     row_upper: Floats
-    layout: Layout  # says what each column means
-    family: dict[str, slice]  # the range of rows of each family that is present
+    layout: Layout  # gives the meaning of each column
+    family: dict[str, slice]  # the range of rows of each family that has rows
     size: float  # the aim's value is ``size * (cost @ columns)``; negative if less is better
 
     @property

@@ -106,7 +106,7 @@ def is_shared(case: Ints) -> Flags:
 
 
 def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
-    """Return the rule with each offer's cap raised by `by` times its need (at most its need)."""
+    """Return the rule with each offer's cap raised by the share `by` of the offer's need."""
     if not isinstance(rule.cap, Mapping):
         return replace(rule, cap=min(rule.cap + by, 1.0))
     caps = np.minimum(caps_of(instance, rule) + by * instance.offer_cost, instance.offer_cost)

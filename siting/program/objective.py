@@ -161,13 +161,13 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay minus a share that grows with drive time; only for the engine.
+    """The program's decay minus a share that grows with drive time; only the engine uses it.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
     """
 
-    before: Decay | None  # the decay of the program; None if it has none
+    before: Decay | None  # the program's decay; None if it has no decay
     horizon_min: float  # drive time (min) at which the deducted share is 1
 
     def factor(self, minutes: Floats) -> Floats:

@@ -24,7 +24,7 @@ from siting.tables import reasons_of
 
 
 def tolerance(at_most: float) -> float:
-    """Return the tolerance of a limit of `at_most`, in its unit."""
+    """Return the tolerance of the bound `at_most`, in its unit."""
     return settings.SIGNIFICANT + settings.ROUNDING * at_most
 
 
@@ -36,8 +36,8 @@ def extends(offers: pd.DataFrame) -> pd.Series[bool]:
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
     """Return the offers that exist or can be built, with ids as strings, in order of ids.
 
-    Offers are left out if their site is forbidden, if they have a ``reason``, or if they do not
-    extend the existing station at their site.
+    Offers are left out if their site is forbidden, if they have a ``reason``, or if their site has
+    an existing station that they neither are nor extend.
     """
     open_ = reasons_of(offers) == ""
     out = offers.assign(

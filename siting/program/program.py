@@ -272,7 +272,7 @@ class Program:
         return replace(self, gap=rule, instance=replace(self.instance, offer_subsidy=none))
 
     def only_scenario(self, k: int) -> Program:
-        """Return the program with only the scenario at position `k`, to maximise the worth."""
+        """Return the program of only the scenario at position `k`, with most worth as its aim."""
         if self.scenario_plan is None:
             return replace(self, aims=(MostWorth(),))
         mine = [n for n, one in enumerate(self.slices) if one.scenario == k]

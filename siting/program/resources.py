@@ -4,7 +4,7 @@
 
     lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
 
-where ``u_rn`` is how much of resource ``r`` option ``n`` uses. A plan without years has one row for
+where option ``n`` uses the amount ``u_rn`` of resource ``r``. A plan without years has one row for
 public money: the budget. A plan with years has one row per year, which limits the payments of that
 year or, if money carries over, all payments up to that year. Other limits hold in every year; one
 row for the last year is usually enough, because no station closes. A row that no choice of options

@@ -98,7 +98,7 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
         clique = [a, b]
         common = near[a] & near[b]
         while common:
-            # Add the point that leaves the most common neighbours; in a tie, the first.
+            # Add the point that keeps the largest number of common neighbours; if tied, the first.
             best = min(common, key=lambda c: (-len(near[c] & common), c))
             clique.append(best)
             common &= near[best]

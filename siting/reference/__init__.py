@@ -1,6 +1,6 @@
 """Packaged figures: tables whose rows have a unit, a source and a confidence mark.
 
-Each subject has a CSV file beside this module. A user's file with its columns can replace it.
+Each subject has a CSV file beside this module. A user's file with the same columns can replace it.
 Confidence marks: ``definition`` (follows from the definition of another figure), ``H`` (primary
 data or two independent reports), ``M`` (one credible report), ``L`` (one weak source) and
 ``ASSUMPTION`` (no source found).
@@ -17,7 +17,8 @@ import pandas as pd
 from siting.errors import InputError, refuse
 from siting.files import missing_columns, read_csv, rows_fault
 
-# Confidence marks of figures, from the most to the least certain; `definition` lowers none.
+# Confidence marks of figures, from the most to the least certain. A `definition` makes no result
+# less certain.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
 # `central` figures, or `prudent` ones, which a careful lender would assume.
 PRESETS = ("central", "prudent")
