@@ -17,7 +17,7 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError, Fault, SitingError
 
-# Function that writes a table or graph to a file, and returns the file's path.
+# A function that writes a table or graph to a file, and returns the file's path.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
 # Sections that accept a file or table, with functions that make the section from it.
@@ -31,7 +31,7 @@ SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("candidates", "exclude"): lambda one: _layers(one),
     ("candidates", "existing"): lambda one: {"path": one},
 }
-# Keys that a study without a configuration file starts with.
+# The initial keys of a study without a configuration file.
 BEGIN: Mapping[str, Any] = {
     "name": "study",
     "download": {"cache_dir": "cache/osmnx"},
@@ -43,10 +43,10 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     """Return a configuration with the given keys changed, checked as a whole.
 
     `words` has new values by key path (``"reach.cutoff_min"``), or by the key alone if only one
-    section has that key (``cutoff_min``). A dict changes only the keys that it names.
-    A list is replaced as a whole, and so is a mapping with names that the user chooses. For the
-    sections in `SOURCES`, the value can also be a file or table. Relative paths start at the
-    working directory.
+    section has that key (``cutoff_min``). A dict changes only the keys that it names. A list, or a
+    mapping with names that the user chooses, is replaced as a whole. For the sections in `SOURCES`,
+    the value can also be a file or table. Relative paths are resolved against the working
+    directory.
 
     If `config` is None, an empty configuration is changed. `place` writes a table or graph to a
     file. Raises `ConfigError` with every error and its key, or `InputError` with every table that
@@ -93,7 +93,7 @@ def python_value(value: Any) -> Any:
 
 
 def _cache_dir(data: Mapping[str, Any]) -> Path:
-    """Return the folder for tables; raise `ConfigError` if the ``output`` section is invalid."""
+    """Return the cache folder; raise `ConfigError` if the ``output`` section is invalid."""
     try:
         return Path(data["output"]["cache_dir"]).absolute()
     except (TypeError, ValueError, LookupError):
@@ -107,7 +107,7 @@ def _cache_dir(data: Mapping[str, Any]) -> Path:
 
 @cache
 def words() -> Mapping[str, Key]:
-    """Return the path of each key name that occurs once; a top-level key takes precedence.
+    """Return the path of each unambiguous key name; a top-level key wins over keys of sections.
 
     >>> words()["budget_pkr"], words()["people"], words()["year"]
     (('program', 'budget_pkr'), ('demand', 'people'), ('year',))
@@ -137,7 +137,7 @@ def _key_of(word: str) -> Key:
 
 
 def _given_whole(change: Any, key: Key) -> Key:
-    """Return the path of a section above `key` that `change` sets as a whole; () if none."""
+    """Return the path of the section above `key` that `change` sets as a whole; () if none."""
     for n, name in enumerate(key[:-1], 1):
         change = change.get(str(name), {})
         if not isinstance(change, Mapping):
@@ -156,14 +156,14 @@ def _layers(given: Any, **more: str) -> list[Any]:
 
 
 def _over(under: Any, over: Any) -> Any:
-    """Return the section `under`, overridden by `over`."""
+    """Return the section `under`, with the values in `over` taking precedence."""
     if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
         return over
     return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}
 
 
 def _merged(standing: Any, change: Any) -> Any:
-    """Return a section or list with changes merged in; other values are replaced."""
+    """Return a section or list with `change` merged in; for any other value, return `change`."""
     if isinstance(standing, tuple) and isinstance(change, Mapping):
         at = {str(n): item for n, item in enumerate(standing)}
         if set(change) <= set(at):
@@ -182,7 +182,7 @@ def _merged(standing: Any, change: Any) -> Any:
 def _placed(
     value: Any, key: Key, place: Callable[[Key, Any], Path], wrong: list[SitingError]
 ) -> Any:
-    """Return values with tables and graphs replaced by file paths; add errors to `wrong`."""
+    """Return `value` with tables and graphs replaced by file paths; add errors to `wrong`."""
     value = python_value(value)
     if isinstance(value, PLAIN):
         return value

@@ -30,7 +30,7 @@ from siting.config.sources import CellShape, Licence, PeopleSource, PlaceSource,
 
 
 class Figures(Section):
-    """Figures for one vehicle class, in place of the packaged ones."""
+    """Figures for one vehicle class, in place of the packaged figures."""
 
     km_day: KmDay | None = Field(None, gt=0, le=1000)
     """distance a vehicle drives per day, km; default: the figure in the table"""
@@ -55,7 +55,7 @@ class Figures(Section):
 
 
 class Wealth(Section):
-    """Relative wealth by place: vehicles move to wealthier places, but their total is the same."""
+    """Relative wealth by place, which moves vehicles to wealthier places but keeps their total."""
 
     path: WealthFile
     """single-band GeoTIFF (needs the raster extra) or point layer, such as Meta's Relative Wealth
@@ -73,7 +73,7 @@ class Wealth(Section):
 
 
 class SurfaceWeights(Section):
-    """Relative weights (not all 0) that divide a class's public energy among kinds of place."""
+    """Relative weights (not all 0) that divide a class's public charging among kinds of place."""
 
     home: float = Field(ge=0, le=1e6)
     """weight of homes"""
@@ -90,7 +90,7 @@ class SurfaceWeights(Section):
 class DepotFleet(Section):
     """A fleet with a known depot, which replaces all modelled vehicles of its class.
 
-    The fleet's public charging demand is at the depot.
+    The fleet's public charging demand is placed at the depot.
     """
 
     depot: Text

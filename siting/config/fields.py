@@ -99,7 +99,7 @@ class Section(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        # Default folders are resolved like the folders that the file names.
+        # Default folders are resolved in the same way as folders named in the file.
         validate_default=True,
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,
@@ -156,7 +156,7 @@ def missing_file(path: Path) -> str:
         return f"no such file: {path} (no such folder: {path.parent})"
     try:
         hint = did_you_mean(path.name, (p.name for p in path.parent.iterdir() if p.is_file()))
-    except OSError:  # the folder may not be listed
+    except OSError:  # listing the folder is not permitted
         hint = ""
     return f"no such file: {path}" + (f"; {hint}" if hint else "")
 
@@ -175,7 +175,7 @@ def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
         folder, must_exist = context.get("folder"), bool(context.get("check_files"))
         path = Path(value) if folder is None else (folder / value).resolve()
         if must_exist:
-            # Path.is_file() raises if a name is too long or a folder may not be entered.
+            # Path.is_file() raises if a name is too long or access to a folder is denied.
             try:
                 path.stat()
             except (FileNotFoundError, NotADirectoryError):
@@ -222,7 +222,7 @@ def _changes_the_plan(key: str) -> str:
 
 
 def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the values; refuse repeated ones."""
+    """Return the values; raise an error if one is repeated."""
     for i, value in enumerate(values):
         if value in values[:i]:
             refuse([((i,), f"{value} is repeated", "leave it out")])

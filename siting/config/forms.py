@@ -14,7 +14,7 @@ from siting.config.yaml_text import Key, write
 
 
 def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
-    """Return the JSON schema of a study or nation, with meanings and units.
+    """Return the JSON schema of a study or nation, with each key's meaning and unit.
 
     >>> schema()["$defs"]["Reach"]["properties"]["cutoff_min"]["unit"]
     'min'
@@ -36,7 +36,7 @@ def to_yaml(config: Config) -> str:
 def input_files(config: Config) -> dict[str, Path]:
     """Return every input file of a configuration by key path, e.g. ``candidates.sources.0.path``.
 
-    All paths are inputs, except the folders under keys that end in ``_dir``.
+    Every path is an input file, except the folders under keys that end in ``_dir``.
     """
     return {
         dotted(key): value
@@ -46,7 +46,7 @@ def input_files(config: Config) -> dict[str, Path]:
 
 
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
-    """Return a configuration with `files` replaced, without checking it."""
+    """Return a configuration with paths replaced as in `files`, without checking it."""
 
     def moved(value: Any) -> Any:
         match value:

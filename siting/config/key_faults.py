@@ -38,18 +38,18 @@ def dotted(key: Key) -> str:
 class Origins:
     """The place where each key was set: a line of the file, or an override."""
 
-    file: str  # as the user named it
+    file: str  # file name as the user wrote it
     lines: dict[Key, int] = field(default_factory=dict)  # line of each key and list item
     # Keys that an override set, with the key path as the user wrote it.
     overrides: dict[Key, str] = field(default_factory=dict)
 
     def _nearest(self, key: Key) -> Key:
-        """Return the key or, if it is unknown, its innermost known section."""
+        """Return the key or, if it was not set, its innermost section that was; () if none."""
         parts = (key[:length] for length in range(len(key), 0, -1))
         return next((part for part in parts if part in self.overrides or part in self.lines), ())
 
     def where(self, key: Key) -> str:
-        """Return where a key, or the innermost known section of an unknown key, was set."""
+        """Return where a key was set or, if it was not, its innermost section that was."""
         part = self._nearest(key)
         if part in self.overrides:
             label = self.overrides[part]
@@ -68,9 +68,9 @@ class Spot:
     """A position in the schema."""
 
     key: Key = ()
-    model: type[BaseModel] | None = None  # the section that contains it
-    info: FieldInfo | None = None  # its field; None if the section does not know the key
-    annotation: Any = None  # the type allowed there
+    model: type[BaseModel] | None = None  # the section that contains the key
+    info: FieldInfo | None = None  # the key's field; None if the section has no such key
+    annotation: Any = None  # the type of values allowed for the key
 
     @property
     def meaning(self) -> str:
@@ -108,7 +108,7 @@ def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
 
 
 def members(annotation: Any) -> dict[str | int, type[BaseModel]]:
-    """Return the sections that an annotation allows, by the word that selects each."""
+    """Return the sections that a type annotation allows, by the word that selects each."""
     models = list(_models(annotation))
     if len(models) < 2:
         return {"": models[0]} if models else {}
@@ -148,7 +148,7 @@ def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str
     expected = f"expected: {spot.meaning}" if spot.meaning else ""
     match kind:
         case "default_factory_not_called":
-            return []  # the title needs a valid name, whose own error is reported
+            return []  # the title depends on the name, whose error is reported instead
         case "refused":
             return [((*spot.key, *key), what, fix) for key, what, fix in limits["refusals"]]
         case "missing":
@@ -170,7 +170,7 @@ def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str
             what = f"has {len(given)} characters, more than {limits['max_length']}"
             fix = "shorten it"
         case "too_short" if len(given):
-            return []  # every item is invalid, and each is reported
+            return []  # all items are invalid, and each item's error is reported
         case "too_short":
             what, fix = "is empty; at least one is needed", expected
         case "float_type" | "int_type" | "int_from_float":
@@ -259,7 +259,7 @@ MOVED: Mapping[Key, str] = {("program", "method"): "solver.method"}
 
 
 def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
-    """Yield the keys of a section and of its subsections; skip subsections with several kinds."""
+    """Yield the keys of a section and its subsections, except subsections with several kinds."""
     for name, info in section.model_fields.items():
         yield (*above, name)
         inner = list(members(info.annotation).values())

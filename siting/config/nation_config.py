@@ -201,7 +201,7 @@ def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refu
 def _in_years(city: Config, nation: NationConfig) -> Config:
     if nation.years is None:
         return city
-    # Money under the default rule, `need`, cannot be divided by year.
+    # Under the default rule, `need`, subsidies cannot be divided by year.
     rule = city.offers.subsidy.rule or "share"
     return with_keys(city, {"program.years": nation.years, "offers.subsidy.rule": rule})
 
@@ -231,7 +231,7 @@ def _province_of(city: Config) -> str:
 
     try:
         return str(library.find_city(city.demand.like or city.demand.city)["province"])
-    except ValueError:  # a city that the user defined
+    except ValueError:  # the user defined the city, so the table lacks it
         return ""
 
 

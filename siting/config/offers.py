@@ -25,7 +25,7 @@ from siting.config.fields import (
     refuse,
 )
 
-# Configuration name reserved for existing stations.
+# Name of a charger configuration, reserved for existing stations.
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
@@ -67,7 +67,7 @@ class Service(Section):
 
 
 class SiteCosts(Section):
-    """Costs of a station other than chargers, grid works and fees; None: the package's figure."""
+    """Costs of a station besides chargers, grid works and fees (None: the package's figures)."""
 
     preset: Literal["central", "prudent"] = "central"
     """which values to use from the ranges of the packaged costs; prudent: the values that a careful
@@ -197,7 +197,7 @@ Sizes = Annotated[Mapping[TableName, Numbers], Field(min_length=1)]
 
 
 class Choices(NamedTuple):
-    """The choices at a site: named sets of chargers, and allowed numbers of each charger type."""
+    """What can be built at a site: named sets of chargers, and allowed numbers of each type."""
 
     configurations: Mapping[str, Mapping[str, int]]
     sizes: Mapping[str, tuple[int, ...]]
@@ -262,7 +262,7 @@ class Offers(Section):
 
 
 def choices_of(offers: Offers) -> Choices:
-    """Return the section's station choices, or `BY_DEFAULT` if it has none."""
+    """Return the station choices of the section `offers`, or `BY_DEFAULT` if it has none."""
     if offers.configurations is None and offers.sizes is None:
         return BY_DEFAULT
     return Choices(offers.configurations or {}, offers.sizes or {})
@@ -273,7 +273,7 @@ ValueOfTime = Annotated[RupeesHour, Field(ge=0, le=100_000, description="a drive
 
 
 class Money(Section):
-    """Prices and rates of a station's business case; None: the package's figure."""
+    """Prices and rates of a station's business case (None: the package's figures)."""
 
     prices_pkr_kwh: Annotated[Mapping[TableName, Price], Field(min_length=1)] | None = None
     """price that drivers pay, by charger group, including sales tax, PKR/kWh; required for every

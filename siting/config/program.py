@@ -1,4 +1,4 @@
-"""The ``program`` section: the decision, its rules and its budget."""
+"""The ``program`` section: the optimisation problem, its rules and its budget."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_KEPT = 6
 
 
 def _whole(value: Any) -> Any:
-    # Keys of a mapping arrive as strings.
+    # The YAML reader returns the keys of a mapping as strings.
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
 
@@ -97,7 +97,7 @@ class GridZones(Section):
 
 
 class LayerZones(Section):
-    """Zones from a layer of polygons: union councils, tehsils, districts."""
+    """Zones from a layer of polygons, such as union councils, tehsils or districts."""
 
     kind: Literal["layer"]
     """polygons of a layer"""
@@ -118,7 +118,7 @@ Zones = Annotated[GridZones | LayerZones | ZonesOfPeople, Field(discriminator="k
 
 
 class LeastCost(Section):
-    """The cheapest plan that serves a given share, in place of the best plan for a budget."""
+    """The cheapest plan that serves a given share of demand, instead of the best for a budget."""
 
     served_share: PositiveShare
     """share of the demand that must be served"""
@@ -129,7 +129,7 @@ class LeastCost(Section):
 
 
 class LeastGain(Section):
-    """The least gain that public money must bring; a station that brings less is not built."""
+    """The least gain that public money must bring, and how strictly this rule applies."""
 
     per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
@@ -224,7 +224,7 @@ class Alternatives(Section):
 
 
 class Envelope(Section):
-    """Public money reserved for certain charger groups."""
+    """An amount of public money for certain charger groups: a ceiling, a reserve, or both."""
 
     budget_pkr: Rupees = Field(ge=0)
     """amount of the envelope, PKR"""
@@ -238,7 +238,7 @@ class Envelope(Section):
 
 
 class AreaEnvelopes(Section):
-    """Public money reserved for areas: provinces, districts, union councils."""
+    """Public money reserved for areas, such as provinces, districts or union councils."""
 
     path: PolygonFile
     """layer file with one polygon per area"""
@@ -261,7 +261,7 @@ class AtLeast(Section):
 
 
 class Density(Section):
-    """Requirement: an existing or new station in every square of the map."""
+    """A rule that every square of the map must have a station, existing or new."""
 
     square_km: Kilometres = Field(gt=0, le=1000)
     """edge of a square, km; squares without a candidate do not count; Pakistan's NEVP of 2019 and
@@ -269,7 +269,7 @@ class Density(Section):
 
 
 class Corridors(Section):
-    """Requirement: an existing or new station along every stretch of the given roads."""
+    """A rule that every stretch of the given roads must have a station, existing or new."""
 
     every_km: Kilometres = Field(gt=0, le=1000)
     """maximum length of a stretch, km; each stretch must have a station"""
@@ -288,7 +288,7 @@ class Corridors(Section):
 
 
 class Mandate(Section):
-    """A share of each owner's places that must have a station, existing or new."""
+    """The share of each owner's places that must have a station, existing or new."""
 
     column: Text
     """column of the candidate layers that names the owner: brand, operator"""

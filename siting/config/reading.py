@@ -1,4 +1,4 @@
-"""Reader of configurations: converts YAML and overrides to a `Config`, or reports every error."""
+"""Read configurations: convert YAML and overrides to a `Config`, or report every error."""
 
 from __future__ import annotations
 
@@ -98,9 +98,10 @@ def load_as[T: BaseModel](
 
 
 def checked(data: Mapping[str, Any]) -> Config:
-    """Return the checked configuration made from plain values, with absolute paths.
+    """Return a configuration made from plain values, checked and with absolute paths.
 
-    Relative paths start at the working directory. Raises `ConfigError` with one entry per error.
+    Relative paths are resolved against the working directory. Raises `ConfigError` with one entry
+    per error.
     """
     config, wrong = _validate(Config, data, Path.cwd(), check_files=True)
     if config is None:
@@ -119,7 +120,7 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
             what = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"
             raise ConfigError(str(path), what)
         content = path.read_bytes()
-    except OSError as err:  # name too long, or folder may not be entered
+    except OSError as err:  # the name is too long, or access to a folder is denied
         raise ConfigError(str(path), f"cannot be read: {err.strerror}") from err
     try:
         document = read(content.decode("utf-8-sig"))

@@ -16,11 +16,11 @@ TWO_FIRST = "two aims cannot both be first: name the order"
 class Clash(NamedTuple):
     """Two settings that exclude each other."""
 
-    one: str  # the settings, as `key: values`; `other` is the one named in the error
+    one: str  # both settings are written as `key: values`; the error names `other`
     other: str
     why: str  # the reason in a planner's words
-    fix: str = "leave one out"  # the smallest remedy
-    unless: str = ""  # setting that allows both
+    fix: str = "leave one out"  # the smallest change that removes the error
+    unless: str = ""  # setting under which both are allowed
 
 
 def _first(one: str, other: str) -> Clash:

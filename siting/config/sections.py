@@ -170,7 +170,7 @@ class Cap(Section):
 
 
 class Award(Section):
-    """The rules of `siting award` for bidders."""
+    """The rules that `siting award` applies to bids."""
 
     caps: Mapping[TableName, Cap] = Field({})
     """limits on the winning bids of a bidder, province or zone; you choose each limit's name"""

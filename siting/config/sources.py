@@ -134,7 +134,7 @@ RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile
 
 
 class PeoplePoints(Section):
-    """People from a layer of points, or of polygons that are divided among cells by area."""
+    """People from a layer of points or polygons; polygons are divided among cells by area."""
 
     kind: Literal["points"]
     """people at the points, or in the polygons, of a layer file"""
@@ -164,7 +164,7 @@ class PeopleStreets(Section):
 
 
 class PeopleZones(Section):
-    """People counted by zone: census tehsils, wards, union councils."""
+    """People counted by zone, such as census tehsils, wards or union councils."""
 
     kind: Literal["zones"]
     """people counted by zone, in polygons of a layer"""
@@ -287,7 +287,7 @@ class H3Cells(Section):
 
 def _square_unless_told(value: Any) -> Any:
     if isinstance(value, dict) and "shape" not in value:
-        # Users often write `kind`, as in other sections.
+        # Users often write `kind` instead of `shape`, as in other sections.
         rest = dict(value)
         return {"shape": rest.pop("kind", "square"), **rest}
     return value

@@ -32,7 +32,7 @@ _PLAIN = (
 
 
 class _Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers = {}  # noqa: RUF012  (the parent's type; filled below)
+    yaml_implicit_resolvers = {}  # noqa: RUF012  (same type as the parent's; filled below)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -60,7 +60,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 
 class BrokenYamlError(ValueError):
-    """The text is not YAML, or exceeds the reader's limits; `line` and `column` count from 1."""
+    """Raised if text is not YAML or exceeds limits; `line` and `column` count from 1."""
 
     def __init__(self, what: str, line: int, column: int) -> None:
         super().__init__(f"line {line}, column {column}: {what}")
@@ -142,9 +142,9 @@ def write(value: Any, *, one_line: bool = False) -> str:
 
 
 def _value(document: Document, node: yaml.Node, key: Key, above: tuple[int, ...]) -> Any:
-    """Return the value of a node; add its lines and slips to `document`.
+    """Return the value of a node; add its line numbers and slips (problems) to `document`.
 
-    `above` has the ids of the nodes that contain it.
+    `above` has the ids of the nodes that contain this node.
     """
     # `lines` has one entry for each value read so far, except the outermost.
     if len(document.lines) >= MAX_VALUES:

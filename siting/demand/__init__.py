@@ -1,4 +1,4 @@
-"""Demand: population per cell, the energy of vehicles, and the spread of this energy over cells."""
+"""Demand: the population of cells, and the charging energy of vehicles, divided among cells."""
 
 from siting.demand.cells import make_cells
 from siting.demand.depots import depot_shares, place_depots, with_depots, zones_by_depot

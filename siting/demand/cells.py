@@ -33,7 +33,7 @@ def make_cells(
     h3_resolution: int = 8,
     also: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return demand cells with their population and the road node where trips begin.
+    """Return demand cells with their population and the road node where their trips begin.
 
     The people at a point are assigned to the cell that contains the point. The people of a polygon
     are divided among cells by area. H3 hexagons (an ``h3`` column) are assigned by name to H3 cells
@@ -105,7 +105,7 @@ def make_cells(
 def cells_on_roads(
     shapes: Shapes, people: Floats, network: Network, max_snap_m: float, people_extent: str
 ) -> gpd.GeoDataFrame:
-    """Return cells with ids and road nodes, as in `make_cells`, from shapes and populations.
+    """Return cells with ids and road nodes, as `make_cells` does, given shapes and populations.
 
     Cells farther than `max_snap_m` from a road have no node. If nobody lives near a road, the error
     states `people_extent`, the extent of the population.
@@ -195,7 +195,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return the squares under a layer, and the index of each point's square (-1 for polygons)."""
+    """Return the squares that cover a layer, and the index of each point's square (-1: polygon)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -221,7 +221,7 @@ def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return the H3 cells under a layer, and the index of each point's cell (-1 for polygons).
+    """Return the H3 cells that cover a layer, and the index of each point's cell (-1: polygon).
 
     A row that names its hexagon counts as a point.
     """
@@ -242,7 +242,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, edge_deg / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 returns only cells whose centre is in the shape, which may also reach their neighbours.
+        # H3 returns only cells whose centre is in the shape, but the shape may touch neighbours.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
     rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]
@@ -256,9 +256,9 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the cell of each row's hexagon, or a blank if the hexagon is missing or coarser.
+    """Return the cell of each row's hexagon; blank if the hexagon is missing or larger than cells.
 
-    A finer hexagon may extend beyond its cell, but belongs to one cell: nobody is counted twice.
+    A smaller hexagon may extend beyond its cell, but all its people count in that cell.
     """
     import h3
 
@@ -276,7 +276,7 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return row, cell and people of each part when rows are divided among cells by area."""
+    """Divide rows among cells by area; return each part's row, cell and number of people."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
@@ -297,13 +297,13 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
 
 
 def _sums(key: Ints, part: Floats, size: int) -> Floats:
-    """Return the sum of the parts for each key, with the same digits for any order of rows."""
+    """Return the sum of the parts for each key; no digit of it depends on the order of rows."""
     order = np.lexsort((part, key))
     return np.bincount(key[order], weights=part[order], minlength=size)
 
 
 def crossing(areas: Shapes, shapes: Shapes) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
-    """Return pairs of an area and a shape that meet, and whether the area contains the shape."""
+    """Return pairs of areas and shapes that intersect, and whether the area contains the shape."""
     tree = shapely.STRtree(shapes)
     area, shape = tree.query(areas, predicate="intersects")
     held = tree.query(areas, predicate="contains")

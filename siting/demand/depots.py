@@ -1,7 +1,7 @@
 """Fleets with known depots, which replace the fleet model for their vehicle classes.
 
-The public charging energy of a fleet is placed at its depot. Charging inside the depot is not
-public demand. Fleet sizes have no range and are the same in every year and scenario.
+The public charging energy of a fleet is assigned to the cell of its depot. Charging inside the
+depot is not public. Fleet sizes have no range and are the same in every year and scenario.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def place_depots(
 def with_depots(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, depots: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the fleet, vehicle and city-share tables, updated with the figures of the depots.
+    """Return the tables of fleet, vehicles and city shares, updated with the depots' figures.
 
     The first three arguments are as in `siting.demand.city_energy`. `depots` is the result of
     `place_depots`. In the fleet table, the new column ``in_area`` is true for classes with depots.

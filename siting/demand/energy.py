@@ -217,7 +217,7 @@ class Case:
         self.zones = Housing.from_table(area.zones)
         self.figures = demand_figures(area)
         self.classes = area.fleet["vehicle_class"].astype(str).to_list()
-        # The row that holds each figure of each class. A figure of all classes has one row.
+        # The row of each figure for each class; a figure for all classes has one row.
         pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
         row = {pair: at for at, pair in enumerate(pairs)}
         self._rows = {
@@ -230,15 +230,15 @@ class Case:
             self._other[weight] = use[weight].to_numpy(dtype=float)
 
     def column(self, name: str) -> Array:
-        """Return a column of the figures as numbers."""
+        """Return a column of `figures` as numbers."""
         return self.figures[name].to_numpy(dtype=float)
 
     def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure by class; the last axis of `values` has the rows of `figures`."""
+        """Return `values` by figure and class; their last axis matches the rows of `figures`."""
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:
-        """Return energy by zone and class (kWh/day), computed from the given figures."""
+        """Return energy by zone and class (kWh/day), given `values` of the figures."""
         return zone_kwh(self.at(values), self.zones)
 
 

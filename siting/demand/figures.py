@@ -51,7 +51,7 @@ def read_figures(
     `path` is a custom table, whose rows replace the package's rows for the same class and figure.
     `overrides` (by class, then by figure) replaces values of both tables. An overridden value has
     no range, and its confidence is ``ASSUMPTION``. New classes come last. Figures are in the order
-    of `limits`. An `InputError` lists all errors, after the `earlier` errors found by the caller.
+    of `limits`. An `InputError` lists all errors, after `earlier` errors that the caller found.
     """
     rows = table(name)
     where = f"{name} table"

@@ -1,4 +1,4 @@
-"""How ownership affects the vehicles per zone, and how housing affects home charging.
+"""How ownership affects the number of vehicles by zone, and how housing affects home charging.
 
 A zone has p people and o vehicles per head, or a proxy for o, such as the share of households with
 four rooms or more. The zone's share of the area's vehicles of a class is
@@ -13,7 +13,7 @@ renting effect e, the shares are::
                                x the same factor for high-rise buildings,   at most 1
     public share           = 1 - home share of the zone
 
-If a zone's share of tenants or of high-rise homes is unknown, the factor is 1. The total demand
+If a zone's share of tenants or of high-rise homes is unknown, its factor is 1. The total demand
 changes only if housing in the area differs from housing in the survey.
 """
 
@@ -63,7 +63,7 @@ class Housing:
 
     @classmethod
     def from_table(cls, zones: pd.DataFrame | None) -> Housing:
-        """Check a table of zones and return its zones; None means one zone with unknown shares."""
+        """Return the zones of a table, checked; None gives one zone with unknown shares."""
         if zones is None:
             zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
         refuse(missing_columns(zones, ("zone_id", "people"), "zones"))

@@ -254,7 +254,7 @@ def _h3_column(path: Path) -> str | None:
         elif path.suffix.lower() == ".parquet":
             names = pyarrow.parquet.read_schema(path).names
     except (OSError, ValueError, pyarrow.ArrowException):
-        return None  # the error is reported when the file is read in full
+        return None  # a later step reads the whole file and reports the error
     if not {"lon", "lat", "longitude", "latitude", "geometry"}.isdisjoint(names):
         return None
     return next((name for name in H3_COLUMNS if name in names), None)
@@ -274,7 +274,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _h3_text(value: object) -> str:
-    """Return a cell's name as H3 writes it, or a blank if the name is invalid."""
+    """Return the name of an H3 cell as H3 writes it, or a blank if the name is invalid."""
     import h3
 
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
@@ -284,7 +284,7 @@ def _h3_text(value: object) -> str:
 
 
 def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
-    """Return the midpoint, line index and length (m) of equal pieces of lines, up to `step_m` long.
+    """Cut lines into equal pieces, up to `step_m` long; return midpoint, line index, length (m).
 
     >>> points, line, length_m = along(np.array([shapely.LineString([(0, 0), (300, 0)])]), 150)
     >>> [p.x for p in points], line.tolist(), length_m.tolist()
@@ -300,7 +300,7 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> tuple[Ints, Shapes]:
-    """Return positions and lines of the edges of given classes, with two-way streets only once."""
+    """Return the positions and lines of edges of given road classes; two-way streets count once."""
     edges = network.edges
     at = np.flatnonzero(edges["highway"].isin(list(highway)).to_numpy())
     # A normalised line has the same direction whichever way it was drawn.

@@ -27,9 +27,9 @@ from siting.roads.download import require_area
 
 log = logging.getLogger(__name__)
 
-# A pixel no wider than this share of a cell counts entirely in the cell that contains its centre.
+# If a pixel is at most this share of a cell wide, all its people count in the cell of its centre.
 WHOLE_PIXEL = 1 / 4
-# A wider pixel is split into parts, so small that at least this many fit across a cell.
+# A wider pixel is split into parts so small that at least this many fit across a cell.
 PARTS_PER_CELL = 16
 BLOCK = 1_000_000
 
@@ -90,9 +90,9 @@ def raster_to_cells(
     quarter of a cell is first split into equal parts, each at most a sixteenth of a cell wide.
 
     `path`, `density` and `nodata` are as in `read_raster`. `network`, `size_m`, `max_snap_m`,
-    `also` and the result are as in `siting.demand.make_cells`. Raises the errors of both functions.
-    Only people in `area` count: a polygon, or west, south, east and north, in lon/lat. The default
-    is the box around the roads, extended by `max_snap_m` on each side.
+    `also` and the result are as in `siting.demand.make_cells`. Both functions' errors are raised.
+    `area` is a polygon, or west, south, east and north, in lon/lat; people outside it do not count.
+    By default, it is the box around the roads, extended by `max_snap_m` on each side.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")
@@ -132,7 +132,7 @@ def raster_to_cells(
 
 
 def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Floats, Floats]]:
-    """Yield the position (m) and population of each part of a pixel, block by block."""
+    """Yield the positions (m) and populations of all parts of pixels, block by block."""
     to_metres = pyproj.Transformer.from_crs(window.crs, crs, always_xy=True)
     rows, columns = np.nonzero(window.people)
     if not len(rows):
@@ -291,7 +291,7 @@ def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
 def _extent_in_pixels(
     source: Any, area: Polygon | MultiPolygon | None, crs: pyproj.CRS, path: Path
 ) -> tuple[int, int, int, int]:
-    """Return the first column, first row, width and height of the block of pixels over the area.
+    """Return first column, first row, width and height of the block of pixels that covers an area.
 
     `area` is in the raster's coordinates, `crs`.
     """

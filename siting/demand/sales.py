@@ -11,11 +11,11 @@ the targets s of ``siting/reference/scenarios.csv``::
     stock(T)          = sum over t <= T of electric_sales(t) * survival(T - t + 1/2)
                         + opening_vehicles * survival(age + T - 2025) / survival(age)
 
-A vehicle counts as half a year old at the end of the year of its sale. Stocks are as of the end of
-a year. Sales in "2026" are the sales of the fiscal year 2025-26.
+A vehicle counts as half a year old at the end of the year in which it is sold. Stocks are counted
+at the end of a year. Sales in "2026" are the sales of the fiscal year 2025-26.
 
-To find the range of a result, each figure alone is set to each end of its range. The logarithms of
-the effects are combined as the root of their sum of squares, as if figures were independent.
+To find the range of a result, one figure at a time is set to each end of its range. The logarithms
+of the effects are combined as the root of their sum of squares, as if figures were independent.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Class:
     targets: Mapping[str, Array]
 
     def run(self, years: Array, ends: Mapping[str, str]) -> dict[str, Array]:
-        """Return the `OUTPUTS` by year, with each figure of `ends` at ``low`` or ``high``."""
+        """Return the `OUTPUTS` by year, with each figure in `ends` at its ``low`` or ``high``."""
         at = {name: ranges[ends.get(name, "value")] for name, ranges in self.figures.items()}
         targets = self.targets[ends.get("electric_share", "value")]
         sales = at["sales_year"] * (1 + at["growth"]) ** (years - BASE_YEAR)
@@ -65,7 +65,7 @@ class _Class:
         life = (at["life_years"], at["life_shape"])
         ages = years[:, None] - years[None, :] + 0.5
         alive = np.where(ages > 0, survival(np.maximum(ages, 0), *life), 0.0)
-        # Both survivals may round to 0, so their ratio is computed as one exponential.
+        # Both survival shares may round to 0, so their ratio is computed as one exponential.
         wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
         opening = at["opening_vehicles"] * np.exp(-wear)
         electric = sales * share
@@ -144,7 +144,7 @@ def fleet_model(
 
 
 def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
-    """Return the input figures of the stock of electric vehicles, one per row, with units.
+    """Return the figures behind the stock of electric vehicles, one per row, with units.
 
     Columns: ``figure`` (a target is called ``share_2030``), ``vehicle_class``, ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
@@ -203,7 +203,7 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 def _combined(central: Array, alone: Array, sign: int) -> Array:
     """Return the low end (`sign` -1) or the high end (1) of a result's range.
 
-    In each row of `alone`, a single figure is at that end of its range.
+    Each row of `alone` is the result if a single figure is at that end of its range.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)

@@ -56,7 +56,7 @@ def city_share(
     ``vehicle_class`` (blank: all), ``share``, ``low``, ``high``, ``source``, ``confidence``.
 
     Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
-    Raises `InputError` if the table has no such city, or if a row is repeated. Shares must be above
+    Raises `InputError` if `cities` lacks the city, or if a row is repeated. Shares must be above
     0 and at most 1, and each range must be in the order low, share, high.
 
     >>> shares = city_share(table("cities"), "Lahore", ["two_wheeler", "car"])
@@ -92,7 +92,7 @@ def city_share(
 
 
 def national_stations(people: float) -> dict[str, Any]:
-    """Return the number of public stations that national policy plans, and an area's part of it.
+    """Return the number of public stations in the national policy, and an area's part of it.
 
     `people` is the population of the area. Keys: ``stations``, ``year``, ``by_people`` (the number
     in proportion to the area's share of Pakistan's urban population), ``source``, ``confidence``.
@@ -113,7 +113,7 @@ def national_stations(people: float) -> dict[str, Any]:
 
 
 def _of_the_city(row: pd.Series) -> dict[str, Any]:
-    """Return a city's fleet share from ``share_of_fleet`` or, if that is blank, its population."""
+    """Return a city's fleet share from ``share_of_fleet`` or, if blank, from its population."""
     if pd.notna(row.get("share_of_fleet")):
         share = row["share_of_fleet"]
         return {

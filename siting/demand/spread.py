@@ -141,7 +141,7 @@ def spread_demand(
 
 
 def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
-    """Return the shares by which each vehicle class's public energy is divided among surfaces.
+    """Return the shares by which each class's public charging is divided among surfaces.
 
     `overrides` replaces the package's weights of ``home``, ``destination`` and ``en_route`` for the
     given classes; they need not sum to 1. Columns: ``vehicle_class``; the three surfaces (sum 1),
@@ -172,7 +172,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 def _mixes(
     shares: Floats, division: Floats, owned: Floats
 ) -> tuple[list[Floats], list[tuple[bool, ...]]]:
-    """For each class, return the cells' shares of energy (sum 1), and a mask of moved weights."""
+    """Return each class's energy shares by cell (sum 1), and a mask of surfaces without data."""
     mixes, moved = [], []
     for weight, times in zip(division, owned.T, strict=True):
         drawn = np.column_stack([shares[:, 0] * times, shares[:, 1:]])
@@ -182,7 +182,7 @@ def _mixes(
         kept = np.where(known, weight, 0.0)
         if kept.sum() > 0:
             mix = each @ (kept / kept.sum())
-        elif known.any():  # no surface with a weight has data: weigh the others equally
+        elif known.any():  # no surface with a weight has data, so the others count equally
             mix = each @ (known / known.sum())
         else:
             mix = np.full(len(shares), 1 / len(shares))
@@ -255,7 +255,7 @@ def map_swings(
     pois: tuple[gpd.GeoDataFrame, pd.DataFrame] | None = None,
     ownership: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return the effect on the map of each assumption about charging places, largest effect first.
+    """Return how far each assumption about charging places moves demand, largest effect first.
 
     One weight at a time is set to each end of its range: the weight of a surface for a class, or
     the weight of a kind of place. The other surface weights of the class are scaled so that the sum

@@ -1,6 +1,6 @@
-"""Surfaces of public charging: near home, at a destination, or on the way.
+"""Demand surfaces of public charging: near home, at a destination, or on the way.
 
-Each surface has a share from 0 to 1 for every cell. The shares of a surface add up to 1, and are
+Each surface gives every cell a share from 0 to 1. The shares of a surface add up to 1, and are
 proportional to:
 
 - home: the cell's population;
@@ -196,7 +196,7 @@ def traffic(
     """Return traffic along roads as points with a relative weight.
 
     This is a proxy, not a traffic count. Vehicles take the quickest paths from sampled nodes to all
-    other nodes. The weight of a piece of road is the product of its vehicles, its length (m) and
+    other nodes. The weight of a piece of road is its number of vehicles times its length (m) times
     the weight of its class. The method is sampled edge betweenness (Brandes 2001, A faster
     algorithm for betweenness centrality), with one path for each pair of nodes.
 
@@ -306,9 +306,9 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
 
 
 def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Floats:
-    """Return the weight of each node in a tree of drives plus the weight of all its descendants.
+    """Return, for each node in a tree of quickest paths, its weight plus its descendants' weights.
 
-    Depths are found by doubling the distance up the tree. Levels are summed from the deepest up.
+    The search for depths doubles its step up the tree. Levels are summed from the deepest up.
     """
     parent = np.where(before >= 0, before, root).astype(np.intp)
     up, depth = parent.copy(), (np.arange(len(parent)) != root).astype(np.intp)

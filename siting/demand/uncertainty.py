@@ -93,7 +93,7 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
     Each figure is equally likely to be below or above its central value. The density falls linearly
     from the central value to both ends of the range. Because ranges are wider upwards, an ordinary
     triangular density would put the median of the draws far above the central demand. A figure's
-    random numbers depend only on the seed and its name, so a larger `n` keeps the earlier draws.
+    random numbers depend only on the seed and the figure, so a larger `n` keeps earlier draws.
 
     `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `paces` is the
     result of `fleet_paces`; without it, each class's fleet varies only within its own range.
@@ -170,7 +170,7 @@ def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
 
 
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return each figure's effect on the total energy and on its map, largest effect first.
+    """Return each figure's effect on the total energy and on the energy map, largest first.
 
     One figure at a time is set to each end of its range. Its effect on the map is the share of all
     energy that moves: half the sum of the absolute changes in the shares of the total.
@@ -261,7 +261,7 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 
 
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
-    """Return the factor on each class's fleet in each draw, log-linear in the normal quantile."""
+    """Return the factor for each class's fleet in each draw, log-linear in the normal quantile."""
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)
     logs = np.log(paces.fillna(1.0).to_numpy(dtype=float)).T

@@ -68,7 +68,7 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
 
 
 def _at_home(overrides: Overrides) -> tuple[dict[str, dict[str, float]], list[Fault]]:
-    """Return the overrides with public shares turned into home shares, and the shares' errors."""
+    """Return the overrides, with public shares turned into home shares, and the errors found."""
     faults, turned = [], {}
     for vehicle, changes in overrides.items():
         given = dict(changes)

@@ -16,7 +16,7 @@ from siting.demand.rasters import read_window
 from siting.errors import InputError, refuse
 from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 
-# Relative wealth is published on a 2.4 km grid. A figure beyond 5 km says little about a cell.
+# Relative wealth is published on a 2.4 km grid. Figures over 5 km away say little about a cell.
 FARTHEST_M = 5000.0
 MARGIN_DEG = FARTHEST_M / 100_000
 # Largest valid index. The exponential of a larger index would give one cell all vehicles.
@@ -34,7 +34,7 @@ def relative_wealth(
     index: bool = False,
     nodata: float | None = None,
 ) -> Floats:
-    """Return each cell's wealth, from the nearest known figure, relative to the people's mean.
+    """Return each cell's wealth (the nearest known figure), relative to the mean over people.
 
     `cells` are demand cells with ``people``, in metres. `path` is a single-band GeoTIFF, or a layer
     of points, such as Meta's Relative Wealth Index in CSV. `column` is the layer's column with the
@@ -42,8 +42,8 @@ def relative_wealth(
     used. `nodata` is the raster value that marks missing data, if the file does not declare one.
 
     Raises `InputError` if the file cannot be read, a cell with people has no figure within 5 km, a
-    figure is missing or below 0 (or, in an index, beyond -10 to 10), or all figures are 0. Raises
-    `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
+    figure is missing or below 0 (or, in an index, beyond -10 to 10), or all figures where people
+    live are 0. Raises `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
     """
     if path.suffix.lower() in (".tif", ".tiff"):
         points, value, labels = _raster(path, cells, nodata)

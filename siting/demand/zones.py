@@ -1,4 +1,4 @@
-"""Zones and their people: read, checked, clipped, and spread over streets, buildings or places."""
+"""Read, check and clip zones, and spread their people over streets, buildings or places."""
 
 from __future__ import annotations
 
@@ -295,8 +295,8 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     People are assumed to be spread evenly over a zone. The caller must state this assumption.
 
     `zones` are as `read_zones` returns them, and `area` is a polygon in lon/lat. The added column
-    ``area_share`` is the share of the zone's area that is inside (0 to 1). ``people`` is multiplied
-    by this share. Raises `InputError` if no zone overlaps the area.
+    ``area_share`` is the share of the zone's surface inside `area` (0 to 1). ``people`` is
+    multiplied by this share. Raises `InputError` if no zone overlaps the area.
 
     >>> zones = gpd.GeoDataFrame(
     ...     {"zone_id": ["a"], "people": [100.0]},

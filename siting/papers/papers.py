@@ -199,7 +199,7 @@ def _pc1(word: Word, run: _Run) -> None:
     word.say(f"Budget of the plan: PKR {facts['budget_pkr']:,.0f}. ", Blank("source of the money"))
     word.head("11. Project benefits and analysis")
     weak, sales = (stations["lacking_pkr"] > 0).sum(), subsidy_of(study.config).held_to.sales_share
-    # If the text omitted the hurdle, "need support" would contradict an NPV above 0.
+    # Without the hurdle in the text, "need support" would contradict an NPV above 0.
     hurdle = f" at {sales:.0%} of their planned sales" if sales < 1 else ""
     word.table(
         ("Benefit", "Of the run"),
@@ -300,7 +300,7 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return a function that writes one form per station, with place, chargers and `fields`."""
+    """Return a function that writes a form per station, with its place, chargers and `fields`."""
 
     def write(word: Word, run: _Run) -> None:
         word.say(f"One page per station, for {use}.")
@@ -324,7 +324,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(str(folder), f"is not a folder of lots: {err!r:.80}", fix) from err
-    # The lots are computed again, so that edits to the folder cannot change a figure.
+    # The lots are computed again, so that edits to the lots folder cannot change a number.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:

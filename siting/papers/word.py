@@ -1,4 +1,4 @@
-"""Write Word files of headings, paragraphs, tables and figures. Every blank is highlighted."""
+"""Write Word files with headings, paragraphs, tables and figures. Every blank is highlighted."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The lexicographic aims of a plan: each aim keeps the values that earlier aims reached.
 
-The energy that site ``j`` serves of demand row ``i`` in slice ``s`` is ``x_ijs`` (kWh/day). One kWh
-is worth ``v_is``, times the decay ``a_ij`` and the weight ``w_s`` of the slice (the weight of its
-year times the probability of its scenario).
+In slice ``s``, site ``j`` serves ``x_ijs`` kWh/day of the demand of row ``i``. The worth of one kWh
+is ``v_is``, times the decay ``a_ij`` and the weight ``w_s`` of the slice (the weight of its year
+times the probability of its scenario).
 
 =================  ===============================================================================
 `MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, weighted by
@@ -19,8 +19,8 @@ year times the probability of its scenario).
                    this plan reaches there
 `Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
                    of ``S_k - c_k`` over the worst scenarios, whose probabilities ``p_k`` sum to
-                   ``1 - a``. For the worth served, ``c_k`` is 0. For the worth unserved, ``c_k``
-                   is the worth of all demand
+                   ``1 - a``. If an outcome is the worth served, ``c_k`` is 0. If it is the worth
+                   unserved, ``c_k`` is the worth of all demand
 `ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
 `LeastCostToAll`   ``min  sum of w_t c_o over open offers  +  sum of w_s m_i minutes_ij x_ijs``:
                    facility location (PKR a year), where ``c_o`` is the yearly cost of an offer
@@ -60,7 +60,7 @@ TailOf = Literal["unserved", "served"]
 Terms = tuple[Ints, Floats]
 # A function of the worth in each scenario (first axis); larger values are better.
 Goal = Callable[[Floats], Floats]
-# The two parts of the cost to all, as tables and messages name them.
+# The names of the two parts of the total cost in tables and messages.
 STATIONS, DRIVERS_TIME = "stations", "drivers' time"
 _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
@@ -98,7 +98,7 @@ class _Answer(Protocol):
 
 
 class Aim(ABC):
-    """An aim of a plan. Other packages read its attributes and never test its class."""
+    """An aim of a plan. Other packages read an aim's attributes and never test its class."""
 
     name: ClassVar[str]  # name in proofs
     kind: ClassVar[str]  # name in the recount (`siting.verify.AimKind`)
@@ -131,7 +131,7 @@ class Aim(ABC):
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
-        """Return the aim with the given best values; by default, the aim itself."""
+        """Return the aim with the given best values, or the aim itself if it needs none."""
         return self
 
     def unit(self, worth_unit: str) -> str:
@@ -140,26 +140,26 @@ class Aim(ABC):
 
     @abstractmethod
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Add columns (named with `prefix`) and rows; return the value as a linear expression."""
+        """Add the aim's columns, named with `prefix`, and its rows; return its value as `Terms`."""
 
     @abstractmethod
     def value(self, answer: _Answer) -> float:
         """Return the aim's value for a solution, in the aim's unit."""
 
     def explained(self, worth_unit: str) -> str:
-        """Return the aim in words, with its figures and unit."""
+        """Return a description of the aim, with its numbers and unit."""
         return f"{self.words}, {self.unit(worth_unit)}"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the aim's money terms as columns and coefficients; none by default."""
+        """Return the aim's terms for money, as columns and coefficients; none by default."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return the weight of a minute for each vehicle class; None if all weights are equal."""
+        """Return the weight of a minute of driving for each vehicle class; None if all equal."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, less its money terms, as a function of the worth in each scenario.
+        """Return the aim, without money terms, as a function of the worth in each scenario.
 
         Return None if the aim depends on anything other than worth and money.
         """
@@ -201,11 +201,11 @@ class NetWorth(Aim):
     of_worth = True
     # Charge on each rupee, in the program's unit of worth: one number, or one per year.
     least_gain: float | tuple[float, ...]
-    of: MoneyKind = "subsidy_pkr"  # the money charged: public money drawn, or total cost
+    of: MoneyKind = "subsidy_pkr"  # what is charged: public money drawn, or total cost
 
     @property
     def by_year(self) -> bool:
-        """Whether the charge differs by year."""
+        """Whether the charge per rupee differs by year."""
         return isinstance(self.least_gain, tuple)
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
@@ -223,13 +223,13 @@ class NetWorth(Aim):
         return answer.worth - charge
 
     def explained(self, worth_unit: str) -> str:
-        """Return the aim in words, with its figures and unit."""
+        """Return a description of the aim, with its numbers and unit."""
         each = ", ".join(f"{gain * 1e6:g}" for gain in np.ravel(self.least_gain).tolist())
         by_year = " by year" if self.by_year else ""
         return f"the most worth, less a charge of {each} {worth_unit} for each PKR m{by_year}"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the charge for money as columns and coefficients."""
+        """Return the charge on money as columns and coefficients."""
         years = (layout.options.offer.shape[1],)
         return layout.money(self.of, np.broadcast_to(np.asarray(self.least_gain, float), years))
 
@@ -255,17 +255,17 @@ class LeastMoney(Aim):
         return answer.total_pkr(self.of)
 
     def explained(self, worth_unit: str) -> str:
-        """Return the aim in words, with its figures and unit."""
+        """Return a description of the aim, with its numbers and unit."""
         return f"the least {MONEY[self.of]}, PKR"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the money (PKR) as columns and coefficients."""
+        """Return the money to minimise (PKR) as columns and coefficients."""
         return layout.money(self.of)
 
 
 @dataclass(frozen=True, eq=False)
 class WorstShare(Aim):
-    """An aim that maximises the share served in the worst-served group."""
+    """An aim that maximises the share of demand served in the worst-served group."""
 
     name = "best worst share"
     kind = "worst_share"
@@ -275,7 +275,7 @@ class WorstShare(Aim):
     groups: tuple[Floor, ...] = field()  # groups of demand; their required shares are ignored
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Add a column that is at most every group's share; return it as the worst share."""
+        """Add and return a column for the worst share, which is at most every group's share."""
         share = layout.columns.more(f"{prefix}share", 0.0, 1.0)
         for group in self.groups:
             for s in group.holds_in(layout.slices):
@@ -302,14 +302,14 @@ class LeastRegret(Aim):
     words = "the least worst regret over the scenarios"
     of_scenarios = True
     from_best = True
-    best: tuple[float, ...] = ()  # best value of each scenario; if empty, the engine computes it
+    best: tuple[float, ...] = ()  # best values by scenario; if empty, the engine computes them
 
     def with_best(self, best: tuple[float, ...]) -> LeastRegret:
         """Return the aim with the best value of each scenario."""
         return LeastRegret(best)
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Add a column that is at least each scenario's regret; return it as the largest regret."""
+        """Add and return a column for the largest regret, at least that of every scenario."""
         if len(self.best) != len(layout.probabilities):
             what = "lacks the best value of any plan in each scenario"
             raise InputError("least regret", what, "solve the program; its solution has them")
@@ -334,7 +334,7 @@ class LeastRegret(Aim):
 
 @dataclass(frozen=True)
 class Tail(Aim):
-    """An aim that improves the mean of the worst outcomes: a share ``1 - alpha`` (CVaR)."""
+    """An aim that improves the mean of the worst ``1 - alpha`` of all outcomes (CVaR)."""
 
     name = "best tail"
     kind = "tail"
@@ -350,7 +350,7 @@ class Tail(Aim):
         return self.of == "unserved"
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the tail: a level minus the weighted shortfalls of scenarios below that level."""
+        """Return the mean of the worst outcomes: a level minus the weighted shortfalls below it."""
         unit = layout.worth_unit
         most = layout.most_worth_of_scenarios() / unit
         wanted = layout.wanted_of_scenarios() / unit
@@ -377,7 +377,7 @@ class Tail(Aim):
         return 0.0 - float(tail_mean(served - answer.wanted_of_scenarios, chance, self.alpha))
 
     def explained(self, worth_unit: str) -> str:
-        """Return the aim in words, with its figures and unit."""
+        """Return a description of the aim, with its numbers and unit."""
         return f"the best average of the worst {1 - self.alpha:.0%} of outcomes, {worth_unit}"
 
     def goal(self, layout: Layout) -> Goal:
@@ -460,10 +460,10 @@ AIMS: tuple[type[Aim], ...] = (
 def least_cost_to_all(
     instance: Instance, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
 ) -> LeastCostToAll:
-    """Return the aim of least cost to all (stations plus drivers' time) for an instance.
+    """Return, for an instance, the aim of least total cost (stations plus drivers' time).
 
-    Existing stations add no cost. Raises `InputError` if an offer or class has no figure, or a
-    figure is invalid.
+    Existing stations add no cost. Raises `InputError` if the cost of an offer or of a vehicle
+    class's time is missing or invalid.
     """
     named, standing = instance.offer_ids.astype(str), instance.offer_existing
     cost = {str(k): float(v) for k, v in cost_pkr_year.items()}
@@ -487,9 +487,9 @@ def least_cost_to_all(
 
 
 def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> Floats:
-    """Return the mean of the lowest outcomes (first axis) with total probability ``1 - alpha``.
+    """Return the mean of the lowest outcomes, of total probability ``1 - alpha``, along axis 0.
 
-    The mean of the worst half of three outcomes, the lowest of which has probability 0.3:
+    The lowest of three outcomes has probability 0.3. The mean of the worst half is:
 
     >>> float(tail_mean(np.array([4.0, 9.0, 20.0]), np.array([0.3, 0.5, 0.2]), 0.5))
     6.0
@@ -510,5 +510,5 @@ def _scenario(layout: Layout, k: int) -> Terms:
 
 
 def _spread(values: Floats, worth: Floats) -> Floats:
-    """Return one value per scenario, reshaped to broadcast over an array of worth values."""
+    """Return `values` (one per scenario) in a shape that broadcasts over the array `worth`."""
     return values.reshape(-1, *([1] * (worth.ndim - 1)))

@@ -1,15 +1,15 @@
-"""Density: limits that require a station in every square of the map or stretch of a road.
+"""Density: limits that require a station in every map square or on every stretch of road.
 
 An area ``a`` is a square of the map or a stretch of a road. ``J_a`` are the sites in the square or
 near the stretch::
 
     sum of z_o over the offers of all sites of J_a   >=  1          for each area a
 
-An existing station satisfies the row of its area. Squares without a candidate are left out. A road
-is cut into equal stretches, none longer than the configured length. Two neighbouring stations on a
-road are therefore at most two stretches apart.
+An existing station satisfies the constraint row of its area. Squares without a candidate site are
+left out. A road is cut into equal stretches, none longer than the configured length. Two
+neighbouring stations on a road are therefore at most two stretches apart.
 
-A minimum power per vehicle is another lower limit::
+A minimum power per vehicle gives another lower bound::
 
     sum of kW_o z_o over all offers      >=  kW per vehicle x vehicles
 
@@ -36,8 +36,8 @@ from siting.program.obligations import offers_left
 def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
     """Return the name of the square that contains each point, indexed like the points.
 
-    Coordinates are in metres. Squares are counted from the outermost points: ``square 1 km E2 N1``
-    is the second square from the west and the first from the south.
+    Coordinates are in metres. Squares are numbered from the westernmost and southernmost points:
+    ``square 1 km E2 N1`` is the second square from the west and the first from the south.
 
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 1200.0], [0.0, 0.0]), crs=32642)
     >>> squares(at, 1000.0).tolist()
@@ -59,7 +59,7 @@ def stretches(
 ) -> dict[str, list[object]]:
     """Return, for each stretch of the lines, the index labels of the points near it.
 
-    `lines` are lines by name, in the points' coordinate system (m). No stretch is longer than
+    `lines` are the roads by name, in the points' coordinate system (m). No stretch is longer than
     `every_m` metres. A point at most `within_m` metres from a line belongs to the nearest stretch
     of that line.
 
@@ -95,7 +95,7 @@ def one_in_each(
     """Return, for each area, a limit that requires at least one station at the area's sites.
 
     Existing and new stations count. `kind` is the kind of area, e.g. ``square``. `where` is the
-    place that error messages name. Nothing may be built at the sites in `forbidden`.
+    input named in error messages. Nothing may be built at the sites in `forbidden`.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, False], "reason": ["", ""]})
@@ -123,8 +123,8 @@ def power(
 ) -> Limit:
     """Return a limit that requires at least `at_least_kw` of power, existing stations included.
 
-    `power_kw` is the charging power of each offer (kW), by ``offer_id``. An offer that it lacks
-    counts as 0 kW.
+    `power_kw` is the charging power of each offer (kW), by ``offer_id``. An offer without
+    an entry counts as 0 kW.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")

@@ -1,18 +1,18 @@
-"""Kept envelopes: parts of the budget that are reserved for particular chargers.
+"""Envelopes: parts of the budget that are reserved for particular chargers.
 
-Of the budget ``B``, the money ``E_k`` is reserved for the chargers ``k``, which may also draw on
-the rest of the budget. Chargers ``k`` draw the money ``D_k``, and all chargers together draw ``D``.
-The money drawn beyond the envelopes must fit into the rest of the budget::
+Envelope ``k`` reserves ``E_k`` of the budget ``B`` for its chargers, which may also draw on the
+rest. Its chargers draw ``D_k`` in all, and all chargers together draw ``D``. The money drawn beyond
+the envelopes must fit into the rest of the budget::
 
     D - sum of D_k  +  sum of max(0, D_k - E_k)  <=  B - sum of E_k
 
-This is equivalent to one row for each non-empty set ``T`` of envelopes::
+This is equivalent to one constraint row for each non-empty set ``T`` of envelopes::
 
     D - sum of D_k over k in T      <=  B - sum of E_k over k in T
 
 If an envelope is also a ceiling (``D_k <= E_k``), the rows of sets ``T`` without it are redundant.
-A fixed share of an offer's money counts as ``D_k``, so every row is a limit per rupee. To split
-the whole budget by charger group, make each group's envelope both a ceiling and a reserve.
+A fixed share of an offer's subsidy counts towards ``D_k``, so every row is a limit per rupee. To
+split the whole budget by charger group, make each group's envelope both a reserve and a ceiling.
 
 Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (a flow from
 supplies to demands exists if each set of demands fits into the supplies open to it).
@@ -38,7 +38,7 @@ def earmarks(
     """Return the limits that reserve money for envelopes (PKR).
 
     For each envelope, `shares` has the share (0 to 1) of each offer's subsidy that pays for the
-    envelope's chargers. The shares of one offer sum to at most 1. Each envelope keeps `kept_pkr`
+    envelope's chargers. The shares of one offer sum to at most 1. Each envelope has `kept_pkr`
     (PKR) plus the share `of_budget` (0 to 1) of the budget. `offer_ids` are all offers. `ceilings`
     names the envelopes that are also ceilings.
 
@@ -56,7 +56,7 @@ def earmarks(
         among = sorted([*always, *some])
         others = {o: 1 - sum(shares[k].get(o, 0.0) for k in among) for o in offer_ids}
         use = {o: share for o, share in others.items() if share > settings.EXACT}
-        if among and use:  # a row without offers limits nothing
+        if among and use:  # a limit without offers has no effect
             name, kept = f"all but {' and '.join(among)}", -sum(kept_pkr[k] for k in among)
             rest = 1 - sum(follows.get(k, 0.0) for k in among)
             limits.append(Limit(name, "envelope", "PKR", kept, use, per_rupee=True, of_budget=rest))

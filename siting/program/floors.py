@@ -1,4 +1,4 @@
-"""Floors: the least share of demand to be served in the city, a zone or a vehicle class.
+"""Floors: minimum shares of demand to serve in the city, a zone or a vehicle class.
 
 ::
 
@@ -51,10 +51,10 @@ class Floor:
 def groups_of(
     instance: Instance, of: pd.Series | str | None, zones: pd.Series | None = None
 ) -> dict[str, Flags]:
-    """Return a mask over the demand rows for each group of a partition, by name.
+    """Return, for each group of demand rows, a mask of its rows, by the group's name.
 
     `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
-    of group names by ``demand_id``. A row whose name is blank or absent is in no group.
+    of group names by ``demand_id``. A row without a group name is in no group.
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
@@ -99,7 +99,7 @@ def floors_of(
     when: When = "last",
     zones: pd.Series | None = None,
 ) -> tuple[Floor, ...]:
-    """Return a floor for each group of a partition whose required share is above 0."""
+    """Return a floor for each group of demand rows whose required share is above 0."""
     groups = groups_of(instance, of, zones)
     shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
     unknown = sorted(set(shares) - set(groups))

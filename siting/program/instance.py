@@ -1,7 +1,7 @@
 """The data of the integer program: demand, offers, reach and budget as arrays.
 
 Arrays refer to demand rows, sites and offers by position. Positions follow the sorted ids, so the
-order of a table's rows has no effect. Reach is a list of sites for each cell, never a full matrix.
+order of a table's rows has no effect. Reach is a list of sites for each cell, not a full matrix.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Instance(ReadOnlyArrays):
         required: Collection[str] = (),
         forbidden: Collection[str] = (),
     ) -> Instance:
-        """Return an instance made from tables, which stay unchanged.
+        """Return an instance made from tables; the tables stay unchanged.
 
         Offers with a ``reason`` are left out. At the site of an existing station, only the station
         and its extensions (``extends`` is true) remain. An extension's capacity and power
@@ -215,7 +215,7 @@ class Instance(ReadOnlyArrays):
         return {name: n for n, name in enumerate(self.offer_ids.tolist())}
 
     def amounts_of(self, limit: Limit) -> Floats:
-        """Return each offer's use of a limit, in the limit's unit."""
+        """Return how much of a limit each offer uses, in the limit's unit."""
         out = np.zeros(len(self.offer_ids))
         for name, amount in limit.use.items():
             if name in self._position:
@@ -230,7 +230,7 @@ class Instance(ReadOnlyArrays):
 
     @property
     def site_groups(self) -> Flags:
-        """A mask, sites by charger groups: whether an offer at the site has the charger group."""
+        """A mask (sites by charger groups): whether any offer at the site has the group."""
         out = np.zeros((len(self.site_ids), len(self.group_names)), dtype=bool)
         np.logical_or.at(out, self.offer_site, self.offer_capacity > 0)
         return out
@@ -251,7 +251,7 @@ class Instance(ReadOnlyArrays):
         return replace(self, **left)
 
     def contradictions(self) -> list[Fault]:
-        """Return a fault for each limit that existing and required stations alone exceed."""
+        """Return a fault for each limit that existing and required stations already exceed."""
         must, money = np.flatnonzero(self.must_sites), self.offer_subsidy
         faults = []
         rows = [("budget_pkr", "PKR", self.budget_pkr, money)]
@@ -290,7 +290,7 @@ class Instance(ReadOnlyArrays):
         return positions
 
     def __repr__(self) -> str:
-        """Return the sizes as one line of text."""
+        """Return the sizes of the instance as one line of text."""
         return (
             f"Instance: {counted(len(self.demand_ids), 'demand row')} "
             f"({self.demand_kwh_day:,.0f} kWh/day), {counted(len(self.offer_ids), 'offer')} at "

@@ -1,4 +1,4 @@
-"""The columns of a program, and the rows shared by all aims."""
+"""The columns of a program, and the constraint rows shared by all aims."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from siting.program.slices import Slice, Years, by_scenario
 
 @dataclass(eq=False)
 class Layout:
-    """The columns of one program, and all its rows except the rows of aims."""
+    """The columns of one program, and all its constraint rows except those that aims add."""
 
     instance: Instance
     slices: tuple[Slice, ...]
@@ -45,7 +45,7 @@ class Layout:
         self.energy_unit = float(service.kwh.max(initial=0.0)) or 1.0
         self.money_unit = max(float(instance.offer_cost.max(initial=0.0)), 1e-12)
         self.columns = Columns(len(self.options))
-        # Column of each pair (or demand row) in each slice; -1 where there is no demand.
+        # Energy column of each pair (or demand row) in each slice; -1 where demand is 0.
         self.pair_column = np.full((len(service.site), len(slices)), -1, dtype=np.int64)
         for s in range(len(slices)):
             self._add_energies(s)
@@ -98,7 +98,7 @@ class Layout:
         return np.array([s.probability for s in self.slices if s.year == 0])
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
-        """Return the first pair and the position of each energy column of a slice."""
+        """Return, for each energy column of a slice, its first pair and its position."""
         column = self.pair_column[:, s]
         if self.by_pair:
             pairs = np.flatnonzero(column >= 0)
@@ -124,7 +124,7 @@ class Layout:
 
     @cached_property
     def worth_unit(self) -> float:
-        """The scale of worth in aims over scenarios: the maximum of `most_worth_of_scenarios`."""
+        """The divisor of worth in aims over scenarios: the maximum of `most_worth_of_scenarios`."""
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:
@@ -141,7 +141,7 @@ class Layout:
         return by_scenario(self.slices, self.all_worth)
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return kWh × minutes as columns and coefficients, weighted by `by_class` if given."""
+        """Return kWh × minutes as columns and coefficients; `by_class` is a weight by class."""
         parts, service = [], self.service
         for s, slice_ in enumerate(self.slices):
             pairs, column = self._pairs(s)
@@ -153,7 +153,7 @@ class Layout:
         return column, value
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return a slice's energy that counts towards a floor (kWh/day), as columns and values."""
+        """Return the energy of a slice that a floor counts (kWh/day), as columns and values."""
         pairs, column = self._pairs(s)
         rows = self.service.floor[self.floors.index(floor)]
         keep = rows[self.service.row[pairs]]
@@ -170,8 +170,8 @@ class Layout:
             column = column[column >= 0]
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        # `of_offers` has the money drawn up to each year. Weighted by `counts[t] - counts[t + 1]`,
-        # its sum gives each rupee the weight of the year in which the rupee is drawn.
+        # `of_offers` returns the money drawn up to each year. With `counts[t] - counts[t + 1]` as
+        # the weight of year t, each rupee has the weight of the year in which it is drawn.
         value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
@@ -179,7 +179,7 @@ class Layout:
     # --- rows --------------------------------------------------------------------------------
 
     def write(self, rows: Rows) -> None:
-        """Write the rows shared by all aims."""
+        """Write the constraint rows shared by all aims."""
         self._write_options(rows)
         write_service = self._write_capacity if self.capacitated else self._write_cover
         for s in range(len(self.slices)):
@@ -256,11 +256,11 @@ class Layout:
                 yield members, kinds, groups
 
     def able(self, s: int) -> Flags:
-        """Return a mask, options by kinds of demand: whether the option can serve the kind."""
+        """Return a mask (options by kinds of demand): whether the option can serve the kind."""
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Limit each energy column to its demand times the number of options that can serve it."""
+        """Limit each energy variable to its demand times the chosen options that can serve it."""
         service = self.service
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
         named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
@@ -304,7 +304,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # In a concession, even a site whose offers have no need has a gap row, because its
+            # A site in a concession has a gap row even if its offers have no need, because its
             # surplus counts.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(case), -1, dtype=np.int64)
@@ -331,7 +331,7 @@ class Layout:
         self._write_subsidies(rows)
 
     def _write_subsidies(self, rows: Rows) -> None:
-        """Write the rows of the budget (or of each year's money) and of the envelopes."""
+        """Write the constraint rows for the budget (or each year's money) and the envelopes."""
         column = self.subsidy_column
         o = np.flatnonzero((column >= 0).any(axis=1))
         granted = self.years.limit_pkr if self.years else np.array([self.budget_pkr])

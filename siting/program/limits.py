@@ -1,13 +1,13 @@
-"""Limits on sums over offers: money, power, number of stations, distance.
+"""Limits on sums over offers: public money, power, number of stations, spacing.
 
-Every limit is one row of the program, a sum over the open offers::
+Every limit is one constraint row of the program, a sum over the open offers::
 
     L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
-where ``u_ro`` is the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r``
-the minimum use. All three are 0 or more, in the limit's own unit. Either bound may be missing.
-Upper bounds give knapsack rows: a plan that meets these rows still meets them if one of its offers
-is removed.
+where offer ``o`` uses the amount ``u_ro`` of limit ``r``, ``U_r`` is the amount available and
+``L_r`` is the minimum use. All three are 0 or more, in the limit's own unit. Either bound may be
+missing. Upper bounds give knapsack rows: a plan that meets these rows still meets them if one of
+its offers is removed.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -65,7 +65,7 @@ class Limit:
     of_budget: float = 0.0
 
     def __post_init__(self) -> None:
-        """Copy the amounts, with ids as strings."""
+        """Copy the amounts, with offer ids as strings."""
         ids = [str(name) for name in self.use.keys()]  # noqa: SIM118 - a Series iterates its values
         twice = sorted(name for name, times in Counter(ids).items() if times > 1)
         refuse(naming(f"limit {self.name}", "an offer has two amounts", twice))
@@ -149,7 +149,7 @@ def new_offers(offers: pd.DataFrame) -> list[str]:
 
 
 def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
-    """Return the limits for a budget that is higher by `more_pkr` (PKR).
+    """Return the limits that apply if the budget rises by `more_pkr` (PKR).
 
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
     (Limit bikes (envelope): at most 6 PKR over 1 offers,)
@@ -163,10 +163,10 @@ def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ..
 
 
 def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return limits as two plain tables, for the recount and for files.
+    """Return limits as two plain tables, for `siting.verify` and for files.
 
-    The first has one row per limit and offer: ``limit``, ``offer_id``, ``use``. The second has one
-    row per limit: ``limit``, ``kind``, ``unit``, ``at_least``, ``at_most``, ``per_rupee``,
+    The first table has one row per limit and offer: ``limit``, ``offer_id``, ``use``. The second
+    has one row per limit: ``limit``, ``kind``, ``unit``, ``at_least``, ``at_most``, ``per_rupee``,
     ``of_budget``.
     """
     limits = sorted(limits, key=lambda limit: limit.name)

@@ -2,15 +2,15 @@
 
 The columns are the options ``y`` (binary), the energy ``x`` of each pair in each slice, the
 subsidies ``u`` if the program decides on them, and any columns that the aim adds. Energy is
-divided by the largest demand of a row, money by the cost of the most expensive offer, and each row
-by its largest coefficient. Programs of every size then have coefficients of similar size.
+divided by the largest demand of any demand row, money by the cost of the most expensive offer, and
+each constraint row by its largest coefficient. All programs then have coefficients of similar size.
 
 Without capacities (coverage), all demand in reach of a station is served: ``x_i <= d_i sum of y_n``
 over the options that serve row ``i``. With decay, or if an aim depends on drive times, each pair
 has its own ``x_ij``.
 
 With capacities, the rows imply ``x_ij <= d_i sum of y_n`` over the options of site ``j``, if ``y``
-is integer. The matrix therefore has no such rows; only the cuts of `siting.engine` use them.
+is integer. The matrix therefore lacks these bounds; only the cuts of `siting.engine` use them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from siting.program.rows import Rows
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """The rows, columns and objective of a program; the layout has the units of the columns."""
+    """The rows, columns and objective of a program; `layout` has the units of the columns."""
 
     a: sparse.csr_array  # coefficients, rows by columns
     cost: Floats  # objective coefficient of each column, to be maximised
@@ -38,8 +38,8 @@ class Matrix:
     upper: Floats
     row_lower: Floats
     row_upper: Floats
-    layout: Layout  # says what each column means
-    family: dict[str, slice]  # the range of rows of each family that is present
+    layout: Layout  # gives the meaning of each column
+    family: dict[str, slice]  # the range of rows of each family that has rows
     size: float  # the aim's value is ``size * (cost @ columns)``; negative if less is better
 
     @property
@@ -68,7 +68,7 @@ def matrix_of(layout: Layout, aim: Aim, reached: Sequence[Reached]) -> Matrix:
 
     kept = [terms_of(done.aim, f"kept_{n}") for n, done in enumerate(reached)]
     goal = terms_of(aim, "")
-    # Each row keeps an earlier aim within `EXACT` of the value it reached.
+    # Each of these rows keeps an earlier aim within `EXACT` of the value that it reached.
     for done, terms in zip(reached, kept, strict=True):
         at, sign = np.flatnonzero(terms), _sign(done.aim)
         scale = max(abs(done.value), float(np.abs(terms[at]).max(initial=0.0)) * settings.EXACT)

@@ -1,4 +1,4 @@
-"""Viability gap: public money fills the shortfall of a failing business case, and no more.
+"""Viability gap: public money pays the shortfall of a business case, and nothing beyond it.
 
 The subsidy of a site is a decision of the program, not a property of the offer::
 
@@ -16,8 +16,8 @@ station must break even. ``cap_o`` is the maximum public money for the offer (PK
 need, or a fixed amount. A station whose shortfall exceeds its cap cannot be built. Existing
 stations have no need and draw no money.
 
-From its opening on, a station has a business case for each year, which uses the mean sales of that
-year over all scenarios. Money that would lapse at the end of a year may be paid in advance for a
+From its opening on, a station has one business case per year, based on the mean sales of that year
+over all scenarios. Money that would lapse at the end of a year may be paid in advance for a
 later shortfall. The total paid to a site is at most its largest shortfall.
 
 The sites of a concession share one gap row, so the surplus of one covers the shortfall of another.
@@ -40,7 +40,7 @@ import numpy as np
 from siting.errors import Fault, InputError, naming, refuse
 from siting.program.instance import Flags, Floats, Instance, Ints
 
-# Public money drawn, or total cost.
+# What counts as money: public money drawn, or total cost.
 MoneyKind = Literal["subsidy_pkr", "cost_pkr"]
 MONEY: Mapping[MoneyKind, str] = {"subsidy_pkr": "public money", "cost_pkr": "cost in all"}
 
@@ -71,7 +71,7 @@ class GapRule:
 def caps_of(instance: Instance, rule: GapRule) -> Floats:
     """Return the maximum public money for each offer (PKR), which never exceeds its need.
 
-    Raises `InputError` if a share is outside 0 to 1, or an offer has no amount.
+    Raises `InputError` if the cap is a share outside 0 to 1, or has no amount for an offer.
     """
     need = instance.offer_cost
     if not isinstance(rule.cap, Mapping):
@@ -106,7 +106,7 @@ def is_shared(case: Ints) -> Flags:
 
 
 def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
-    """Return the rule with each cap raised by the share `by` of the offer's need."""
+    """Return the rule with each offer's cap raised by the share `by` of the offer's need."""
     if not isinstance(rule.cap, Mapping):
         return replace(rule, cap=min(rule.cap + by, 1.0))
     caps = np.minimum(caps_of(instance, rule) + by * instance.offer_cost, instance.offer_cost)
@@ -114,7 +114,7 @@ def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
 
 
 def margins_of(instance: Instance, rule: GapRule) -> Floats:
-    """Return, for each class, the hurdle times the present value of the margin per kWh/day (PKR).
+    """Return the present value of each class's margin per kWh/day (PKR), times the hurdle.
 
     Raises `InputError` if the rule is invalid for the instance.
     """

@@ -13,7 +13,7 @@ from siting.program.slices import Scenarios
 def latex_of(
     layout: Layout, aims: tuple[Aim, ...], unit: str, scenarios: Scenarios | None, differ: int
 ) -> str:
-    """Return the aims and rows of a program as LaTeX, each with its meaning.
+    """Return the aims and constraints of a program as LaTeX, each with its meaning.
 
     The module docstrings in `siting.program` define the symbols. `unit` is the unit of worth.
     `differ` is the number of other plans from which the plan must differ.

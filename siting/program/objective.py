@@ -5,8 +5,8 @@ A kilowatt-hour of demand row ``i`` that is served at site ``j`` has the worth::
     a_ij w_i        with  0 < a_ij <= 1  the decay over the drive,
                           w_i = W_i / d_i  and  W_i the worth of the whole row
 
-where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its people or its sessions a day. For
-energy, ``w_i = 1``. A row without demand has no worth.
+where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its number of people or sessions a day.
+If worth is energy, ``w_i = 1``. A row without demand has no worth.
 
 Decay as a function of the drive time ``t`` (min):
 
@@ -167,7 +167,7 @@ class NearerFirst:
     array([1.  , 0.75])
     """
 
-    before: Decay | None  # the decay of the program; None if it has none
+    before: Decay | None  # the program's decay; None if it has no decay
     horizon_min: float  # drive time (min) at which the deducted share is 1
 
     def factor(self, minutes: Floats) -> Floats:
@@ -204,7 +204,7 @@ def objective_of(
 
     `worth` is the worth of each demand row by ``demand_id``, such as its people or its sessions a
     day; the default is its demand (kWh/day). A `decay` needs `cutoff_min`, the longest drive (min).
-    No drive time that the decay sets may exceed `cutoff_min`.
+    No drive time among the decay's parameters may exceed `cutoff_min`.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh

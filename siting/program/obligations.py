@@ -1,7 +1,7 @@
 """Obligations besides the budget: limits, and required, forbidden and existing sites.
 
 Let ``E`` be the sites with an existing station and ``R`` the sites that must have a station.
-Besides the rows of the limits (`siting.program.limits`), the program has the rows::
+Besides the limits (`siting.program.limits`), the program has these constraint rows::
 
     sum of z_o over o in O_j      >=  1     for each site j in E or R    (existing or required)
 
@@ -24,7 +24,7 @@ from siting.tables import reasons_of
 
 
 def tolerance(at_most: float) -> float:
-    """Return the tolerance of a limit, in its unit."""
+    """Return the tolerance of the bound `at_most`, in its unit."""
     return settings.SIGNIFICANT + settings.ROUNDING * at_most
 
 
@@ -36,8 +36,8 @@ def extends(offers: pd.DataFrame) -> pd.Series[bool]:
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
     """Return the offers that exist or can be built, with ids as strings, in order of ids.
 
-    Left out are offers at forbidden sites, offers with a ``reason``, and offers at the site of an
-    existing station that do not extend the station.
+    Offers are left out if their site is forbidden, if they have a ``reason``, or if their site has
+    an existing station that they neither are nor extend.
     """
     open_ = reasons_of(offers) == ""
     out = offers.assign(

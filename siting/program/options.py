@@ -1,9 +1,9 @@
-"""Options at a site: an offer, or a course of offers over the years.
+"""Options at a site: an offer, or a sequence of offers over the years (a course).
 
 Stations never close. An existing station may be extended in any year. With `upgrades`, a new
 station can change to a larger offer at its site, for the difference in cost. A larger offer has at
 least as much capacity in every charger group, and at least as much subsidy. An offer with more
-capacity but less subsidy is not an upgrade, because it is better built from the start.
+capacity but less subsidy is not an upgrade, because building it from the start is better.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from siting.program.instance import Flags, Floats, Instance, Ints
 
 @dataclass(frozen=True, eq=False)
 class Options:
-    """The options, in the order of sites, offers and years."""
+    """The options, ordered by site, offer and opening year."""
 
     site: Ints  # position of each option's site
     # Position of each option's open offer in each year; -1 before the station opens.
@@ -42,12 +42,12 @@ class Options:
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
 
     def of_offers(self, amount: Floats) -> Floats:
-        """Return an array, options by years: the amount of the open offer, or 0 before it opens."""
+        """Return an array (options by years): the open offer's amount; 0 if none is open yet."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)
 
 
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
-    """Return every option that the given offers allow over a number of years."""
+    """Return every option that the given offers allow in a plan of `years` years."""
     becomes = _becomes(instance, offers, upgrades=upgrades)
     standing = set(instance.offer_site[instance.offer_existing].tolist())
     rows: list[tuple[int, ...]] = []
@@ -72,7 +72,7 @@ def opening(options: Options, opens: Ints, years: Ints) -> Options:
 
 
 def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
-    """For each offer, return the offers it can become a year later, including itself."""
+    """For each offer, return the offers that it can become a year later, including itself."""
     out: dict[int, list[int]] = {}
     site = instance.offer_site[offers]
     order = np.argsort(site, kind="stable")

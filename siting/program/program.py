@@ -107,7 +107,7 @@ class Program:
     objective: Objective | None = None  # None: worth is energy without decay
     # Total worth of each demand row in each slice, if it varies by slice.
     worth_by_slice: Floats | None = None
-    floors: tuple[Floor, ...] = ()  # the required shares
+    floors: tuple[Floor, ...] = ()  # minimum shares of demand to serve
     # For each plan that the new plan must differ from: the positions of its sites, and the number
     # of sites that must differ.
     distances: tuple[tuple[Ints, int], ...] = ()
@@ -136,7 +136,7 @@ class Program:
     def years(
         self, budgets_pkr: Mapping[int, float], demand: Demand | None = None, **rules: Any
     ) -> Program:
-        """Return the multi-year program, with the public money granted in each year (PKR).
+        """Return the program over several years, each with its own public money (PKR).
 
         Parameters
         ----------
@@ -263,7 +263,7 @@ class Program:
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
 
-        The instance must give each offer's need as its cost. The offer's own subsidy is ignored.
+        In the instance, the cost of each offer must be its need. An offer's subsidy is ignored.
         """
         require_kind("rule", rule, GapRule, "give a siting.GapRule")
         margins_of(self.instance, rule)
@@ -272,7 +272,7 @@ class Program:
         return replace(self, gap=rule, instance=replace(self.instance, offer_subsidy=none))
 
     def only_scenario(self, k: int) -> Program:
-        """Return the program with only the scenario at position `k`, and most worth as its aim."""
+        """Return the program of only the scenario at position `k`, with most worth as its aim."""
         if self.scenario_plan is None:
             return replace(self, aims=(MostWorth(),))
         mine = [n for n, one in enumerate(self.slices) if one.scenario == k]
@@ -281,7 +281,7 @@ class Program:
         return replace(program, scenario_plan=scenario, aims=(MostWorth(),))
 
     def only_last_year(self) -> Program:
-        """Return the program of the last year alone, with the money of all years as its budget."""
+        """Return the program of the last year alone; its budget is the money of all years."""
         if self.year_plan is None:
             return self
         last = len(self.year_plan.years) - 1
@@ -336,7 +336,7 @@ class Program:
         return self.aim(LeastMoney(of))
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
-        """Return the program with one more aim: the best share served in the worst group."""
+        """Return the program with one more aim: the highest share served in the worst group."""
         groups = groups_of(self.instance, of, self.zones).items()
         return self.aim(WorstShare(tuple(Floor(*group, 0.0, when) for group in groups)))
 
@@ -456,7 +456,7 @@ class Program:
 
     @cached_property
     def slices(self) -> tuple[Slice, ...]:
-        """The slices, each a year in a scenario."""
+        """The slices; each slice is one year in one scenario."""
         return slices_of(self.year_plan, self.scenario_plan)
 
     @cached_property
@@ -547,7 +547,7 @@ class Program:
 
     @cached_property
     def resources(self) -> Resources:
-        """The rows that limit sums over the options."""
+        """The constraint rows that limit sums over the options."""
         rows = ResourceRows(self.options)
         if self.gap is None and self.budgeted:
             rows.add_money(self.instance.offer_subsidy, self.instance.budget_pkr, self.year_plan)
@@ -565,8 +565,8 @@ class Program:
     def service(self, *, by_cell: bool = False, offers: Ints | None = None) -> Service:
         """Return the merged demand rows and their pairs.
 
-        `by_cell` keeps rows with different drive times apart. `offers` are the positions of the
-        offers to consider; by default, all usable offers.
+        If `by_cell` is true, only rows with equal drive times are merged. `offers` are the
+        positions of the offers to consider; by default, all usable offers.
         """
         if offers is not None:
             return self._service(self._told[0], by_cell=by_cell, offers=offers)
@@ -601,7 +601,7 @@ class Program:
 
     @cached_property
     def _minutes_apart(self) -> tuple[Floats, ...]:
-        """The weight of a minute in each vehicle class, for each aim that has such weights."""
+        """The weight of a minute of driving by vehicle class, for each aim with such weights."""
         minutes = (aim.minute_of_classes(self.instance) for aim in self.all_aims)
         return tuple(minute for minute in minutes if minute is not None)
 

@@ -1,4 +1,4 @@
-"""A program as a PuLP problem, for reading, export, or any solver that PuLP knows.
+"""A program as a PuLP problem, to read, to export, or for any solver that PuLP supports.
 
 Variables and rows are named by position (``y_12``, ``capacity_3``), because labels that differ only
 in a dash or a blank, such as "F-7" and "F 7", would collide.
@@ -15,7 +15,7 @@ from siting.program.matrix import Matrix
 
 
 class OutOfTimeError(Exception):
-    """Raised when writing a problem is cancelled."""
+    """Raised if `stop` returns true before a problem is complete."""
 
 
 def pulp_problem(
@@ -57,7 +57,7 @@ def pulp_problem(
 
 
 def column_names(matrix: Matrix) -> list[str]:
-    """Return column names: y for an option, x for energy, u for a subsidy, or an aim's name."""
+    """Return column names: y for options, x for energy, u for subsidies; aims name their own."""
     columns = matrix.layout.columns
     names = [f"y_{n}" for n in range(columns.options)]
     names += [f"x_{n}" for n in range(columns.energies - columns.options)]

@@ -1,4 +1,4 @@
-"""The numeric range of a program: values that are too small compared with the largest.
+"""The numeric range of a program: which values are too small compared with the largest.
 
 Energy is divided by the largest demand of a row; all figures below are shares of that demand. A
 solver drops coefficients below 1e-9 and allows rows an error of 1e-7. Demand rows below 2e-9 are

@@ -1,20 +1,20 @@
-"""Resources: rows that limit sums over the options.
+"""Resources: constraint rows that limit sums over the options.
 
 ::
 
     lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
 
-where ``u_rn`` is the use of resource ``r`` by option ``n``. Without years, money has one row for
-the budget. With years, money has one row per year, which limits the payments of that year. If money
-carries over, the row limits all payments up to that year. Other limits hold in every year; one row
-for the last year is usually enough, because no station closes. A row that no choice of options can
-break is left out.
+where option ``n`` uses the amount ``u_rn`` of resource ``r``. A plan without years has one row for
+public money: the budget. A plan with years has one row per year, which limits the payments of that
+year or, if money carries over, all payments up to that year. Other limits hold in every year; one
+row for the last year is usually enough, because no station closes. A row that no choice of options
+can violate is left out.
 
 Of the offers of a bundle, either all or none are open in the last year. For a bundle of the offers
 ``a, b, c`` the rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
 The distance to another plan is the number of sites with a station in only one of the two plans. A
-minimum distance is also a row. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions
+minimum distance adds one row. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions
 to general integer linear programs. European Journal of Operational Research 184 (2008), 802-809.
 """
 
@@ -78,7 +78,7 @@ class Resources:
 
 
 class ResourceRows:
-    """Collects rows over the options: only rows that can bind, or all if `every` is true."""
+    """Collects constraint rows over the options; if not `every`, only rows that can bind."""
 
     def __init__(self, options: Options, *, every: bool = False) -> None:
         self.options, self.every = options, every
@@ -104,7 +104,7 @@ class ResourceRows:
             self._rows.append((name, kind, unit, at, use[at], at_least, at_most))
 
     def add_money(self, subsidy: Floats, budget_pkr: float, years: Years | None) -> None:
-        """Add the rows of public money: one row, or one per year.
+        """Add the constraint rows for public money: one row, or one per year.
 
         `subsidy` is the money that each offer draws (PKR).
         """
@@ -118,10 +118,10 @@ class ResourceRows:
             self.add(f"{BUDGET} {word}{year}", BUDGET, "PKR", paid[:, t], at_most=most)
 
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
-        """Add the rows of the instance's limits.
+        """Add the constraint rows for the instance's limits.
 
-        `subsidy` is the money that each offer draws (PKR). It is None under the viability gap;
-        limits per rupee are then left out, because `Layout` writes their rows.
+        `subsidy` is the money that each offer draws (PKR). It is None if subsidies fill the
+        viability gap; `Layout` then writes the rows for limits per rupee.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)

@@ -17,7 +17,7 @@ _Part = tuple[Ints, Ints, Floats, Floats, Floats]
 
 
 class Columns:
-    """The columns: options, energy, subsidies, then the columns that aims add."""
+    """The columns: first options, then energy, subsidies, and columns that aims add."""
 
     def __init__(self, options: int) -> None:
         self.options = self.count = options
@@ -27,7 +27,7 @@ class Columns:
         self.names: dict[int, str] = {}  # names of the columns that aims add
 
     def add(self, upper: Floats, lower: float = 0.0) -> Ints:
-        """Add columns with the given upper bounds and one lower bound; return their positions."""
+        """Add columns with these upper bounds and a common lower bound; return their positions."""
         first = self.count
         self.count += len(upper)
         self._lower.append(np.full(len(upper), lower))
@@ -40,12 +40,12 @@ class Columns:
         return int(self.add(np.array([upper]), lower)[0])
 
     def bounds(self) -> tuple[Floats, Floats]:
-        """Return the lower and upper bounds."""
+        """Return the columns' lower and upper bounds."""
         return np.concatenate(self._lower), np.concatenate(self._upper)
 
 
 class Rows:
-    """Collects rows; the matrix has them in the order of `FAMILIES`."""
+    """Collects the rows of a matrix, which are in the order of `FAMILIES`."""
 
     def __init__(self) -> None:
         self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}

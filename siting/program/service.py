@@ -1,4 +1,4 @@
-"""Service: merged demand rows and their pairs with sites.
+"""Service: merged demand rows, paired with the sites that can serve them.
 
 Demand rows are merged if they use the same charger groups, reach the same sites, have the same
 worth per kWh at each site in every slice, count towards the same floors and earn the same margin.
@@ -9,13 +9,13 @@ Merging is exact: the energy of a merged row is split among its demand rows in p
 A *pair* joins a merged row to a site whose chargers the row could use. Pairs are the same in every
 slice; only the demand differs.
 
-A *kind of demand* is all demand that can use the same charger groups. Cars may use AC and DC, buses
-only DC. Let kind ``k`` take the energy ``X_k`` at a site and use the charger groups ``U_k``. This
-energy can be split over the groups within their capacities if and only if, for every set ``S`` of
-kinds, ``sum of X_k over S`` is at most the capacity of the union of their ``U_k`` (Hall's
-condition). One capacity row for each set of kinds is therefore exact. Two sorts of sets need no
-row: a set that is part of a larger set with the same union, and a set that splits into smaller sets
-with no group in common, whose rows imply its row.
+A *kind of demand* is all demand that can use the same charger groups. For example, cars may use AC
+and DC chargers, but buses only DC. At a site, kind ``k`` uses the charger groups ``U_k`` and takes
+the energy ``X_k``. This energy can be split over the groups within their capacities if and only if,
+for every set ``S`` of kinds, ``sum of X_k over S`` is at most the capacity of the union of their
+``U_k`` (Hall's condition). One capacity row for each set of kinds is therefore exact. Two sorts of
+sets need no row: a set that is part of a larger set with the same union, and a set that splits into
+smaller sets with no group in common, whose rows imply its row.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Service:
 
 @dataclass(frozen=True, eq=False)
 class Merging:
-    """The rules for merging demand rows that are served alike."""
+    """The rules for merging demand rows that can be served in the same way."""
 
     instance: Instance
     floors: tuple[Floor, ...]  # only rows that count towards the same floors are merged
@@ -126,9 +126,9 @@ class Merging:
     def _in_reach(
         self, demand_kwh: Floats, offers: Ints
     ) -> tuple[Ints, tuple[Groups, ...], Ints, list[tuple[Ints, Floats, Floats]]]:
-        """Return each row's kind, all kinds, each row's index in the lists of sites, and the lists.
+        """Return each row's kind, all kinds, the index of each row's list of sites, and all lists.
 
-        A list holds the sites, factors and drive times of the pairs of a row.
+        Each list has the sites, factors and drive times of a row's pairs.
         """
         instance, decay, by_cell = self.instance, self.decay, self.by_cell
         sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]

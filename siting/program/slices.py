@@ -58,8 +58,8 @@ class Years:
 
         `budgets_pkr` is the public money granted in each year (PKR), in order of years.
         `discount_rate` (0 to 1) is the rate per year at which a kWh/day is discounted.
-        `last_period_years` is the length of the last period; each other period ends when the next
-        year of the plan begins.
+        Each year of the plan represents the period until the next one; `last_period_years` is the
+        length of the last period.
 
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
         (3.0, 0.7513148009015775)
@@ -128,7 +128,7 @@ def year_weights(slices: Sequence[Slice]) -> Floats:
 
 
 def slices_of(years: Years | None, scenarios: Scenarios | None) -> tuple[Slice, ...]:
-    """Return the slices, in order of years, then of scenarios.
+    """Return the slices, ordered by year, then by scenario.
 
     >>> [s.name for s in slices_of(Years.of({2027: 1.0, 2030: 1.0}), Scenarios.of({"a": 1.0}))]
     ['2027 a', '2030 a']

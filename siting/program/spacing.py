@@ -5,8 +5,8 @@ set of sites that are all in conflict with each other. At most one of them has a
 
     sum of z_o over the new offers of all sites of C  <=  1      for each clique C
 
-One row per clique gives a far tighter relaxation than one row per conflict: with one row per
-conflict, the relaxation allows 2.5 stations on a clique of five sites. Maximal cliques are found
+One constraint row per clique gives a far tighter relaxation than one row per conflict, with which
+the relaxation allows 2.5 stations on a clique of five sites. Maximal cliques are found
 greedily until every conflict is in a clique. An existing station excludes new stations within the
 minimum distance. An extension is not a new station.
 
@@ -98,7 +98,7 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
         clique = [a, b]
         common = near[a] & near[b]
         while common:
-            # Add the point that leaves the most common neighbours; in a tie, the first.
+            # Add the point that keeps the largest number of common neighbours; if tied, the first.
             best = min(common, key=lambda c: (-len(near[c] & common), c))
             clique.append(best)
             common &= near[best]

@@ -1,6 +1,6 @@
-"""Packaged figures: each row with its unit, source and confidence.
+"""Packaged figures: tables whose rows have a unit, a source and a confidence mark.
 
-Each subject has a CSV file beside this module. A user's file of the same form can replace it.
+Each subject has a CSV file beside this module. A user's file with the same columns can replace it.
 Confidence marks: ``definition`` (follows from the definition of another figure), ``H`` (primary
 data or two independent reports), ``M`` (one credible report), ``L`` (one weak source) and
 ``ASSUMPTION`` (no source found).
@@ -17,9 +17,10 @@ import pandas as pd
 from siting.errors import InputError, refuse
 from siting.files import missing_columns, read_csv, rows_fault
 
-# The marks, from the most to the least certain. `definition` makes no result less certain.
+# Confidence marks of figures, from the most to the least certain. A `definition` makes no result
+# less certain.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
-# Central values, or the values that a careful lender would assume.
+# `central` figures, or `prudent` ones, which a careful lender would assume.
 PRESETS = ("central", "prudent")
 
 
@@ -31,7 +32,7 @@ def _packaged(name: str) -> pd.DataFrame:
 
 
 def table(name: str, path: Path | None = None) -> pd.DataFrame:
-    """Return a table of figures, from the package or from a file of the same form.
+    """Return a table of figures, from the package or from a user's file.
 
     `name` is the subject, e.g. ``"chargers"`` or ``"speeds"``. `path` is a user's CSV file with the
     same columns, which replaces the packaged table. If a figure's ``…_low`` and ``…_high`` columns
@@ -45,7 +46,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if path is None:
         return default
     user_table = read_csv(path)
-    # In a table without figures, each row that is present stands for the figure 1.
+    # In a table without figures, each row counts as the figure 1 if it is present.
     by_presence = set(default.select_dtypes("number")) == {"low", "high"}
     for column in default.columns.difference(user_table.columns):
         figure = str(column).removesuffix("_low").removesuffix("_high")
@@ -72,7 +73,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
 
 
 def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.DataFrame:
-    """Return a table's rows, with the figures of a preset in `column`.
+    """Return a table's rows, with `column` set to the figures of a preset.
 
     `rows` is a table; its ``prudent`` column, if it has one, gives the prudent figures. `preset` is
     one of `PRESETS`. `column` is the column to fill. Raises `InputError` if the preset is unknown.

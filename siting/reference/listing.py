@@ -17,7 +17,7 @@ LISTED = (
 ENERGY, WHERE = "energy wanted", "where it is wanted"
 DRIVES, STATIONS, MONEY = "driving times", "stations", "business case"
 CONFIG = "config.yaml"
-# The source of a figure that a configuration sets starts with one of these.
+# If a configuration sets a figure, the figure's source starts with one of these.
 _SET = ("set by the user", "set in the configuration", "configuration")
 _UNITS = {
     "pkr": "PKR",
@@ -39,11 +39,11 @@ _UNITLESS = {"people_2023": "people", "value": "1"}
 
 @dataclass(frozen=True)
 class Subject:
-    """A table: the columns that name its rows, its figures, and what a run uses them for."""
+    """A table: which columns name its rows and hold its figures, and the use of the figures."""
 
     keys: tuple[str, ...]  # the columns that name a row
     used_for: str  # what the figures are used for
-    # Name of a figure in a column ``value``, ``weight`` or ``share``; blank: the column's name.
+    # Name of the figures in a column ``value``, ``weight`` or ``share``; blank: the column's name.
     title: str = ""
     columns: tuple[str, ...] = ()  # the columns of figures; default: all numeric columns
     ratings: tuple[str, ...] = ()  # figures that define a row and have no range
@@ -107,7 +107,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
         and column not in (*keys, *ends.values(), "prudent")
         and pd.api.types.is_numeric_dtype(rows[column])
     ]
-    if not columns:  # each row that is present stands for the figure 1
+    if not columns:  # each row counts as the figure 1 if it is present
         rows, columns = rows.assign(value=1.0), ["value"]
         ends, main = {("value", end): end for end in ("low", "high") if end in rows}, "value"
     parts = []
@@ -138,8 +138,8 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
     """Return a list of figures with two columns added: ``table`` and ``used_for``.
 
-    `figures` has the first eight columns of `LISTED`. `table` is the file of the figures, except
-    that figures set by the user get ``config.yaml``. `used_for` is what the figures are used for.
+    `figures` has the first eight columns of `LISTED`. `table` is the name of the figures' file;
+    for figures set by the user, it is replaced by ``config.yaml``. `used_for` is their use.
     """
     source = figures["source"].fillna("").astype(str)
     set_by_user = source.str.startswith(_SET)
