@@ -108,7 +108,7 @@ def _city(
             where, what = f"{folder / BASIS}, key {key}.{name}", "differs from the city's run"
             faults += naming(where, what, _differing(said, is_), MENDED)
         odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
-        what = "differs from the nation's question to the city"
+        what = "differs from the nation's query to the city"
         faults += naming(str(run / "config.yaml"), what, odd, MENDED)
     refuse(faults)
     return "its run is verified and agrees with the nation's figures", None
@@ -182,7 +182,7 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
     lost = "".join(f"; nothing of {name}, which failed" for name in nation.failed)
     notes.append(
         f"not provable from the folder alone: its configuration, the time it was written "
-        f"({facts['written']}), the run times, and the cities' answers to all questions but the "
+        f"({facts['written']}), the run times, and the cities' answers to all queries but the "
         f"last ({ANSWERS}), whose bounds were not proven again{lost}"
     )
     return f"all {len(names):,} files equal those rebuilt from the answers and the runs", None
