@@ -32,7 +32,7 @@ class Run:
 
     status: pulp.LpSolveStatus  # PuLP's reason why the solver stopped
     found: bool  # whether the variables have a feasible solution
-    bound: float  # proven bound, in the problem's own sense
+    bound: float  # proven bound: upper if the problem maximises, else lower
     nodes: int  # branch-and-bound nodes
 
 

@@ -37,7 +37,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class _Patch:
-    """The rows ``first`` to ``last - 1``, the options that cover them, and the pairs."""
+    """The rows ``first`` to ``last - 1``, the options that cover them, and the pairs of both."""
 
     first: int
     last: int
@@ -142,7 +142,7 @@ class PatchModel(CutModel):
 
 
 def patches_of(covering: Covering, most: int) -> Ints:
-    """Return each row's patch: the first of a few distant options that covers the row.
+    """Return the patch of each row, which is the first of a few distant options that covers it.
 
     There are at most `most` patches; rows that none of these options covers form the last one.
     """
