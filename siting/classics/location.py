@@ -41,7 +41,7 @@ class Location:
     cost: Floats
     fixed: Floats  # cost of opening each site
     unserved: Floats  # cost of leaving each row unserved
-    existing: Flags  # whether each site exists, and so is in every plan
+    existing: Flags  # whether each site already exists, and is thus in every plan
     p: int | None  # maximum number of sites in a plan; None: no limit
 
     @property

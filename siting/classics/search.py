@@ -162,8 +162,8 @@ def radius_of(instance: PlainInstance, chosen: Flags) -> float:
 def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
     """Return the plan of p sites with the smallest radius found, and a bound on the radius.
 
-    Every demand of the instance needs serving and has a site. `Found.chosen` is None if even the
-    largest radius is too small, or time ran out first.
+    Every demand of the instance needs serving and has a site in reach. `Found.chosen` is None if
+    even the largest radius is too small, or time ran out first.
     """
     near = max(means.gap, settings.ARITHMETIC / 10)
     least = float(instance.cost[instance.start[:-1]].max())

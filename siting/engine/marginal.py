@@ -1,8 +1,8 @@
 """The worth of a plan (value of the energy served) if one station is removed, added or replaced.
 
 If a station closes, other stations take over as much of its demand as they can. The worth that the
-plan loses nevertheless is the station's marginal worth. It may be low even for a station that
-serves much energy, if other stations have spare capacity.
+plan still loses is the station's marginal worth. It may be low even for a station that serves much
+energy, if other stations have spare capacity.
 """
 
 from __future__ import annotations

@@ -255,7 +255,7 @@ class Master(CutModel):
         self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
         if relaxed is None:
             return math.inf
-        # The bound includes the charge on money that the choice does not spend: subtract it.
+        # Subtract the charge on unspent money, which the bound includes.
         left = self._refund - float(self._thrift[choice].sum())
         return relaxed.bound - left * self.size
 

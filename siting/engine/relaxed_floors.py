@@ -1,4 +1,4 @@
-"""Requirements relaxed by penalties, so that windows can start from an infeasible plan.
+"""Requirements relaxed at a penalty, so that windows can start from an infeasible plan.
 
 A first plan may violate constraint rows for minimum shares served (floors), for values that earlier
 aims reached, or for business cases. Each such row gets a shortfall column, which costs more than

@@ -3,7 +3,7 @@
 A station that moves keeps its customers; the gain is the total driving time that they save. The
 option at the free site must be no more expensive and no smaller than the old one, and all customers
 must be able to reach it. Then all limits remain satisfied, and no program has to be solved. The
-other steps of a solve may never try such a site.
+other steps of a solve may never try this free site.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def begin(inc: Incumbent) -> None:
 
 
 def _briefly(inc: Incumbent) -> None:
-    """Improve the plan by exchanges, or by windows if evaluation is slow; prove no bound."""
+    """Improve the plan by exchanges (windows if evaluation is slow), without proving a bound."""
     if inc.choice is None or inc.done:
         return
     if inc.valuer is not None:
@@ -157,8 +157,8 @@ def _whole(inc: Incumbent, nodes: int) -> None:
         believed = inc.frame.signed(answer.objective)
         if start is None or value >= believed - max(1e-6 * abs(believed), inc.noise):
             return
-        # In its presolve, HiGHS 1.16 may overvalue the starting plan, and then skip worse
-        # solutions. The bound remains valid.
+        # HiGHS 1.16 may overvalue the starting plan in presolve, and then skip solutions below this
+        # value. The bound remains valid.
         start = None
 
 

@@ -135,7 +135,7 @@ class BySites:
     reduced: Floats  # reduced cost of each column
     pairs: list[tuple[Ints, Ints, Floats]]  # by part: site, column and worth of each pair
     most: Floats  # the most that each option can earn from these pairs and payments
-    price: Floats  # price of each row; 0 for rows of one site, except demand
+    price: Floats  # price of each row; 0 for rows that concern one site, except demand rows
     earned: Floats  # what the best option of each site earns
 
 

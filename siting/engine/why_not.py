@@ -1,7 +1,8 @@
 """Conflicts: requirements that no plan meets together, and the smallest changes that resolve them.
 
 1. If the elastic relaxation proves the conflict, only requirements with a dual price other than 0
-   are tested. These requirements conflict with each other, so changing any other cannot help.
+   are tested. These requirements conflict with each other, so changing any other requirement cannot
+   help.
 2. Each requirement is dropped on its own. A large block of requirements is first dropped as a
    whole, and is halved only if that allows a plan. If the other requirements allow a plan, the
    smallest sufficient change to the dropped one is computed, and is verified by a plan of the
@@ -205,7 +206,7 @@ class _Diagnosis:
             return self.elastic.ask(held, aimed, clock, whole=whole)
 
     def clash(self, held: Collection[int]) -> bool:
-        """Return whether the given requirements are proven incompatible."""
+        """Return whether the given requirements are proven to be incompatible."""
         return self.ask(held, (), whole=self.small, parts=PARTS).infeasible
 
     def possible(self) -> bool:
@@ -344,7 +345,7 @@ class _Diagnosis:
                 drop(group[:half])
                 drop(group[half:])
 
-        # Floors are dropped last, so that messages name them.
+        # Floors (minimum service) are dropped last, so that messages name them.
         drop([k for k in reversed(kept) if k not in alone])
         return list(alone) if alone and self.clock.over else kept
 

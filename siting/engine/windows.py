@@ -1,10 +1,10 @@
 """Windows: a large neighbourhood search, which re-optimises the plan at some sites at a time.
 
 A window frees the options at some sites, some of the energy variables, and all columns without a
-site. The rest of the plan is fixed and moves to the right-hand sides. HiGHS solves the resulting
-small integer program, starting from the incumbent. The program is built from the matrix alone, so
-that windows work for any aims and requirements. Sites are near each other if they share demand, so
-no map is needed.
+site. The rest of the plan is fixed; its share of each row moves to the right-hand side. HiGHS
+solves the resulting small integer program, starting from the incumbent. The program is built from
+the matrix alone, so that windows work for any aims and requirements. Sites are near each other if
+they share demand, so no map is needed.
 
 The freed energy variables belong to demand rows that the window can change: rows that its stations
 serve, rows not served in full, and rows that its sites would serve better. For each of these rows,
@@ -18,10 +18,10 @@ size have been tried, the next windows have more sites and more pairs per row. S
 solved in parallel; their results are applied in order, so that runs are reproducible.
 
 A crossover (combining two plans) is a window of another kind: it frees the sites where the plans
-differ, and allows only the options of these plans. It may therefore free many sites; it combines
-the better parts of both plans. Plans of a large city are combined area by area. Public money then
-has a price, because each area would otherwise be limited to the money that it spends in the current
-plan.
+differ, and allows only the options of these plans. A crossover may therefore free many sites; it
+combines the better parts of both plans. Plans of a large city are combined area by area. Public
+money then has a price, because each area would otherwise be limited to the money that it spends in
+the current plan.
 
 A plan may also be built from nothing, with one window per area. Rows that an area shares with areas
 not decided yet have the prices of a relaxation, so that each area uses only what is worth more to
@@ -270,7 +270,7 @@ class Windows:
         return np.where(m.row_upper > 0, out, 0.0)  # without a budget, there is nothing to exchange
 
     def _scarce(self, price: Floats) -> Floats:
-        """Return the prices, raised for rows whose limit the plan exceeds, else lowered."""
+        """Return the prices, raised for rows whose limit the plan exceeds, lowered for others."""
         limit = np.where(price > 0, self.frame.matrix.row_upper, 1.0)
         used = np.maximum(self.activity / limit, settings.EXACT)
         return np.where(price > 0, price * used**settings.SCARCITY, 0.0)

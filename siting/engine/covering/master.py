@@ -108,7 +108,7 @@ class PatchModel(CutModel):
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum violates; return how many, or 0 if its bound is accurate."""
+        """Add the cuts that an optimum violates; return how many, 0 if the bound is accurate."""
         covered = self.matrix @ relaxed.taken
         value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
         over = relaxed.point[self.count :] - value
