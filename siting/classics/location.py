@@ -41,7 +41,7 @@ class Location:
     cost: Floats
     fixed: Floats  # cost of opening each site
     unserved: Floats  # cost of leaving each row unserved
-    existing: Flags  # whether each site exists, and so is in every plan
+    existing: Flags  # whether each site already exists, and is thus in every plan
     p: int | None  # maximum number of sites in a plan; None: no limit
 
     @property
@@ -58,7 +58,7 @@ def make_location(
     fixed: Floats | None = None,
     unserved: Floats | None = None,
 ) -> Location:
-    """Return the problem of an instance with the given costs; by default serving costs nothing."""
+    """Return the problem of an instance with the given costs; by default, serving costs nothing."""
     cost = np.zeros(len(instance.site)) if cost is None else cost
     fixed = np.zeros(len(instance.site_ids)) if fixed is None else fixed
     if unserved is None:
@@ -160,7 +160,8 @@ def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Flo
     at = np.full(sites, -1)
     at[open_sites] = np.arange(len(open_sites))
     served = site >= 0
-    # `loss`: rise in cost if an open site closes. `extra`: part of it that a new site would avoid.
+    # `loss`: rise in cost if an open site closes. `extra`: the part of this rise that a new site
+    # would avoid.
     loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(open_sites))
     near = np.flatnonzero(problem.cost < second[problem.row])
     row, new, cost = problem.row[near], problem.site[near], problem.cost[near]

@@ -260,7 +260,7 @@ def _check_tables(
     capacity: str,
     cost_per: str,
 ) -> None:
-    """Raise an `InputError` that lists every error in the three tables and their common ids."""
+    """Raise an `InputError` that lists every error in the three tables and in their shared ids."""
     demand, candidates, reach = tables
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")

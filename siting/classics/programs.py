@@ -241,7 +241,7 @@ def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
 
 
 def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
-    """Add variables for the share that each pair serves, the rows, and the objective."""
+    """Add the variables (the share that each pair serves), the rows and the objective."""
     instance, prob = program.instance, program.prob
     row, site = instance.row, instance.site
     pairs = list(zip(row.tolist(), site.tolist(), strict=True))

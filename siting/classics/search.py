@@ -73,7 +73,7 @@ class Means:
 
 
 def search_program(problem: Location, build: Callable[[], ClassicProgram], means: Means) -> Found:
-    """Return the better of two plans, made by exchanges and by the solver, with a bound."""
+    """Return the better of two plans, one made by exchanges and one by the solver, with a bound."""
     with means.clock.phase("start"):
         plan = first_plan(problem, means.clock)
     with means.clock.phase("build"):
@@ -105,7 +105,7 @@ def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
 def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:
     """Return p sites that cover all demand within a radius, if such sites are found.
 
-    The bound is 1 if p sites are proven too few, else 0; the value is 0.
+    The bound is 1 if p sites are proven to be too few, else 0; the value is 0.
     """
     near = instance.within(radius)
     problem = make_location(near, p=p, unserved=np.ones(len(near.demand_ids)))
@@ -162,15 +162,15 @@ def radius_of(instance: PlainInstance, chosen: Flags) -> float:
 def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
     """Return the plan of p sites with the smallest radius found, and a bound on the radius.
 
-    Every demand of the instance needs serving and has a site. `Found.chosen` is None if even the
-    largest radius is too small, or time ran out first.
+    Every demand of the instance needs serving and has a site in reach. `Found.chosen` is None if
+    even the largest radius is too small, or time ran out first.
     """
     near = max(means.gap, settings.ARITHMETIC / 10)
     least = float(instance.cost[instance.start[:-1]].max())
     radii: Floats = np.unique(instance.cost)
     radii = radii[radii >= least]
     best = Found(None, math.inf, least)
-    low, high = 0, len(radii) - 1  # radii below `low` are too small
+    low, high = 0, len(radii) - 1  # radii at positions below `low` are too small
     at = high
     while low <= high:
         answer = reaches_all(instance, float(radii[at]), p, means)

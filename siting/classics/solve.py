@@ -199,7 +199,7 @@ class _Solve:
             self.needed = self.needed.within(radius)
 
     def costs(self, radius: float) -> Location:
-        """Return a model without capacities as a problem of costs (`siting.classics.location`)."""
+        """Return the cost problem (`siting.classics.location`) of a model without capacities."""
         needed = self.needed
         if self.model == "mclp":
             return make_location(needed, p=self.p, unserved=needed.weight)

@@ -1,8 +1,8 @@
-"""The worth of a plan after one change: without a station, or with another station.
+"""The worth of a plan (value of the energy served) if one station is removed, added or replaced.
 
-If a station closes, others take over what demand they can. The worth that is still lost is the
-station's marginal worth. It may be low even for a station that serves much energy, if other
-stations have spare capacity.
+If a station closes, other stations take over as much of its demand as they can. The worth that the
+plan still loses is the station's marginal worth. It may be low even for a station that serves much
+energy, if other stations have spare capacity.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ def lost_without(
 ) -> dict[str, float]:
     """Return, for each site, the worth lost if only its station closes, in the program's unit.
 
-    The loss is 0 if the site has no station. `program`: its floors, limits and money are ignored;
-    `offer_ids`: the offers in place, including existing ones, at most one per site.
+    The loss is 0 if the site has no station. `program`: its floors (minimum service), limits and
+    budget are ignored; `offer_ids`: the offers in place, including existing ones, at most one per
+    site.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -58,11 +59,11 @@ def lost_without(
 
 
 class Marginal:
-    """A plan, and its worth after a change of one station, in the program's unit.
+    """A plan, and its worth after one station changes, in the program's unit.
 
-    `program`: its budget and limits apply, but not its floors, distances and viability gap;
+    `program`: its budget and limits apply; its floors, distances and viability gap do not;
     `offers`: the offers in place in the last slice, including existing ones; `instance`: data to
-    use instead of the program's data; there is then no budget.
+    use, without a budget, instead of the program's own data.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Marginal:
         self._valuer = Valuer(frame, cutter) if is_quick(frame, cutter) else None
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)
-        # If several courses end with the same offer, take the first, which opens earliest.
+        # If several options end with the same offer, take the first one: it opens earliest.
         self._choice = frame.nothing
         for option in np.flatnonzero(np.isin(frame.options.last, chosen))[::-1].tolist():
             self._choice[frame.site[option]] = option
@@ -99,8 +100,9 @@ class Marginal:
     ) -> tuple[Ints, float]:
         """Remove stations that gain too little; return the remaining plan and its worth.
 
-        Stations that gain the least worth per rupee of public money go first. `least_gain`: minimum
-        worth per rupee; `lowest`: minimum worth of the plan; `allowed`: whether a plan is feasible.
+        Stations that gain the least worth per rupee of public money are removed first.
+        `least_gain`: minimum worth per rupee; `lowest`: minimum worth of the plan; `allowed`: tests
+        whether a plan is feasible.
         """
         frame, choice, value = self._frame, self._choice.copy(), self.value
         new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
@@ -124,7 +126,7 @@ class Marginal:
         return np.sort(choice[choice >= 0]), value
 
     def offers_at(self, site: str) -> pd.DataFrame:
-        """Return a table of the plan's worth with each possible offer at a site, the best first.
+        """Return a table of the plan's worth with each possible offer at a site, best offer first.
 
         The columns are ``site_id``, ``offer_id``, ``value`` (the worth), ``gain`` (compared with
         the plan) and ``subsidy_pkr``.
@@ -136,10 +138,10 @@ class Marginal:
     def best_elsewhere(self, without: Collection[str], *, larger: bool = False) -> pd.DataFrame:
         """Return a table with the best single station to replace those at the given sites.
 
-        The table has the columns of `offers_at`, and no row if no station gains anything. The
-        station must fit the budget and limits once the sites in `without` are empty; ``gain`` is
-        what it adds to the plan without them. `larger`: whether to include other offers at sites
-        with a station.
+        The table has the columns of `offers_at`. It is empty if no station adds worth. The station
+        must fit the budget and limits once the sites in `without` are empty; ``gain`` is the worth
+        that it adds to the plan without them. `larger`: whether to include other offers at sites
+        that already have a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]
@@ -163,7 +165,7 @@ class Marginal:
         return _table([row for row in rows if row.gain > self.noise]).head(1)
 
     def _most(self) -> Floats:
-        """Return a bound on the plan's worth with each option, as if it sold all its capacity."""
+        """Return a bound on the plan's worth with each option, if it sold its whole capacity."""
         frame, program = self._frame, self._frame.program
         if not program.capacitated:
             return np.full(frame.count, math.inf)

@@ -1,10 +1,11 @@
 """The master problem of a frame: its relaxation, its cuts, and its integer program.
 
 If the budget hardly binds, the relaxation has many optima. A small charge on each rupee of public
-money leaves fewer of them. The charge on the whole budget is then added back to the bound.
+money leaves fewer optima. The charge on the whole budget is then added back to the bound.
 
-For each kind of station, a row counts the new stations of this kind. If a kind is equally good at
-many sites, branching on this count moves the bound much faster than branching on single sites.
+For each kind of station, a constraint row counts the new stations of this kind. If a kind is
+equally good at many sites, branching on this count moves the bound much faster than branching on
+single sites.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from siting.program.resources import BUDGET
 class Master(CutModel):
     """The relaxed master problem of one frame, and its cuts."""
 
-    exact = 2 * settings.SIGNIFICANT  # cuts are no more exact than the maximum flows they rest on
+    exact = 2 * settings.SIGNIFICANT  # cuts are only as exact as the underlying maximum flows
 
     def __init__(
         self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int, threads: int = 1
@@ -66,7 +67,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # the small charge on a unit of each resource
         self._thrift = np.zeros(self.count)  # the small charge on the money of each option
         self._middle: Floats | None = None
-        # For each measure of energy: how many rounds it was last skipped, and how many remain.
+        # For each energy measure: the length of its pause, and how much of it remains (in rounds).
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -86,7 +87,7 @@ class Master(CutModel):
     def _alike(self, stands: Ints) -> list[Ints]:
         """Return groups of options whose new offers are of the same kind.
 
-        `stands`: offer of each option in one year, or -1.
+        `stands`: offer of each option in one year, -1 if it has none.
         """
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
@@ -119,7 +120,7 @@ class Master(CutModel):
         self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
 
     def scarce(self) -> Floats:
-        """Return the cost of the scarce resources of each option at the last optimum's prices.
+        """Return the cost, at the last optimum's prices, of the scarce resources each option uses.
 
         Costs are in the unit of the model's objective, and include the small charge on money.
         """
@@ -155,7 +156,7 @@ class Master(CutModel):
         self.add_rows(rows)
 
     def prices(self) -> Prices:
-        """Return prices at the last optimum: demand has prices from cuts, limits from rows."""
+        """Return the prices at the last optimum, of demand (from cuts) and limits (from rows)."""
         m, frame = self.matrix, self.frame
         of_row = np.zeros_like(frame.service.kwh)
         for dual, cut in self.binding:
@@ -170,10 +171,10 @@ class Master(CutModel):
         return Prices.of(frame, m, self.dual, of_row, self._rates)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the most violated cuts at the optimum and at a mean point; return their number.
+        """Add the most violated cuts at an optimum and its mean with earlier ones; return how many.
 
         `deep`: in small programs, whether to separate linked parts together even if other cuts were
-        found. Under the viability gap, this is always done.
+        found. If public money pays viability gaps, this is always done.
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly
@@ -201,7 +202,7 @@ class Master(CutModel):
 
         # Cuts are deeper at a mean of this and earlier optima than at the optimum itself.
         points = [self._middle, taken]
-        # Some measures of energy are skipped (rest) in this round.
+        # Some energy measures are skipped in this round.
         awake = [m for m in self.cutter.energies if not self._rests[m.column][1]]
         resting = [m for m in self.cutter.energies if self._rests[m.column][1]]
         for point in points:
@@ -220,7 +221,7 @@ class Master(CutModel):
         return len(broken)
 
     def _rest(self, awake: list[Measure], broken: set[int]) -> None:
-        """Skip each energy measure about twice as long as before, unless a cut on it was found."""
+        """Skip each energy measure for about twice as many rounds, unless a cut on it was found."""
         for column, (rest, left) in self._rests.items():
             self._rests[column] = (rest, max(left - 1, 0))
         for m in awake:
@@ -231,17 +232,17 @@ class Master(CutModel):
 
     @property
     def most(self) -> float:
-        """Value of the aim if all columns are at their best bounds; may be infinite."""
+        """Value of the aim if each column is at its better bound (may be infinite)."""
         m = self.matrix
         best = np.where(m.cost > 0, m.upper, m.lower)
         counted = m.cost != 0
         return float(m.cost[counted] @ best[counted]) * self.size
 
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
-        """Add the cuts that are tight at a choice; return the bound on its worth.
+        """Add the cuts that are tight at a choice; return the bound on the choice's worth.
 
-        Most cuts that are tight at a choice bound other choices only weakly. So cuts are also
-        sought at a point between the choice and `optimum` (the value of each option).
+        Most cuts that are tight at a choice bound other choices only weakly. Therefore, cuts are
+        also sought at a point between the choice and `optimum` (the value of each option).
         """
         taken = self.frame.values(choice)
         endless = np.full(self.matrix.a.shape[1], settings.ENDLESS)
@@ -254,7 +255,7 @@ class Master(CutModel):
         self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
         if relaxed is None:
             return math.inf
-        # The bound includes the charge on money that the choice does not spend: subtract it.
+        # Subtract the charge on unspent money, which the bound includes.
         left = self._refund - float(self._thrift[choice].sum())
         return relaxed.bound - left * self.size
 

@@ -1,9 +1,9 @@
-"""Parts of a program, and bounds on the value served in each part, given prices for its demand.
+"""Parts of a program, and bounds on the value of the energy served in each, given demand prices.
 
-A *part* is the demand, in one slice, that competes for the same charger groups, directly or through
-other groups. Two parts have only options in common. Let a kilowatt-hour of demand row ``i`` served
-at site ``j`` be worth ``v_ij``, and let the row have a price ``p_i`` (both at least 0). Then, for
-every choice of options::
+A *part* is the demand in one slice (a year and scenario) that competes for the same charger groups,
+directly or through other groups. Two parts have only options in common. Let a kilowatt-hour of
+demand row ``i`` served at site ``j`` be worth ``v_ij``, and let the row have a price ``p_i`` (both
+at least 0). Then, for every choice of options::
 
     sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
 
@@ -58,7 +58,7 @@ class Part:
         self.kind = np.searchsorted(kinds, service.kind[self.rows])
         self.worth = service.worth[service.row[self.pairs], s] * service.factor[self.pairs]
         self.edge = np.searchsorted(self.site, np.arange(self.sites + 1))
-        # Capacity by offer and charger group: 0 without demand in reach, infinite under coverage.
+        # Capacity by offer and charger group: 0 if no demand is in reach, infinite for coverage.
         offers = frame.program.offers
         self.capacity = np.zeros((len(instance.offer_ids), len(self.groups)))
         self.capacity[offers] = instance.offer_capacity[np.ix_(offers, self.groups)] / unit
@@ -80,7 +80,7 @@ class Part:
         """Return the sets of charger groups that may limit what a station serves.
 
         Each set is a union of the groups of some kinds of demand. It is returned with the capacity
-        of each offer in these groups, and with the kinds that can also use other groups.
+        of each offer in these groups, and with the kinds of demand that can also use other groups.
         """
         unions = {frozenset[int]()}
         for groups in self.columns:
@@ -121,7 +121,7 @@ class Part:
     # --- intake of stations ------------------------------------------------------------------
 
     def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
-        """Return the most each offer could earn as the only station; 0 if no demand is in reach.
+        """Return the most that each offer could earn as the only station, or 0 without demand.
 
         `worth`: worth of a kWh served through each pair, in the order of `pairs`; pairs worth 0 or
         less serve nothing; `wanted`: demand of each row, by default the demand of the part.
@@ -131,7 +131,7 @@ class Part:
         positive = worth[worth > 0]
         if not len(positive):
             return out
-        # A few pairs may already show that there are many different values.
+        # The first few pairs may already contain many different values.
         levels = np.unique(positive[: settings.WORTHS_SEEN])
         if len(levels) <= 3:
             levels = np.unique(positive)

@@ -1,4 +1,4 @@
-"""Plans to be crossed: two plans of one generation produce a plan of the next generation."""
+"""Plans for crossover: two plans of one generation combine into a plan of the next."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from siting.program.instance import Ints
 
 
 class Pair(NamedTuple):
-    """The options of two plans to be crossed, and the generation of the plan that they produce."""
+    """The options of two plans to be combined, and the generation of the resulting plan."""
 
     first: Ints
     second: Ints
@@ -19,7 +19,7 @@ class Pair(NamedTuple):
 
 
 class Plans:
-    """Plans from different starts (generation 0), and the plans made by crossing them."""
+    """Plans from different starts (generation 0), and the plans made by combining them."""
 
     def __init__(self) -> None:
         self._generations: list[list[tuple[float, Ints]]] = []  # best plan first in each generation
@@ -35,7 +35,7 @@ class Plans:
         plans.sort(key=lambda plan: -plan[0])
 
     def have_pairs(self, incumbent: Ints | None) -> bool:
-        """Return whether two plans can be crossed."""
+        """Return whether there are two plans that can be combined."""
         if incumbent is None:
             return False
         return any(

@@ -1,10 +1,10 @@
-"""A pool of integer programs over the same stations and demand; they share all cuts.
+"""A pool of integer programs that concern the same stations and demand, and share all cuts.
 
-A cut bounds the value that any choice of options can serve, whatever the payments and the aim
-(`siting.engine.cuts`). So programs that differ only in budget, aim or requirements share all cuts
-found so far. First, cuts are added to the relaxation until they hardly lower its bound. Then they
-are added at each optimum of the integer program, until a choice reaches the bound. Each choice is
-valued exactly, by maximum flows where possible.
+A cut bounds the value of the energy that any choice of options can serve, for any payments and aim
+(`siting.engine.cuts`). Therefore, programs that differ only in budget, aim or requirements share
+all cuts found so far. First, cuts are added to the relaxation until they hardly lower its bound.
+Then they are added at each optimum of the integer program, until a choice reaches the bound. The
+value of each choice is computed exactly, by maximum flows where possible.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 
-# A row: its columns, their coefficients, and its lower and upper limit.
+# A constraint row: its columns, their coefficients, and its lower and upper limit.
 Condition = tuple[Ints, Floats, float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """An integer program over the pool's options and measures, plus columns of its own.
+    """An integer program over the pool's options and measures, with additional columns of its own.
 
-    `goal`: objective to be maximised; `lower`, `upper`: bounds of all columns; `rows`: conditions
+    `goal`: objective to be maximised; `lower`, `upper`: bounds of all columns; `rows`: constraints
     added to the pool's rows; `value`: exact objective of a choice, -inf if it is infeasible;
     `enough`: difference up to which two values count as equal.
     """
@@ -55,7 +55,7 @@ class Found:
     choice: Ints | None = None
     value: float = -math.inf
     bound: float = math.inf
-    seen: list[Condition] = field(default_factory=list)  # rows that exclude choices already valued
+    seen: list[Condition] = field(default_factory=list)  # rows excluding choices already evaluated
 
 
 class Pool:

@@ -24,7 +24,7 @@ from siting.program.resources import BUDGET
 
 
 def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFrame | None:
-    """Return the dual prices of the first aim's relaxation, in the unit of that aim, or None.
+    """Return the dual prices of the relaxation for the first aim, in that aim's unit, or None.
 
     `siting.verify.certified` reads this table. `limit_s`: time limit (s). The result is None if the
     program is too large, if time runs out, or if prices cannot bound the aim.
@@ -52,8 +52,8 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     """Return the gain from one more rupee in each year, in the first aim's unit.
 
-    The gain is estimated from the master problem's relaxation, under the cuts found within
-    `limit_s` seconds; it is not a bound. It is 0 for a year in which money is not scarce.
+    The gain is estimated from the master problem's relaxation, with the cuts found within `limit_s`
+    seconds; it is not a bound. It is 0 for a year in which money is not scarce.
     """
     frame = Frame(program, program.all_aims[0])
     years = 1 if program.year_plan is None else len(program.year_plan.years)
@@ -107,7 +107,7 @@ def _of_demand(program: Program, price: Floats) -> Iterator[_Row]:
 
 
 def _of_resources(program: Program, price: Sequence[float]) -> Iterator[_Row]:
-    """Yield the prices of money and of limits; for a limit, only its price in the last year."""
+    """Yield the prices of public money and of limits (for a limit, only in the last year)."""
     resources, known = program.resources, {limit.name for limit in program.instance.limits}
     for name, kind, each in zip(resources.names, resources.kinds, price, strict=True):
         if kind == BUDGET:
@@ -147,7 +147,7 @@ class _Named:
         return str(plan.years[t]) if plan else ""
 
     def _demand(self) -> None:
-        """Read the prices of demand from demand rows or, if there is none, from column bounds."""
+        """Read the prices of demand from demand rows or, if there are none, from column bounds."""
         frame, service = self.frame, self.frame.service
         merged = np.zeros_like(service.kwh)
         row, when = service.row[frame.energy_pair], frame.energy_slice
@@ -164,13 +164,13 @@ class _Named:
         self.rows += _of_demand(self.program, priced)
 
     def _limits(self) -> None:
-        """Read the prices of money and of limits from the duals of the resource rows."""
+        """Read the prices of public money and of limits from the duals of the resource rows."""
         price = self.price[self.frame.rows_of("resource")]
         each = price / resource_units(self.frame, self.frame.matrix)
         self.rows += _of_resources(self.program, each.tolist())
 
     def _subsidies(self) -> None:
-        """Read the prices of money and of envelopes from the duals of the payment rows."""
+        """Read the prices of public money and of envelopes from the duals of the payment rows."""
         rows = self.frame.rows_of("subsidies").tolist()
         years = self.layout.subsidy_column.shape[1]
         for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):

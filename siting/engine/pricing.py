@@ -13,10 +13,10 @@ reduced cost ``g_c`` and the upper bound ``u_c``. No plan is worth more than ``L
 option ``o`` is worth more than ``at_most(o)``. So a plan better than the incumbent uses only
 options whose `at_most` exceeds the incumbent's value.
 
-If the aim counts drives, each round also adds rows that the relaxation violates: links
+If the aim counts driving times, each round also adds rows that the relaxation violates: links
 (`siting.engine.flows`), rounded floors (`siting.engine.rounded_floors`), and rows for single sites
-(`siting.engine.station_bound`). It also computes a bound site by site. In a large program, integer
-programs of areas (`siting.engine.area_bound`) take the place of these rows.
+(`siting.engine.station_bound`). Each such round also computes a bound site by site. In a large
+program, integer programs of single areas (`siting.engine.area_bound`) take the place of these rows.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
@@ -52,12 +52,12 @@ from siting.engine.station_bound import (
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
-# Stages if the aim counts drives: offers are added first, then links, then rows for single sites.
+# Stages if the aim counts driving times: first offers are added, then links, then rows for sites.
 OFFERS, LINKS, SITES = range(3)
 
 
 def is_many(program: Program) -> bool:
-    """Return whether a program has enough offers per site for column generation."""
+    """Return whether a program has enough offers per site to need column generation."""
     return len(program.offers) > settings.MANY_OFFERS * max(len(program.instance.site_ids), 1)
 
 
@@ -74,13 +74,13 @@ class Priced:
     infeasible: bool = False
 
     def or_less(self, bound: float, at_most: Floats) -> Priced:
-        """Return a copy with each bound capped at the given one."""
+        """Return a copy with each bound capped at the corresponding given bound."""
         bounds = np.minimum(self.at_most, at_most)
         return replace(self, bound=min(self.bound, bound), at_most=bounds)
 
 
 class Pricing:
-    """The relaxation of one aim, over the options added so far.
+    """The relaxation for one aim, over the options added so far.
 
     `start`: options of known plans, which are never dropped; `some`: options to begin with;
     `threads`: number of areas solved at the same time;
@@ -101,7 +101,8 @@ class Pricing:
     ) -> None:
         frame = with_least_payments(frame)
         self.frame, self.clock, self.seed, self.threads = frame, clock, seed, threads
-        # Otherwise cuts give better bounds, or the integer programs of areas are slow.
+        # In a small program, cuts give better bounds; with payments by year, area programs are
+        # slow.
         self.by_areas = frame.large and not frame.drawn_by_year
         m = self.matrix = frame.matrix
         self.a = frame.by_column
@@ -130,14 +131,14 @@ class Pricing:
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
         self.by: BySites | None = None  # the best site-by-site bound, at the prices `center`
-        # Site-by-site bounds, computed at the end unless the aim counts drives.
+        # Site-by-site bounds, computed at the end unless the aim counts driving times.
         self.bounds: Bounds | None = None
         # Rows ``<= 0``, each for one site, that fractional options may violate; and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)
 
     def _read_caps(self) -> None:
-        """Find the cap row of each subsidy column, and the column's coefficient in that row."""
+        """Find the row that caps each subsidy column, and the column's coefficient in that row."""
         rows = self.matrix.a[self.caps.start : self.caps.stop].tocoo()
         mine = rows.col >= self.count
         self.cap_row = np.full(self.matrix.a.shape[1], -1, dtype=np.int64)
@@ -158,7 +159,7 @@ class Pricing:
         for score in scores:
             order = np.lexsort((-score, frame.site))
             best = order[first_of_each(frame.site[order], 1)]
-            # Options that end in the same offer are added together, whenever they build it.
+            # Options that end in the same offer are added together, no matter when they build it.
             out |= np.isin(last, last[best])
         out[frame.kept] = True
         out[some] = True
@@ -212,8 +213,9 @@ class Pricing:
     def run(self, gap: float, best: float = -math.inf) -> Priced | None:
         """Add options by pricing; return bounds on all plans, or None if time runs out first.
 
-        `gap`: requested relative gap; much smaller gains are ignored; `best`: value of the best
-        known plan, signed so that more is better. Options that no better plan uses are dropped.
+        `gap`: requested relative gap (gains much smaller than it are ignored); `best`: value of the
+        best known plan, signed so that more is better. Options that no plan better than this one
+        uses are dropped.
         """
         known = self._rounds(gap, best)
         if known is None or known.infeasible or not self.frame.layout.by_pair:
@@ -307,8 +309,8 @@ class Pricing:
                 if known.bound <= enough or (stage == SITES and stalled):
                     return known
                 if near and self.by_areas:
-                    return known  # integer programs of areas give as good a bound sooner
-                # If links leave twice the requested gap, only rows for single sites can close it.
+                    return known  # integer programs of areas give an equally good bound sooner
+                # If links leave over twice the requested gap, only rows for sites can close it.
                 far = near and known.bound - enough > gap * abs(enough)
                 after = stage
                 if stage == OFFERS and near:
@@ -359,7 +361,7 @@ class Pricing:
         return self.flows.price_in(reduced, least) or len(new) > 0
 
     def _link(self, columns: Ints, taken: Floats, point: Floats) -> bool:
-        """Add violated links and rounded floors; return whether any is new."""
+        """Add the violated rows (links and rounded floors); return whether any is new."""
         energy = np.zeros(len(self.flows.site))
         mine = (columns >= self.count) & (columns < self.count + len(energy))
         energy[columns[mine] - self.count] = point[mine]
@@ -419,14 +421,15 @@ class Pricing:
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)
         reduced -= self.of_sites.T @ self.site_price
-        # A price on a cap row cancels the gains promised by payments outside the relaxation.
+        # Payments outside the relaxation may promise gains; prices of the rows that cap these
+        # payments cancel the gains.
         short = self.paid[reduced[self.paid] > 0]
         more = np.zeros(len(price))
         more[self.cap_row[short]] = reduced[short] / self.cap_by[short]
         reduced -= self.a.T @ more
         price += more
         # Several energy columns outside the relaxation may promise gains on one demand row. The
-        # row's price rises until none does, so that the demand is counted only once.
+        # row's price rises until none of them does, so that the demand is counted only once.
         more = self._outbid(reduced)
         price += more
         less = reduced - self.a.T @ more
@@ -455,7 +458,7 @@ def bounds_on_drives(
     frame: Frame, clock: Clock, choice: Ints | None, *, gap: float, seed: int,
     best: float = -math.inf,
 ) -> Priced | None:  # fmt: skip
-    """Return bounds for an aim that counts drives, from the relaxation over all options.
+    """Return bounds for an aim that counts driving times, from the relaxation over all options.
 
     The result is None if the program has no capacities, or if time runs out first. `choice`: a
     known plan; `best`: the value of this plan, signed so that more is better.

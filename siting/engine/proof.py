@@ -25,7 +25,7 @@ def in_digits(value: float) -> str:
 
 
 def gap_in_words(gap: float) -> str:
-    """Return a relative gap in words, as 'over 1,000%' if the bound is far away.
+    """Return a relative gap in words (as 'over 1,000%' if the bound is far away).
 
     >>> gap_in_words(0.0123), gap_in_words(4e18)
     ('gap 1.23%', 'gap over 1,000%')
@@ -65,7 +65,7 @@ def is_far(gap: float | None) -> bool:
 
 
 def far_in_words(gap: float | None) -> str:
-    """Return a warning if a plan is far from proven; else an empty string.
+    """Return a warning if a plan is far from proven optimal; else an empty string.
 
     >>> far_in_words(105.52)
     'FAR FROM PROVEN: gap 10,552%, over 100%; give it more time (solver.time_limit_s)'
@@ -151,7 +151,7 @@ class Proof:
         ... ).gap
         0.1
         """
-        # Adding zero turns -0.0 into 0.0, as it is stored in files.
+        # Adding zero turns -0.0 into 0.0, which is how files store it.
         objective += 0.0
         bound = (max(bound, objective) if maximise else min(bound, objective)) + 0.0
         short = abs(bound - objective)

@@ -108,7 +108,7 @@ class Dive:
     def _ways(
         self, chosen: list[int], lower: Floats, upper: Floats
     ) -> Iterator[tuple[Floats, Floats]]:
-        """Yield bounds to try in turn: fix all chosen options, fix the first, exclude the first."""
+        """Yield bounds to try in turn: to fix all chosen options, fix the first, or exclude it."""
         site, first = self.frame.site, chosen[:1]
         for some in (chosen, first) if len(chosen) > 1 else (first,):
             low, high = lower.copy(), upper.copy()

@@ -1,8 +1,8 @@
-"""Requirements relaxed by penalties, so that windows can start from an infeasible plan.
+"""Requirements relaxed at a penalty, so that windows can start from an infeasible plan.
 
-A first plan may miss rows for floors on the share served, values kept for earlier aims, or business
-cases. Each such row has a shortfall column, which costs more than any plan is worth. A plan without
-shortfall is a plan of the original program.
+A first plan may violate constraint rows for minimum shares served (floors), for values that earlier
+aims reached, or for business cases. Each such row gets a shortfall column, which costs more than
+any plan is worth. A plan without shortfall is a plan of the original program.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FAMILIES = ("floor", "kept", "gap")
 
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
-    """Return a frame with shortfall columns, and their positions; None if no row may fall short."""
+    """Return a frame with shortfall columns, and their positions; None if no row needs one."""
     m, rows = frame.matrix, frame.rows_of(*FAMILIES)
     if not len(rows):
         return None
@@ -61,17 +61,18 @@ def viable(
     """Return a choice whose stations all break even with their subsidies; None if none is known.
 
     If subsidies equal the viability gap, a relaxation may use more stations than the budget can pay
-    for. A station with one of the largest shortfalls is replaced by the largest cheaper option at
-    its site (a smaller or later station), or dropped if there is none. This repeats until no
-    shortfall remains. In a large program, the cheaper option must save at least the shortfall. That
-    halves the run time; with smaller steps, many stations would also lose some of their sales. If
-    time runs out, all stations with a shortfall are dropped; the others lose no customers.
+    for. A station with one of the largest shortfalls is replaced by the most expensive of the
+    cheaper options at its site (a smaller or later station), or dropped if there is none. This
+    repeats until no shortfall remains. In a large program, the cheaper option must save at least
+    the shortfall. That halves the run time; with smaller steps, many stations would also lose some
+    of their sales. If time runs out, all stations with a shortfall are dropped; the others lose no
+    customers.
 
     `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`: whether to
     drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
-    assert soft is not None  # there are rows of viability gaps
+    assert soft is not None  # the program has rows for viability gaps
     rows, columns = soft
     sites, at = (np.concatenate(part) for part in zip(*frame.layout.gap_rows, strict=True))
     by_year = [len(one) for one, _ in frame.layout.gap_rows]
@@ -123,7 +124,7 @@ def viable(
 
 
 def _own_lacks(frame: Frame, point: Floats) -> Floats:
-    """Return each site's own shortfall, outside its concession (scaled; below 0: a surplus)."""
+    """Return each site's own shortfall, apart from its concession (scaled; negative: a surplus)."""
     rows = frame.matrix.a[frame.matrix.family["gap"]].tocoo()
     site = frame.column_site[rows.col]
     return -np.bincount(site, rows.data * point[rows.col], frame.sites)

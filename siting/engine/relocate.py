@@ -1,9 +1,9 @@
 """Relocation of stations to free sites nearer to their own customers.
 
-A station that moves keeps its customers; the gain is the amount by which their drives become
-shorter in total. The option at the free site must be no more expensive and no smaller, and all
-customers must reach it. Then all limits remain satisfied, and no program has to be solved. The
-other steps of a solve may never try such a site.
+A station that moves keeps its customers; the gain is the total driving time that they save. The
+option at the free site must be no more expensive and no smaller than the old one, and all customers
+must be able to reach it. Then all limits remain satisfied, and no program has to be solved. The
+other steps of a solve may never try this free site.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from siting.program.money import caps_of, cases_of, is_shared
 
 
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
-    """Return a choice with stations moved to shorten drives; unchanged if no move helps.
+    """Return a choice with stations moved to shorten driving times; unchanged if no move helps.
 
-    `frame`: the program for the shortest drives; `point`: values of its columns under the choice.
+    `frame`: the program for the shortest driving times; `point`: values of its columns under the
+    choice.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -47,9 +48,9 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
 def relocated_often(
     frame: Frame, choice: Ints, clock: Clock, serving: Clock | None = None
 ) -> tuple[Ints, float]:
-    """Move stations as long as that shortens drives; return the choice and its value.
+    """Move stations as long as that shortens driving times; return the choice and its value.
 
-    The value is signed so that more is better; it is -inf if the choice misses a requirement.
+    The value is signed so that more is better; it is -inf if the choice violates a requirement.
     `serving`: clock for assigning demand to stations, by default `clock`.
     """
     best, value = choice, -np.inf
@@ -70,8 +71,8 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
     Unlike in `relocated`, a station may leave customers to other stations, so each move is judged
-    by the value of the whole plan. Stations with the longest drives are moved first. Each station
-    is tried first at the free sites that most of its customers' energy can reach.
+    by the value of the whole plan. Stations with the longest mean driving time are moved first.
+    Each station is first tried at the free sites that could serve most of its energy.
     """
     best = frame.serve(choice, clock)
     if not best.found:
@@ -101,7 +102,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return how much of its energy each station could serve from each site, and its mean drive."""
+    """Return the energy that each station could serve from each site, and its mean driving time."""
     now = _Sales(frame, choice, point)
     reached = (now.by_customer(now.kwh) @ now.within(np.ones(len(now.site)))).toarray()
     drives = np.bincount(now.station, -now.kwh * now.worth[now.used], len(choice))
@@ -112,7 +113,7 @@ def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]
 class _Sales:
     """The energy that the stations of a choice sell, and the customers in reach of each site.
 
-    A customer is a merged demand row in a slice.
+    A customer is a merged demand row in a slice (a year and scenario).
     """
 
     def __init__(self, frame: Frame, choice: Ints, point: Floats) -> None:
@@ -169,7 +170,7 @@ class _Alike:
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
-    """Return the saving of moving a station (row) to a site (column) that all customers reach."""
+    """Return the saving if a station (row) moves to a site (column) that all customers reach."""
     now = _Sales(frame, choice, point)
     count, there = now.by_customer(np.ones(len(now.used))), now.within(np.ones(len(now.site)))
     reach = sparse.coo_array(count @ there)

@@ -15,7 +15,7 @@ from siting.program.instance import Flags, Names
 class Mend:
     """Changes that together resolve the conflict."""
 
-    excess: dict[int, float]  # amount by which each requirement gives way, by its position
+    excess: dict[int, float]  # amount by which each requirement is relaxed, by its position
     # New figures, verified by a plan; empty if no plan was found in time.
     figures: dict[int, float]
     standing: Flags  # whether each site has a station in that plan
@@ -55,7 +55,7 @@ class Line:
 
 
 def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
-    """Return the figure that permits the given excess, rounded towards permitting more."""
+    """Return the figure that permits the given excess, rounded so that it permits no less."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
         step = settings.CONFLICT_GAP

@@ -11,7 +11,7 @@ from siting.program.instance import Ints
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A choice, its value and bound in the aim's unit, why the solve ended, and a tolerance."""
+    """A choice, its value and bound in the aim's unit, why the solve ended, and the tolerance."""
 
     choice: Ints
     value: float
@@ -25,7 +25,7 @@ class Result:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Stations removed for too little gain: their offers, public money (PKR) and value served."""
+    """Stations removed for too little gain: their offers, public money (PKR) and the value lost."""
 
     offers: tuple[str, ...] = ()
     subsidy_pkr: float = 0.0

@@ -1,17 +1,18 @@
 """The root of the search: a bound on all plans, and plans made from the relaxation.
 
 1. If column generation has solved the relaxation, a plan is built area by area at the relaxation's
-   prices. Under the viability gap, the relaxation is also turned into plans whose stations break
-   even; in a large program, only if no plan was built in time. A large program with the viability
-   gap then skips steps 2 and 3.
+   prices. If public money pays viability gaps, the relaxation is also turned into plans whose
+   stations break even (in a large program, only if no plan was built in time). A large program with
+   viability gaps then skips steps 2 and 3.
 2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If column
-   generation has already given a bound, these rounds take only the work of one turn, and later
+   generation has already given a bound, these rounds are limited to the work of one turn, and later
    turns continue them.
-3. Under the viability gap, the relaxation with these cuts is turned into plans whose stations break
-   even. Otherwise it is rounded; if choices cannot be evaluated fast, a dive comes first.
+3. If public money pays viability gaps, the relaxation with these cuts is turned into plans whose
+   stations break even. Otherwise, it is rounded; if choices cannot be evaluated fast or no plan is
+   known, a dive comes first.
 
-If there is still no plan, windows repair the requirements that the constructed plan misses, and a
-dive starts from the relaxation with all options.
+If there is still no plan, windows repair the constructed plan until it meets all requirements, and
+a dive starts from the relaxation with all options.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def cut(inc: Incumbent, stalled: float, ends: float) -> None:
 def cut_by(inc: Incumbent, rounds: float, stalled: float) -> bool:
     """Add cuts for some rounds; return whether more rounds may lower the bound further."""
     before, known = inc.root, inc.known
-    # Optima above the bound of a known relaxation lead to poor plans.
+    # Optima with a value above the bound of a known relaxation lead to poor plans.
     far = known is not None and (before is None or before.bound > known.bound)
     inc.master.open_all()
     root, low = inc.master.tighten(
@@ -107,7 +108,7 @@ def cut_by(inc: Incumbent, rounds: float, stalled: float) -> bool:
 
 def _dive(inc: Incumbent) -> None:
     """Dive repeatedly from the relaxed master problem, adding cuts, while plans improve."""
-    # If the value of a choice is the sum of the values served in the parts, one dive is enough.
+    # If the value of a choice is the sum of the values of its parts, one dive is enough.
     summed = inc.frame.program.gap is None and inc.frame.aim.of_worth and not inc.frame.reached
     idle, most = 0, 1 if summed else settings.IDLE
     while idle < most and not inc.done:

@@ -88,7 +88,7 @@ class RoundedFloors:
         return sparse.csr_array(np.concatenate(rows)), np.array(least)
 
     def _sets_of_kinds(self) -> Iterator[Flags]:
-        """Yield masks (row by slice) of the rows to price: none, one kind, or all other kinds."""
+        """Yield masks (row by slice) of the rows to price: none, one kind, or all kinds but one."""
         service = self.frame.service
         kinds = np.unique(service.kind).tolist()
         alone = {frozenset({kind}) for kind in kinds}
@@ -98,9 +98,9 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor as a row over options, with prices for demand with a high dual.
+        """Return the floor as a row over options, in which only demand with a high dual is priced.
 
-        A dual counts as high if, divided by the floor's dual, it exceeds half the worth.
+        A dual counts as high if, divided by the floor's dual, it exceeds half the demand's worth.
         """
         of_floor = abs(float(price[floor.row]))
         if not of_floor:
@@ -113,7 +113,7 @@ class RoundedFloors:
         return [self._knapsack(floor, (share > worth / 2) & (worth > 0))]
 
     def _worth_of(self, floor: _Floor, part: Part) -> Floats:
-        """For one part, return the coefficient of each of its pairs in the row of a floor."""
+        """Return, for each pair of a part, its coefficient in the row of a floor."""
         column = self.frame.layout.pair_column[part.pairs, part.slice]
         out: Floats = np.where(column >= 0, floor.worth[column], 0.0)
         return out
@@ -130,7 +130,7 @@ class RoundedFloors:
             constant, of_part = cutter.priced(p, value, price)
             least -= constant
             amount += of_part
-        # A required site always has one of its options, so their smallest amount is deducted.
+        # A required site always uses one of its options, so the least of their amounts is deducted.
         for site in np.flatnonzero(frame.must).tolist():
             mine = frame.site == site
             always = float(amount[mine].min())

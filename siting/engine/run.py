@@ -1,12 +1,12 @@
-"""The solve of one aim: a first plan, a bound, and turns that improve both.
+"""The solve for one aim: a first plan, a bound, and turns that improve both.
 
 1. The start: an earlier or a constructed plan. If evaluation is fast, options are added to it in
    order of value per rupee.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
 3. Turns until the gap is proven (`siting.engine.schedule`). Roundings make plans or, in a large
-   program, windows build them area by area. Crossings and windows (large neighbourhood search)
-   improve plans. Further cuts and integer programs of areas improve the bound. Integer master
-   problems, and a tree with cuts in its nodes, improve both.
+   program, windows build them area by area. Crossover (combining two plans) and windows (large
+   neighbourhood search) improve plans. Further cuts and integer programs of areas improve the
+   bound. Integer master problems, and a tree with cuts in its nodes, improve both plans and bound.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def begin(inc: Incumbent) -> None:
 
 
 def _briefly(inc: Incumbent) -> None:
-    """Improve the plan by exchanges, or by windows if evaluation is slow; prove no bound."""
+    """Improve the plan by exchanges (windows if evaluation is slow), without proving a bound."""
     if inc.choice is None or inc.done:
         return
     if inc.valuer is not None:
@@ -157,8 +157,8 @@ def _whole(inc: Incumbent, nodes: int) -> None:
         believed = inc.frame.signed(answer.objective)
         if start is None or value >= believed - max(1e-6 * abs(believed), inc.noise):
             return
-        # In its presolve, HiGHS 1.16 may overvalue the starting plan, and then skip worse
-        # solutions. The bound remains valid.
+        # HiGHS 1.16 may overvalue the starting plan in presolve, and then skip solutions below this
+        # value. The bound remains valid.
         start = None
 
 

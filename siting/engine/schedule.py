@@ -15,7 +15,7 @@ from typing import Literal
 
 from siting.engine.clock import Clock
 
-# The work is done, the turns ran out, or the remaining time is left to later aims.
+# Why turns end: the work is done, no turns are left, or later aims get the remaining time.
 Ended = Literal["done", "turns", "yields"]
 
 

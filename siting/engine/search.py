@@ -1,8 +1,8 @@
-"""Fast heuristics: adding options by value per rupee, then exchanges of two sites at a time.
+"""Fast heuristics: add options by value per rupee, then exchange options at two sites at a time.
 
-Every choice here respects all limits. Values are exact (`siting.engine.valuer`); bounds exclude
-changes that cannot help, so few changes are evaluated. Nothing is random, and ties go to the first
-option.
+Every choice made here respects all limits. Values are exact (`siting.engine.valuer`); bounds
+exclude changes that cannot help, so few changes have to be evaluated. Nothing is random, and ties
+go to the first option.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def filling(valuer: Valuer, room: Room | Purse, state: State, clock: Clock) -> I
 def _best_change(
     valuer: Valuer, state: State, gain: Floats, known: Floats, paid: Floats | float, clock: Clock
 ) -> tuple[State, int] | None:
-    """Return the change with the most gain for its price, and its site; None if no change gains."""
+    """Return the change with the highest gain for its price, and its site; None if none gains."""
     rate = gain / np.where(np.asarray(paid) > 0, paid, 1.0)
     best: tuple[State, int] | None = None
     best_rate = 0.0
@@ -78,7 +78,7 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
 
     A site steps down to a cheaper option or to none; another steps up to any option that then fits.
     Pairs with the highest bounds are evaluated first. The first improvement is applied, and the
-    remaining resources are used up. If a site loses no value by stepping down, it does so at once.
+    remaining resources are used up. A step down that loses no value is applied at once.
     """
     while not clock.over and state.value < enough:
         better = _one_exchange(valuer, state, clock)
@@ -129,8 +129,8 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
 def polish(valuer: Valuer, state: State, clock: Clock) -> State:
     """Drop options, or replace them with cheaper ones, where no value is lost; return the choice.
 
-    Options with the largest subsidies come first, then those with the largest costs, then the last
-    sites. Nothing is added.
+    Options are tried in order of subsidy, then of cost (largest first), then from the last site.
+    Nothing is added.
     """
     improved = True
     while improved:
@@ -155,7 +155,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
-    """Return a site's changes to less subsidy, or to less cost at equal subsidy, cheapest first."""
+    """Return a site's changes to less subsidy (or equal subsidy and less cost), cheapest first."""
 
     def money(option: int) -> tuple[float, float]:
         return valuer.subsidy[option], valuer.cost[option]

@@ -1,4 +1,4 @@
-"""The demand and payments assigned to a choice, with the shortest drives that the aims allow."""
+"""The demand and payments assigned to a choice, with the shortest driving times the aims allow."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from siting.program.service import Service
 def worked_out(
     program: Program, choice: Ints, reached: Sequence[Reached]
 ) -> tuple[Service, Floats, Floats]:
-    """Return the assignment of demand to a choice, with the shortest drives that the aims allow.
+    """Return the assignment of demand to a choice, with the shortest driving times the aims allow.
 
     The result consists of the pairs, the energy by pair and slice (kWh/day), and the payments
     (`subsidies`).
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
-    # Use the program's own aim that counts drives or, without one, count kWh × minutes.
+    # Use the program's own aim that counts driving times; if it has none, count kWh × minutes.
     asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
-    # A depot may have a thousand times the demand of another row, so no tolerance suits both.
+    # A depot may have a thousand times the demand of other rows, so no tolerance suits all.
     found = reached_again(program, drives, reached, choice, by_cell=True)
     if found is None:
         raise SolveError(Fault("plan", "could not be recomputed", "try another seed"))
@@ -52,11 +52,11 @@ def reached_again(
     *,
     by_cell: bool = False,
 ) -> tuple[Frame, Answered] | None:
-    """Return a frame of an aim in which a choice is feasible, with the assignment, or None.
+    """Return a frame for an aim in which a choice is feasible, with its assignment, or None.
 
-    A solver may reach a value only within its tolerances. So all values may worsen by a share: the
-    first share in `settings.LOSSES` that makes the choice feasible. `by_cell`: whether to merge
-    only cells with equal drive times, and to try the tightest tolerances first.
+    A solver may reach a value only within its tolerances. Therefore, all values reached may worsen
+    by a small fraction, the first in `settings.LOSSES` that makes the choice feasible. `by_cell`:
+    whether to merge only cells with equal drive times, and to try the tightest tolerances first.
     """
     for loss in settings.LOSSES:
         frame = Frame(program, aim, [lowered(one, loss) for one in reached], by_cell=by_cell)
@@ -78,7 +78,7 @@ def lowered(reached: Reached, loss: float) -> Reached:
 
 
 def energies(frame: Frame, point: Floats) -> Floats:
-    """Return the energy by pair and slice (kWh/day), without excess from rounding."""
+    """Return the energy by pair and slice (kWh/day), without the excess due to rounding."""
     service, unit = frame.service, frame.layout.energy_unit
     column = frame.layout.pair_column
     out = np.where(column >= 0, point[column], 0.0) * unit
@@ -129,7 +129,7 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
 
 
 def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
-    """Return each station's payment, given all stations' shortfalls (below 0: a surplus).
+    """Return each station's payment, given all stations' shortfalls (negative: a surplus).
 
     A business case receives its stations' shortfalls less their surpluses. This payment goes to the
     stations with a shortfall, in proportion to the shortfalls. Any amount above their caps goes to

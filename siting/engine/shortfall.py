@@ -24,7 +24,7 @@ from siting.engine.highs import run_native
 from siting.engine.linear import answered, model_of, rows_of
 from siting.program.instance import Flags, Floats, Ints
 
-# Families of rows on the demand served and on business cases.
+# Families of constraint rows for the demand served and for business cases.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
 
 
@@ -39,7 +39,7 @@ class Shortfall:
         x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
         self.energies = np.unique(np.concatenate(x))
         self.money = bool(cutter.money) and not worth_only
-        # Years whose money belongs to this group; years without demand belong to the first group.
+        # Years whose payments belong to this group; years without demand belong to the first group.
         self.years: list[int] = []
         if self.money:
             of_parts = {cutter.year_of(p) for p in range(len(cutter.parts))}
@@ -61,20 +61,21 @@ class Shortfall:
         if paid.shape[1]:
             self.rupee = paid.max(axis=1).toarray().ravel()
         self.measures = self._measures()
-        # A single measure is the objective. Several measures have a row each; the first column is
-        # their common shortfall.
+        # If there is only one measure, it is the objective. Otherwise, each measure has a row, and
+        # the first column is their common shortfall.
         self.single = len(self.measures) == 1
         outer = rows_of([row for _, row, _ in self.measures], len(self.columns))
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # The second column covers costs beyond earnings and capped payments; no measure counts it.
+        # The second column stands for costs that neither earnings nor capped payments cover; no
+        # measure includes it.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             lacking[: len(self.rows)] = np.isin(self.rows, frame.rows_of("gap"))
         first = np.stack([np.arange(n) >= len(self.rows), lacking], axis=1).astype(float)
         first = first[:, first.any(axis=0) & [not self.single, True]]
-        # Other columns are added once an option at their site is above 0.
+        # Other columns are added once an option at their site has a value above 0.
         ends = np.full(first.shape[1], np.inf)
         many = self.money and len(self.energies) > settings.MANY_PAIRS
         solver: dict[str, Any] = {"solver": "ipm", "run_crossover": "off"} if many else {}
@@ -87,7 +88,7 @@ class Shortfall:
         self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in the model's order
         self.known = np.zeros(len(self.columns), dtype=bool)
         self.bound = np.zeros(len(self.columns))
-        # The columns of each row's pairs, in order of addition; None if all are added at once.
+        # The columns of each row's pairs, in the order they are added; None if added all at once.
         self.by_worth: Ints | None = None
         near = self.single and frame.service.near
         if self.layout.by_pair and (near or many):
@@ -149,7 +150,7 @@ class Shortfall:
         return out
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
-        """Return, for each part, its demand rows in this program, and their row numbers in it."""
+        """Return, for each part, its demand rows that this program has, and their row numbers."""
         frame, m = self.frame, self.frame.matrix
         out: dict[int, tuple[Ints, Ints]] = {}
         of_row = np.flatnonzero(np.isin(self.rows, frame.rows_of("demand")))
@@ -188,7 +189,7 @@ class Shortfall:
         model.changeColsBounds(n, at, np.zeros(n), bound[self.there])
 
     def _first_at_hand(self) -> Flags:
-        """Return whether each column belongs to the first model."""
+        """Return, for each column, whether the first model includes it."""
         at_hand: Flags = self.bound > 0
         if self.by_worth is None:
             return at_hand
@@ -223,7 +224,7 @@ class Shortfall:
         return self._read(taken, measured, answer.price, reduced)
 
     def _read(self, taken: Floats, measured: Floats, price: Floats, reduced: Floats) -> Cut | None:
-        """Return the cut given by the duals."""
+        """Return the cut that the duals give."""
         cutter = self.cutter
         first = len(self.rows)
         weight = {
@@ -272,14 +273,15 @@ class Shortfall:
         weight: dict[int, float],
         price: Floats,
     ) -> tuple[float, Floats]:
-        """Return a cut's constant and coefficients, at the best of several viability gap prices."""
+        """Return a cut's constant and coefficients, at the best of several prices of the gaps."""
         cutter, frame, layout = self.cutter, self.frame, self.layout
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]
         for t in self.years:
             year_parts = [p for p in self.group if cutter.year_of(p) == t]
             constant += sum(float(prices[p] @ cutter.parts[p].wanted) for p in year_parts)
-            # Price of a rupee paid to each offer: for the money of the year, and for envelopes.
+            # Price of a rupee paid to each offer: the year's price of money, plus prices of
+            # envelopes.
             rupee = np.zeros(len(layout.instance.offer_cost))
             for m in cutter.money:
                 if m.kind == "money" and m.index == t:
@@ -303,7 +305,8 @@ class Shortfall:
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Parts linked by floors or money also have common cuts; cuts on a single part are found faster.
+    Parts linked by floors (minimum service) or public money also have common cuts. Cuts on a single
+    part are found faster.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
@@ -345,7 +348,7 @@ class Shortfalls:
     def _at(
         self, point: Floats, measured: Floats, programs: Sequence[Shortfall]
     ) -> list[tuple[Shortfall, Cut | None]]:
-        """Return each subproblem with its cut at a point, or None; several run in parallel."""
+        """Return each subproblem with its cut (or None) at a point; several run in parallel."""
         out: list[tuple[Shortfall, Cut | None]] = []
         for n in range(0, len(programs), self.threads):
             together = programs[n : n + self.threads]

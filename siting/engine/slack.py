@@ -1,4 +1,4 @@
-"""The resources that a choice leaves unused, and the changes that still fit."""
+"""The resources that a choice leaves unused, and the changes that still fit within them."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's subsidy (PKR) if only money is limited, else its summed shares.
+        """Return each option's subsidy (PKR) if only money is limited, else the sum of its shares.
 
-        The sum is over the shares of all upper limits that the option uses.
+        A share is the fraction of an upper limit that the option uses.
         """
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
@@ -49,13 +49,13 @@ class Room:
         return np.asarray(scaled.sum(axis=0)).ravel()
 
     def share(self, option: int) -> float:
-        """Return the largest share of any limit that an option uses (in rows with many options)."""
+        """Return the largest share that an option uses of a limit (among those on many options)."""
         wide = self._dense[:, option] / np.maximum(np.abs(self.most[self._wide]), 1e-12)
         finite = np.isfinite(self.most[self._wide])
         return float(wide[finite].max(initial=0.0))
 
     def used(self, choice: Ints) -> tuple[Floats, Floats]:
-        """Return what a choice uses of the resources with many options, and of those with few."""
+        """Return a choice's use of resources that many options need, and of all other resources."""
         taken = np.bincount(choice[choice >= 0], minlength=self.count).astype(float)
         return self._dense @ taken, self._sparse @ taken
 
@@ -112,7 +112,7 @@ class Room:
 
 
 class Purse:
-    """The room left under a smaller budget; `most`: money (PKR) that a choice must stay below."""
+    """The room left under a smaller budget; a choice must use less than `most` (PKR)."""
 
     def __init__(self, frame: Frame, room: Room) -> None:
         self.room, self.most, self.site = room, np.inf, frame.site

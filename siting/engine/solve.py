@@ -54,7 +54,7 @@ def solve(
     progress: Callable[[Progress], None] | None = None,
     start: Sequence[str] | None = None,
 ) -> Answer:
-    """Return the plan of a program: stations, demand served, money, and a proof for each aim.
+    """Return the plan of a program: stations, demand served, payments, and a proof for each aim.
 
     The same program, options and seed give the same plan, unless the time limit ends the solve.
     Ctrl-C ends the solve early and returns the best plan so far.
@@ -66,7 +66,7 @@ def solve(
     gap
         Relative gap at which to stop, at least 0 and below 1; at 0, ties are broken exactly.
     drives_gap
-        Gap for aims that include drives; 0 if `gap` is 0.
+        Gap for aims that include driving times; 0 if `gap` is 0.
     time_limit_s
         Time limit (s) for all aims together.
     threads, seed
@@ -116,8 +116,8 @@ def chosen(
 ) -> tuple[Program, Result]:
     """Solve a program's first aim to a gap of 0; return the best choice and a bound on all choices.
 
-    Demand is not assigned to the stations, because that takes longer. The first item returned is
-    the program whose options the choice refers to; pricing may have narrowed its offers. The
+    Demand is not assigned to the stations, because that would take longer. The first item returned
+    is the program whose options the choice refers to; pricing may have narrowed its offers. The
     arguments are as in `solve`.
 
     Raises
@@ -161,9 +161,9 @@ class _Solve:
         # Share of the time limit after which an aim may end without a proof if other aims follow.
         self.yields_from = math.inf
         self.left_out = LeftOut()
-        # Bounds on all plans in the first aim, with the prices that prove them.
+        # Bounds on all plans for the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # `inc`: incumbent of the last search; `beyond`: bound on plans with options not in it.
+        # `inc`: incumbent of the last search; `beyond`: bound on plans with options that it lacks.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
@@ -257,7 +257,7 @@ class _Solve:
         return self._put_together(reached)
 
     def _begin_beside(self, inc: Incumbent | None) -> None:
-        """Let the first aim's tree lower its bound during the later aims, if a thread is free."""
+        """Let the tree of the first aim lower its bound during later aims, if a thread is free."""
         if inc is None or inc.tree_turn is None or inc.done:
             return
         # Later aims may give up a share of this aim's gap; the bound must prove the rest.
@@ -271,7 +271,7 @@ class _Solve:
         self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
-        """Lower the first aim's bound in the time that the last aim leaves; the plan is final."""
+        """Lower the first aim's bound in the time left after the last aim; the plan is final."""
         aim, result, seconds = self.results[0]
         if inc is None or inc.tree_turn is None or len(self.results) == 1:
             return
@@ -322,7 +322,7 @@ class _Solve:
         return mine.whole.options.last[mine._in_whole(result.choice)]
 
     def _searched(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim; if the aim is `cost to all`, move stations at the end."""
+        """Return the result for one aim; if the aim is `cost to all`, move stations at the end."""
         if self.effort.method == "milp" or not aim.of_stations:
             return self._found(aim, reached)
         with self.clock.within(self.clock.share_of_rest(1 - settings.LAST_SHARE)):
@@ -330,14 +330,14 @@ class _Solve:
         return self._moved(aim, reached, result)
 
     def _as_it_stands(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
-        """Return the current plan as a later aim's result, without a bound; None if invalid."""
+        """Return the current plan as a later aim's result, without a bound; None if infeasible."""
         frame, value = self._frame(aim, reached)
         if self.choice is None or not math.isfinite(value):
             return None
         return Result(self.choice, frame.sign * value, frame.sign * math.inf, "time limit")
 
     def _found(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim; if there are many offers, pricing narrows them first."""
+        """Return the result for one aim; if there are many offers, pricing narrows them first."""
         if self.effort.method == "milp" or not is_many(self.whole):
             return self._solved(self._framed(aim, reached))
         if self.whole.year_plan is not None and self.choice is None and not reached:
@@ -345,7 +345,7 @@ class _Solve:
         return self._narrowed(aim, reached)
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
-        """Return a result after moving or resizing its stations, among all offers."""
+        """Return a result after moving or resizing its stations, with all offers to choose from."""
         clock, began_s = self.clock, self.clock.elapsed_s
         self.choice = result.choice
         frame, before = self._frame(aim, reached, self.whole)
@@ -367,7 +367,7 @@ class _Solve:
         return replace(result, choice=better, value=frame.sign * value)
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the best plan over offers that pricing selects, and a bound over all offers."""
+        """Return the best plan with the offers that pricing selects, and a bound for all offers."""
         # If the aim is the cost to all (stations plus drivers' time), pricing gets most of the
         # time. It provides the bound, and later steps hardly improve a plan whose stations have
         # been moved.
@@ -412,14 +412,14 @@ class _Solve:
             self._narrow(np.union1d(self.kept, _offers_of(whole.options, new)))
 
     def _tightened(self, priced: Priced, aim: Aim, bounds: Bounds) -> Priced:
-        """Return the bounds of all offers, tightened; keep the best prices for the certificate."""
+        """Return tighter bounds for all offers; keep the best prices for the certificate."""
         first = not self.results and aim.of_worth
         if first and (self.bounds is None or bounds.bound < self.bounds.bound):
             self.bounds = bounds
         return priced.or_less(bounds.bound, bounds.at_most)
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, Priced | None]:
-        """Return the frame with all offers, and the bounds from pricing (None: time ran out)."""
+        """Return the frame with all offers, and the bounds from pricing (None if time ran out)."""
         frame = Frame(self.whole, aim, [lowered(one, settings.LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and aim.of_stations:
@@ -452,7 +452,7 @@ class _Solve:
         """Find a first plan over all years, from a plan for the last year alone.
 
         The plan for the last year, with all money granted by then, shows which stations a good plan
-        has. A small program with only their offers then decides when to build them.
+        has. A small program with only these stations' offers then decides when to build them.
         """
         last = self._offers_in(self.whole.only_last_year(), aim, "last year")
         if last is None:
@@ -492,9 +492,9 @@ class _Solve:
         """Return the frame of an aim, and the value of the current plan in it.
 
         `program`: by default the one narrowed by pricing. Because of solver tolerances, the plan
-        may miss the values reached; the frame then allows the smallest loss that makes the plan
-        feasible.
-        The value is signed so that more is better; it is -inf without a feasible plan.
+        may miss the values that earlier aims reached; the frame then allows the smallest loss that
+        makes the plan feasible. The value is signed so that more is better; it is -inf without a
+        feasible plan.
         """
         of, choice = program or self.program, self.choice
         if choice is not None and of is not self.program:
@@ -506,7 +506,7 @@ class _Solve:
         return frame, frame.signed(served.objective)
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
-        """Return the value that later aims must keep; the worth may fall by a share of the gap."""
+        """Return the value that later aims must keep; worth may fall by a share of the gap."""
         gap, value = self.effort.gap, result.value
         if not aim.of_worth:
             return Reached(aim, value)
@@ -517,7 +517,7 @@ class _Solve:
         return Reached(aim, low)
 
     def _money(self, reached: Sequence[Reached]) -> list[Reached]:
-        """Return the plan's public money as a limit on later plans, if there is a least gain."""
+        """Return the plan's public money as a limit on later plans, if a least gain is set."""
         assert self.choice is not None
         counts = self.effort.least_gain > 0 and self.effort.gap > settings.ARITHMETIC
         if not counts or not self.program.capacitated:
@@ -529,12 +529,12 @@ class _Solve:
         """Return the values reached, with the worth raised as far as the final stations allow.
 
         All other aims keep their values. So the worth cannot always rise to its earlier value: a
-        later aim that minimised money may have left too little to pay for it.
+        later aim that minimised public money may have left too little to pay for it.
         """
         assert self.choice is not None
         out = list(reached)
         if out[-1].aim.of_drives:
-            out.pop()  # so that the drives are still free to improve
+            out.pop()  # so that driving times can still improve
         for n, one in enumerate(out):
             if one.aim.of_worth and one is not reached[-1]:
                 others = [*out[:n], *out[n + 1 :], *self._drives_proven()]
@@ -544,17 +544,17 @@ class _Solve:
         return out
 
     def _drives_proven(self) -> list[Reached]:
-        """Return a limit on drives: the longest that the gap allows; none if no gap is proven."""
+        """Return a driving-time limit, as long as the gap allows; empty if the gap is unproven."""
         aim, result, _ = self.results[-1]
         gap = self._gap_of(aim)
         longest = result.bound / (1 - gap)
         if not aim.of_drives or not result.value <= longest:
             return []
-        # Slightly inside the gap, because drives are recomputed.
+        # Stay slightly inside the gap, because driving times are recomputed.
         return [Reached(aim, max(result.value, longest * (1 - settings.ARITHMETIC)))]
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
-        """Break ties by the least public money, if all aims are proven."""
+        """Break ties by the least public money, if the plan is proven optimal for all aims."""
         effort = self.effort
         proven = all(
             one.value == one.bound
@@ -571,7 +571,7 @@ class _Solve:
             )
 
     def _prepared(self, aim: Aim) -> Aim:
-        """Return the aim, with the bound on each scenario if the aim needs these bounds."""
+        """Return the aim, with a bound for each scenario if the aim needs such bounds."""
         if not aim.lacks_best:
             return aim
         scenarios = self.program.scenario_plan
@@ -612,7 +612,7 @@ class _Solve:
         return self._run(frame, self.choice, gap, known=known)
 
     def _least_drives(self, frame: Frame, known: Known | None) -> float:
-        """Return a lower bound on drives, from a relaxation in a tenth of the time left."""
+        """Return a lower bound on driving time, from a relaxation in a tenth of the time left."""
         if known is not None:
             return max(frame.sign * known.bound, 0.0)
         with self.clock.phase("relaxation", self.clock.share_after(settings.LAST_SHARE)):
@@ -624,7 +624,7 @@ class _Solve:
         return max(frame.sign * priced.bound, 0.0)
 
     def _gap_of(self, aim: Aim) -> float:
-        """Return the requested gap of an aim; for drives it is 0 if the general gap is 0."""
+        """Return the requested gap of an aim (for driving times, 0 if the general gap is 0)."""
         drives = aim.of_drives and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
@@ -645,7 +645,7 @@ class _Solve:
         return result_of(self.inc)
 
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
-        """Call a function on an incumbent, and return it even after Ctrl-C or a stuck solver."""
+        """Run `work` on an incumbent; return the incumbent even after Ctrl-C or a stuck solver."""
         try:
             work(inc)
         except KeyboardInterrupt:
@@ -658,7 +658,7 @@ class _Solve:
         return inc
 
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
-        """Return the answer: the plan, with the shortest drives that the aims allow, and proofs."""
+        """Return the plan, with the shortest driving times that the aims allow, and its proofs."""
         assert self.choice is not None
         whole = served_whole([*(one.aim for one in reached), ShortestDrives()], self.program)
         if self.effort.gap > settings.ARITHMETIC and not whole:

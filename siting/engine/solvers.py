@@ -32,7 +32,7 @@ class Run:
 
     status: pulp.LpSolveStatus  # PuLP's reason why the solver stopped
     found: bool  # whether the variables have a feasible solution
-    bound: float  # proven bound, in the problem's own sense
+    bound: float  # proven bound: upper if the problem maximises, else lower
     nodes: int  # branch-and-bound nodes
 
 
@@ -70,8 +70,8 @@ def run_solver(
         # Reject an optimum that differs from its bound by more than the gap and rounding allow.
         likely = (gap + 10 * settings.SIGNIFICANT) * max(abs(objective or 0.0), 1.0)
         if name == HIGHS and off > likely:
-            # In its presolve, HiGHS 1.16 may overvalue the starting plan, drop it in postsolve
-            # and still report an optimum. Only the bound is valid.
+            # HiGHS 1.16 may overvalue the starting plan in presolve, drop it in postsolve, and
+            # still report an optimum. Only the bound is valid.
             if start:
                 more = {"gap": gap, "threads": threads, "seed": seed, **options}
                 return run_solver(name, prob, clock, start=False, **more)

@@ -1,16 +1,17 @@
-"""A bound on all plans, computed site by site from prices of demand, money and limits.
+"""A bound on all plans, computed site by site from prices of demand, public money and limits.
 
-Once the rows of demand, money and limits have prices, no other row links the sites. So each site
-uses the option that earns the most on its own (Lagrangian relaxation)::
+Once the constraint rows for demand, public money and limits have prices, no other row links the
+sites. So each site uses the option that earns the most on its own (Lagrangian relaxation)::
 
     L(p)        =  sum of p_i d_i  +  sum of mu_r b_r  +  sum over sites of max(0, v_o)
     at_most(o)  =  L(p)  -  max(0, v of the best option at its site)  +  v_o
 
 where ``v_o`` is the `intake` of option ``o`` (each kWh valued at its worth minus its price), minus
-the price of the resources that the option uses. Under the viability gap, the station must also
-break even; of several prices for its gap, the best is used. At an optimum of the master problem,
-take the mean of its cuts' prices, weighted by the cuts' duals. These prices give nearly the same
-bound, because ``L`` is convex, and the bound also holds for offers that pricing left out.
+the price of the resources that the option uses. If public money pays viability gaps, the station
+must also break even; of several prices for its gap, the best is used. At an optimum of the master
+problem, take the mean of its cuts' prices, weighted by the cuts' duals. These prices give nearly
+the master problem's bound, because ``L`` is convex, and the bound also holds for offers that
+pricing left out.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming Study
 2 (1974), 82-114.
@@ -44,12 +45,12 @@ class Prices:
     demand: Floats  # price of a kWh/day by demand row and slice; nan if unknown
     money: Floats  # price of a rupee paid, by year
     limits: Floats  # price of a unit of each resource
-    # Price of a rupee of viability gap at each site (row) in each year; None until it is searched.
+    # Price of a rupee of viability gap at each site (row) in each year; None until it is computed.
     gaps: Floats | None = None
 
     @classmethod
     def of(cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats) -> Prices:
-        """Return the prices that follow from duals.
+        """Return the prices that follow from the duals of matrix rows.
 
         `m`: the matrix whose rows have the duals; `of_row`: scaled prices of the merged demand
         rows; `thrift`: scaled extra price of a unit of each resource.
@@ -79,7 +80,7 @@ class Bounds:
 
 
 def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
-    """Return the bounds on plans at the given prices; weaker ones if the clock's time runs out."""
+    """Return the bounds on plans at the given prices (weaker ones if the clock's time runs out)."""
     m, layout = frame.matrix, frame.layout
     price, of_row, known = _scaled(frame, prices)
     found = _bound(frame, Cutter(frame, parts_of(frame), []), price, of_row, clock)
@@ -89,7 +90,7 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
 
 
 def row_prices(frame: Frame, prices: Prices) -> Floats:
-    """Return the scaled price of each row of demand, money and limits in the frame's matrix."""
+    """Return the scaled price of each matrix row for demand, public money and limits."""
     price, of_row, _ = _scaled(frame, prices)
     _set_demand(frame, price, of_row)
     return price
@@ -103,9 +104,9 @@ def _set_demand(frame: Frame, price: Floats, of_row: Floats) -> None:
 
 
 def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
-    """Return three arrays of prices: rows of money and limits, merged demand rows, demand rows.
+    """Return three arrays of prices, for money and limits, merged demand rows, and demand rows.
 
-    The prices in the first two arrays are scaled, the others are not.
+    The first two arrays are scaled; the third is not.
     """
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
@@ -114,7 +115,7 @@ def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
     price[money : money + len(prices.money)] = prices.money * layout.money_unit / size
     if len(prices.limits) == len(frame.resources):
         price[frame.rows_of("resource")] = prices.limits * resource_units(frame, m) / size
-    # A merged row has the price of any of its demand rows or, if unknown, the worth of a kWh.
+    # A merged row has the price of any of its demand rows or, if none is known, the worth of a kWh.
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
     known, reached = np.zeros_like(prices.demand), of >= 0
     known[reached] = np.where(
@@ -133,15 +134,15 @@ class BySites:
     gaps: Floats  # best price of each site's viability gap (row) in each year
     reduced: Floats  # reduced cost of each column
     pairs: list[tuple[Ints, Ints, Floats]]  # by part: site, column and worth of each pair
-    most: Floats  # most that each option can earn from these pairs and from payments
-    price: Floats  # price of each row; 0 for rows of one site, except demand
+    most: Floats  # the most that each option can earn from these pairs and payments
+    price: Floats  # price of each row; 0 for rows that concern one site, except demand rows
     earned: Floats  # what the best option of each site earns
 
 
 def bound_by(
     frame: Frame, cutter: Cutter, price: Floats, clock: Clock, live: Flags | None = None
 ) -> BySites:
-    """Return the bounds at the row duals of the frame's relaxation.
+    """Return the bounds at prices equal to the row duals of the frame's relaxation.
 
     `cutter`: a cutter for the frame's parts, whatever its measures; `live`: options of the plans
     that the bound must cover, by default all.
@@ -152,10 +153,10 @@ def bound_by(
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     """Return, for each site, the row (``<= 0``) that its business case implies, or None.
 
-    The result is None without the viability gap, and with concessions. At the values per kWh in
-    `by`, the pairs of a site, less its payments, earn at most what one of its options could earn as
-    the only station. The relaxation may violate this row if a fraction of one option covers the
-    shortfall of another.
+    The result is None if no viability gaps are paid, or if there are concessions. At the values per
+    kWh in `by`, what the pairs of a site earn, less its payments, is at most what one of its
+    options could earn as the only station. The relaxation may violate this row if a fraction of one
+    option covers the shortfall of another.
     """
     rule, layout = frame.program.gap, frame.layout
     if rule is None or is_shared(cases_of(layout.instance, rule)).any():
@@ -227,10 +228,10 @@ def _bound(
 def _lowest(
     cutter: Cutter, at: Callable[[Floats], Floats], top: float, clock: Clock
 ) -> tuple[Floats, Floats]:
-    """Return each option's lowest coefficient over gap prices, and each site's best gap price.
+    """Return each option's lowest coefficient at any gap price, and each site's best gap price.
 
-    A coefficient is convex in the gap price. The best price at a site is the best one for the
-    option whose lowest coefficient is the highest. With concessions, no search is made.
+    A coefficient is convex in the gap price. The best price at a site is the one that is best for
+    the option whose lowest coefficient is highest. With concessions, no search is made.
     """
     site, sites = cutter.frame.site, cutter.frame.sites
     best = np.full(sites, top)
@@ -258,7 +259,7 @@ def _lowest(
 def _around(
     lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return each site's option with the highest coefficient, and the prices around its best one.
+    """Return each site's option with the highest coefficient, and the prices next to its best one.
 
     The best prices of viability gaps are written to `best`.
     """

@@ -1,9 +1,9 @@
 """A best-bound tree over the relaxed master problem, with cuts in its nodes.
 
-HiGHS accepts no cuts while it branches, so each new cut would mean solving from scratch. Here a
-node consists of allowed options, sites that must have a station, and limits on the number of
-stations of each kind. Its bound comes from the relaxation, tightened by violated cuts that hold in
-every node. Options that reduced costs exclude are closed in the nodes below.
+HiGHS accepts no cuts while it branches, so each new cut would mean solving from scratch. In this
+tree, a node consists of allowed options, sites that must have a station, and limits on the number
+of stations of each kind. Its bound comes from the relaxation, tightened by violated cuts that hold
+in every node. Options that are excluded by their reduced costs stay closed in all nodes below.
 
 A node branches on the number of stations of a kind, on a site with a fractional station, or else on
 the options of a site. Of several branchings, the tree chooses the one that lowers the bounds of
@@ -72,7 +72,7 @@ class Tree:
     """The tree of one aim: a relaxed master problem, the keeper of results, and the clock.
 
     `plan_at`: makes plans from the relaxed values of the options; `hopeless`: given a value,
-    returns the options that no better plan uses, and a bound on plans with any of these options.
+    returns the options that no plan above this value uses, and a bound on plans with any of them.
     """
 
     def __init__(
@@ -176,7 +176,8 @@ class Tree:
     def _best_of(self, splits: list[_Split], relaxed: Relaxed, work: float) -> _Split:
         """Return the split that is expected to lower the bounds of both children most.
 
-        Splits without enough earlier trials are tried first, until the trials took about `work`.
+        Splits without enough earlier trials are tried first, until the trials have taken about
+        `work`.
         """
         best, best_score = splits[0], -1.0
         began = self._clock.work

@@ -1,8 +1,8 @@
 """Removal of stations that gain too little per rupee, while the plan stays within the gap.
 
 A plan may contain stations of little use, built because money was left over. The station whose
-removal loses the least per rupee of public money is removed. This repeats as long as the loss is
-below the least gain and the plan stays within the gap. The bound of the original program remains
+removal loses the least value per rupee of public money is removed. This repeats as long as the loss
+is below the least gain and the plan stays within the gap. The bound of the original program remains
 valid.
 """
 
@@ -29,8 +29,8 @@ def trimmed(
 ) -> tuple[Result, LeftOut]:
     """Remove stations with too little gain; return the result and the stations removed.
 
-    No station is removed if the program has years, coverage or a viability gap, if the aim is not
-    energy, or if the plan is not within the requested gap.
+    No station is removed if the program plans by year, counts coverage or pays viability gaps, if
+    the aim is not energy, or if the plan is not within the requested gap.
     """
     plain = aim.is_plain_worth and program.worth_unit == ENERGY_UNIT
     plain &= program.capacitated and program.gap is None and program.year_plan is None

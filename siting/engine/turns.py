@@ -45,7 +45,7 @@ def take_all_turns(inc: Incumbent) -> None:
         programs = Step(_program_turns(inc), lambda: has_cuts, growth=settings.MORE)
         drawn = bool(inc.master.cutter.money)
         roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
-        # In a large program, plans built area by area are better than roundings.
+        # In a large program, plans built area by area are better than rounded relaxations.
         by_area = inc.heavy and inc.built
         first = Step(_building_turns(inc), growth=settings.MORE) if by_area else roundings
         makers = [first, crossings, windows]
@@ -64,7 +64,7 @@ def take_all_turns(inc: Incumbent) -> None:
     def begun() -> bool:
         return all(step.work or not step.ready() for step in makers)
 
-    # A better plan needs fewer of the missing options, so steps that make plans come first.
+    # A better plan leaves fewer missing options to add, so steps that make plans come first.
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
         done=lambda: inc.done or (begun() and inc.lacks_options),
@@ -143,7 +143,7 @@ def _area_turns(inc: Incumbent, bounds: AreaBound, options: Ints) -> Callable[[]
 
 
 def _cut_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that takes one turn of the root's cuts."""
+    """Return a function that takes one turn of adding cuts at the root."""
 
     def turn() -> bool:
         with inc.clock.phase("cuts", inc.ends):
@@ -155,9 +155,9 @@ def _cut_turns(inc: Incumbent) -> Callable[[], bool]:
 def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that makes plans from the root's optima, the latest first.
 
-    Under the viability gap, plans are then made from sites drawn at random, until a draw repeats an
-    earlier draw. The probability of a site is proportional to its value in the last optimum or in
-    the relaxation with all options.
+    If public money pays viability gaps, plans are then made from sites drawn at random, until a
+    draw repeats an earlier one. The probability of a site is proportional to its value in the last
+    optimum or in the relaxation with all options.
     """
     optima = [inc.taken] if inc.known is None else [inc.taken, inc.known.taken]
     starts = _starts(inc, optima)
@@ -175,7 +175,7 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
-    """Yield choices from new optima of the root's cuts; in between, yield random draws."""
+    """Yield choices from new optima at the root; between them, yield random draws of sites."""
     draws = drawn_stations(inc, optima)
     while True:
         yield from whole_stations(inc, inc.relaxations)
@@ -218,7 +218,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     def turn() -> bool:
         before, began, more, worked = inc.best, inc.clock.work, True, 0.0
         with inc.clock.phase("programs", inc.ends):
-            # If a choice is not a better plan, the cuts added at that choice lead to another.
+            # If a choice is not a better plan, the cuts added at it lead to another choice.
             while more and inc.best <= before and settings.MORE * worked <= settings.TURN:
                 more, worked = solved(), inc.clock.work - began
         return more
@@ -227,7 +227,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _window_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that takes one turn of windows."""
+    """Return a function that improves the plan by one turn of windows."""
     windows: Windows | None = None
 
     def turn() -> bool:
@@ -242,7 +242,7 @@ def _window_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _building_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that builds another plan area by area, and crosses it."""
+    """Return a function that builds another plan area by area, and combines it with others."""
     built, cross = 0, _crossing_turns(inc)
 
     def turn() -> bool:
@@ -256,7 +256,7 @@ def _building_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that crosses all plans in pairs, starting with the first generation."""
+    """Return a function that combines all plans in pairs, starting with the first generation."""
     windows: Windows | None = None
 
     def turn() -> bool:
@@ -273,7 +273,7 @@ def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _cross(inc: Incumbent, windows: Windows, pairs: Sequence[Pair]) -> None:
-    """Cross pairs of plans, and keep the results in their generation."""
+    """Combine pairs of plans (crossover), and keep the results in their generation."""
     served = [inc.serve(pair.first) for pair in pairs]
     known = [(one.point, pair) for one, pair in zip(served, pairs, strict=True) if one.found]
     money = np.zeros(0) if inc.prices is None else inc.prices.money

@@ -1,9 +1,9 @@
 """Exact and fast evaluation of choices, and bounds on the value after each one-step change.
 
 This is possible if every part can be served optimally without a linear program
-(`siting.engine.cuts`). The aim must depend only on the value served in each scenario, and all other
-rows must contain only options. The minimum cuts of a choice bound every other choice, so few
-changes have to be evaluated.
+(`siting.engine.cuts`). The aim must depend only on the value of the energy served in each scenario,
+and all other constraint rows must contain only options. The minimum cuts of a choice bound the
+value of every other choice, so few changes have to be evaluated.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Valuer:
         return State(choice, float(self.goal(worth)) - paid, bound)
 
     def _valued(self, p: int, choice: Ints) -> tuple[float, Floats]:
-        """Return the value served in a part, and a bound on this value after each change."""
+        """Return the value of the energy served in a part, and a bound on it after each change."""
         part = self.cutter.parts[p]
         key = (p, self.cutter.standing(p, choice))
         valued = self._cache.pop(key, None)

@@ -1,10 +1,12 @@
 """Conflicts: requirements that no plan meets together, and the smallest changes that resolve them.
 
 1. If the elastic relaxation proves the conflict, only requirements with a dual price other than 0
-   are tested. They conflict with each other, so changing any other requirement cannot help.
+   are tested. These requirements conflict with each other, so changing any other requirement cannot
+   help.
 2. Each requirement is dropped on its own. A large block of requirements is first dropped as a
    whole, and is halved only if that allows a plan. If the other requirements allow a plan, the
-   smallest sufficient change is computed, and is verified by a plan of the changed program.
+   smallest sufficient change to the dropped one is computed, and is verified by a plan of the
+   changed program.
 3. Requirements whose change alone does not suffice are dropped permanently, as long as a conflict
    remains. The remaining requirements form one irreducible conflict.
 4. If no single change suffices, the smallest changes to several requirements are computed. Each
@@ -94,7 +96,7 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
 
 def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
-    """Return one fault per line, but only one for all squares, and only one for all stretches."""
+    """Return one fault per line; all squares share a fault, and so do all stretches of road."""
     limits = program.instance.limits
     count = Counter(limit.kind for limit in limits)
     least = [line for line in lines if line.one.block == "limit" and line.one.least]
@@ -118,7 +120,7 @@ def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
 
 
 def is_hopeless(program: Program) -> bool:
-    """Return whether a floor exceeds the demand in reach, or required stations break a limit."""
+    """Return whether a floor exceeds the demand in reach, or required stations exceed a limit."""
     service, demand = program.service(), program.demand_kwh
     for n, floor in enumerate(program.floors):
         wanted = floor.wanted(demand)
@@ -204,7 +206,7 @@ class _Diagnosis:
             return self.elastic.ask(held, aimed, clock, whole=whole)
 
     def clash(self, held: Collection[int]) -> bool:
-        """Return whether the given requirements are proven incompatible."""
+        """Return whether the given requirements are proven to be incompatible."""
         return self.ask(held, (), whole=self.small, parts=PARTS).infeasible
 
     def possible(self) -> bool:
@@ -255,7 +257,7 @@ class _Diagnosis:
             self.try_alone(group[half:])
 
     def mend(self, held: Collection[int], aimed: list[int], parts: float = 1) -> Mend | None:
-        """Return the smallest changes to `aimed` with which a plan can keep `held`, or None."""
+        """Return the smallest changes to `aimed` that allow a plan which meets `held`, or None."""
         first = aimed[0]
         short = self.asked[first].short if len(aimed) == 1 else 0.0
         if self.clock.over:
@@ -302,7 +304,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float) -> Mend:
-        """Try changes slightly above the relaxation's; return the smallest that allows a plan."""
+        """Return the smallest changes, slightly above the relaxation's, that allow a plan."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}
@@ -328,7 +330,7 @@ class _Diagnosis:
         return best
 
     def irreducible(self, suspects: Sequence[int], alone: Collection[int]) -> list[int]:
-        """Return an irreducible conflict; it contains every requirement in `alone`."""
+        """Return an irreducible conflict, which contains every requirement in `alone`."""
         kept = list(suspects)
 
         def drop(group: list[int]) -> None:
@@ -343,7 +345,7 @@ class _Diagnosis:
                 drop(group[:half])
                 drop(group[half:])
 
-        # Floors are dropped last, so that messages name them.
+        # Floors (minimum service) are dropped last, so that messages name them.
         drop([k for k in reversed(kept) if k not in alone])
         return list(alone) if alone and self.clock.over else kept
 

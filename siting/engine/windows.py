@@ -1,33 +1,35 @@
-"""Windows: large neighbourhood search that frees the stations of a neighbourhood.
+"""Windows: a large neighbourhood search, which re-optimises the plan at some sites at a time.
 
-A window frees the options at some sites, some of the energy columns, and all columns without a
-site. The rest of the plan is fixed and moves to the right-hand sides. HiGHS solves this small
-integer program from the incumbent. The program is built from the matrix alone, so that windows work
-for any aims and requirements. Sites are near each other if they share demand, so no map is needed.
+A window frees the options at some sites, some of the energy variables, and all columns without a
+site. The rest of the plan is fixed; its share of each row moves to the right-hand side. HiGHS
+solves the resulting small integer program, starting from the incumbent. The program is built from
+the matrix alone, so that windows work for any aims and requirements. Sites are near each other if
+they share demand, so no map is needed.
 
-The freed energy columns belong to demand rows that the window can change: rows that its stations
+The freed energy variables belong to demand rows that the window can change: rows that its stations
 serve, rows not served in full, and rows that its sites would serve better. For each of these rows,
-the pairs in use are freed and, at first, a few others: the nearest sites in the window, and
-stations outside it with free capacity.
+the pairs in use are freed and, at first, a few other pairs: with the nearest sites in the window,
+and with stations outside it that have free capacity.
 
-A window has two neighbourhoods, mostly far apart, so that money can move between them. It has only
-one if the two would share no limit. Windows start where relaxation and plan differ. A window is
-repeated only after something near it changes. Once all windows of a size have been tried, the next
-windows have more sites and more pairs per row. Several windows run in parallel; their results are
-applied in order, so that runs are reproducible.
+A window has two neighbourhoods, mostly far apart, so that public money can move between them. It
+has only one if the two would share no limit. Windows are first tried where the relaxation and the
+plan differ most. A window is repeated only after something near it changes. Once all windows of a
+size have been tried, the next windows have more sites and more pairs per row. Several windows are
+solved in parallel; their results are applied in order, so that runs are reproducible.
 
-A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
-the options of these plans. So a crossing may be large; it combines the better parts of both plans.
-Plans of a large city are crossed area by area. Money then has a price, because otherwise each area
-would be bound to the money that it spends in the current plan.
+A crossover (combining two plans) is a window of another kind: it frees the sites where the plans
+differ, and allows only the options of these plans. A crossover may therefore free many sites; it
+combines the better parts of both plans. Plans of a large city are combined area by area. Public
+money then has a price, because each area would otherwise be limited to the money that it spends in
+the current plan.
 
-A plan may also be built from nothing, with one window per area. Some rows are shared with areas
-that are not decided yet. These rows have the prices of a relaxation, so that each area uses only
-what is worth more there than elsewhere (relax-and-fix).
+A plan may also be built from nothing, with one window per area. Rows that an area shares with areas
+not decided yet have the prices of a relaxation, so that each area uses only what is worth more to
+it than to the others (relax-and-fix).
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
-solutions. INFORMS Journal on Computing 19 (2007), 534-541 (crossings). Y. Pochet, L. Wolsey:
+solutions. INFORMS Journal on Computing 19 (2007), 534-541 (crossover). Y. Pochet, L. Wolsey:
 Production Planning by Mixed Integer Programming. Springer 2006 (relax-and-fix).
 """
 
@@ -61,7 +63,7 @@ class _Found:
 
 
 class Windows:
-    """The windows of one frame, and the plan they improve.
+    """The windows of one frame, and the plan that they improve.
 
     `point`: values of all columns at the incumbent; `taken`: values of the options in a relaxation
     (sites where it differs from the plan come first); `threads`: number of parallel windows;
@@ -74,11 +76,11 @@ class Windows:
         self.frame, self.clock = frame, clock
         self.threads, self.seed = threads, seed
         m = frame.matrix
-        # Under decay, several windows may use one station outside them, so all rows are checked.
+        # With decay, several windows may use one station outside them, so all rows are checked.
         self._shared = np.full(m.a.shape[0], frame.service.near)
         pooled = frame.program.gap is not None and bool(frame.program.gap.concessions)
         self._shared[frame.rows_of(*SHARED, *(["gap"] if pooled else []))] = True
-        # Whether sites far apart share anything, such as money, that could move between them.
+        # Whether sites far apart share a resource (such as money) that could move between them.
         shared = frame.rows_of(*SHARED)
         self._split = bool((m.row_upper[shared] > 0).any() or (m.row_lower[shared] > 0).any())
         self._own_site = frame.column_site
@@ -119,13 +121,16 @@ class Windows:
 
     @property
     def exhausted(self) -> bool:
-        """Whether windows as large as the program have found nothing."""
+        """Whether even windows as large as the program have found no improvement."""
         return self.size > 2 * self.frame.sites
 
     # --- nearness ----------------------------------------------------------------------------
 
     def _overlap(self) -> sparse.csr_array:
-        """Return the demand shared by each pair of sites; with decay, only a row's best sites."""
+        """Return the demand shared by each pair of sites.
+
+        With decay, count each demand row only at its best sites.
+        """
         service, frame = self.frame.service, self.frame
         if not service.near:
             return frame.shared_demand
@@ -134,7 +139,7 @@ class Windows:
         return overlap(kwh, service.row[pairs], service.site[pairs], frame.sites)
 
     def _neighbours(self, seed: int, count: int) -> Ints:
-        """Return the sites that share the most demand with a site, that site first."""
+        """Return a site, followed by the sites that share the most demand with it."""
         near = self._near
         entries = slice(near.indptr[seed], near.indptr[seed + 1])
         score = np.zeros(self.frame.sites)
@@ -181,10 +186,10 @@ class Windows:
     def cross(self, pairs: Sequence[tuple[Floats, Ints]], money: Floats) -> list[Floats]:
         """Combine pairs of plans; for each pair, return a point at least as good as the first plan.
 
-        HiGHS solves only the root node, whose heuristics find most of the gain. If two plans differ
-        at many sites, they are crossed area by area. Money then has a price, so that areas can
-        exchange it. The price rises with the money that the plan uses so far; a result may exceed
-        the budget. The plan that the windows had before is lost.
+        HiGHS solves only the root node, where its heuristics find most of the gain. If two plans
+        differ at many sites, they are combined area by area. Public money then has a price, so that
+        areas can exchange it. The price rises with the money that the plan uses so far; a result
+        may exceed the budget. The previous plan of the windows is lost.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: for each year,
         the price of a rupee (in the unit of the aim) if the plan uses exactly the budget. At a
@@ -233,7 +238,7 @@ class Windows:
             now, decided = self._apart(left, self.threads), set[int]()
             undecided[np.concatenate([left[n] for n in now])] = 0.0
             open_ = frame.rows_by_site @ undecided > 0
-            # A station that earns exactly these prices must be built despite rounding.
+            # A station that earns exactly these prices must be built despite rounding errors.
             cost = np.where(open_, (1 - settings.SIGNIFICANT) * price, 0.0)
             programs = [self._program(left[n]) for n in now]
             models = [self._model(*one, nodes, cost, due=~open_) for one in programs]
@@ -248,7 +253,7 @@ class Windows:
         return not left
 
     def _apart(self, areas: Sequence[Ints], most: int) -> list[int]:
-        """Return the positions of up to `most` areas that share no demand, the first area first."""
+        """Return the positions of up to `most` areas that share no demand, including the first."""
         out, used = list[int](), np.zeros(self.frame.sites, dtype=bool)
         for n, area in enumerate(areas):
             if len(out) < most and not used[area].any():
@@ -265,19 +270,19 @@ class Windows:
         return np.where(m.row_upper > 0, out, 0.0)  # without a budget, there is nothing to exchange
 
     def _scarce(self, price: Floats) -> Floats:
-        """Return the prices, raised in rows whose limit the plan exceeds, lowered in the others."""
+        """Return the prices, raised for rows whose limit the plan exceeds, lowered for others."""
         limit = np.where(price > 0, self.frame.matrix.row_upper, 1.0)
         used = np.maximum(self.activity / limit, settings.EXACT)
         return np.where(price > 0, price * used**settings.SCARCITY, 0.0)
 
     def _crossed(self, other: Ints, sites: Ints) -> tuple[Ints, Flags]:
-        """Return the columns freed by a crossing at some sites, and the integer ones among them."""
+        """Return the columns that a crossover frees at some sites, and which ones are integer."""
         columns, whole = self._program(sites)
         keep = ~whole | np.isin(columns, np.union1d(self.choice, other))
         return columns[keep], whole[keep]
 
     def _next(self) -> list[Ints]:
-        """Return the next windows' sites, without overlap; an empty list if all have been tried."""
+        """Return the sites of the next windows, which do not overlap; empty if all were tried."""
         score = self._differs()
         order = np.argsort(-score, kind="stable")
         order = order[~self._tried[order]]
@@ -306,7 +311,7 @@ class Windows:
         return out
 
     def _program(self, sites: Ints) -> tuple[Ints, Flags]:
-        """Return the columns that a window frees, and the integer ones among them."""
+        """Return the columns that a window frees, and which of them are integer."""
         frame = self.frame
         inside = np.zeros(frame.sites, dtype=bool)
         inside[sites] = True
@@ -335,7 +340,7 @@ class Windows:
         return columns, columns < count
 
     def _good_pairs(self, inside: Flags) -> Flags:
-        """With decay, return a window's energy columns: the best at its sites, a few outside it."""
+        """With decay, return a window's energy columns: its sites' best, and a few outside it."""
         worth, in_use = self._worth, self.point[self._energies] > 0
         inside = inside & (self._good | in_use)
         outside = self._outside(inside)
@@ -359,7 +364,7 @@ class Windows:
         rows[self.frame.energy_row[inside & better]] = True
         inside = inside & rows[self.frame.energy_row]
         outside = self._outside(inside)
-        # Among equal values, prefer near sites in the window, and free capacity outside it.
+        # At equal value, prefer near sites in the window, and free capacity outside it.
         inside &= in_use | self._among_best(inside, worth, self.pairs, self._nearness)
         room = self._room()
         outside &= in_use | self._among_best(outside & (room > 0), worth, self.pairs, room)
@@ -401,10 +406,10 @@ class Windows:
         self, columns: Ints, whole: Flags, nodes: int, price: Floats | None = None,
         *, over: Flags | None = None, due: Flags | None = None,
     ) -> highspy.Highs:  # fmt: skip
-        """Return the program of a window, with the incumbent as its start.
+        """Return the program of a window, with the incumbent as its starting solution.
 
-        `price`: price of each row; `over`: rows without an upper limit; `due`: rows whose lower
-        limit holds even if the plan is below it.
+        `price`: price of each row; `over`: rows whose upper limit is lifted; `due`: rows whose
+        lower limit holds even if the plan is below it.
         """
         frame, m = self.frame, self.frame.matrix
         part = frame.by_column[:, columns]
@@ -414,7 +419,7 @@ class Windows:
         small = sparse.csc_array(sparse.csr_array(part)[rows])
         lower, upper = m.row_lower[rows] - rest[rows], m.row_upper[rows] - rest[rows]
         here = self.activity[rows] - rest[rows]
-        # The plan itself must fit despite rounding.
+        # The current plan must fit despite rounding errors.
         below = np.minimum(lower, here)
         lower = below if due is None else np.where(due[rows], lower, below)
         upper = np.maximum(upper, here)

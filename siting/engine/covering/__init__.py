@@ -1,1 +1,1 @@
-"""A solver for large coverings with one budget: arrays, prices, cuts and search."""
+"""Solver for large covering problems with one budget: prices, cuts and search."""

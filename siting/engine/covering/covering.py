@@ -15,7 +15,8 @@ Coverage with offers and classic maximal covering are both instances of this pro
 ``B``        budget, in the unit of the costs
 ===========  ====================================================================================
 
-The solver is `siting.engine.covering.run`. Tests compare it with the same program in PuLP.
+The solver is `siting.engine.covering.run`. Tests compare its results with those of the same program
+in PuLP.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.

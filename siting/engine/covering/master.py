@@ -37,7 +37,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class _Patch:
-    """The rows ``first`` to ``last - 1``, the options that cover them, and the pairs."""
+    """The rows ``first`` to ``last - 1``, the options that cover them, and the pairs of both."""
 
     first: int
     last: int
@@ -108,7 +108,7 @@ class PatchModel(CutModel):
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum violates; return how many, or 0 if its bound is accurate."""
+        """Add the cuts that an optimum violates; return how many, 0 if the bound is accurate."""
         covered = self.matrix @ relaxed.taken
         value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
         over = relaxed.point[self.count :] - value
@@ -142,7 +142,7 @@ class PatchModel(CutModel):
 
 
 def patches_of(covering: Covering, most: int) -> Ints:
-    """Return each row's patch: the first of a few distant options that covers the row.
+    """Return the patch of each row, which is the first of a few distant options that covers it.
 
     There are at most `most` patches; rows that none of these options covers form the last one.
     """

@@ -4,7 +4,7 @@ A change updates the following figures, and only for the rows that it touches:
 
 - ``gain[k]``: weight that option ``k`` would cover in addition to the plan;
 - ``loss[s]``: weight that only the option in slot ``s`` covers;
-- ``shared[s, k]``: the part of ``loss[s]`` that option ``k`` would cover as well.
+- ``shared[s, k]``: the part of ``loss[s]`` that option ``k`` would also cover.
 
 Replacing the option in slot ``s`` by ``k`` gains ``gain[k] - loss[s] + shared[s, k]``, so one small
 matrix shows the best exchange.
@@ -43,7 +43,7 @@ class CoveringPlan:
         """Remove all options."""
         rows = len(self.covering.weight)
         self.count = np.zeros(rows, dtype=np.int32)
-        self._slots = np.zeros(rows, dtype=np.int64)  # sum of the numbers of each row's slots
+        self._slots = np.zeros(rows, dtype=np.int64)  # for each row, the sum of its slot numbers
         self.gain = self._fresh.copy()
         self.slot = np.full(self.options, -1)
         self.holds = np.zeros(0, dtype=np.int64)

@@ -126,7 +126,7 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
     across = sparse.csr_array(matrix.T)
     knapsack = Knapsack(covering.cost, covering.group, covering.budget)
     price = 0.5 * weight
-    # If no step improves the bound, these prices and their bound remain.
+    # If no step improves the bound, these zero prices and their bound are returned.
     best = Prices(np.zeros(len(weight)), float(weight.sum()), np.zeros(len(covering.cost)), 0.0)
     mean = np.zeros(len(covering.cost))
     length, stalled = 1.0, 0

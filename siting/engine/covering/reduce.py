@@ -9,7 +9,8 @@ These are removed in turn:
 - all but one of the rows with the same options; the remaining row has the summed weight.
 
 A plan of the reduced covering, together with the required options, is a plan of the whole covering.
-Its weight is higher by the weight that the required options cover. Optimal plans remain optimal.
+The weight of the whole plan is higher by the weight that the required options cover. Optimal plans
+remain optimal.
 """
 
 from __future__ import annotations

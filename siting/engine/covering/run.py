@@ -3,7 +3,7 @@
 1. exact reductions (`siting.engine.covering.reduce`);
 2. a greedy plan, improved by exchanges (`siting.engine.covering.search`);
 3. prices of the rows (`siting.engine.covering.prices`): a bound, and options to exclude;
-4. kicks out of local optima;
+4. kicks (random changes) that lead the search out of local optima;
 5. the relaxed master problem, solved by cuts (`siting.engine.covering.master`) and rounded from
    time to time; options that its bound excludes are removed;
 6. more kicks, and branch and bound (`siting.engine.tree`).
@@ -182,7 +182,7 @@ class CoveringRun:
         return model.narrowed(~hopeless, inside)
 
     def _kicks(self, taken: Floats, worth: float) -> Kicks:
-        """Return a local search that starts from the options of the incumbent that remain."""
+        """Return a local search that starts from the remaining options of the incumbent."""
         plan = CoveringPlan(self.left.covering)
         plan.move_to(np.flatnonzero(np.isin(self.left.option, self.chosen)))
         exchange(plan, self.clock)
@@ -190,7 +190,7 @@ class CoveringRun:
         return Kicks(plan, self.seed, worth)
 
     def _kick(self, work: float) -> None:
-        """Kick in batches until no better plan has been found for a while."""
+        """Run kicks in batches until no better plan has been found for a while."""
         spent, found_at, part = 0.0, 0.0, work / 20
         while spent < work and not self.done:
             enough = self.bound / (1 + self.gap) - self.certain

@@ -1,4 +1,4 @@
-"""Covering heuristics: a greedy method, exchanges, and kicks out of local optima.
+"""Covering heuristics: a greedy method, exchanges, and random kicks to leave local optima.
 
 Effort is counted as work, not as time, so that runs with the same seed are reproducible. Ties go to
 the first option.
@@ -63,7 +63,7 @@ def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
 
 
 class Kicks:
-    """Iterated local search: remove some options, refill from a random half, then exchange.
+    """Iterated local search: remove some options, refill from a random half of all, then exchange.
 
     The search starts from `plan` and changes it; `worth` is the dual price of a unit of budget.
     """
@@ -79,7 +79,7 @@ class Kicks:
             self.best, self.value = chosen, value
 
     def run(self, work: float, clock: Clock, enough: float = np.inf) -> bool:
-        """Kick until `work` is done or `enough` is reached; return whether the plan improved."""
+        """Run kicks until `work` or `enough` is reached; return whether the plan improved."""
         plan, before = self.plan, self.value
         until = plan.work + work
         while plan.work < until and not clock.over and self.value < enough and len(self.best):
