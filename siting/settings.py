@@ -32,8 +32,8 @@ SIGNIFICANT = 1e-6
 # If a plan cannot reach the values of earlier aims again, these values are lowered by the first of
 # these shares that is enough. Not measured.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
-# A program is refused if demand rows that are too small for the solver make up more than this share
-# of the total worth. Not measured.
+# A program is not solved if more than this share of the total worth (value of the demand) is in
+# rows that are too small for the solver's tolerances. Not measured.
 FAINT_SHARE = 1e-4
 # A number larger than any measure, in any unit; also a gap that every plan meets. Not measured.
 ENDLESS = 1e12
@@ -45,7 +45,7 @@ COVERING_UNITS = 1e4
 
 # Number of columns up to which HiGHS first solves the whole program. Not measured.
 WHOLE_FIRST = 2_500
-WHOLE_NODES = 2_000  # maximum number of nodes in this first solve; not measured
+WHOLE_NODES = 2_000  # maximum number of nodes in this first solve (not measured)
 # Number of columns up to which HiGHS solves the whole program at the end. Ties between plans are
 # also broken exactly only up to this number of columns. Not measured.
 WHOLE_LAST = 150_000
@@ -71,8 +71,8 @@ MOST_PIECES = 12
 # make the plan of the embedded city (8e6) 0.3 % worse.
 LARGE = 50_000_000
 MOST_PRICED_PAIRS = 1_000_000  # number of pairs up to which prices are stored; measured: 800 MB
-MOST_OPTIONS = 2_000_000  # number of options above which a program is refused; not measured
-KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not measured
+MOST_OPTIONS = 2_000_000  # number of options above which a program is refused (not measured)
+KEPT_BYTES = 200e6  # memory for the values of choices already evaluated (not measured)
 
 # --- time ---------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ START_SHARE = 0.4
 # Steps that may take this share: moving stations at the end, and the relaxation for the aim of
 # shortest drive times. Also the largest share reserved for the final flows. Not measured.
 LAST_SHARE = 0.1
-# Share of the time limit after which only the flows of the final plan are computed; not measured
+# Share of the time limit after which only the flows of the final plan are computed (not measured)
 ENDS = 0.97
 # Time reserved for computing the final flows, as a multiple of the time that earlier flows took.
 # Also the time reserved for passing a problem to a solver, as a multiple of the time that writing
@@ -102,8 +102,8 @@ FINISH = 8.0
 # Time limit for polishing a plan at the end. Also the time reserved for computing the final flows
 # if another solver makes the plan. Not measured.
 RESERVE_S = 2.0
-LEAST_S = 5.0  # minimum time to explain a conflict; not measured
-STUCK_S = 60.0  # time beyond the time limit after which a solver is abandoned; not measured
+LEAST_S = 5.0  # minimum time to explain a conflict (not measured)
+STUCK_S = 60.0  # time beyond the time limit after which a solver is abandoned (not measured)
 # Time between two reports of progress, and between two checks of a running solver. Not measured.
 REPORT_EVERY_S = 0.1
 # The iterations of an integer program are multiplied by this factor, because its presolve, cuts and
@@ -127,10 +127,10 @@ PRICE_ROUNDS = 2
 # the root, in a pool of cuts, and to the prices of a covering problem. Measured: CPU time is
 # similar from 1e-5 to 4e-5 (root).
 STALLED = 2e-5
-# At a node, and in the search for the price of a rupee, a round of cuts has stalled below this
-# share. It also replaces `STALLED` at the root if cuts are slow there. Not measured.
+# Value used instead of `STALLED` at a node of the tree, and in the search for the price of a rupee.
+# It also applies at the root if cuts are slow there. Not measured.
 NODE_STALLED = 2e-4
-PRICING_STALLED = 5e-3  # the same share in column generation with links; not measured
+PRICING_STALLED = 5e-3  # the same share in column generation with links (not measured)
 # Rounds of cuts end after this many stalled rounds in succession, and repeated dives end after this
 # many without a better plan. The estimate of a branching is trusted after this many trials.
 # Measured: CPU time is similar from 1 to 6.
@@ -151,9 +151,9 @@ BACK = 0.8
 # constructed plan may be poor. Measured (little money in the budget): after one minute, the gap is
 # 5 to 6 % with this weight and 79 % with `BACK`.
 LARGE_BACK = 0.35
-FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; not measured
-# Cuts are sought at a point this share of the way from a choice to the optimum. Measured: CPU time
-# is similar from 0.15 to 0.6.
+FORGOTTEN = 0.05  # in these programs, option values below this are set to 0 (not measured)
+# Cuts are sought at a point between a choice (0) and the optimum (1), at this position. Measured:
+# CPU time is similar from 0.15 to 0.6.
 TOWARDS = 0.3
 # Charge on spending the whole budget, as a share of the worth of all demand. Measured: CPU time is
 # similar from 0.005 to 0.02.
@@ -167,10 +167,10 @@ LEVELS = 256
 WORTHS_SEEN = 1_000
 # Number of pairs that each row has in a first linear program and in a first window: the nearest or
 # the most valuable pairs. Pricing adds other pairs; a cut is valid even without them.
-# Windows double this number each time they grow. Measured (see also MANY_PAIRS): a window of the
+# This number doubles each time a window grows. Measured (see also MANY_PAIRS): a window of the
 # embedded city takes 0.1 s, and 3 to 15 s with all pairs.
 NEAREST_PAIRS = 8
-LINK_BROKEN = 0.01  # violation above which a link is added; not measured
+LINK_BROKEN = 0.01  # violation above which a link is added (not measured)
 # Penalty for needing more money than a site's cap, as a multiple of the penalty for a shortfall.
 # Measured: CPU time is similar from 50 to 200.
 CAP_PENALTY = 100.0
@@ -194,7 +194,7 @@ WORST = 0.05
 # Weight of a rupee of a station's costs (its need) relative to a rupee of public money.
 # Construction uses the first value; the greedy plan tries all of them. Not measured.
 OWN_MONEY = (0.02, 0.2, 1.0)
-NEARER = 0.03  # share by which the longest drive reduces the weight of a kWh; not measured
+NEARER = 0.03  # share by which the longest drive reduces the weight of a kWh (not measured)
 # In large programs, drive times are rounded up to multiples of the longest drive time divided by
 # this number, so that more pairs have equal weights. Not measured.
 NEARER_STEPS = 8
@@ -210,7 +210,7 @@ WHOLE_FROM = (0.9, 0.6, 0.5)
 # Cost of an unmet row, relative to the largest possible objective. Measured: CPU time is similar
 # from 2.5 to 10.
 MISSED_PENALTY = 5.0
-DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive uses; not measured
+DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive uses (not measured)
 
 # --- offers priced in ---------------------------------------------------------------------------
 
@@ -228,8 +228,8 @@ RELAXED_GAP = 0.02
 # plan for Islamabad's sectors (row 20) serves 2 % less; with 2, the plan of row 19 is as good as
 # with 5.
 BESIDE = 5
-WIDER = 3.0  # maximum number of options added, as a multiple of those present; not measured
-KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
+WIDER = 3.0  # maximum number of options added, as a multiple of those present (not measured)
+KEPT = 0.2  # share of an aim's gap by which later aims may worsen its value (not measured)
 
 # --- exchange -----------------------------------------------------------------------------------
 
@@ -243,17 +243,17 @@ DENSE = 0.05
 # also the number of best stations outside a window that a row keeps. Measured (a quarter of row
 # 13's city, shortest drive times): if rows keep 12 such stations, drive times are 14 % longer.
 CANDIDATES = 8
-MOST_VALUED = 60  # maximum number of changes that are evaluated one by one; not measured
+MOST_VALUED = 60  # maximum number of changes that are evaluated one by one (not measured)
 
 # --- windows ------------------------------------------------------------------------------------
 
-FIRST_SIZE = 10  # number of sites in a window; not measured
+FIRST_SIZE = 10  # number of sites in a window (not measured)
 # Once all windows of one size have been tried, their size is multiplied by this factor. The areas
 # that lower the bound grow by the same factor; a turn of areas is expected to take this factor
 # squared times as long as the turn before. Measured (row 18): successive turns took 13, 35 and
 # 85 s.
 GROWTH = 1.6
-SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds; not measured
+SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds (not measured)
 # Gap to which a window is solved. With decay, or if payments are decision variables, the first gap
 # is ten times this value. Measured (row 15): windows of four sites need 3 to 15 s to reach a gap of
 # 0.2 %.
@@ -272,7 +272,7 @@ PLAN_EVERY = 10
 # Stations are counted by kind if there are at most this many kinds. Also the maximum number of
 # these counts on which branching is tried at a node. Not measured.
 MOST_COUNTS = 40
-ROUNDS = 6  # number of rounds of windows, or of the root's cuts, in a turn; not measured
+ROUNDS = 6  # rounds of solves of windows, or of the root's cuts, in a turn (not measured)
 # Number of sites in an area. Plans are built area by area, and areas also yield a bound on all
 # plans. Measured (row 18, PKR 0): a plan built with areas of 15 sites serves 84,400 kWh/day. With
 # areas of 22 sites it serves 84,700 but takes twice the time; with 8, it serves 84,000.
@@ -284,11 +284,12 @@ AREA = 15
 # two plans that differ at 402 sites gained nothing in 60 s.
 CROSSED = 100
 # Before an area is solved, the price of money is set to its price in the relaxation, multiplied by
-# (share of the budget used) ** SCARCITY. Measured (row 18, six crossovers): for PKR 20 m, exponent
-# 3 gives 84,502 kWh/day and 1 gives 84,418; for PKR 200 m, 3 gives 90,333 and 10 gives 89,859. A
-# fixed price at half the relaxation's price gives 84,256 and 88,336.
+# (share of the budget used) ** SCARCITY. Measured (row 18, six crossovers): with PKR 20 million,
+# the plan serves 84,502 kWh/day with exponent 3, 84,418 with exponent 1, and 84,256 with a fixed
+# price (half the relaxation's price). With PKR 200 million, it serves 90,333 kWh/day with exponent
+# 3, 89,859 with exponent 10, and 88,336 with the fixed price.
 SCARCITY = 3.0
-ROUNDINGS = 8  # number of rounded relaxations that a turn makes viable; not measured
+ROUNDINGS = 8  # number of rounded relaxations that a turn makes viable (not measured)
 # Work of a turn, in iterations × nonzeros. Measured: with 5e8, the tree for Islamabad's sectors
 # (row 20) solved one node per turn.
 TURN = 2e9
@@ -310,24 +311,24 @@ MOST_NODES = 5_000
 # --- drives and payments ------------------------------------------------------------------------
 
 # Horizons in the search for the shortest drive times, as multiples of the longest drive.
-FIRST_HORIZON = 3.0  # first horizon, which is also the shortest; not measured
-FIRST_HORIZON_OF_GAP = 10.0  # first horizon under the viability gap; not measured
-LONGEST_HORIZON = 50.0  # longest horizon; not measured
-TURNS = 12  # number of turns at the first horizon; not measured
+FIRST_HORIZON = 3.0  # first horizon, which is also the shortest (not measured)
+FIRST_HORIZON_OF_GAP = 10.0  # first horizon under the viability gap (not measured)
+LONGEST_HORIZON = 50.0  # longest horizon (not measured)
+TURNS = 12  # number of turns at the first horizon (not measured)
 # Penalty for a rupee paid in excess of a year's money. The penalty for a rupee paid a year early
 # is 1. Not measured.
 OVER = 1e4
 
 # --- covering -----------------------------------------------------------------------------------
 
-PATCHES = 120  # number of patches into which the demand is divided; not measured
-SUBGRADIENT_STEPS = 150  # number of steps that find the prices of a covering problem; not measured
-SUBGRADIENT_PATIENCE = 12  # steps without a better bound before steps become shorter; not measured
-FIRST_WORK = 1_000  # work of random changes (kicks) before the cuts, per pair; not measured
+PATCHES = 120  # number of patches into which the demand is divided (not measured)
+SUBGRADIENT_STEPS = 150  # number of steps that find the prices of a covering problem (not measured)
+SUBGRADIENT_PATIENCE = 12  # steps without a better bound before steps become shorter (not measured)
+FIRST_WORK = 1_000  # work of random changes (kicks) before the cuts, per pair (not measured)
 # Work counted for a change of a plan, in addition to the work that depends on its size. Also the
 # minimum number of pairs by which `FIRST_WORK` is multiplied. Not measured.
 LEAST_WORK = 50_000
-MOST_OUT = 10  # maximum number of options that a kick removes; not measured
+MOST_OUT = 10  # maximum number of options that a kick removes (not measured)
 # Tolerance when a bound is rounded down, as a multiple of the weights' common divisor.
 # Not measured.
 STEP_SURE = 0.01
@@ -336,13 +337,13 @@ STEP_SURE = 0.01
 
 # A gap above this value is stated first in messages and sets the exit code. Not measured.
 FAR = 1.0
-MOST_TOLD = 1e4  # gap above which a message omits the figure; not measured
+MOST_TOLD = 1e4  # gap above which a message omits the figure (not measured)
 # Number of floors or limits that a message lists before it only counts the others. Not measured.
 LISTED = 6
-REQUIREMENTS_LISTED = 12  # number of requirements shown that do not help if changed; not measured
+REQUIREMENTS_LISTED = 12  # number of requirements shown that do not help if changed (not measured)
 # A requirement is changed by the amount that a relaxation shows plus a share of the requirement's
-# figure. These shares are tried in turn. A test of a conflict may take the remaining time divided
-# by the number of these shares. Not measured.
+# figure. These shares are tried in turn. Each test may take the remaining time divided by their
+# number. Not measured.
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)
 # Gap to which the smallest change of a requirement is computed; also the step to which shares are
 # rounded. Not measured.

@@ -33,7 +33,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Location:
-    """The problem as arrays."""
+    """A location problem without capacities, as arrays."""
 
     # Pairs by row, cheapest first.
     row: Ints

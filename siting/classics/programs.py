@@ -32,8 +32,8 @@ one ``c_i``, weighted by the sum of their weights::
 **p-median**: with p sites, the least cost of serving every demand from its nearest site. Let ``D_i1
 < ... < D_iK`` be the distinct costs of serving demand ``i``, weight included. ``z_ik`` is 1 if no
 site with a cost of at most ``D_ik`` is open. The usual program, with one variable per pair, is
-larger and has no stronger relaxation. Costs beyond the nearest existing site need no variables or
-rows::
+larger and has no stronger relaxation. Costs above that of the nearest existing site need no
+variables or rows::
 
     min   sum over i of  D_i1 + sum over k < K of (D_i,k+1 - D_ik) z_ik
     s.t.  z_i1 + sum of y_j over j at D_i1   >=  1                        for each i

@@ -1,4 +1,4 @@
-"""The best plan of each classic model, with a bound on every plan.
+"""Search for the best plan of each classic model, with a bound that no plan can beat.
 
 The p-median, facility location and set covering are solved as integer programs. Without capacities,
 they start from a plan made by adding and exchanging sites; with capacities, a transport problem

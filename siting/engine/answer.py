@@ -39,7 +39,7 @@ class AimProof:
         cls, aim: Aim, answer: Answer, bound: float, *, gap_asked: float, stopped: Stopped,
         nodes: int = 0, seconds: dict[str, float] | None = None, noise: float = 0.0,
     ) -> AimProof:  # fmt: skip
-        """Return the proof of an aim for an answer's plan; other arguments are as in `Proof.of`."""
+        """Return the proof of the value that a plan reaches for an aim; see also `Proof.of`."""
         unit, maximise = aim.unit(answer.program.worth_unit), not aim.less_is_better
         proof = Proof.of(
             aim.value(answer), bound, gap_asked=gap_asked, stopped=stopped, unit=unit,
@@ -256,13 +256,13 @@ class Answer(Solved):
 
     @property
     def worth_of_scenarios(self) -> Floats:
-        """Worth served in each scenario, weighted by year."""
+        """Worth (value) of the demand served in each scenario, weighted by year."""
         slices = self.program.slices
         return by_scenario(slices, [self.worth_in(n) for n in range(len(slices))])
 
     @property
     def wanted_of_scenarios(self) -> Floats:
-        """Worth of all demand in each scenario, weighted by year."""
+        """Worth (value) of all demand in each scenario, weighted by year."""
         program = self.program
         return by_scenario(program.slices, (program.per_kwh * program.demand_kwh).sum(axis=0))
 
@@ -279,7 +279,7 @@ class Answer(Solved):
         )
 
     def yearly(self, amount: Floats) -> float:
-        """Return the sum of `amount` (by offer) over the offers in place, weighted by year."""
+        """Return the sum of `amount` (by offer) over each year's offers, weighted by year."""
         by_year = self.program.options.of_offers(amount)[self.choice]
         return math.fsum(by_year @ year_weights(self.program.slices))
 

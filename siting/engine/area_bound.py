@@ -36,7 +36,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class AreaBound:
-    """Bounds at fixed prices, which are lowered by solving integer programs for a frame's areas.
+    """Bounds at fixed prices, which are lowered by solving an integer program for each area.
 
     `price`: scaled price of each row, with a sign that the row's limits allow; `by`: the bound by
     sites at these prices; `live`: the options that the bounds must cover.

@@ -28,8 +28,9 @@ class Measure:
     """A column of the master problem that replaces many columns of flows or payments."""
 
     column: int  # column in the coarse matrix
-    # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` paid by the end of a
-    # year, or ``envelope``: the money paid from an envelope by the end of the last year.
+    # What the column measures: ``worth`` (value of the energy served in a part), ``energy`` (which
+    # counts towards a floor in a slice), ``money`` (paid by the end of a year), or ``envelope``
+    # (money paid from one envelope by the end of the last year).
     kind: str
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
@@ -128,6 +129,6 @@ class CoarseLayout(Layout):
 
 
 def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> tuple[Matrix, list[Measure]]:
-    """Return a frame's master problem as a matrix, and the measures among its columns."""
+    """Return the master problem of a `Frame` as a matrix, and the measures among its columns."""
     layout = CoarseLayout(frame, parts)
     return matrix_of(layout, frame.aim, frame.reached), layout.measures

@@ -39,8 +39,8 @@ class Row:
 class Relaxed:
     """An optimum of the relaxed master problem."""
 
-    # Bound on every choice that the decisions allow, signed so that more is better. If no choice
-    # is feasible, the bound is -inf.
+    # Bound on the value of any choice that the branching decisions allow; -inf if no choice is
+    # feasible. If the aim is minimised, values have the opposite sign.
     bound: float
     taken: Floats  # value of each option, 0 to 1
     # Change in the bound (at most 0) if an option's value changes from 0 to 1, or from 1 to 0.

@@ -1,4 +1,4 @@
-"""The plan of a given worth with the shortest drive times, found by a program with decay.
+"""Find the plan with the shortest drive times that serves energy of at least a given value.
 
 The first program minimises drive time, ``sum of t x``, with a limit on worth (value of the energy
 served), ``sum of a x >= E``. For it, neither cuts nor a fast way to evaluate choices are known. So
@@ -8,8 +8,8 @@ a second program, with decay, ``max sum of (a - t / H) x``, is solved instead. F
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
 This is the Lagrangian bound with the multiplier ``H`` on the required worth. A short horizon gives
-a better bound, but its plans may give up worth for shorter drive times. The search then continues
-from such a plan with a longer horizon, which regains the worth.
+a better bound, but its plans may miss the required worth, because they shorten drive times instead.
+The search then continues from such a plan with a longer horizon, which regains the worth.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -45,7 +45,7 @@ class Solved(Protocol):
 
 
 def goes(frame: Frame) -> bool:
-    """Return whether `solve_drives` can solve the program of a frame."""
+    """Return whether `solve_drives` can solve the program of a `Frame`."""
     aims = [one.aim for one in frame.reached]
     # The program with decay computes worth differently, so it cannot keep values of earlier aims
     # such as regret or the tail.

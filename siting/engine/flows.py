@@ -1,4 +1,4 @@
-"""The energy columns of pairs in a relaxation: those of near pairs, and those added by pricing.
+"""The energy variables in a relaxation: those of near pairs, and those added by pricing.
 
 A demand row reaches dozens of sites, but only one or two serve it, and these are mostly near. So
 the relaxation starts with the energy columns of the nearest sites, and pricing adds others.
@@ -23,7 +23,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class Flows:
-    """The energy columns of a frame that are in the relaxation, and their links.
+    """The energy variables in the relaxation, and the constraints that link them to options.
 
     `start`: sites of a known plan. If there are any, half of each row's first columns belong to the
     nearest of these sites.
@@ -68,14 +68,14 @@ class Flows:
     # --- links -------------------------------------------------------------------------------
 
     def link_broken(self, taken: Floats, energy: Floats) -> bool:
-        """Add the links that a point violates; return whether any were added."""
+        """Add the linking constraints that a point violates; return whether any were added."""
         lets = self.upper * self.frame.share_of(np.arange(len(self.site)), taken)
         new = ~self.linked & self.inside & (energy - lets > settings.LINK_BROKEN * self.upper)
         self.linked |= new
         return bool(new.any())
 
     def link_rows(self, columns: Ints) -> tuple[sparse.csr_array, Ints]:
-        """Return the links over `columns` as rows (``<= 0``), and the columns that they limit."""
+        """Return the linking constraints over `columns` (``<= 0``), and the columns they limit."""
         place = np.full(self.first + len(self.site), -1, dtype=np.int64)
         inside = columns < len(place)
         place[columns[inside]] = np.flatnonzero(inside)

@@ -1,4 +1,4 @@
-"""The matrix of a program for one aim, with lookup tables that the whole engine uses."""
+"""One objective of one program as a matrix, with lookups shared by the engine's steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from siting.program.program import Program
 
 
 class Frame:
-    """A program's matrix for one aim, with lookup tables for its rows and columns.
+    """One objective of a program as a matrix, with lookup tables for its rows and columns.
 
     A *choice* is an array of option positions in ascending order, at most one per site.
     """
@@ -164,7 +164,7 @@ class Frame:
         return out
 
     def of_demand(self, values: Floats) -> Floats:
-        """Return the entries of `values` for demand rows, by merged demand row and slice."""
+        """Return `values` (one per matrix row) as a table of merged demand rows and slices."""
         m, out = self.matrix, np.zeros_like(self.service.kwh)
         family = m.family.get("demand", slice(0, 0))
         first = m.a.indices[m.a.indptr[family.start : family.stop]] - self.count
@@ -224,7 +224,7 @@ class Frame:
         return choice
 
     def signed(self, objective: float) -> float:
-        """Return an objective value signed so that more is better."""
+        """Return the aim's value for a matrix objective, negated if less is better."""
         return abs(self.matrix.size) * objective
 
     def open_pairs(self, choice: Ints, s: int) -> Flags:

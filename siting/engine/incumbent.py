@@ -1,6 +1,6 @@
-"""The incumbent and the bound of one aim, which every step of the search reads and may improve.
+"""The best plan found (incumbent) and the bound for one aim, shared by all steps of the search.
 
-Values are signed so that more is better.
+Values are negated if less is better.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Known:
 
 
 class Incumbent:
-    """Incumbent and bound of one aim.
+    """The best plan found for one aim, and the bound on the value of any plan.
 
     `effort`: options of the solve, with the gap of this aim; `start`: a choice to start from;
     `briefly`: whether to leave out the proof of a bound; `turns`: maximum number of turns;

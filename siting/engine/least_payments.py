@@ -1,4 +1,4 @@
-"""The least public money that options need for viability gaps, as rows of relaxations.
+"""Constraint rows for relaxations: the least public money that options need for viability gaps.
 
 In a relaxation, one fractional option at a site may pay for what another fractional option lacks.
 Whole stations cannot do that. An option earns at most its margin on all its capacity, or on all

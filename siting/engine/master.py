@@ -1,4 +1,4 @@
-"""The master problem of a frame: its relaxation, its cuts, and its integer program.
+"""The master problem for one aim: its relaxation, its cuts, and its integer program.
 
 If the budget hardly binds, the relaxation has many optima. A small charge on each rupee of public
 money leaves fewer optima. The charge on the whole budget is then added back to the bound.
@@ -32,7 +32,7 @@ from siting.program.resources import BUDGET
 
 
 class Master(CutModel):
-    """The relaxed master problem of one frame, and its cuts."""
+    """The relaxed master problem for one aim, and its cuts."""
 
     exact = 2 * settings.SIGNIFICANT  # cuts are only as exact as the underlying maximum flows
 
@@ -64,8 +64,8 @@ class Master(CutModel):
         )  # fmt: skip
         self.kinds, self._kind_rows = kinds, np.arange(first, self._base, dtype=np.int32)
         self._refund = 0.0
-        self._rates = np.zeros(len(frame.resources))  # the small charge on a unit of each resource
-        self._thrift = np.zeros(self.count)  # the small charge on the money of each option
+        self._rates = np.zeros(len(frame.resources))  # small charge per unit of each resource used
+        self._thrift = np.zeros(self.count)  # small charge for the money that each option uses
         self._middle: Floats | None = None
         # For each energy measure: the length of its pause, and how much of it remains (in rounds).
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))

@@ -72,7 +72,7 @@ class Task[T]:
 
     @property
     def _stuck(self) -> bool:
-        """Whether the task still runs long after both its start and the time limit."""
+        """Whether the task still runs long after the time limit or, if later, its own start."""
         return self.clock.late_s > self._late_s + settings.STUCK_S
 
 

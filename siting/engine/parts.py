@@ -13,9 +13,9 @@ the capacities of its charger groups. If the prices are the duals of the linear 
 demand to the stations of a choice, both sides are equal for that choice. All cuts of the engine
 have this form (`siting.engine.cuts`).
 
-The intake can be computed without a linear program. The energy that a station can serve in a set of
-rows is the rank function of a polymatroid, so a greedy algorithm is optimal. The intake is the
-integral over ``t`` of the energy that the station can serve through the pairs worth more than
+This maximum can be computed without a linear program. The energy that a station can serve in a set
+of rows is the rank function of a polymatroid, so a greedy algorithm is optimal. The ``intake`` is
+the integral over ``t`` of the energy that the station can serve through the pairs worth more than
 ``t``.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
@@ -38,7 +38,7 @@ from siting.program.service import linked_parts
 
 
 class Part:
-    """One part of a program; energy is in the unit of the frame's layout."""
+    """Demand in one slice that competes for the same charger groups, in the layout's unit."""
 
     def __init__(self, frame: Frame, s: int, kinds: list[int], groups: set[int]) -> None:
         service, instance = frame.service, frame.program.instance

@@ -63,7 +63,7 @@ def is_many(program: Program) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Priced:
-    """Bounds on any plan, and on plans with each option, signed so that more is better."""
+    """Bounds on any plan, and on plans with each option, negated if less is better."""
 
     active: Flags  # whether each option is in the relaxation
     taken: Floats  # value of each option, 0 to 1
@@ -214,7 +214,7 @@ class Pricing:
         """Add options by pricing; return bounds on all plans, or None if time runs out first.
 
         `gap`: requested relative gap (gains much smaller than it are ignored); `best`: value of the
-        best known plan, signed so that more is better. Options that no plan better than this one
+        best known plan, negated if less is better. Options that no plan better than this one
         uses are dropped.
         """
         known = self._rounds(gap, best)
@@ -461,7 +461,7 @@ def bounds_on_drives(
     """Return bounds for an aim that counts driving times, from the relaxation over all options.
 
     The result is None if the program has no capacities, or if time runs out first. `choice`: a
-    known plan; `best`: the value of this plan, signed so that more is better.
+    known plan; `best`: the value of this plan, negated if less is better.
     """
     if not frame.program.capacitated:
         return None

@@ -38,7 +38,7 @@ def solve_native(
 
 
 class Relaxation:
-    """The relaxation of a frame's whole program."""
+    """The relaxation of the whole program for one aim."""
 
     def __init__(self, frame: Frame, clock: Clock, *, seed: int) -> None:
         m = frame.matrix
@@ -50,7 +50,7 @@ class Relaxation:
         self.found: Answered | None = None
 
     def solve(self) -> float:
-        """Return a bound on the aim's value, signed so that more is better; -inf if infeasible."""
+        """Return a bound on the aim's value, negated if less is better; -inf if infeasible."""
         self.found = run_model(self.model, self.clock)
         if self.found.infeasible:
             return -math.inf

@@ -50,7 +50,7 @@ def relocated_often(
 ) -> tuple[Ints, float]:
     """Move stations as long as that shortens driving times; return the choice and its value.
 
-    The value is signed so that more is better; it is -inf if the choice violates a requirement.
+    The value is negated if less is better; it is -inf if the choice violates a requirement.
     `serving`: clock for assigning demand to stations, by default `clock`.
     """
     best, value = choice, -np.inf

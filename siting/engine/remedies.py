@@ -101,7 +101,7 @@ def bounded(one: Requirement, at_least: float) -> Line:
 
 
 def _written(value: float, unit: str) -> str:
-    """Return a figure as written in a configuration file."""
+    """Format a number as in a configuration file: a share as a decimal, not as a percentage."""
     if unit in (SHARE, COST_SHARE):
         return f"{value:.4f}"
     return f"PKR {value:,.0f}" if unit == PKR else f"{value:,.10g} {unit}"

@@ -8,8 +8,8 @@
    generation has already given a bound, these rounds are limited to the work of one turn, and later
    turns continue them.
 3. If public money pays viability gaps, the relaxation with these cuts is turned into plans whose
-   stations break even. Otherwise, it is rounded; if choices cannot be evaluated fast or no plan is
-   known, a dive comes first.
+   stations break even. Otherwise, a dive is made from it if evaluating choices is slow or no plan
+   is known; then it is rounded.
 
 If there is still no plan, windows repair the constructed plan until it meets all requirements, and
 a dive starts from the relaxation with all options.
@@ -59,7 +59,7 @@ def search_root(inc: Incumbent) -> None:
             round_viable(inc, whole_stations(inc, [inc.root.taken]))
         if inc.best > before:  # further steps would not improve the plan
             return
-    # If choices can be evaluated fast, construction gives as good a plan as a dive, and sooner.
+    # If choices can be evaluated quickly, construction gives as good a plan as a dive, and sooner.
     if not money and (inc.valuer is None or inc.choice is None):
         with inc.clock.phase("dive", inc.until(settings.ROOT_SHARE)):
             _dive(inc)

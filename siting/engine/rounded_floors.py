@@ -47,7 +47,7 @@ class _Floor:
 
 
 class RoundedFloors:
-    """The rounded floors of one frame, and the search for those that a relaxation violates."""
+    """The rounded floors for one aim, and the search for those that a relaxation violates."""
 
     def __init__(self, frame: Frame, cutter: Cutter) -> None:
         self.frame, self.cutter = frame, cutter

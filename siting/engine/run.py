@@ -1,7 +1,7 @@
 """The solve for one aim: a first plan, a bound, and turns that improve both.
 
-1. The start: an earlier or a constructed plan. If evaluation is fast, options are added to it in
-   order of value per rupee.
+1. The start: an earlier or a constructed plan. If evaluation is fast, options are added to this
+   plan in order of value per rupee.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
 3. Turns until the gap is proven (`siting.engine.schedule`). Roundings make plans or, in a large
    program, windows build them area by area. Crossover (combining two plans) and windows (large

@@ -54,7 +54,7 @@ def reached_again(
 ) -> tuple[Frame, Answered] | None:
     """Return a frame for an aim in which a choice is feasible, with its assignment, or None.
 
-    A solver may reach a value only within its tolerances. Therefore, all values reached may worsen
+    A solver may miss a value by its tolerances. Therefore, all values already reached may worsen
     by a small fraction, the first in `settings.LOSSES` that makes the choice feasible. `by_cell`:
     whether to merge only cells with equal drive times, and to try the tightest tolerances first.
     """

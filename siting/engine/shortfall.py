@@ -1,4 +1,4 @@
-"""The linear program behind the cuts: how far a choice falls short of the master problem's claim.
+"""The linear program behind the cuts: how much less a choice serves than the master problem says.
 
 This subproblem has the rows of the whole program (`siting.program.matrix`). Its options are fixed
 at fractional values, which also limit what each pair can serve. For each measure, one more row

@@ -489,11 +489,11 @@ class _Solve:
     def _frame(
         self, aim: Aim, reached: Sequence[Reached], program: Program | None = None
     ) -> tuple[Frame, float]:
-        """Return the frame of an aim, and the value of the current plan in it.
+        """Return the matrix (`Frame`) of an aim, and the value of the current plan for this aim.
 
         `program`: by default the one narrowed by pricing. Because of solver tolerances, the plan
         may miss the values that earlier aims reached; the frame then allows the smallest loss that
-        makes the plan feasible. The value is signed so that more is better; it is -inf without a
+        makes the plan feasible. The value is negated if less is better; it is -inf without a
         feasible plan.
         """
         of, choice = program or self.program, self.choice

@@ -72,7 +72,7 @@ def price_of_money(frame: Frame, m: Matrix, dual: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Bounds at given prices, signed so that more is better."""
+    """Bounds at given prices, negated if less is better."""
 
     bound: float  # bound on all plans
     at_most: Floats  # bound on plans with each option

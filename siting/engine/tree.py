@@ -51,7 +51,7 @@ class _Split:
 
 
 class Keeper(Protocol):
-    """An object that keeps the incumbent and the bound."""
+    """An object that stores the best choice found and the bound, to which the tree reports."""
 
     @property
     def best(self) -> float:

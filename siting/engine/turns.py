@@ -1,4 +1,4 @@
-"""The turns of an aim: steps that make or improve plans, and steps that improve bounds."""
+"""The steps of the search for one aim, run in turn: some improve plans, others bounds."""
 
 from __future__ import annotations
 
@@ -297,7 +297,7 @@ def windows_of(inc: Incumbent) -> Windows | None:
 
 
 def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
-    """Improve the plan by a few rounds of windows."""
+    """Improve the plan: re-optimise it in one window after another, for a few rounds."""
     began = inc.clock.work
     windows.hopeless = inc.hopeless(inc.best)[0]
     with inc.clock.phase("windows"):

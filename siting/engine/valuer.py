@@ -24,7 +24,7 @@ class State:
     """A choice and its value."""
 
     choice: Ints  # option at each site, -1 for none
-    value: float  # value of the aim, signed so that more is better
+    value: float  # value of the aim, negated if less is better
     # For each change, numbered as in `Room`, a bound on the value after this change alone.
     upper: Floats
 

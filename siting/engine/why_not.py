@@ -281,7 +281,7 @@ class _Diagnosis:
         return self.stepped(given, least)
 
     def given(self, answer: Answered, aimed: Sequence[int]) -> dict[int, float]:
-        """Return the excesses above 0; if there are none, an excess of 0 for `aimed[0]`."""
+        """Return the excesses of `aimed` that are above 0; if there are none, 0 for `aimed[0]`."""
         none = {aimed[0]: 0.0}
         if not answer.found:
             return none
@@ -352,7 +352,7 @@ class _Diagnosis:
     def verified(
         self, answer: Answered, excess: dict[int, float]
     ) -> tuple[dict[int, float], Flags]:
-        """Return figures that fit the plan found, and which sites have a station in that plan."""
+        """Return changed figures that the plan found meets, and a mask of its stations' sites."""
         options = self.elastic.options
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]
         standing = self.nowhere.copy()

@@ -63,7 +63,7 @@ class _Found:
 
 
 class Windows:
-    """The windows of one frame, and the plan that they improve.
+    """The windows (sets of sites) for one aim, and the plan that they improve.
 
     `point`: values of all columns at the incumbent; `taken`: values of the options in a relaxation
     (sites where it differs from the plan come first); `threads`: number of parallel windows;

@@ -113,7 +113,7 @@ class Aim(ABC):
     of_stations: ClassVar[bool] = False  # the value is the cost of stations plus drivers' time
     from_best: ClassVar[bool] = False  # the value is relative to the best value in each scenario
     best: tuple[float, ...] = ()
-    groups: tuple[Floor, ...] = ()  # groups of demand whose shares the aim compares
+    groups: tuple[Floor, ...] = ()  # groups of demand whose served shares are compared
 
     @property
     def less_is_better(self) -> bool:
@@ -173,7 +173,7 @@ class Aim(ABC):
 
 @dataclass(frozen=True)
 class MostWorth(Aim):
-    """An aim that maximises the worth served."""
+    """An aim that maximises the worth (value) of the demand served."""
 
     name = "most worth"
     kind = "most_worth"
@@ -192,7 +192,7 @@ class MostWorth(Aim):
 
 @dataclass(frozen=True)
 class NetWorth(Aim):
-    """An aim that maximises the worth served minus a charge per rupee."""
+    """An aim that maximises the worth (value) of the demand served minus a charge per rupee."""
 
     name = "most worth net of money"
     kind = "net_worth"

@@ -263,7 +263,8 @@ class Program:
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
 
-        In the instance, the cost of each offer must be its need. An offer's subsidy is ignored.
+        In the instance, an offer's cost must be the money that it needs to break even; its
+        subsidy is ignored.
         """
         require_kind("rule", rule, GapRule, "give a siting.GapRule")
         margins_of(self.instance, rule)

@@ -120,8 +120,8 @@ class ResourceRows:
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
         """Add the constraint rows for the instance's limits.
 
-        `subsidy` is the money that each offer draws (PKR). It is None if subsidies fill the
-        viability gap; `Layout` then writes the rows for limits per rupee.
+        `subsidy` is the money that each offer draws (PKR). If subsidies fill the viability gap,
+        it is None; `Layout` then adds the rows of limits that count use per rupee of subsidy.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)

@@ -1,4 +1,4 @@
-"""The relaxed master problem of a covering: options, and cuts on patches of rows.
+"""The relaxed master problem of a covering problem, with cuts on groups of rows (patches).
 
 The rows are split into patches. The variable ``t_g`` is the weight covered in patch ``g``. Cuts
 bound ``t_g`` from above; they are valid for any prices ``0 <= p_i <= w_i`` of the rows::
@@ -46,7 +46,7 @@ class _Patch:
 
 
 class PatchModel(CutModel):
-    """The relaxed program of a covering without required options, and its cuts on patches.
+    """The relaxed covering problem without required options, with cuts on groups of rows.
 
     `patch`: patch of each row, see `patches_of`; `accuracy`: relative error allowed in the optimum.
     """
@@ -95,7 +95,7 @@ class PatchModel(CutModel):
     # --- cuts --------------------------------------------------------------------------------
 
     def add_prices(self, price: Floats, patches: Ints) -> None:
-        """Add cuts on patches at the given row prices, in the model's order and unit."""
+        """Add a cut for each patch (group of rows); `price` is in the model's order and unit."""
         rows = []
         for g in patches.tolist():
             patch = self.patches[g]

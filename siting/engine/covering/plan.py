@@ -1,4 +1,4 @@
-"""A plan of a covering, with up-to-date gains for each possible change.
+"""A plan of a covering problem, with up-to-date gains for each possible change.
 
 A change updates the following figures, and only for the rows that it touches:
 

@@ -1,4 +1,4 @@
-"""Row prices of a covering: they bound every plan from above and exclude options.
+"""Row prices of a covering problem: they bound every plan from above and exclude options.
 
 Each row has a price of at most its weight, ``0 <= p_i <= w_i``. Every option that covers the row
 earns this price. Then no plan covers more than::

@@ -1,4 +1,4 @@
-"""Exact reductions of a covering: fewer rows and options with the same best value.
+"""Exact reductions of a covering problem: fewer rows and options with the same best value.
 
 These are removed in turn:
 
@@ -26,7 +26,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A reduced covering, and the positions of its rows and options in the whole covering."""
+    """A reduced covering problem, and the positions of its rows and options in the whole one."""
 
     covering: Covering  # the reduced covering; none of its options is required
     option: Ints  # position of each remaining option in the whole covering

@@ -1,4 +1,4 @@
-"""The phases of a covering solve, with incumbent and bound.
+"""The phases of the covering solver, which improve the best plan found and the bound.
 
 1. exact reductions (`siting.engine.covering.reduce`);
 2. a greedy plan, improved by exchanges (`siting.engine.covering.search`);
@@ -33,7 +33,7 @@ from siting.program.instance import Floats, Ints
 
 
 class CoveringRun:
-    """Incumbent and bound, and the phases that improve them."""
+    """The best plan found and the bound, and the phases that improve them."""
 
     def __init__(self, covering: Covering, clock: Clock, gap: float, seed: int) -> None:
         self.covering, self.clock, self.gap, self.seed = covering, clock, gap, seed
