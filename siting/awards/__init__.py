@@ -1,4 +1,4 @@
-"""Award bids: choose the winners with the program, and compute each bid's critical ask."""
+"""Award bids: choose the winners, and find the highest ask with which each bid would win."""
 
 from siting.awards.award import award, award_to_folder
 from siting.awards.award_page import Award

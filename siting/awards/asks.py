@@ -1,4 +1,4 @@
-"""The critical ask of each bid: the largest ask that would have won.
+"""The critical ask of each bid: the most public money for which it could ask and still win.
 
 A bid wins at an ask if some plan with the bid is worth more than the best plan without it. It also
 wins if a plan with it is worth the same as the best plan without it, and draws no more public money
@@ -46,7 +46,7 @@ NOTHING = 1e-7
 
 @dataclass(frozen=True)
 class Bid:
-    """A bid in the program."""
+    """A bid: its offers, and the public money that it asks for."""
 
     bid: str  # name
     offers: tuple[str, ...]  # ids of the bid's offers, which win together
@@ -57,7 +57,7 @@ class Bid:
 
 @dataclass(frozen=True)
 class Ask:
-    """The lower and upper limits of a critical ask (PKR); below 0 if no ask would win."""
+    """Limits on the highest ask with which a bid wins (PKR); below 0 if no ask would win."""
 
     low_pkr: float
     high_pkr: float

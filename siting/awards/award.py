@@ -1,4 +1,4 @@
-"""Make an award: choose the winners, and compute critical asks, payments and added worth."""
+"""Award bids: choose the winners, and compute what each is paid and how much value it adds."""
 
 from __future__ import annotations
 

@@ -36,12 +36,12 @@ _WON = '<svg viewBox="0 0 18 18" class="won"><circle cx="9" cy="9" r="7"/></svg>
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Award(Shown):
-    """The winners of an award, and the critical ask of each bid.
+    """The winners of an award, and the highest ask with which each bid would have won.
 
     Parameters
     ----------
     plan
-        The plan made of the winning bids, which has passed the recount.
+        The plan made of the winning bids, which has passed the independent recount.
     winners, losers
         One row per bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``; the
         limits of the critical ask, ``critical_low_pkr`` and ``critical_high_pkr`` (below 0: no ask

@@ -1,4 +1,4 @@
-"""Turn bids into offers and limits of a study; the ask of a bid is the subsidy of its offer."""
+"""Turn bids into a study's offers and limits; what a bid asks for is its offer's subsidy."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def bidding_of(
 ) -> Bidding:
     """Return the bids in a file as offers of a study.
 
-    One exception lists all errors of the configuration or, if it has none, of the file.
+    An exception lists all errors in the configuration or, if there are none, those in the file.
     """
     _require_answerable(study.config)
     catalogue = charger_catalogue(study.config.offers.chargers_csv)
@@ -109,7 +109,7 @@ def _require_answerable(config: Config) -> None:
 def _config_of(
     config: Config, wanted: dict[str, dict[str, int]], gap: float, time_limit_s: float | None
 ) -> Config:
-    """Return the configuration of an award, in which the subsidy of a bid is its ask."""
+    """Return the award's configuration, in which a bid's subsidy is what its bidder asks for."""
     keys: dict[str, object] = {
         "offers.configurations": wanted,
         "offers.sizes": None,
@@ -124,7 +124,7 @@ def _config_of(
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
-    """Return the bids' places with offer, cost, power and, if the bid cannot win, the reason."""
+    """Return a row per site of each bid: offer, cost, power, and why the bid cannot win, if so."""
     offers, reserve = study.offers, study.config.award
     new = offers[~offers["existing"].to_numpy(bool)]
     key = pd.MultiIndex.from_arrays([new["site_id"].astype(str), bare_names(new)])
@@ -153,7 +153,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
     over = np.array([f"asks for more than the reserve price of PKR {pkr:,.0f}" for pkr in reserved])
     out["over_reserve"] = (why == "") & (asks > reserved * (1 + 1e-12))
     out["why_not"] = np.where(out["over_reserve"], over, why)
-    # Ids decide ties, so they follow the order of preference: higher rents, then earlier lines.
+    # The lowest id wins a tie, so bids are numbered by preference: first by rent, then by line.
     rents = by["rent_pkr"].sum().sort_values(ascending=False, kind="stable")
     rank = {bid: n for n, bid in enumerate(rents.index, 1)}
     part = by.cumcount() + 1

@@ -276,7 +276,7 @@ class _New:
         return max(map(spread, self.sums(lot))), least >= within
 
     def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
-        """Return the next smaller number of lots with a spread of at most `within`, and its spread.
+        """Return the largest lot count below `lots` with a spread up to `within`, and that spread.
 
         The number is 1 if no other is found. The third value is true if all numbers in between are
         proven to be impossible.

@@ -45,7 +45,7 @@ def least_spread(values: np.ndarray, lots: int) -> float:
     The largest lot has at least the energy of the largest station, and at least an equal share of
     the total. At least two of the ``lots + 1`` largest stations are in the same lot, so the largest
     lot also has at least the energy of the two smallest of these stations. The smallest lot has at
-    most an equal share of what the largest lot leaves.
+    most the mean of all lots except the largest.
 
     >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
     1.0
@@ -125,7 +125,7 @@ def _more_alike(
 
 
 def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) -> list[list[int]]:
-    """Return the connected groups of stations with at most `most` energy, up to `MANY` groups."""
+    """Return up to `MANY` connected groups: single stations, or sets with energy up to `most`."""
     found: list[list[int]] = []
     for root in range(len(kwh)):
         first = [j for j in near[root] if j > root]
@@ -225,7 +225,7 @@ def _score(state: Sequence[Sums], lots: int, within: float) -> float:
 
 
 class _Search:
-    """One run of the annealing, which changes random lots turn by turn."""
+    """One run of simulated annealing, which changes a randomly chosen lot in each step."""
 
     def __init__(
         self, sums: list[Sums], near: list[list[int]], lots: int, within: float, start: int

@@ -36,7 +36,7 @@ from siting.study.runs import write_run
 from siting.study.to_program import DRIVES, MILLION, aims_of, program_of
 from siting.tables import mean_drive_min
 
-# Number of studies that a process keeps, because each city is solved many times.
+# Number of studies that a process caches; caching helps because a city is solved many times.
 MOST_KEPT = 4
 # Two queries count as equal if their budgets or prices differ by less than this share.
 NEAR = 2e-3

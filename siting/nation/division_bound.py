@@ -229,7 +229,7 @@ def added_up(
 def certificate(
     bounds: pd.DataFrame, limits: Mapping[str, tuple[float, float]], pots: Sequence[Pot]
 ) -> pd.DataFrame:
-    """Return the certificate that proves the lowest bound from a table of bounds.
+    """Return the certificate of the lowest total bound that the bounds on single cities imply.
 
     `bounds` has ``city`` and the columns that `corners` needs; `limits` are the minimum and maximum
     grant to each city (PKR). Cities without a bound are left out.

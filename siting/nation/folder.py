@@ -145,7 +145,7 @@ def _write_layers(folder: Path, plan: NationPlan, runs: Path) -> None:
 
 
 class Basis(BaseModel, strict=True, extra="forbid"):
-    """The content of ``basis.json``."""
+    """The content of ``basis.json``, from which the nation's plan is rebuilt."""
 
     config: dict[str, Any]
     cities: dict[str, dict[str, Any]]

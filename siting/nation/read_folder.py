@@ -25,7 +25,7 @@ from siting.nation.division_bound import (
 
 CITIES = "cities"
 MANIFEST = "manifest.json"
-# The number of the folder's format, to be increased when the format changes.
+# Version of the folder's format; increase it when the format changes.
 FORMAT = 1
 AGAIN = "run `siting nation` again"
 # Tolerances for sums of written figures, in kWh/day and in PKR.

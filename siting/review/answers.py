@@ -36,7 +36,7 @@ LOOK_S = 20.0
 
 
 def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
-    """Return the study's offers as changed by the answers in a file, and a note.
+    """Return the study's offers, changed by the answers in a file, and a note that counts these.
 
     An `InputError` lists every error in the file with its line.
     """

@@ -213,7 +213,7 @@ def evaluate(
 def as_drawn(
     study: Study, chosen: Collection[str], budget_pkr: float | None = None, own: Plan | None = None
 ) -> tuple[Plan, list[str]]:
-    """Return the recounted plan of the chosen offers, and the rules that the plan breaks.
+    """Return the plan of the chosen offers, checked by a recount, and the rules that it breaks.
 
     In the last year, the stations serve as much energy as they can, with the least public money and
     within the budget if possible. Plans that break rules are valued too. Rules that exclude an
@@ -283,7 +283,7 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
 
 
 def _recounted(study: Study, asked: Asked, answer: Answer) -> Plan:
-    """Return a solution as a plan, recounted under the rules of its program."""
+    """Return a solution as a plan, checked by a recount under the rules of its program."""
     outcome, _ = bare_outcome(asked, answer)
     tables = PlanTables(
         study.cells, asked.last_demand, study.candidates, study.dropped,

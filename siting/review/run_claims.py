@@ -1,6 +1,6 @@
-"""Check the claims that a run makes outside its tables: their form and, if possible, their value.
+"""Check what a run states outside its tables: the form and, if possible, the value.
 
-If only another solve could confirm a claim, only its form is checked, and `Verified` lists it.
+If only a new solve could confirm a statement, its form alone is checked; `Verified` lists it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ OF_A_REPLAN = re.compile(
 
 
 def edited(where: str, what: str = NOT_SO, ids: tuple[str, ...] = ()) -> Fault:
-    """Return the error for a claim that the rest of the run contradicts."""
+    """Return the error for a statement that the rest of the run contradicts."""
     return Fault(where, what, MENDED, ids)
 
 
@@ -121,7 +121,7 @@ class OfTheMoment(BaseModel):
 
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
-    """Return the errors in a run's time of writing, durations and package versions."""
+    """Check when a run was written, its durations and package versions; return all errors."""
     faults = time_faults(told.written, where)
     odd = (name for name in told.seconds if name not in stages)
     faults += naming(f"{where}, key seconds", "are not stages of a run", odd, MENDED)
@@ -143,7 +143,7 @@ def time_faults(told: str, where: str) -> list[Fault]:
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
-    """Return the errors in the stored outcome, and the claims that only a solve could confirm."""
+    """Return the errors in the stored outcome, and what only a solve could confirm."""
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
     unit = study.program.worth_unit
@@ -240,7 +240,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Return the recounted yearly cost to all parties: the costs of stations and drivers' time."""
+    """Return the recomputed yearly cost to all parties: costs of stations and of drivers' time."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute

@@ -1,6 +1,6 @@
-"""Trace the figures of a plan: a chain of steps leads from each figure back to table rows.
+"""Trace the figures of a plan: a chain of calculation steps leads back to table rows.
 
-For one vehicle class in one cell, the chain of the demand is::
+For one vehicle class in one cell, the demand is computed as::
 
     kWh/day in the zone = vehicles in the country x the city's share x the area's share
                           x the zone's share x km/day x kWh/km / efficiency x public share
@@ -55,7 +55,7 @@ def trace(
     year: int | None = None,
     scenario: str | None = None,
 ) -> Trace:
-    """Return the chains behind a cell's demand or a station's figures.
+    """Return the calculations behind a cell's demand or a station's figures.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def trace(
 
 
 def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
-    """Return the chain behind a class's demand (kWh/day) in a cell, for year and scenario `at`."""
+    """Return the calculation of a class's demand (kWh/day) in a cell, in year and scenario `at`."""
     table = run.config.demand.table
     if table is not None:
         own = f"its demand is a row of {table.name}, a table of your own"

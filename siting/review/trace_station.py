@@ -27,7 +27,7 @@ _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 
 
 def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> Trace:
-    """Return the chains behind a station's figures; fail if the station is not in slice `at`."""
+    """Return the steps behind a station's figures; fail if the station is not in slice `at`."""
     # Stations are the same in every scenario of a year, so any slice of the year lists them.
     slices = run.table("outcome_slices")
     of_year = slices["year"].fillna(run.config.year).astype(int) == at.year
@@ -86,7 +86,7 @@ def _service(site: str, served: pd.DataFrame) -> Chain:
 
 
 def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Iterator[Chain]:
-    """Yield a chain for each charger group in which the offer has capacity."""
+    """Yield the calculation of the offer's capacity for each charger group that has any."""
     rule = run.config.offers.service.rule
     availability = float(offer["availability"])
     pairs = run.table("compatibility")
@@ -164,7 +164,7 @@ def _waiting(
 
 
 def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
-    """Return the chain behind an offer's cost, part by part."""
+    """Return the calculation of an offer's cost, part by part."""
     nothing, steps = bool(offer["existing"]), list[Step]()
 
     def add(column: str, words: str, value: float, *factors: Factor) -> None:
@@ -247,7 +247,7 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
 
 
 def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
-    """Return the chain behind an offer's load on the grid; empty if the offer builds nothing."""
+    """Return the calculation of an offer's load on the grid; empty if the offer builds nothing."""
     if offer["existing"] or not counts:
         return []
     types = run.table("chargers").set_index("charger_id", drop=False).loc[list(counts)]
@@ -278,7 +278,7 @@ def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Ch
 
 
 def _running(run: Traced, offer: pd.Series[Any], business: pd.Series[Any]) -> list[Chain]:
-    """Return the chain behind a new station's fixed yearly cost, which does not depend on sales."""
+    """Return how a new station's fixed yearly cost is computed; it does not depend on sales."""
     if offer["existing"]:
         return []
     bays, months = float(offer["bays_needed"]), 12.0
@@ -322,7 +322,7 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.Series[Any]) -> li
 def _subsidy(
     run: Traced, site: str, offer: pd.Series[Any], year: int, lacking: float | None
 ) -> Chain:
-    """Return the chain behind the public money paid to a station; `lacking`: shortfall (PKR)."""
+    """Return how the public money paid to a station is computed; `lacking`: shortfall (PKR)."""
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year
@@ -366,7 +366,7 @@ def _subsidy(
 
 
 def _business(run: Traced, site: str) -> tuple[list[Chain], pd.Series[Any]]:
-    """Return the chain behind a station's NPV, and its business case; both are empty if unknown."""
+    """Return how a station's NPV is computed, and its business case; both are empty if unknown."""
     path, unknown = run.path / "business.csv", pd.Series(dtype=object)
     if not path.is_file():
         return [], unknown

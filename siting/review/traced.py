@@ -34,7 +34,7 @@ SAME_SHARE, SAME = 1e-9, 1e-9
 
 @dataclass(frozen=True)
 class Factor:
-    """One figure of a chain, and the table row from which it comes."""
+    """One figure in a calculation, and the table row from which it comes."""
 
     figure: str  # name of the figure; `of` is its subject
     of: str
@@ -50,7 +50,7 @@ class Factor:
 
 @dataclass(frozen=True)
 class Step:
-    """A part of a chain: the arithmetic in words, its result, and its figures."""
+    """One step of a calculation: the arithmetic in words, its result, and its figures."""
 
     what: str
     words: str  # the arithmetic
@@ -69,7 +69,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Chain:
-    """One figure of a plan with the steps that lead to it."""
+    """One figure of a plan with the calculation steps that lead to it."""
 
     what: str
     steps: tuple[Step, ...]
@@ -77,7 +77,7 @@ class Chain:
 
     @property
     def value(self) -> float:
-        """The result of the chain."""
+        """The result of the last step."""
         return self.steps[-1].value
 
     @property
@@ -93,7 +93,7 @@ class Chain:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace(Shown):
-    """The chains behind a cell's or a station's figures.
+    """The calculations behind a cell's or a station's figures.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Trace(Shown):
     year, scenario
         The year and scenario of the figures; a blank scenario means the configuration's own demand.
     chains
-        One chain per figure. For a cell, the chain with the largest demand comes first.
+        One `Chain` per figure. For a cell, the one with the largest demand comes first.
     tables
         Further tables by name: the places in a cell, or the cells that a station serves.
     notes
@@ -144,7 +144,7 @@ class Trace(Shown):
         ]  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the chains as plain mappings and lists, for JSON."""
+        """Return the calculations as plain mappings and lists, for JSON."""
         own = ("kind", "id", "name", "year", "scenario", "same")
         return {
             **{name: getattr(self, name) for name in own},
@@ -274,7 +274,7 @@ class Traced:
         return Slice(str(at.iloc[0]), wanted, named, fleet, case)
 
     def of_slice(self, table: str, name: str) -> pd.DataFrame:
-        """Return the rows of a slice in a table of the outcome."""
+        """Return the rows of one slice (a year and scenario) from one of the outcome's tables."""
         rows: pd.DataFrame = self.table(f"outcome_{table}")
         return rows[rows["slice"].fillna("").astype(str) == name].reset_index(drop=True)
 

@@ -1,4 +1,4 @@
-"""Verify a stored run from its files alone: check hashes, recount the plan, recompute tables."""
+"""Verify a stored run from its files alone: check hashes, and recompute the plan and the tables."""
 
 from __future__ import annotations
 
@@ -130,13 +130,13 @@ class Verified:
 def verify_run(
     folder: Path | str, *, frontier: Path | str | None = None, progress: Report | None = None
 ) -> Verified:
-    """Check the claims of a stored run from its files alone, and return the results.
+    """Check everything that a stored run states, from its files alone, and return the results.
 
     Files are compared with their hashes and with each other, and the plan is recounted. The bound
     is proven again from the stored dual prices. Tables that follow from other tables are
     recomputed. The whole folder is written again from its tables and compared, so that an edit is
     found even if the hashes were changed to match. Only `siting rerun` finds edits of data that a
-    run read from input files. `Verified.notes` lists the claims that are not proven.
+    run read from input files. `Verified.notes` lists what is not proven.
 
     `frontier`: if the run's page shows a budget curve, the folder that `siting frontier` wrote for
     this curve; `progress`: called with an `Event` after each check.
@@ -180,7 +180,7 @@ def _recount(folder: Path) -> tuple[str, Study]:
 
 
 def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
-    """Prove a bound from the run's dual prices, and compare the claimed bound with it."""
+    """Prove a bound from the run's dual prices, and compare the stated bound with it."""
     plan, prices = study.plan, study.certificate
     proof = plan.outcome.proof
     if prices is None:
@@ -269,7 +269,7 @@ def _records(table: pd.DataFrame) -> list[str]:
 
 @contextmanager
 def _inputs_there(what: str, faults: list[Fault]) -> Iterator[None]:
-    """Add an error for each missing input that is needed to recompute a claim."""
+    """Add an error for each missing input that is needed to recompute a figure."""
     try:
         yield
     except _GONE as err:
@@ -343,7 +343,7 @@ def _no_report(warning: str) -> bool:
 def _replan_words(
     told: dict[str, Any], anew: dict[str, Any], replanned: Any, path: Path, notes: list[str]
 ) -> list[str]:
-    """Return the warnings that a replan added; add claims about the earlier run to `notes`."""
+    """Return the warnings that a replan added; add statements about the earlier run to `notes`."""
     where = f"{path}, key {_REPLANNED}"
     before = as_form(Replanned, replanned, where, MENDED)
     more = max(len(told["warnings"]) - len(anew["warnings"]), 0)

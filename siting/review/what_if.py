@@ -1,4 +1,4 @@
-"""Value a plan without a solve after a user has changed its stations or budget.
+"""Evaluate a plan again, without a solve, after a user has changed its stations or budget.
 
 `siting.review.evaluate.as_drawn` values the changed stations. Only `WhatIf.solve` solves the
 program again.
@@ -246,7 +246,7 @@ class Board:
 
 
 def what_if(run: Source, height_px: int = 560) -> Any:
-    """Return a widget that values a plan with changed stations or a different budget.
+    """Return a widget that evaluates a plan again if its stations or its budget are changed.
 
     The figures update immediately, because the changed stations are valued without a solve. A
     button solves again. `siting.review.what_if.WhatIf` does the same without a notebook.

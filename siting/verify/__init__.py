@@ -1,4 +1,4 @@
-"""Recount a plan from plain tables, independently of the engine's code.
+"""Check plans again from plain tables, independently of the engine's code.
 
 `recount` recomputes every figure of an `Account` with pandas and a separate transport problem, and
 reports every figure that differs. A plan that fails the recount is never written.

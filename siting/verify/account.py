@@ -1,4 +1,4 @@
-"""The account of a plan: its claims and input tables, the only data that a recount reads.
+"""The data from which a plan is checked again: the figures that it states, and its input tables.
 
 A plan is recounted in *slices*; each slice is one year in one scenario. If a plan has neither years
 nor scenarios, it has one slice with the name ``""``, and tables need no ``slice`` column.
@@ -64,7 +64,7 @@ class Decay:
 
 @dataclass(frozen=True, eq=False)
 class Aim:
-    """The claimed value of an aim, with its bound and gap."""
+    """The value that a plan states for one of its aims, with its bound and gap."""
 
     # ``most_worth``: the worth of the energy served, weighted by year, averaged over scenarios.
     # ``net_worth``: the same worth, minus `least_gain` for each rupee spent on the final stations
@@ -76,7 +76,7 @@ class Aim:
     # ``shortest_drives``: the sum over service rows of energy (kWh/day) times drive time (min).
     # ``least_cost_to_all``: the yearly cost of stations and of drivers' time.
     kind: AimKind
-    # The claimed value in `unit`, and the bound and gap if these are claimed.
+    # The stated value in `unit`; the bound and gap, if the plan states them.
     value: float
     bound: float | None = None
     gap: float | None = None
@@ -88,10 +88,10 @@ class Aim:
     least_gain: float | Mapping[int, float] = 0.0
     alpha: float = 0.0  # ``tail``: the share of outcomes that are not among the worst
     # ``least_regret``: columns ``scenario``, ``best`` (the worth from which regret is measured)
-    # and, if claimed, ``found`` (worth of a plan made for the scenario alone) and ``regret``.
+    # and, if stated, ``found`` (worth of a plan made for the scenario alone) and ``regret``.
     best: pd.DataFrame | None = None
     # ``worst_share``: `members` lists the ``demand_id`` of each group (``floor``); if it is None,
-    # the account's `members` are used. `slices`: names of the slices to compare; if it is None,
+    # the `Account`'s `members` are used. `slices`: names of the slices to compare; if it is None,
     # the slices of the last year are compared.
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
@@ -131,9 +131,9 @@ class OtherPlan:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Account:
-    """The complete input of a recount."""
+    """All data from which `recount` checks a plan: its stated figures and its input tables."""
 
-    # The stations: ``slice``, ``site_id``, ``offer_id`` and, if the plan claims them,
+    # The stations: ``slice``, ``site_id``, ``offer_id`` and, if the plan states them,
     # ``built_year`` (NA: an existing station) and ``paid_pkr`` (in the year of the slice).
     built: pd.DataFrame
     # Tables like `siting.tables.SERVICE` and `siting.tables.DEMAND`, with a column ``slice``.
@@ -153,9 +153,9 @@ class Account:
     # Whether unspent money remains available in later years, and whether stations may be upgraded.
     carry_over: bool = False
     upgrades: bool = False
-    aims: Sequence[Aim] = ()  # the claimed values
-    # `floors`: ``floor``, ``slice``, the ``share`` that must be served and, if claimed,
-    # ``served_share``; `members`: ``floor`` and the ``demand_id`` of its demand rows.
+    aims: Sequence[Aim] = ()  # the values that the plan states
+    # `floors`: ``floor``, ``slice``, the ``share`` that must be served and, if the plan states it,
+    # the ``served_share``. `members`: ``floor`` and the ``demand_id`` of its demand rows.
     floors: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
     # `worth`: worth of a kWh (1 by default) by ``demand_id``; if slices differ, a table with
@@ -174,10 +174,10 @@ class Account:
     others: Sequence[OtherPlan] = ()  # plans from which this one must differ
     # Headroom by ``site_id`` (kW); sites without an entry are not checked.
     headroom_kw: pd.Series | None = None
-    # Claims about the stations of the last slice: ``site_id``, ``offer_id`` and any of
+    # Stated figures of the last slice's stations: ``site_id``, ``offer_id`` and any of
     # ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``served_kwh_day``.
     sites: pd.DataFrame | None = None
-    # Further claims: `served` has ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``,
+    # More stated figures: `served` has ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``,
     # ``worth``; `money` has ``year`` and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``.
     served: pd.DataFrame | None = None
     money: pd.DataFrame | None = None

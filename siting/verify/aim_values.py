@@ -31,7 +31,7 @@ def _label(aim: Aim) -> str:
 
 
 def check_aims(book: Book, ledger: Ledger) -> None:
-    """Check every aim of the account."""
+    """Check the value, bound and gap that the plan states for each aim."""
     for aim in book.account.aims:
         if aim.kind not in _WORDS:
             raise InputError("aims", f"{aim.kind!r} is not known")

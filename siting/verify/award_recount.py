@@ -1,4 +1,4 @@
-"""Recount an award from plain tables: winners, rules and payments."""
+"""Check an award by recomputing it from plain tables: winners, rules and payments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Ceiling:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AwardAccount:
-    """The claims of an award, and its inputs."""
+    """The results that an award states, and the inputs from which they are checked."""
 
     # One row per line of the bids file, in order: ``bid`` (a label if the file gives no name),
     # ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns to which caps refer.

@@ -1,6 +1,6 @@
-"""The tables of an account, joined once and brought into the form that all checks use.
+"""The tables behind a plan, joined once and brought into the form that all checks use.
 
-Tables that cannot be recounted are rejected here. Other modules check the figures.
+Tables from which nothing can be recomputed are rejected here. Other modules check the figures.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ONE_SLICE = pd.DataFrame(
 
 
 class Book:
-    """An account prepared for the recount."""
+    """The tables of an `Account`, prepared for the checks of a plan."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -71,7 +71,7 @@ class Book:
         refuse(self._faults())
 
     def _given(self, name: str, *more: str) -> pd.DataFrame:
-        """Return an optional table of the account, or an empty table if it is missing."""
+        """Return an optional table of the `Account`, or an empty table if it is missing."""
         table: pd.DataFrame | None = getattr(self.account, name)
         return pd.DataFrame(columns=[*_NEEDED[name].split(), *more]) if table is None else table
 

@@ -13,7 +13,7 @@ from siting.verify.ledger import Ledger, above, differs, largest
 
 
 def check_built(book: Book, ledger: Ledger) -> None:
-    """Check the stations within each slice and over the years, and the claims about them."""
+    """Check the stations within each slice and over the years, and the figures stated for them."""
     offers, built = book.offer, book.built
     names = built["site_id"].astype(str) + book.when(built)
     bad = np.zeros(len(built), dtype=bool)
@@ -116,7 +116,7 @@ def _check_built_year(book: Book, ledger: Ledger) -> None:
 
 
 def _check_sites(book: Book, ledger: Ledger) -> None:
-    """Check the claims about the stations of the last slice."""
+    """Check the figures that the plan states for the stations of the last slice."""
     sites = book.account.sites
     if sites is None:
         return

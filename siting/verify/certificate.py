@@ -1,4 +1,4 @@
-"""A bound on the aim of every plan, proven again from the tables and dual prices alone.
+"""A bound on the value of any plan, proven again from the tables and dual prices alone.
 
 At any prices of demand, money and limits, the worth of every plan is at most the value of all
 resources plus the largest contribution of each site (weak duality)::
@@ -45,7 +45,7 @@ from siting.verify.account import Account, Aim
 from siting.verify.book import Book
 
 COLUMNS = ("row", "name", "slice", "price")
-# Kinds of rows in the table of prices. A `BOUND` row has the run's claimed bound instead of a
+# Kinds of rows in the table of prices. A `BOUND` row has the run's stated bound instead of a
 # price.
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
@@ -73,9 +73,9 @@ class Certified:
 
 
 def certified(account: Account, prices: pd.DataFrame) -> Certified:
-    """Return the bound that these prices prove on an account's first aim.
+    """Return the bound on a plan's first aim that these dual prices prove.
 
-    `account`: the input tables of a plan; its claims are not read. `prices`: the columns ``row``,
+    `account`: the tables of a plan, of which only inputs are read. `prices`: the columns ``row``,
     ``name``, ``slice`` and ``price`` (in the aim's unit). ``row`` is the kind of price:
 
     - ``demand``: the price of a kWh/day of the ``demand_id`` in ``name``, in a slice;
@@ -101,7 +101,7 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
 
 
 class _Bound:
-    """The computation of a bound for one account at given prices."""
+    """The computation of a bound from one plan's tables at given prices."""
 
     def __init__(self, book: Book, aim: Aim, prices: pd.DataFrame) -> None:
         self.book, self.aim, self.account = book, aim, book.account

@@ -1,4 +1,4 @@
-"""The ledger of checks and errors, and all tolerances of the recount.
+"""The list (ledger) of checks made and errors found, and the tolerances of all checks.
 
 A figure may differ by a millionth of the figure with which it is compared. A small figure among
 large ones may differ by a billionth of the largest, which is about the precision of solvers.
@@ -22,13 +22,13 @@ Bools = npt.NDArray[np.bool_]
 
 
 def above(figure: Any, limit: Any, scale: float = 0.0) -> Bools:
-    """Return whether figures exceed their limits beyond the tolerance; true for NaN."""
+    """Return whether figures exceed their limits by more than the tolerance; true for NaN."""
     figure, limit = np.asarray(figure, dtype=float), np.asarray(limit, dtype=float)
     return np.asarray(~(figure <= limit + _slack(limit, scale)), dtype=bool)
 
 
 def differs(one: Any, other: Any, scale: float = 0.0) -> Bools:
-    """Return whether figures differ beyond the tolerance; true for NaN."""
+    """Return whether figures differ by more than the tolerance; true for NaN."""
     one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
     return np.asarray(above(one, other, scale) | above(other, one, scale), dtype=bool)
 
@@ -78,7 +78,7 @@ class Ledger:
         self.wrong(above(found, limit, scale), check, what)
 
     def equal(self, check: str, claimed: float, found: float, scale: float) -> None:
-        """Add a check that a claimed figure equals the recounted figure."""
+        """Add a check that a figure stated by the plan equals the recomputed figure."""
         self.row(check, found, claimed)
         what = f"{shown(claimed)} claimed, {shown(found)} recounted"
         self.wrong(differs(claimed, found, scale), check, what)

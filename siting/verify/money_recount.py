@@ -14,7 +14,7 @@ from siting.verify.ledger import RELATIVE, Ledger, above, differs, largest
 
 
 def check_money(book: Book, ledger: Ledger) -> None:
-    """Check the costs of stations, the payments of each year, and the claims about them."""
+    """Check the costs of stations, the payments of each year, and the stated sums."""
     standing = book.stands.drop_duplicates("offer_id")
     cost = standing["cost_pkr"].astype(float)
     parts = [part for part in COST_PARTS if part in standing.columns]

@@ -1,4 +1,4 @@
-"""Recount a plan: run all checks in order. This module itself checks the limits."""
+"""Run all checks of a plan in order (a recount). This module itself checks the limits."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def recount(account: Account) -> pd.DataFrame:
     Parameters
     ----------
     account
-        The claims of the plan and its input tables.
+        The figures that the plan states, and its input tables.
 
     Returns
     -------
     DataFrame
         ``check`` (the name of the figure), ``found`` (its value) and ``limit`` (its limit or the
-        claimed value), in the unit of the check.
+        stated value), in the unit of the check.
 
     Raises
     ------

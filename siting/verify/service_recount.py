@@ -169,7 +169,7 @@ def shares_of(book: Book, members: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_floors(book: Book, ledger: Ledger) -> None:
-    """Check that each floor is met in its slices, and check the claims about floors."""
+    """Check that each floor is met in its slices, and check the shares stated for floors."""
     recounted = shares_of(book, book.members)
     rows = book.floors.assign(slice=book.floors["slice"].astype(str))
     rows = rows.merge(recounted, on=["floor", "slice"], how="left", suffixes=("_said", ""))
