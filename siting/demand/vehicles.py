@@ -30,7 +30,7 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     1. A ``kwh_km`` measured at the battery also needs a ``charging_efficiency`` (about 0.9).
 
     `path` is a custom table with the columns of ``siting/reference/vehicles.csv``. Its rows replace
-    the package's rows for the same class and figure. `overrides` changes single figures of a class:
+    the package's rows for the same class and figure. `overrides` changes some figures of a class:
     any of `VEHICLE_LIMITS`, or ``public_share``, which applies in every zone, regardless of
     housing. A new class needs ``kwh_km``, ``km_day`` and either ``home_share`` or ``public_share``.
 

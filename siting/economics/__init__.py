@@ -30,8 +30,8 @@ NPV is linear in q, the sales of the target year:
     need  = K (1 - h F / n) + (1 - h) (F x fixed costs a year + replacements)
 
 Here, worth is the value of 1 kWh/day sold, and need the cost to cover. If the hurdle is a share of
-q, worth is multiplied by that share. If the hurdle is a higher discount rate, it applies to need
-and worth. `gap_terms` returns need and worth for the integer program.
+q, worth is multiplied by that share. If the hurdle is a higher discount rate, need and worth
+are computed at that rate. `gap_terms` returns need and worth for the integer program.
 
 Sources: the Ministry mentioned viability-gap funding (Dunya, 6 Oct 2025), but no formula was found.
 The arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,

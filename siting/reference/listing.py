@@ -136,7 +136,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
 
 
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
-    """Return a list of figures with two columns added: ``table`` and ``used_for``.
+    """Return a table of input values with two more columns, ``table`` and ``used_for``.
 
     `figures` has the first eight columns of `LISTED`. `table` is the name of the figures' file;
     for figures set by the user, it is replaced by ``config.yaml``. `used_for` is their use.

@@ -64,7 +64,7 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
 
     `query` is the name of an area in Nominatim, e.g. ``"Islamabad, Pakistan"``. `download` sets the
-    servers, the time-out, the retries and the folder where answers are stored.
+    servers, the timeout, the number of retries and the folder for the servers' responses.
 
     The result equals ``osmnx.graph_from_place(query, network_type="drive")``, except that
     unconnected parts are kept. If the download fails, a `DownloadError` names the server, the

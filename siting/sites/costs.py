@@ -60,7 +60,7 @@ class SiteCosts:
     deposit_pkr_kw: float = 0.0  # security deposit to the distribution company, PKR per kW of load
     # Share of the busiest hour in which the load covers all ports in use; 1 covers every port.
     busy_share: float = 1.0
-    # Battery capacity on the road (kWh) per kWh/day that swap cabinets can sell.
+    # Batteries in vehicles (kWh) bought with a swap cabinet, for each kWh that it can sell a day.
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
     preset: str = "central"  # selects a value from each range (`siting.reference.PRESETS`)
@@ -71,7 +71,7 @@ class SiteCosts:
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)  # used if a layer has no bays
 
     def road_battery(self, group: str) -> float:
-        """Return the battery capacity on the road (kWh) per kWh/day that a group can sell."""
+        """Return the batteries in vehicles (kWh) for each kWh that a group can sell a day."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:

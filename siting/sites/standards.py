@@ -78,13 +78,13 @@ class ServiceStandard:
     # For ``rated_share``: the share of the day's output at full power that is sold, above 0 and at
     # most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).
     utilisation: float = 0.15
-    # At most the share `alpha` of drivers (above 0, below 1) waits longer than `wait_min` minutes.
+    # At most a fraction `alpha` (above 0, below 1) of drivers wait longer than `wait_min` minutes.
     wait_min: float = 10.0
     alpha: float = 0.1
     swap_depth: float = 0.8  # share of a battery that a swap delivers, at most 1; assumption
     swap_taper: float = 1.15  # recharging time over the time at full power, at least 1; assumption
     # For ``waiting``: the maximum share of the day for which ports draw power, by charger group
-    # (`siting.sites.time_utilisation`). A group without a share is limited only by waits.
+    # (`siting.sites.time_utilisation`). A group not listed here is limited only by waiting.
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -217,7 +217,7 @@ def peak_kwh_per_h(
     """Return the maximum energy (kWh/h) that ports can serve within the waiting-time standard.
 
     Each array has one value per charger type: the number of `ports`, and the mean `minutes` and
-    `kwh` of a session. At most the share `alpha` of drivers waits longer than `wait_min`. The k
+    `kwh` of a session. At most a fraction `alpha` of drivers wait longer than `wait_min`. The k
     fastest ports form one queue, the others form one queue per type, and k is chosen to serve the
     most energy.
 

@@ -27,9 +27,9 @@ def with_whereabouts(
     A place without a name is named after its location. A street corner is too, because its only
     name is its street's name, which other corners share.
 
-    `sites` has ``name``, ``kind`` and points. `edges` are the roads, with ``name`` and lines in
-    metres. `parts` are the parts of the city, with ``name`` and points. `named` are the sites whose
-    names can describe other locations (default: all of `sites` with a name of their own).
+    `sites` are points with ``name`` and ``kind``. `edges` are the roads: lines with ``name``, in a
+    projection in metres. `parts` are the parts of the city: points with ``name``. `named` are the
+    sites whose names can describe other locations (default: all sites with a name of their own).
 
     >>> site = gpd.GeoDataFrame({"name": [None, "Pump"], "kind": ["parking", "fuel"]},
     ...     geometry=gpd.points_from_xy([0.0, 100.0], [0.0, 0.0]), crs=32643)

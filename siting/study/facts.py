@@ -261,7 +261,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),
         "least_station": str(rate.index[0]),
         "least": float(rate.iloc[0]),
-        # Rounding errors must not put a station that just reaches the least gain into this list.
+        # Allow for rounding errors: a station that just reaches the required gain is not listed.
         "below": [str(site) for site in rate.index[rate < least * (1 - 1e-6)]],
     }
 

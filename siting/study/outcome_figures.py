@@ -411,7 +411,7 @@ def cost_lines(table: pd.DataFrame, asked: Asked) -> list[Line]:
 
 
 def _at_other_values(cost: Mapping[str, float]) -> str:
-    """State the plan's cost to all if the value of time is doubled, and if it is halved.
+    """State the yearly cost of stations and drivers' time if the value of time doubles or halves.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0})
     "this plan's cost to all is PKR 110.00 m a year at twice the value (drivers' time 18%) and \

@@ -27,7 +27,7 @@ Demands = Mapping[Key, pd.DataFrame]
 
 @dataclass(frozen=True, eq=False)
 class Need:
-    """The inputs of the rule by which the program pays for viability gaps."""
+    """The data from which the program computes payments for viability gaps: offers and a rule."""
 
     offers: pd.DataFrame  # `cost_pkr`: what each offer needs to break even (present value, PKR)
     rule: GapRule  # with one margin per vehicle class
@@ -213,7 +213,7 @@ def need_of(
     concessions: Mapping[str, str],
     unpaid: pd.Series[bool],
 ) -> Need:
-    """Return the inputs of the rule by which the program pays for the offers' viability gaps.
+    """Return what the offers need to break even, and the rule by which public money pays for it.
 
     The margin of a vehicle class is that of the least profitable charger group that fits it, so
     that earnings are never overstated. `unpaid` marks offers that owners must build at their own
@@ -252,7 +252,7 @@ def need_of(
 def _require_passable(
     offers: pd.DataFrame, rules: economics.BusinessRules, subsidy: sites.Subsidy
 ) -> None:
-    """Reject a hurdle that no offer can pass, if some offer can pass the default hurdle."""
+    """Reject the hurdle if no offer can pass it but some offer can pass the default hurdle."""
     capacity = offers[capacity_columns(offers)].sum(axis=1) - offers["standing_kwh_day"]
 
     def share_needed(hurdle: sites.Hurdle) -> float:

@@ -57,7 +57,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the kind, source and licence of each input with its own section, by section key."""
+    """Return the kind, source and licence of each input that has its own section, by its key."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -307,7 +307,7 @@ def file_of(name: str, path: Path | None) -> str:
 def _energy_figures(
     asked: Demand, figures: Table, city: Row, fleets: Collection[str]
 ) -> list[Table]:
-    """Return the figures of the demand, from vehicle sales to the share charged in public."""
+    """Return all figures behind the demand, from vehicle sales to the share charged in public."""
     classes = list(asked.vehicle_classes)
     parts = []
     for scenario in dict.fromkeys([asked.scenario, *fleets]) if asked.fleet_csv is None else ():
@@ -360,7 +360,7 @@ def all_figures(
     sessions: Table,
     fleets: Collection[str] = (),
 ) -> Table:
-    """Return every figure of the demand, from vehicle sales to place weights.
+    """Return all figures behind the demand, from vehicle sales to the weights of places.
 
     The columns are `siting.reference.listing.LISTED`. `fleets` names further fleet scenarios whose
     figures are listed.

@@ -197,7 +197,7 @@ def with_own_names(
 ) -> gpd.GeoDataFrame:
     """Return places with the prefix ``user_`` removed from the user's columns.
 
-    A column keeps the prefix if its name without it is taken, for example by a column of `layers`.
+    The prefix stays if the shorter name is already in use, for example for a column of `layers`.
     """
     own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
     bare = {name: name.removeprefix(sites.OWN) for name in own}

@@ -1,4 +1,4 @@
-"""Make a plan from an outcome, with figures per site and station, and check it by a recount."""
+"""Make a plan from an outcome, with figures per site and station, and check them independently."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def business_of(
     """Return the business case of each new station, computed from the energy that it serves.
 
     `drawn` has the public money (PKR) paid to the offers of the plan, by ``offer_id``. `hurdle` is
-    by default the hurdle of the configuration's subsidy.
+    by default the one that the configuration sets for subsidised stations.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
@@ -130,7 +130,7 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
 def account_of(
     asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float] | None = None
 ) -> Account:
-    """Return what the recount needs: the figures that a plan claims, and the tables behind them.
+    """Return what the recount needs: the figures that a plan states, and the tables behind them.
 
     `spare_kw` is the headroom by ``site_id``; None if it is not checked.
     """
@@ -180,7 +180,7 @@ def account_of(
 
 
 def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
-    """Return the plan's account for the last year and the configuration's own demand."""
+    """Return the plan's `Account` for the last year and the configuration's own demand."""
     last = outcome.built["slice"] == outcome.slices["slice"].iloc[-1]
     kwh = {name: getattr(outcome, name) for name in ("demand_kwh_day", "served_kwh_day")}
     return Account(
@@ -195,7 +195,7 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
 
 
 def _inputs_of(asked: Asked) -> dict[str, Any]:
-    """Return the tables and rules of an account that do not depend on the plan.
+    """Return the tables and rules for the recount that do not depend on the plan.
 
     If public money pays viability gaps, the cost of an offer is what it needs to break even.
     """

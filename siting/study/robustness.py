@@ -437,7 +437,7 @@ def planned_in_words(config: Config, wanted_kwh: float) -> str:
 
 
 def stands_in_words(draws: Mapping[str, Any]) -> str:
-    """State the share of the draws that a plan's demand exceeds.
+    """State in what share of the draws the demand is lower than the plan assumes.
 
     >>> stands_in_words({"planned_share": 0.353})
     'more than in 35% of the draws'

@@ -68,7 +68,7 @@ def run(
     write_lp: Path | str | None = None,
     progress: Report | None = None,
 ) -> Plan:
-    """Return the recounted plan of a configuration. If `out` is set, also write a run folder.
+    """Return the plan of a configuration, checked independently. If `out` is set, write its folder.
 
     Parameters
     ----------

@@ -136,7 +136,7 @@ class Stage[T]:
     @overload
     def __get__(self, study: _Holder, owner: type) -> T: ...
     def __get__(self, study: _Holder | None, owner: type) -> Stage[T] | T:
-        """Return the stage's result in a study; on the class, return the stage itself."""
+        """Return the stage's result if accessed on a study; on its class, return the stage."""
         return self if study is None else study.table_of(self)
 
     def __set__(self, study: object, value: T) -> None:

@@ -1,6 +1,6 @@
-"""The stored stages of a run folder, from which a later solve starts.
+"""The stage results stored in a run folder, from which a later solve can start.
 
-The layers of a run folder are rounded for readers. ``stages/`` has the exact tables as Parquet,
+Numbers in the layers of a run folder are rounded, but ``stages/`` has the exact tables as Parquet,
 with the hash of each file. `study_from_run` opens a folder as a study, which reuses the stages that
 a change does not affect (`siting.study.depends`). Without a change, the plan is recounted instead
 of solved again.

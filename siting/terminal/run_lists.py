@@ -1,4 +1,4 @@
-"""Terminal output for stored runs: their list, checks and repetitions."""
+"""Terminal output for stored runs: lists of runs, and the results of checking or repeating one."""
 
 from __future__ import annotations
 
