@@ -160,6 +160,7 @@ class _Solve:
         self.exact_ties = False
         # Share of the time limit after which an aim may end without a proof if other aims follow.
         self.yields_from = math.inf
+        self.turns = math.inf  # maximum number of turns after the root
         self.left_out = LeftOut()
         # Bounds on all plans for the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
@@ -311,9 +312,12 @@ class _Solve:
         if offers is not None:  # the requirements may need concessions
             self.choice = self._earliest(np.sort(offers))
 
-    def _offers_in(self, program: Program, aim: Aim, phase: str) -> Ints | None:
+    def _offers_in(
+        self, program: Program, aim: Aim, phase: str, *, turns: float = math.inf
+    ) -> Ints | None:
         """Return the final offers of a plan for another program; None if no plan was found."""
         mine = _Solve(program, self.effort, self.clock, ())
+        mine.turns = turns
         try:
             with self.clock.phase(phase, self.clock.share_of_rest(settings.START_SHARE)):
                 result = mine._searched(mine._prepared(aim), ())
@@ -454,15 +458,20 @@ class _Solve:
         The plan for the last year, with all money granted by then, shows which stations a good plan
         has. A small program with only these stations' offers then decides when to build them.
         """
-        last = self._offers_in(self.whole.only_last_year(), aim, "last year")
+        # Without viability gaps choices are evaluated fast: the search among all offers then
+        # improves a plan sooner than turns of the small programs do.
+        turns = 0 if self.whole.gap is None else math.inf
+        last = self._offers_in(self.whole.only_last_year(), aim, "last year", turns=turns)
         if last is None:
             return  # concessions or required stations may depend on the other years
         instance = self.whole.instance
         self.kept = np.union1d(last, np.flatnonzero(instance.offer_existing))
         self.program = replace(self.whole, instance=instance.with_offers(self.kept))
         in_time = self.clock.phase("years", self.clock.share_of_rest(settings.START_SHARE))
+        self.turns = turns
         with in_time, suppress(InfeasibleError):
             self.choice = self._solved(Frame(self.program, aim)).choice
+        self.turns = math.inf
 
     def _in_whole(self, choice: Ints) -> Ints:
         """Return a choice as options of the whole program."""
@@ -639,7 +648,7 @@ class _Solve:
     ) -> Result:  # fmt: skip
         inc = Incumbent(
             frame, self.clock, replace(self.effort, gap=gap), start, known,
-            briefly=briefly, turns=turns, yields_from=self.yields_from,
+            briefly=briefly, turns=min(turns, self.turns), yields_from=self.yields_from,
         )  # fmt: skip
         self.inc = self._worked(inc, search)
         return result_of(self.inc)

@@ -124,7 +124,7 @@ def evaluate(
     names: Mapping[str, str] | None = None,
     same_stations: bool = False,
 ) -> Evaluation:
-    """Score a plan given as a layer of stations, and the best plan for the same subsidy.
+    """Return the scores of a layer of stations and of the best plan for the same subsidy.
 
     The best plan is chosen from all offers of the study and of the layer that obey the rules.
 
