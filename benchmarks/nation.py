@@ -51,7 +51,7 @@ output: {{runs_dir: runs, cache_dir: cache}}
 
 def measure(asked: Asked) -> Finding:
     """Measure row 17."""
-    finding = Finding("nation", "synthetic cities of the library's populations, money by year")
+    finding = Finding("nation", "synthetic cities of the library's populations")
     finding.figures = dict.fromkeys(
         f"nation_{money}{figure}"
         for money in ("", "by_year_")
