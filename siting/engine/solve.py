@@ -468,10 +468,9 @@ class _Solve:
         self.kept = np.union1d(last, np.flatnonzero(instance.offer_existing))
         self.program = replace(self.whole, instance=instance.with_offers(self.kept))
         in_time = self.clock.phase("years", self.clock.share_of_rest(settings.START_SHARE))
-        self.turns = turns
         with in_time, suppress(InfeasibleError):
-            self.choice = self._solved(Frame(self.program, aim)).choice
-        self.turns = math.inf
+            frame = Frame(self.program, aim)
+            self.choice = self._run(frame, None, self._gap_of(aim), turns=turns).choice
 
     def _in_whole(self, choice: Ints) -> Ints:
         """Return a choice as options of the whole program."""

@@ -172,7 +172,7 @@ class NationPlan(Shown):
     def _blocks(self) -> list[Block]:
         heads = {
             "city": "city", "granted_pkr": "granted, PKR", "new_stations": "new stations",
-            "served_kwh_day": "served, kWh/day", "demand_kwh_day": "of",
+            "served_kwh_day": "served, kWh/day", "demand_kwh_day": "wanted, kWh/day",
         }  # fmt: skip
         return [Block((), self.headline()), block_of(self.cities, heads, "cities")]
 
