@@ -18,6 +18,7 @@ from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relax import Relaxation
 from siting.engine.station_bound import Prices, resource_units
+from siting.engine.year_prices import prices_by_year
 from siting.program.instance import Floats
 from siting.program.program import Program
 from siting.program.resources import BUDGET
@@ -52,21 +53,28 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     """Return the gain from one more rupee in each year, in the first aim's unit.
 
-    The gain is estimated from the master problem's relaxation, with the cuts found within `limit_s`
-    seconds; it is not a bound. It is 0 for a year in which money is not scarce.
+    The gain is estimated from the relaxations of single years or, if the program has one year, from
+    the master problem's relaxation, with the cuts found within `limit_s` seconds. It is not a
+    bound. It is 0 for a year in which money is not scarce.
     """
     frame = Frame(program, program.all_aims[0])
     years = 1 if program.year_plan is None else len(program.year_plan.years)
     worth = np.zeros(years)
     if not len(program.options):
         return worth
-    master = Master(frame, parts_of(frame), Clock(limit_s), seed=seed)
-    master.forget_money()
-    found, _ = master.tighten(math.inf, settings.NODE_STALLED)
-    if found is None or found.bound == -math.inf:
-        return worth
+    clock = Clock(limit_s)
+    by_year = prices_by_year(frame, clock, seed=seed)
+    if by_year is not None:
+        prices = by_year.prices
+    else:
+        master = Master(frame, parts_of(frame), clock, seed=seed)
+        master.forget_money()
+        found, _ = master.tighten(math.inf, settings.NODE_STALLED)
+        if found is None or found.bound == -math.inf:
+            return worth
+        prices = master.prices()
     plan = program.year_plan
-    for row, _, year, price in _of_resources(program, master.prices().limits.tolist()):
+    for row, _, year, price in _of_resources(program, prices.limits.tolist()):
         if row == "money":
             worth[plan.years.index(int(year)) if plan else 0] = price
     if plan is not None and plan.carry_over:

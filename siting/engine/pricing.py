@@ -47,6 +47,7 @@ from siting.engine.station_bound import (
     BySites,
     Prices,
     bound_by,
+    row_prices,
     site_rows,
 )
 from siting.program.instance import Flags, Floats, Ints
@@ -85,7 +86,7 @@ class Pricing:
     `start`: options of known plans, which are never dropped; `some`: options to begin with;
     `threads`: number of areas solved at the same time;
     `served`: values of all columns under a known plan; its energy columns above 0 are included from
-    the beginning.
+    the beginning; `given`: prices that already give a bound.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Pricing:
         seed: int,
         threads: int = 1,
         served: Floats | None = None,
+        given: Prices | None = None,
     ) -> None:
         frame = with_least_payments(frame)
         self.frame, self.clock, self.seed, self.threads = frame, clock, seed, threads
@@ -126,7 +128,7 @@ class Pricing:
         # Row, column and coefficient of each energy column in its demand row.
         self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
         self.active = self._first(some)
-        self.start = start
+        self.start, self.some, self.given = start, some, given
         self.live = np.ones(self.count, dtype=bool)  # options that a better plan may use
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
@@ -210,14 +212,16 @@ class Pricing:
             self.site_price[:] = own[len(linked) :]
         return found
 
-    def run(self, gap: float, best: float = -math.inf) -> Priced | None:
+    def run(self, gap: float, best: float = -math.inf, *, rounds: bool = True) -> Priced | None:
         """Add options by pricing; return bounds on all plans, or None if time runs out first.
 
         `gap`: requested relative gap (gains much smaller than it are ignored); `best`: value of the
         best known plan, negated if less is better. Options that no plan better than this one
-        uses are dropped.
+        uses are dropped. `rounds`: whether to solve relaxations; if not, the given prices decide.
         """
-        known = self._rounds(gap, best)
+        known = self._known_before(best)
+        if rounds or known is None:
+            known = self._rounds(gap, best, known)
         if known is None or known.infeasible or not self.frame.layout.by_pair:
             return known
         if self.links:
@@ -229,6 +233,36 @@ class Pricing:
                 known, areas=AreaBound(self.frame, self.last_price, by_sites, self.live)
             )
         return known.or_less(max(by_sites.bound, best), by_sites.at_most)
+
+    def roughly(self) -> Priced | None:
+        """Solve a first relaxation roughly; return its prices, which bound nothing by themselves.
+
+        The result is None if time runs out first.
+        """
+        columns = self._columns()
+        found = self._solve(columns, settings.ROUGH)
+        if not found.optimal:
+            return None
+        bound, at_most, _, price = self._bound()
+        taken = self._values(columns, found)
+        return Priced(self.active, taken, bound, at_most, self._prices(price))
+
+    def _values(self, columns: Ints, found: Answered) -> Floats:
+        """Return the value of each option in a solved relaxation over the given columns."""
+        taken = np.zeros(self.count)
+        options = columns[columns < self.count]
+        taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
+        return taken
+
+    def _known_before(self, best: float) -> Priced | None:
+        """Return the bounds at the given prices; None without such prices."""
+        if self.given is None:
+            return None
+        self.last_price = row_prices(self.frame, self.given)
+        by = bound_by(self.frame, self.cutter, self.last_price, self.clock, self.live)
+        active = np.zeros(self.count, dtype=bool)
+        active[self.frame.kept] = active[self.some] = True
+        return Priced(active, np.zeros(self.count), max(by.bound, best), by.at_most, self.given)
 
     def _lowered(self, known: Priced, gap: float, best: float) -> Priced:
         """Return the bounds; in a large program, lower them first by solving ever larger areas."""
@@ -256,13 +290,13 @@ class Pricing:
             of_row = np.maximum(frame.of_demand(dual), 0.0)
         return Prices.of(frame, self.matrix, dual, of_row, none)
 
-    def _rounds(self, gap: float, best: float) -> Priced | None:
-        """Add options until none promises a gain; return bounds, or None if time runs out first."""
-        frame, known = self.frame, None
+    def _rounds(self, gap: float, best: float, known: Priced | None = None) -> Priced | None:
+        """Add options until none promises a gain; return bounds, or `known` if time runs out."""
+        frame = self.frame
         stage, before = OFFERS, math.inf
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
         # If a round takes seconds, rough prices are enough to find the first columns.
-        rough = len(frame.energy_pair) > settings.MANY_PAIRS
+        rough = known is None and len(frame.energy_pair) > settings.MANY_PAIRS
         while True:
             columns = self._columns()
             found = self._solve(columns, settings.ROUGH if rough else 0.0)
@@ -282,9 +316,7 @@ class Pricing:
             if not found.optimal:
                 return known
             bound, at_most, reduced, price = self._bound()
-            taken = np.zeros(self.count)
-            options = columns[columns < self.count]
-            taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
+            taken = self._values(columns, found)
             limit, each = frame.signed(bound), abs(self.matrix.size) * at_most
             each[~self.live] = np.minimum(each[~self.live], best)
             # The prices of an earlier round may give a better bound.
@@ -447,10 +479,24 @@ class Pricing:
         return total, total - best[self.frame.site] + gain, reduced, price
 
     def _outbid(self, reduced: Floats) -> Floats:
-        """Return how much each demand row's price must rise so that no column promises a gain."""
-        more = np.zeros(len(self.price))
+        """Return how much the price of each demand row must rise for the lowest bound.
+
+        The columns whose gain exceeds the rise count up to their upper limits. So the best rise is
+        the gain (per unit of demand) of the column at which these limits, in order of decreasing
+        gain, add up to the demand of the row; it is 0 if they never do.
+        """
         row, column, by = self._of_demand
-        np.maximum.at(more, row, np.maximum(reduced[column] / by, 0.0))
+        gain = reduced[column] / by
+        gains = np.flatnonzero(gain > 0)
+        gains = gains[np.lexsort((-gain[gains], row[gains]))]
+        row, gain = row[gains], gain[gains]
+        wanted = (by * self.matrix.upper[column])[gains]
+        first = np.flatnonzero(np.diff(row, prepend=-1))
+        total = np.cumsum(wanted)
+        before = np.repeat(total[first] - wanted[first], np.diff(first, append=len(row)))
+        full = np.flatnonzero(total - before >= self.matrix.row_upper[row])
+        more = np.zeros(len(self.price))
+        np.maximum.at(more, row[full], gain[full])
         return more
 
 

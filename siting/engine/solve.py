@@ -32,6 +32,7 @@ from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
 from siting.engine.turns import go_on_with_tree
 from siting.engine.why_not import is_hopeless, raise_why_not
+from siting.engine.year_prices import prices_by_year
 from siting.errors import Fault, InfeasibleError, SolveError, StuckError, require_kind
 from siting.program.aims import Aim, LeastMoney, ShortestDrives
 from siting.program.instance import Ints
@@ -160,7 +161,7 @@ class _Solve:
         self.exact_ties = False
         # Share of the time limit after which an aim may end without a proof if other aims follow.
         self.yields_from = math.inf
-        self.turns = math.inf  # maximum number of turns after the root
+        self.briefly = False  # whether to leave out the proof of a bound
         self.left_out = LeftOut()
         # Bounds on all plans for the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
@@ -168,6 +169,7 @@ class _Solve:
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
+        self.whole_s = 0.0  # time to prepare the program with all offers for one aim
         self.tree: Task[None] | None = None  # the first aim's tree, run beside later aims
 
     def _earliest(self, offers: Ints) -> Ints:
@@ -313,11 +315,11 @@ class _Solve:
             self.choice = self._earliest(np.sort(offers))
 
     def _offers_in(
-        self, program: Program, aim: Aim, phase: str, *, turns: float = math.inf
+        self, program: Program, aim: Aim, phase: str, *, briefly: bool = False
     ) -> Ints | None:
         """Return the final offers of a plan for another program; None if no plan was found."""
         mine = _Solve(program, self.effort, self.clock, ())
-        mine.turns = turns
+        mine.briefly = briefly
         try:
             with self.clock.phase(phase, self.clock.share_of_rest(settings.START_SHARE)):
                 result = mine._searched(mine._prepared(aim), ())
@@ -346,12 +348,18 @@ class _Solve:
             return self._solved(self._framed(aim, reached))
         if self.whole.year_plan is not None and self.choice is None and not reached:
             self._schedule(aim)
+        if reached and self.clock.left_s < settings.FINISH * self.whole_s:
+            result = self._as_it_stands(aim, reached)  # there is no time for all offers again
+            if result is not None:
+                return result
         return self._narrowed(aim, reached)
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
         """Return a result after moving or resizing its stations, with all offers to choose from."""
         clock, began_s = self.clock, self.clock.elapsed_s
         self.choice = result.choice
+        if clock.left_s <= self.whole_s:
+            return result
         frame, before = self._frame(aim, reached, self.whole)
         if clock.over or not math.isfinite(before):
             return result
@@ -391,6 +399,8 @@ class _Solve:
                 whole, options, priced.bound, taken, priced.at_most, priced.prices, priced.areas
             )
             result = self._solved(frame, known)
+            if self.briefly:
+                return result
             value, bound = frame.sign * result.value, frame.sign * result.bound
             if result.bounds is not None:
                 priced = self._tightened(priced, aim, result.bounds)
@@ -424,6 +434,7 @@ class _Solve:
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, Priced | None]:
         """Return the frame with all offers, and the bounds from pricing (None if time ran out)."""
+        began_s = self.clock.elapsed_s
         frame = Frame(self.whole, aim, [lowered(one, settings.LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and aim.of_stations:
@@ -435,11 +446,24 @@ class _Solve:
         some = start
         if self.program is not self.whole:  # options added by the pricing of earlier aims
             some = np.union1d(start, self._in_whole(np.arange(len(self.program.options))))
+        years_s = self.clock.elapsed_s
+        by_year = prices_by_year(frame, self.clock, seed=self.effort.seed)
+        years_s = self.clock.elapsed_s - years_s
+        rounds = True
+        if by_year is not None:
+            some = np.union1d(some, np.flatnonzero(np.isin(frame.options.last, by_year.offers)))
+            # A relaxation over n years takes more than n times as long as those of its years.
+            rounds = self.clock.left_s > frame.options.offer.shape[1] * years_s
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed,
             threads=self.effort.threads, served=point,
+            given=None if by_year is None else by_year.prices,
         )  # fmt: skip
-        priced = pricing.run(self._gap_of(aim), best)
+        self.whole_s = self.clock.elapsed_s - began_s - years_s
+        if self.briefly:
+            priced = pricing.roughly()
+        else:
+            priced = pricing.run(self._gap_of(aim), best, rounds=rounds)
         if not self.results and aim.of_worth:
             self.bounds = pricing.bounds
         active = pricing.active if priced is None else priced.active
@@ -459,9 +483,12 @@ class _Solve:
         has. A small program with only these stations' offers then decides when to build them.
         """
         # Without viability gaps choices are evaluated fast: the search among all offers then
-        # improves a plan sooner than turns of the small programs do.
-        turns = 0 if self.whole.gap is None else math.inf
-        last = self._offers_in(self.whole.only_last_year(), aim, "last year", turns=turns)
+        # improves a plan sooner than proofs of the small programs do.
+        briefly = self.whole.gap is None
+        plan = self.whole.year_plan
+        assert plan is not None
+        of_last = aim.in_year(len(plan.years) - 1, plan.weights)
+        last = self._offers_in(self.whole.only_year(-1), of_last, "last year", briefly=briefly)
         if last is None:
             return  # concessions or required stations may depend on the other years
         instance = self.whole.instance
@@ -470,7 +497,7 @@ class _Solve:
         in_time = self.clock.phase("years", self.clock.share_of_rest(settings.START_SHARE))
         with in_time, suppress(InfeasibleError):
             frame = Frame(self.program, aim)
-            self.choice = self._run(frame, None, self._gap_of(aim), turns=turns).choice
+            self.choice = self._run(frame, None, self._gap_of(aim), briefly=briefly).choice
 
     def _in_whole(self, choice: Ints) -> Ints:
         """Return a choice as options of the whole program."""
@@ -647,7 +674,7 @@ class _Solve:
     ) -> Result:  # fmt: skip
         inc = Incumbent(
             frame, self.clock, replace(self.effort, gap=gap), start, known,
-            briefly=briefly, turns=min(turns, self.turns), yields_from=self.yields_from,
+            briefly=briefly or self.briefly, turns=turns, yields_from=self.yields_from,
         )  # fmt: skip
         self.inc = self._worked(inc, search)
         return result_of(self.inc)

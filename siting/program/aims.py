@@ -40,8 +40,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
@@ -125,6 +125,13 @@ class Aim(ABC):
         """Whether the aim's charge per rupee differs by year."""
         return False
 
+    def in_year(self, t: int, weights: Sequence[float]) -> Aim:
+        """Return the aim of the program of the year at position `t` alone, with weight 1.
+
+        `weights`: weight of a kWh/day in each year.
+        """
+        return self
+
     @property
     def lacks_best(self) -> bool:
         """Whether the aim still needs the best value of each scenario (`with_best`)."""
@@ -207,6 +214,13 @@ class NetWorth(Aim):
     def by_year(self) -> bool:
         """Whether the charge per rupee differs by year."""
         return isinstance(self.least_gain, tuple)
+
+    def in_year(self, t: int, weights: Sequence[float]) -> NetWorth:
+        """Return the aim of one year alone: money drawn by its end bears that year's charge."""
+        gains = np.broadcast_to(np.asarray(self.least_gain, float), len(weights))
+        # The money drawn by year t is charged g_t, and g_t+1 is charged on what is drawn later.
+        own = (gains - np.append(gains[1:], 0.0))[t] / weights[t]
+        return replace(self, least_gain=max(float(own), 0.0))
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the aim's value as a linear expression."""

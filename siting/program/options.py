@@ -8,10 +8,11 @@ capacity but less subsidy is not an upgrade, because building it from the start 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from siting import settings
 from siting.errors import InputError
@@ -37,31 +38,58 @@ class Options:
 
     def find(self, offer: Ints) -> Ints:
         """Return, for each row of `offer`, the position of the same option; -1 if it is missing."""
-        at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
-        rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
-        return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
+        if not len(self) or not len(offer):
+            return np.full(len(offer), -1, dtype=np.int64)
+        order, codes = self._by_code
+        at = order[np.minimum(np.searchsorted(codes, _coded(offer)), len(codes) - 1)]
+        out: Ints = np.where((self.offer[at] == offer).all(axis=1), at, -1)
+        return out
+
+    @cached_property
+    def _by_code(self) -> tuple[Ints, npt.NDArray[np.uint64]]:
+        """The options in the order of their codes, and these codes, which all differ."""
+        codes = _coded(self.offer)
+        order = np.argsort(codes)
+        return order, codes[order]
 
     def of_offers(self, amount: Floats) -> Floats:
         """Return an array (options by years): the open offer's amount; 0 if none is open yet."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)
 
 
+def _coded(offer: Ints) -> npt.NDArray[np.uint64]:
+    """Return a 64-bit code of each row; two different rows almost never have the same code."""
+    factors = np.random.default_rng(1).integers(2**63, size=offer.shape[1], dtype=np.uint64)
+    factors = 2 * factors + np.uint64(1)
+    return np.asarray(offer.astype(np.uint64) @ factors, dtype=np.uint64)
+
+
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
     """Return every option that the given offers allow in a plan of `years` years."""
-    becomes = _becomes(instance, offers, upgrades=upgrades)
-    standing = set(instance.offer_site[instance.offer_existing].tolist())
-    rows: list[tuple[int, ...]] = []
-    for o in offers[np.argsort(instance.offer_site[offers], kind="stable")].tolist():
-        extends = int(instance.offer_site[o]) in standing and not instance.offer_existing[o]
-        for begin in range(1 if instance.offer_existing[o] else years):
-            if begin and extends:
-                continue  # the courses of the existing station include this course
-            rows += [(-1,) * begin + rest for rest in _courses(o, years - begin, becomes)]
-        if len(rows) > settings.MOST_OPTIONS:
-            what = f"more than {settings.MOST_OPTIONS:,} courses over {years} years"
-            raise InputError("program.years", what, "plan fewer years, or leave out upgrades")
-    offer = np.array(rows, dtype=np.int64).reshape(-1, years)
-    return Options(instance.offer_site[offer[:, -1]], offer)
+    offers = offers[np.argsort(instance.offer_site[offers], kind="stable")]
+    start, successor = _successors(instance, offers, upgrades=upgrades and years > 1)
+    # The courses of an existing station include its extensions.
+    stands = np.isin(instance.offer_site[offers], instance.offer_site[instance.offer_existing])
+    openings = np.where(stands, 1, years)
+    _refuse_many(int(openings.sum()), years)
+    opens = np.concatenate([np.arange(most) for most in openings.tolist()] or [offers])
+    rows = np.full((len(opens), years), -1, dtype=np.int64)
+    rows[np.arange(len(opens)), opens] = np.repeat(offers, openings)
+    for t in range(1, years):
+        before = rows[:, t - 1]
+        count = np.where(before >= 0, np.diff(start)[before], 1)
+        _refuse_many(int(count.sum()), years)
+        rows = np.repeat(rows, count, axis=0)
+        nth = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+        begun = np.flatnonzero(rows[:, t - 1] >= 0)
+        rows[begun, t] = successor[start[rows[begun, t - 1]] + nth[begun]]
+    return Options(instance.offer_site[rows[:, -1]], rows)
+
+
+def _refuse_many(count: int, years: int) -> None:
+    if count > settings.MOST_OPTIONS:
+        what = f"more than {settings.MOST_OPTIONS:,} courses over {years} years"
+        raise InputError("program.years", what, "plan fewer years, or leave out upgrades")
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
@@ -71,12 +99,16 @@ def opening(options: Options, opens: Ints, years: Ints) -> Options:
     return Options(options.site[kept], options.offer[kept])
 
 
-def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
-    """For each offer, return the offers that it can become a year later, including itself."""
-    out: dict[int, list[int]] = {}
+def _successors(instance: Instance, offers: Ints, *, upgrades: bool) -> tuple[Ints, Ints]:
+    """Return, for each offer, the offers that it can become a year later, including itself.
+
+    Those of offer ``o`` are at ``start[o]:start[o + 1]`` of the second array.
+    """
     site = instance.offer_site[offers]
-    order = np.argsort(site, kind="stable")
-    for here in np.split(offers[order], np.flatnonzero(np.diff(site[order])) + 1):
+    grows = np.isin(site, instance.offer_site[instance.offer_existing]) | upgrades
+    pairs = [(offers[~grows], offers[~grows])]
+    cuts = np.flatnonzero(np.diff(site[grows])) + 1
+    for here in np.split(offers[grows], cuts) if grows.any() else ():
         stands = instance.offer_existing[here]
         capacity, subsidy = instance.offer_capacity[here], instance.offer_subsidy[here]
         bigger: Flags = (capacity[:, None, :] <= capacity[None, :, :]).all(axis=2)
@@ -86,16 +118,9 @@ def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, l
         bigger[stands] = True
         bigger[:, stands] = False
         np.fill_diagonal(bigger, val=True)
-        for n, o in enumerate(here.tolist()):
-            out[o] = here[bigger[n]].tolist()
-    return out
-
-
-def _courses(o: int, years: int, becomes: dict[int, list[int]]) -> Iterator[tuple[int, ...]]:
-    """Yield every course of `years` years that starts with the offer `o`."""
-    if years == 1:
-        yield (o,)
-        return
-    for after in becomes[o]:
-        for rest in _courses(after, years - 1, becomes):
-            yield (o, *rest)
+        before, after = np.nonzero(bigger)
+        pairs.append((here[before], here[after]))
+    before, after = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
+    count = np.bincount(before, minlength=len(instance.offer_ids))
+    order = np.argsort(before, kind="stable")
+    return np.concatenate([[0], np.cumsum(count)]), after[order]

@@ -281,15 +281,21 @@ class Program:
         program = self._reshaped(lambda amount: amount[:, mine])
         return replace(program, scenario_plan=scenario, aims=(MostWorth(),))
 
-    def only_last_year(self) -> Program:
-        """Return the program of the last year alone; its budget is the money of all years."""
+    def only_year(self, t: int) -> Program:
+        """Return the program of the year at position `t` alone, with all money granted by then.
+
+        Its plan may be any plan of that year, whatever was built before. Charges on money and
+        weights of years keep their proportions (`siting.program.aims.Aim.in_year`).
+        """
         if self.year_plan is None:
             return self
-        last = len(self.year_plan.years) - 1
-        mine = [n for n, one in enumerate(self.slices) if one.year == last]
-        instance = replace(self.instance, budget_pkr=sum(self.year_plan.budgets_pkr))
+        t = range(len(self.year_plan.years))[t]
+        mine = [n for n, one in enumerate(self.slices) if one.year == t]
+        weights = self.year_plan.weights
+        instance = replace(self.instance, budget_pkr=sum(self.year_plan.budgets_pkr[: t + 1]))
         program = self._reshaped(lambda amount: amount[:, mine])
-        return replace(program, instance=instance, year_plan=None)
+        aims = tuple(aim.in_year(t, weights) for aim in self.aims)
+        return replace(program, instance=instance, year_plan=None, aims=aims)
 
     # --- aims --------------------------------------------------------------------------------
 

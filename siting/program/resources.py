@@ -38,6 +38,14 @@ from siting.program.slices import Years
 BUDGET = "budget"
 
 
+def budget_rows(years: Years | None) -> list[str]:
+    """Return the names of the rows for public money: one name, or one per year."""
+    if years is None:
+        return [BUDGET]
+    word = "to " if years.carry_over else ""
+    return [f"{BUDGET} {word if t else ''}{year}" for t, year in enumerate(years.years)]
+
+
 @dataclass(frozen=True, eq=False)
 class Resources:
     """The rows of a program that involve only its options."""
@@ -113,9 +121,8 @@ class ResourceRows:
             self.add(BUDGET, BUDGET, "PKR", drawn[:, -1], at_most=budget_pkr)
             return
         paid = drawn if years.carry_over else np.diff(drawn, axis=1, prepend=0.0)
-        for t, (year, most) in enumerate(zip(years.years, years.limit_pkr.tolist(), strict=True)):
-            word = "to " if years.carry_over and t else ""
-            self.add(f"{BUDGET} {word}{year}", BUDGET, "PKR", paid[:, t], at_most=most)
+        for t, name in enumerate(budget_rows(years)):
+            self.add(name, BUDGET, "PKR", paid[:, t], at_most=float(years.limit_pkr[t]))
 
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
         """Add the constraint rows for the instance's limits.

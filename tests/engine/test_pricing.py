@@ -10,17 +10,21 @@ from conftest import often
 from engine.test_drives import grid_town
 from medium_cases import medium_case
 from program.test_pairs import FEATURES, PAIRS, check
-from program_cases import program_of
+from program_cases import case_of, program_of
+from scipy import sparse
 
 from siting import settings
 from siting.engine import pricing
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
+from siting.engine.linear import model_of, run_model
 from siting.engine.relax import solve_native
+from siting.engine.solve import solve
 from siting.program.money import GapRule
 from siting.program.program import Program
 
+ENDLESS = Clock(math.inf)
 # Few sites with many offers: brute force tries them all.
 TOWN = {"methods": ("exact",), "sites": 3, "cells": 5, "configurations": 5}
 
@@ -80,6 +84,33 @@ def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
     first = bound()
     monkeypatch.setattr(pricing.Pricing, "_outbid", lambda self, _: np.zeros(len(self.price)))
     assert best <= first < 0.7 * bound()
+
+
+@pytest.mark.parametrize("features", [("years",), ("years", "decay"), ("people",), ("need",)])
+def test_the_bound_of_a_relaxation_with_all_columns_is_its_optimum(features):
+    for seed in (1, 2, 3):
+        program = program_of(case_of(features, seed, sites=6, cells=12, configurations=3))
+        frame = Frame(program, program.all_aims[0])
+        nothing = np.zeros(0, dtype=np.int64)
+        one = pricing.Pricing(frame, ENDLESS, start=nothing, some=nothing, seed=1)
+        one.active[:] = one.flows.inside[:] = True
+        m = frame.matrix
+        sides = m.row_lower, m.row_upper
+        model = model_of(sparse.csc_array(m.a), m.cost, m.lower, m.upper, *sides)
+        optimum = frame.signed(run_model(model, ENDLESS).objective)
+        # Least payments and business cases of single sites lower the bound further.
+        assert one.run(0.0).bound <= optimum * (1 + 1e-6)
+
+
+def test_no_time_for_all_offers_again_leaves_a_later_aim_the_plan(all_priced, monkeypatch):
+    program = program_of(case_of(("then cost to all",), 1, sites=6, cells=12, configurations=3))
+    monkeypatch.setattr(settings, "FINISH", 1e9)
+    answer = solve(program, time_limit_s=10.0)
+    first, later = answer.proofs
+    assert first.proof.status == "optimal"
+    assert later.proof.status == "feasible"
+    assert later.proof.bound == 0.0
+    assert answer.choice.size
 
 
 @pytest.mark.slow

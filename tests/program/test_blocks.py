@@ -1,11 +1,14 @@
 """Blocks of a program together: in any order, none forgotten, faults in words."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from program.test_lp import DEMAND, LATER, NOW, PLUGS, REACH, asked, offers, scenarios, years
 
+from siting import settings
 from siting.engine.solve import solve
 from siting.errors import InputError
 from siting.program.instance import Instance
@@ -129,10 +132,26 @@ def test_a_floor_of_next_to_nothing_is_refused_by_name():
 
 
 def test_the_last_year_alone_has_its_demand_and_all_the_money_until_then():
-    last = years(asked()).scenarios({"slow": 0.25, "fast": 0.75}).only_last_year()
+    last = years(asked()).scenarios({"slow": 0.25, "fast": 0.75}).only_year(-1)
     assert last.year_plan is None
     assert [one.name for one in last.slices] == ["slow", "fast"]
     assert last.demand_kwh.sum(axis=0).tolist() == [38.0, 38.0]
     assert last.instance.budget_pkr == sum(years(asked()).year_plan.budgets_pkr)
     one = asked()
-    assert one.only_last_year() is one
+    assert one.only_year(-1) is one
+
+
+def test_too_many_courses_are_refused_before_they_are_made(monkeypatch):
+    program = years(asked())
+    assert len(replace(program).options) > 2
+    monkeypatch.setattr(settings, "MOST_OPTIONS", 2)
+    with pytest.raises(InputError, match=r"program.years: more than \d+ courses over \d years"):
+        _ = replace(program).options
+
+
+def test_an_option_is_found_by_its_offers_in_all_years():
+    options = years(asked()).options
+    assert options.find(options.offer[::-1]).tolist() == [*range(len(options))][::-1]
+    unknown = np.array([options.offer[0] + 1000, [-1] * options.offer.shape[1]])
+    assert options.find(unknown).tolist() == [-1, -1]
+    assert options.find(options.offer[:0]).tolist() == []
