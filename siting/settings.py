@@ -96,8 +96,10 @@ ENDS = 0.97
 # Also the time reserved for passing a problem to a solver, as a multiple of the time that writing
 # the problem took. Not measured.
 AGAIN = 3.0
-# Time reserved for computing the answer, as a multiple of the time needed to evaluate a plan.
-# Measured: without this reserve, Saddar (row 20) exceeded the time limit by 6 s.
+# Time reserved for computing the answer, as a multiple of the time needed to evaluate a plan. Also
+# the time that a later aim needs to use all offers again, as a multiple of the time needed to
+# prepare the program. Measured: without these reserves, Saddar (row 20) exceeded the time limit by
+# 6 s, and a synthetic Lahore over four years exceeded 60 s by 35 s.
 FINISH = 8.0
 # Time limit for polishing a plan at the end. Also the time reserved for computing the final flows
 # if another solver makes the plan. Not measured.

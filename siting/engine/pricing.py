@@ -235,7 +235,7 @@ class Pricing:
         return known.or_less(max(by_sites.bound, best), by_sites.at_most)
 
     def roughly(self) -> Priced | None:
-        """Solve a first relaxation roughly; return its prices, which bound nothing by themselves.
+        """Return prices, values and a loose bound from one relaxation that is solved roughly.
 
         The result is None if time runs out first.
         """

@@ -33,7 +33,7 @@ from siting.program.resources import BUDGET, budget_rows
 
 @dataclass(frozen=True, eq=False)
 class YearPrices:
-    """Prices of the rows of a program over years, and the offers that its years' plans may use."""
+    """Prices of the rows of a program over years, and the offers that its relaxations use."""
 
     prices: Prices
     offers: Ints

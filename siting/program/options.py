@@ -58,7 +58,10 @@ class Options:
 
 
 def _coded(offer: Ints) -> npt.NDArray[np.uint64]:
-    """Return a 64-bit code of each row; two different rows almost never have the same code."""
+    """Return a 64-bit code of each row.
+
+    Two of a million different rows have the same code with a probability below one in ten million.
+    """
     factors = np.random.default_rng(1).integers(2**63, size=offer.shape[1], dtype=np.uint64)
     factors = 2 * factors + np.uint64(1)
     return np.asarray(offer.astype(np.uint64) @ factors, dtype=np.uint64)
@@ -72,7 +75,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
     stands = np.isin(instance.offer_site[offers], instance.offer_site[instance.offer_existing])
     openings = np.where(stands, 1, years)
     _refuse_many(int(openings.sum()), years)
-    opens = np.concatenate([np.arange(most) for most in openings.tolist()] or [offers])
+    opens = _counted(openings)
     rows = np.full((len(opens), years), -1, dtype=np.int64)
     rows[np.arange(len(opens)), opens] = np.repeat(offers, openings)
     for t in range(1, years):
@@ -80,10 +83,19 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
         count = np.where(before >= 0, np.diff(start)[before], 1)
         _refuse_many(int(count.sum()), years)
         rows = np.repeat(rows, count, axis=0)
-        nth = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
         begun = np.flatnonzero(rows[:, t - 1] >= 0)
-        rows[begun, t] = successor[start[rows[begun, t - 1]] + nth[begun]]
+        rows[begun, t] = successor[start[rows[begun, t - 1]] + _counted(count)[begun]]
     return Options(instance.offer_site[rows[:, -1]], rows)
+
+
+def _counted(counts: Ints) -> Ints:
+    """Return 0, 1, 2, ... up to each count, one after another.
+
+    >>> _counted(np.array([2, 0, 3])).tolist()
+    [0, 1, 0, 1, 2]
+    """
+    out: Ints = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return out
 
 
 def _refuse_many(count: int, years: int) -> None:

@@ -284,8 +284,8 @@ class Program:
     def only_year(self, t: int) -> Program:
         """Return the program of the year at position `t` alone, with all money granted by then.
 
-        Its plan may be any plan of that year, whatever was built before. Charges on money and
-        weights of years keep their proportions (`siting.program.aims.Aim.in_year`).
+        The program disregards what was built in earlier years. The weight of the year is 1, and
+        its aims charge money accordingly (`siting.program.aims.Aim.in_year`).
         """
         if self.year_plan is None:
             return self
