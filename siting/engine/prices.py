@@ -16,6 +16,7 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
+from siting.engine.pricing import is_many
 from siting.engine.relax import Relaxation
 from siting.engine.station_bound import Prices, resource_units
 from siting.engine.year_prices import prices_by_year
@@ -53,8 +54,8 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     """Return the gain from one more rupee in each year, in the first aim's unit.
 
-    The gain is estimated from the relaxations of single years or, if the program has one year, from
-    the master problem's relaxation, with the cuts found within `limit_s` seconds. It is not a
+    The gain is estimated from the master problem's relaxation, with the cuts found within `limit_s`
+    seconds or, if there are many offers per site, from the relaxations of single years. It is not a
     bound. It is 0 for a year in which money is not scarce.
     """
     frame = Frame(program, program.all_aims[0])
@@ -63,7 +64,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     if not len(program.options):
         return worth
     clock = Clock(limit_s)
-    by_year = prices_by_year(frame, clock, seed=seed)
+    by_year = prices_by_year(frame, clock, seed=seed) if is_many(program) else None
     if by_year is not None:
         prices = by_year.prices
     else:

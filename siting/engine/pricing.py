@@ -237,15 +237,18 @@ class Pricing:
     def roughly(self) -> Priced | None:
         """Return prices, values and a loose bound from one relaxation that is solved roughly.
 
-        The result is None if time runs out first.
+        The result is None if the relaxation is infeasible or if time runs out first.
         """
         columns = self._columns()
         found = self._solve(columns, settings.ROUGH)
+        if not (found.optimal or found.infeasible or self.clock.over):
+            found = self._solve(columns)
         if not found.optimal:
             return None
         bound, at_most, _, price = self._bound()
-        taken = self._values(columns, found)
-        return Priced(self.active, taken, bound, at_most, self._prices(price))
+        at_most *= abs(self.matrix.size)
+        taken, prices = self._values(columns, found), self._prices(price)
+        return Priced(self.active, taken, self.frame.signed(bound), at_most, prices)
 
     def _values(self, columns: Ints, found: Answered) -> Floats:
         """Return the value of each option in a solved relaxation over the given columns."""
@@ -461,12 +464,11 @@ class Pricing:
         reduced -= self.a.T @ more
         price += more
         # Several energy columns outside the relaxation may promise gains on one demand row. The
-        # row's price rises until none of them does, so that the demand is counted only once.
-        more = self._outbid(reduced)
-        price += more
-        less = reduced - self.a.T @ more
-        side = np.where(price > 0, m.row_upper, m.row_lower)
-        total = float(price[price != 0] @ side[price != 0])
+        # row's price rises, so that the demand is not counted more than once.
+        most, more = self._outbid(reduced)
+        less, at = reduced - self.a.T @ more, price + more
+        side = np.where(at > 0, m.row_upper, m.row_lower)
+        total = float(at[at != 0] @ side[at != 0])
         rest = less[self.count :]
         limit = np.where(rest > 0, m.upper[self.count :], m.lower[self.count :])
         total += float(rest[rest != 0] @ limit[rest != 0])
@@ -476,14 +478,16 @@ class Pricing:
         np.maximum.at(best, self.frame.site[self.live], gain[self.live])
         best[~np.isfinite(best)] = 0.0
         total += float(best.sum())
-        return total, total - best[self.frame.site] + gain, reduced, price
+        # A bound by sites does not count the limits of columns, so no column may promise a gain.
+        return total, total - best[self.frame.site] + gain, reduced, price + most
 
-    def _outbid(self, reduced: Floats) -> Floats:
-        """Return how much the price of each demand row must rise for the lowest bound.
+    def _outbid(self, reduced: Floats) -> tuple[Floats, Floats]:
+        """Return how much the price of each demand row must rise, for two purposes.
 
-        The columns whose gain exceeds the rise count up to their upper limits. So the best rise is
-        the gain (per unit of demand) of the column at which these limits, in order of decreasing
-        gain, add up to the demand of the row; it is 0 if they never do.
+        After the first rise no column promises a gain. The second rise gives the lowest bound: the
+        columns whose gain exceeds it count up to their upper limits. So it is the gain (per unit of
+        demand) of the column at which these limits, in order of decreasing gain, add up to the
+        demand of the row; it is 0 if they never do.
         """
         row, column, by = self._of_demand
         gain = reduced[column] / by
@@ -495,9 +499,10 @@ class Pricing:
         total = np.cumsum(wanted)
         before = np.repeat(total[first] - wanted[first], np.diff(first, append=len(row)))
         full = np.flatnonzero(total - before >= self.matrix.row_upper[row])
-        more = np.zeros(len(self.price))
-        np.maximum.at(more, row[full], gain[full])
-        return more
+        most, best = np.zeros(len(self.price)), np.zeros(len(self.price))
+        most[row[first]] = gain[first]
+        np.maximum.at(best, row[full], gain[full])
+        return most, best
 
 
 def bounds_on_drives(

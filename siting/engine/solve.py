@@ -438,7 +438,9 @@ class _Solve:
         frame = Frame(self.whole, aim, [lowered(one, settings.LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and aim.of_stations:
+            relocate_s = self.clock.elapsed_s
             start, _ = relocated_often(frame, start, self.clock)
+            began_s += self.clock.elapsed_s - relocate_s
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
         point, best = None, -math.inf
         if served is not None and served.found:
@@ -452,8 +454,9 @@ class _Solve:
         rounds = True
         if by_year is not None:
             some = np.union1d(some, np.flatnonzero(np.isin(frame.options.last, by_year.offers)))
-            # A relaxation over n years takes more than n times as long as those of its years.
-            rounds = self.clock.left_s > frame.options.offer.shape[1] * years_s
+            # A relaxation over n years takes more than n times as long as those of its years. In
+            # a large program, time ends most steps anyway.
+            rounds = not frame.large or self.clock.left_s > len(self.whole.slices) * years_s
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed,
             threads=self.effort.threads, served=point,
@@ -482,9 +485,9 @@ class _Solve:
         The plan for the last year, with all money granted by then, shows which stations a good plan
         has. A small program with only these stations' offers then decides when to build them.
         """
-        # Without viability gaps choices are evaluated fast: the search among all offers then
-        # improves a plan sooner than proofs of the small programs do.
-        briefly = self.whole.gap is None
+        # Without viability gaps and floors choices are evaluated fast: the search among all offers
+        # then improves a plan sooner than proofs of the small programs do.
+        briefly = self.whole.gap is None and not self.whole.floors and aim.of_worth
         plan = self.whole.year_plan
         assert plan is not None
         of_last = aim.in_year(len(plan.years) - 1, plan.weights)
@@ -495,7 +498,7 @@ class _Solve:
         self.kept = np.union1d(last, np.flatnonzero(instance.offer_existing))
         self.program = replace(self.whole, instance=instance.with_offers(self.kept))
         in_time = self.clock.phase("years", self.clock.share_of_rest(settings.START_SHARE))
-        with in_time, suppress(InfeasibleError):
+        with in_time, suppress(InfeasibleError, SolveError):
             frame = Frame(self.program, aim)
             self.choice = self._run(frame, None, self._gap_of(aim), briefly=briefly).choice
 

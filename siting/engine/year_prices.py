@@ -17,7 +17,7 @@ Mathematical Programming 39 (1987), 215-228.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +27,9 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.pricing import Pricing
 from siting.engine.station_bound import Prices
+from siting.errors import InputError, SolveError
 from siting.program.instance import Ints
+from siting.program.program import Program
 from siting.program.resources import BUDGET, budget_rows
 
 
@@ -40,35 +42,62 @@ class YearPrices:
 
 
 def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> YearPrices | None:
-    """Return prices for a program over years; None if it has one year or if time runs out.
+    """Return prices for a program over years, or None.
 
-    Floors and distances to other plans are left out, because a single year may not meet them.
+    The result is None if the program has one year, if its aim is not the worth served, if public
+    money pays viability gaps, or if a year cannot be solved in time.
     """
     program, aim = frame.program, frame.aim
     plan = program.year_plan
-    if plan is None or not frame.layout.by_pair or not aim.of_worth or frame.reached:
+    if plan is None or program.gap is not None or not frame.layout.by_pair:
+        return None  # sales of other years change the viability gap of a station
+    if not aim.of_worth or frame.reached:
         return None
     demand = np.zeros((len(program.instance.demand_ids), len(program.slices)))
-    dear: Counter[str] = Counter()  # price of a unit of each resource, by name
+    # Price of a unit of each resource, by kind and name.
+    dear: defaultdict[tuple[str, str], float] = defaultdict(float)
     money, offers = np.zeros(len(plan.weights)), []
     for t, weight in enumerate(plan.weights):
-        year = replace(program.only_year(t), floors=(), distances=())
-        one = Frame(year, aim.in_year(t, plan.weights))
+        year, kept = _alone(program, t)
         none = np.zeros(0, dtype=np.int64)
-        found = Pricing(one, clock, start=none, some=none, seed=seed).roughly()
+        try:
+            one = Frame(year, aim.in_year(t, plan.weights))
+            found = Pricing(one, clock, start=none, some=none, seed=seed).roughly()
+        except (InputError, SolveError):  # the numbers of one year may differ too much in size
+            found = None
         if found is None:
             return None
         mine = [n for n, each in enumerate(program.slices) if each.year == t]
-        demand[:, mine] = weight * found.prices.demand
-        for name, price in zip(one.resources.names, found.prices.limits.tolist(), strict=True):
-            dear[name] += weight * price
-        # Public money is a resource or, if it pays viability gaps, has a price of its own.
-        drawn = len(found.prices.money) > 0
-        money[t] = weight * found.prices.money[0] if drawn else dear.pop(BUDGET, 0.0)
-        offers.append(year.options.last[found.taken > settings.ARITHMETIC])
+        demand[:, mine] = weight * np.nan_to_num(found.prices.demand)
+        rows, of = one.resources, found.prices.limits.tolist()
+        for kind, name, price in zip(rows.kinds, rows.names, of, strict=True):
+            dear[kind, name] += weight * price
+        money[t] = dear.pop((BUDGET, BUDGET), 0.0)
+        offers.append(kept[year.options.last[found.taken > settings.ARITHMETIC]])
     if not plan.carry_over:
         money = np.cumsum(money[::-1])[::-1]
-    dear.update(dict(zip(budget_rows(plan), money.tolist(), strict=True)))
-    limits = np.array([dear[name] for name in frame.resources.names], dtype=float)
-    prices = Prices(demand, money if drawn else np.zeros(0), limits)
+    for name, price in zip(budget_rows(plan), money.tolist(), strict=True):
+        dear[BUDGET, name] = price
+    rows = frame.resources
+    limits = np.array([dear[row] for row in zip(rows.kinds, rows.names, strict=True)], dtype=float)
+    prices = Prices(demand, np.zeros(0), limits)
     return YearPrices(prices, np.unique(np.concatenate(offers)))
+
+
+def _alone(program: Program, t: int) -> tuple[Program, Ints]:
+    """Return the program of one year with the offers that may be open by then, and these offers.
+
+    Requirements that only the plan of the last year must meet are left out.
+    """
+    plan, year = program.year_plan, program.only_year(t)
+    assert plan is not None
+    instance = year.instance
+    kept = np.flatnonzero(instance.offer_existing | (instance.offer_opens <= plan.years[t]))
+    instance = instance.with_offers(kept)
+    free = replace(
+        instance,
+        required_sites=instance.required_sites[:0],
+        limits=tuple(replace(limit, at_least=0.0) for limit in instance.limits),
+        offer_bundle=np.full_like(instance.offer_bundle, ""),
+    )
+    return replace(year, instance=free, floors=(), distances=()), kept

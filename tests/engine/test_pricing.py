@@ -67,6 +67,18 @@ def test_a_plan_over_years_begins_with_what_the_last_year_leads_to(all_priced, m
     assert any(choice is not None and len(choice) for choice in began)
 
 
+@pytest.mark.parametrize(
+    ("features", "seed"),
+    [
+        (("years", "people", "least subsidy", "shortest drives"), 10),
+        (("years, carry, upgrades", "city floor", "people", "net of money"), 129),
+    ],
+)
+def test_a_first_plan_over_years_that_fails_loses_no_plan(features, seed, all_priced):
+    answer = solve(program_of(case_of(features, seed)), gap=0.0, time_limit_s=20.0)
+    assert answer.proofs[0].proof.status == "optimal"
+
+
 def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
     # Least payments bound this town too.
     monkeypatch.setattr(pricing, "with_least_payments", lambda frame: frame)
@@ -82,7 +94,8 @@ def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
     best = bound()
     monkeypatch.setattr(pricing.Pricing, "_price_in", lambda *_: False)  # the first round only
     first = bound()
-    monkeypatch.setattr(pricing.Pricing, "_outbid", lambda self, _: np.zeros(len(self.price)))
+    none = np.zeros(frame.matrix.a.shape[0])
+    monkeypatch.setattr(pricing.Pricing, "_outbid", lambda *_: (none, none))
     assert best <= first < 0.7 * bound()
 
 

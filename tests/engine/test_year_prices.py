@@ -1,5 +1,7 @@
 """Prices from single years: they bound every plan over all years, and nearly as well as can be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from program_cases import case_of, program_of
@@ -20,7 +22,7 @@ NOTHING = np.zeros(0, dtype=np.int64)
     "features",
     [
         ("years",), ("years, carry, upgrades",), ("years", "expected"), ("years", "feeder"),
-        ("years", "viability gap"), ("years, carry, upgrades", "need"), ("years", "net of money"),
+        ("years", "net of money"),
     ],
 )  # fmt: skip
 def test_prices_of_single_years_bound_all_years(features):
@@ -38,9 +40,10 @@ def test_prices_of_single_years_bound_all_years(features):
     assert np.mean(ratios) <= 1.25, ratios
 
 
-def test_a_program_without_years_or_with_an_earlier_aim_has_no_such_prices():
-    program = program_of(case_of(("people",), 1))
-    assert prices_by_year(Frame(program, program.all_aims[0]), ENDLESS, seed=1) is None
+def test_some_programs_have_no_such_prices():
+    for features in (("people",), ("years", "viability gap")):
+        program = program_of(case_of(features, 1))
+        assert prices_by_year(Frame(program, program.all_aims[0]), ENDLESS, seed=1) is None
     program = program_of(case_of(("years", "then cost to all"), 1))
     assert prices_by_year(Frame(program, program.all_aims[-1]), ENDLESS, seed=1) is None
 
@@ -49,6 +52,37 @@ def test_offers_of_the_years_are_those_that_their_relaxations_use():
     program = program_of(case_of(("years",), 2, sites=6, cells=12, configurations=3))
     found = prices_by_year(Frame(program, program.all_aims[0]), ENDLESS, seed=1)
     assert 0 < len(found.offers) < len(program.instance.offer_ids)
+
+
+@pytest.mark.parametrize("other", ["at least", "required", "city floor"])
+def test_requirements_of_the_last_year_are_left_out_of_earlier_ones(other):
+    for seed in (1, 2, 3):
+        program = program_of(case_of(("years", other), seed, sites=6, cells=12, configurations=3))
+        assert prices_by_year(Frame(program, program.all_aims[0]), ENDLESS, seed=1) is not None
+
+
+def test_offers_that_open_later_do_not_count_before():
+    program = program_of(
+        case_of(("years, carry, upgrades",), 2, sites=6, cells=12, configurations=3)
+    )
+    last = program.year_plan.years[-1]
+    opens = np.where(program.instance.offer_existing, 0, last)
+    late = replace(program, instance=replace(program.instance, offer_opens=opens))
+    frame = Frame(late, late.all_aims[0])
+    found = prices_by_year(frame, ENDLESS, seed=1)
+    every = np.arange(frame.count)
+    whole = Pricing(frame, ENDLESS, start=NOTHING, some=every, seed=1).run(0.0).bound
+    assert bound_at(frame, found.prices, ENDLESS).bound <= 1.15 * whole
+
+
+def test_a_rough_relaxation_bounds_every_plan():
+    for seed in range(1, 6):
+        program = program_of(case_of(("people",), seed, sites=6, cells=12, configurations=3))
+        frame = Frame(program, program.all_aims[0])
+        rough = Pricing(frame, ENDLESS, start=NOTHING, some=NOTHING, seed=1).roughly()
+        best = solve(program, gap=0.0).proofs[0].proof.objective
+        assert rough.bound >= best - 1e-6 * abs(best)
+        assert rough.at_most.max() >= best - 1e-6 * abs(best)
 
 
 def test_charges_of_single_years_add_up_to_the_charge_on_all_money():
