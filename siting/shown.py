@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import pandas as pd
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from siting.texts import html_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # At most this many rows of a table are shown; the result itself has all rows.
 MOST_ROWS = 16
 # In text, cells are cut to this number of characters, except in the last column.
 MOST_LETTERS = 60
+LONGEST = 20  # maximum number of characters of a number
+
+
+class Column:
+    """A column of a table: heading, value and format.
+
+    `value` is a key of a row, or a function that returns the value of a row. `form` is the format
+    of a number (``,.0f``); numbers are right-aligned and never wrapped. The form ``>`` right-aligns
+    text, ``_`` shows underscores as spaces, and ``~`` rounds a number for readers. `per` is the
+    divisor of a number (1e6 for millions of rupees), and `blank` is the text for a missing value.
+    `style` has further arguments of ``rich.table.Table.add_column``.
+    """
+
+    def __init__(
+        self, head: str, value: str | Callable[[Any], Any], form: str = "", *,
+        per: float = 1, blank: str = "", **style: Any,
+    ) -> None:  # fmt: skip
+        self.head, self.value, self.form, self.per, self.blank = head, value, form, per, blank
+        right = form not in ("", "_")
+        whole = right and "overflow" not in style
+        justify = "right" if right else "left"
+        self.style: dict[str, Any] = {"justify": justify, "no_wrap": whole, **style}
+
+    def text(self, row: Mapping[Any, Any]) -> str:
+        """Return the cell of a row as text."""
+        value = self.value(row) if callable(self.value) else row[self.value]
+        if isinstance(value, str):
+            return value.replace("_", " ") if self.form == "_" else value
+        if str(value) in ("None", "nan", "NaT", "<NA>"):
+            return self.blank
+        if self.form == "~":
+            return _rounded(value)
+        value = value if self.per == 1 else value / self.per
+        text = format(value, self.form) if self.form else str(value)
+        # A number of many digits would leave no room for the other columns.
+        return text if len(text) <= LONGEST or not self.form else f"{value:.1e}"
 
 
 class Block(NamedTuple):
@@ -68,15 +105,15 @@ class Shown(ABC):
         return "".join(parts)
 
 
-def block_of(table: pd.DataFrame, columns: dict[str, str], all_in: str) -> Block:
-    """Return columns of a frame as a `Block`; `columns` maps column names to headers."""
-    rows = [
-        [_text(row[name]) for name in columns]
-        for row in table[list(columns)].head(MOST_ROWS + 1).to_dict("records")
-    ]
+def block_of(table: pd.DataFrame, columns: Sequence[Column] | dict[str, str], all_in: str) -> Block:
+    """Return columns of a frame as a `Block`; a dict maps column names to headers."""
+    if isinstance(columns, dict):
+        columns = [Column(head, name, "~") for name, head in columns.items()]
+    records = table.head(MOST_ROWS + 1).to_dict("records")
+    rows = [[column.text(row) for column in columns] for row in records]
     # Blank rows stand for the frame's other rows, so that `_rest` counts them too.
     rows += [[""] * len(columns)] * max(len(table) - len(rows), 0)
-    return Block(list(columns.values()), rows, all_in)
+    return Block([column.head for column in columns], rows, all_in)
 
 
 def _rest(block: Block) -> list[str]:
@@ -89,11 +126,9 @@ def _cell(tag: str, text: str) -> str:
     return f"<{tag} style='text-align:{'right' if number else 'left'}'>{html_text(text)}</{tag}>"
 
 
-def _text(value: Any) -> str:
-    """Return a value as text for a table, rounded for readers."""
-    if pd.isna(value):
-        return ""
-    if isinstance(value, bool | str):
+def _rounded(value: Any) -> str:
+    """Return a value as text, a number rounded for readers."""
+    if isinstance(value, bool):
         return str(value)
     number = float(value)
     if number == round(number) or abs(number) >= 100:

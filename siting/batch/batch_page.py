@@ -11,8 +11,9 @@ import pandas as pd
 
 from siting import pages
 from siting.batch.chart import chart_words, draw_chart
-from siting.batch.studies import value_words
+from siting.batch.studies import short_words, value_words
 from siting.batch.table import FIGURES, swept_of
+from siting.shown import Column
 from siting.texts import html_text
 
 PAGE = "index.html"
@@ -40,6 +41,31 @@ def render(table: pd.DataFrame, out: Path) -> str:
 {notes}<p class="quiet">The same results as tables: <a href="results.csv">results.csv</a>,
 <a href="results.parquet">results.parquet</a>. The seconds are the time of all stages.</p>"""
     return pages.page(f"{len(table):,} {'study' if len(table) == 1 else 'studies'}", style, body)
+
+
+def short_columns(table: pd.DataFrame) -> list[Column]:
+    """Return the columns of the results in the terminal and in notebooks, the study first."""
+    return [
+        Column("Study", "name", overflow="fold"),
+        *map(_swept, swept_of(table)),
+        Column("Served", "served_share", ".1%"),
+        Column("At most", _at_most, ".1%"),
+        Column("Gap", "gap", ".2%"),
+        Column("Subsidy, PKR m", "subsidy_pkr", ",.1f", per=1e6, overflow="fold", min_width=8),
+        Column("Stations", "new_stations", ",.0f"),
+    ]
+
+
+def _at_most(row: Any) -> float:
+    """Return an upper bound on the share of the demand that a study can serve."""
+    return float(row["served_share"] * row["bound_kwh_day"] / (row["served_kwh_day"] or 1.0))
+
+
+def _swept(key: str) -> Column:
+    def words(row: Any) -> str:
+        return "" if pd.isna(row[key]) else short_words(row[key])
+
+    return Column(key.rpartition(".")[2], words, ">", overflow="fold")
 
 
 def notes_of(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -17,16 +17,16 @@ from typing import Any
 import pandas as pd
 
 from siting import __version__
-from siting.batch.batch_page import PAGE, render, status_words
+from siting.batch.batch_page import PAGE, render, short_columns, status_words
 from siting.batch.pools import cores, local_pool, share_threads
 from siting.batch.studies import BatchStudy
-from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, swept_of, write_table
+from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table
 from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
 from siting.config.yaml_text import read
 from siting.errors import InputError
 from siting.interrupts import held
 from siting.locks import hold, holder
-from siting.shown import Block, Shown, block_of
+from siting.shown import Block, Column, Shown, block_of
 from siting.writing import clear_part_files, require_free, write_text
 
 # Names of workers' locks and of half-written folders begin with the study's key.
@@ -70,12 +70,8 @@ class BatchResult(Shown):
         return f"Batch {self.out}: {status_words(self.table)}", ""
 
     def _blocks(self) -> list[Block]:
-        heads = {"name": "study", **{key: key for key in swept_of(self.table)}}
-        heads |= {
-            "status": "status", "served_share": "share served", "gap": "gap",
-            "subsidy_pkr": "subsidy, PKR", "new_stations": "new stations",
-        }  # fmt: skip
-        return [block_of(self.table, heads, "table")]
+        columns = [*short_columns(self.table), Column("Status", "status")]
+        return [block_of(self.table, columns, "table")]
 
 
 Report = Callable[[BatchEvent], None]

@@ -66,7 +66,8 @@ def cities() -> Reply:
     from siting.cities import library
 
     def show() -> None:
-        from siting.terminal.screen import Column, Screen
+        from siting.shown import Column
+        from siting.terminal.screen import Screen
 
         columns = [
             Column("City", "city"),

@@ -9,10 +9,19 @@ import geopandas as gpd
 import pandas as pd
 
 from siting.export.sheet import MapSheet, points_of, sheet, table_of
-from siting.shown import Block, Shown, block_of
+from siting.shown import Block, Column, Shown, block_of
 from siting.texts import counted, html_text
 
-# Table headings by column, with the format of numbers (m: millions).
+# The columns of the lots in the terminal and in notebooks.
+SHORT = (
+    Column("Lot", "lot", ">"),
+    Column("About", "about", overflow="ellipsis", no_wrap=True, max_width=26),
+    Column("Stations", "stations", ",.0f"),
+    Column("kWh/day", "energy_kwh_day", ",.0f"),
+    Column("Least kW", "least_power_kw", ",.0f"),
+    Column("Ceiling, PKR m", "ceiling_pkr", ",.2f", per=1e6),
+)
+# Headings of the page's tables by column, with the format of numbers (m: millions).
 LOTS = {
     "lot": "Lot", "about": "About", "stations": "Stations,,.0f",
     "weak_stations": "of them weak,,.0f", "least_chargers": "Least chargers",
@@ -62,11 +71,7 @@ class Lots(Shown):
         return f"{self.title}: {counted(self.facts['lots'], 'lot')}", self.note
 
     def _blocks(self) -> list[Block]:
-        heads = {
-            "lot": "lot", "about": "about", "stations": "stations", "energy_kwh_day": "kWh/day",
-            "least_power_kw": "kW", "ceiling_pkr": "subsidy ceiling, PKR",
-        }  # fmt: skip
-        return [block_of(self.lots, heads, "lots"), Block((), [(one,) for one in self.notes])]
+        return [block_of(self.lots, SHORT, "lots"), Block((), [(one,) for one in self.notes])]
 
 
 def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:

@@ -14,7 +14,7 @@ from siting.nation.city import Row, same
 from siting.nation.division_bound import MILLION, Pot
 from siting.nation.rounds import BUDGET, SPLITS, Rounds
 from siting.program.instance import Floats
-from siting.shown import Block, Shown, block_of
+from siting.shown import Block, Column, Shown, block_of
 from siting.study.program_zones import gini
 from siting.tables import mean_drive_min
 
@@ -28,6 +28,15 @@ WORDS = {
     "vehicles": "by electric vehicles expected",
     "equal": "the same for all",
 }
+# The columns of the cities in the terminal and in notebooks; the rows are `city_rows`.
+CITY_COLUMNS = (
+    Column("City", "city"),
+    Column("Granted, PKR m", "granted_pkr", ",.1f", per=1e6, blank="failed"),
+    Column("Stations", "new_stations", ",.0f"),
+    Column("kWh/day", "served_kwh_day", ",.0f"),
+    Column("Share", "share", ".1%"),
+    Column("A PKR m more", "kwh_day_a_million", ",.1f"),
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -170,11 +179,14 @@ class NationPlan(Shown):
         return self.config.title, self.config.note
 
     def _blocks(self) -> list[Block]:
-        heads = {
-            "city": "city", "granted_pkr": "granted, PKR", "new_stations": "new stations",
-            "served_kwh_day": "served, kWh/day", "demand_kwh_day": "wanted, kWh/day",
-        }  # fmt: skip
-        return [Block((), self.headline()), block_of(self.cities, heads, "cities")]
+        cities = block_of(city_rows(self.cities), CITY_COLUMNS, "cities")
+        return [Block((), self.headline()), cities]
+
+
+def city_rows(cities: pd.DataFrame) -> pd.DataFrame:
+    """Return the cities with the share served; a failed city has only its name."""
+    rows = cities.assign(share=cities["served_kwh_day"] / cities["demand_kwh_day"])
+    return rows.mask(cities["status"] == "failed").assign(city=cities["city"])
 
 
 def plan_of(

@@ -12,12 +12,12 @@ import pandas as pd
 from rich.text import Text
 
 from siting.batch import BatchEvent, BatchResult, BatchStudy, sweep_words
-from siting.batch.batch_page import notes_of, status_words
-from siting.batch.studies import short_words
+from siting.batch.batch_page import notes_of, short_columns, status_words
 from siting.batch.table import swept_of
 from siting.engine.proof import is_far
+from siting.shown import Column
 from siting.terminal.progress import LiveLine
-from siting.terminal.screen import Column, Screen
+from siting.terminal.screen import Screen
 
 MOST_ROWS = 30
 
@@ -80,18 +80,11 @@ def print_batch(result: BatchResult) -> None:
         console.say(f"Affected: {len(far):,} of {int(done.sum()):,} studies; the worst is shown.")
     swept = swept_of(table)
     several = len(set(table.loc[done, "name"])) > 1
-    columns = [Column("Study", "name", overflow="fold")] if several or not swept else []
-    columns += [_swept(key) for key in swept]
-    columns += [
-        Column("Served", "served_share", ".1%"),
-        Column("At most", _at_most, ".1%"),
-        Column("Gap", "gap", ".2%"),
-        Column("PKR m", "subsidy_pkr", ",.1f", per=1e6),
-        Column("Stations", "new_stations", ",.0f"),
-    ]
+    columns = short_columns(table)
     if done.any():
         if not several and swept:
             console.print(f"\n{table.loc[done, 'name'].iloc[0]}", style="bold")
+            columns = columns[1:]
         rest = "… and {:,} more in results.csv"
         console.table(columns, table[done], most=MOST_ROWS, more=rest)
     for row in table[table["status"] == "failed"].to_dict("records"):
@@ -103,15 +96,3 @@ def print_batch(result: BatchResult) -> None:
     for name, note in notes_of(table):
         console.note(str(note), str(name))
     console.print(f"{status_words(table)}. Written to {result.out / 'index.html'}", soft_wrap=True)
-
-
-def _at_most(row: Any) -> float:
-    """Return an upper bound on the share of the demand that a study can serve."""
-    return float(row["served_share"] * row["bound_kwh_day"] / (row["served_kwh_day"] or 1.0))
-
-
-def _swept(key: str) -> Column:
-    def words(row: Any) -> str:
-        return "" if pd.isna(row[key]) else short_words(row[key])
-
-    return Column(key.rpartition(".")[2], words, ">", overflow="fold")

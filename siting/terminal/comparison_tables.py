@@ -9,7 +9,8 @@ from siting.review.compare import Comparison
 from siting.review.evaluate import Evaluation
 from siting.review.score import scores_in_words
 from siting.review.simulate import SimulatedDay
-from siting.terminal.screen import Column, Screen, site_columns
+from siting.shown import Column
+from siting.terminal.screen import Screen, site_columns
 
 SETTINGS_SHOWN = 20
 STATIONS_SHOWN = 8

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from siting.terminal.screen import Column, Screen
+from siting.shown import Column
+from siting.terminal.screen import Screen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
     """Print a national plan: headline, each city's money, and other ways to divide the budget."""
-    from siting.nation.nation_plan import WORDS
+    from siting.nation.nation_plan import CITY_COLUMNS, WORDS, city_rows
 
     console = Screen()
     console.warn_if_far(plan.gap)
@@ -23,18 +24,8 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
     if plan.config.note:
         console.print(plan.config.note)
     console.pairs(plan.headline())
-    columns = [
-        Column("City", "city"),
-        Column("PKR m", "granted_pkr", ",.1f", per=1e6, blank="failed"),
-        Column("Stations", "new_stations", ",.0f"),
-        Column("kWh/day", "served_kwh_day", ",.0f"),
-        Column("Share", "share", ".1%"),
-        Column("A PKR m more", "kwh_day_a_million", ",.1f"),
-    ]
     cities = plan.cities
-    made = cities.assign(share=cities["served_kwh_day"] / cities["demand_kwh_day"])
-    made = made.mask(cities["status"] == "failed").assign(city=cities["city"])
-    console.table(columns, made)
+    console.table(CITY_COLUMNS, city_rows(cities))
     keys = [f"pkr_{city}" for city in cities["city"]]
     columns = [
         Column("Divided", lambda row: WORDS[row["split"]]),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from siting.demand import PROJECTED_AFTER
+from siting.shown import Column
 from siting.sites.chargers_text import told_as
-from siting.terminal.screen import Column, Screen, chargers, site_columns
+from siting.terminal.screen import Screen, chargers, site_columns
 
 if TYPE_CHECKING:
     from siting.awards import Award
@@ -258,15 +259,9 @@ def _builds(row: Any) -> str:
 
 def print_lots(parted: Lots, folder: Path) -> None:
     """Print the lots, the differences between them, and the path of their folder."""
+    from siting.lots.annex import SHORT
+
     console = Screen()
     console.heading(f"{parted.title}: lots ({parted.facts['lots']})", parted.note)
-    columns = [
-        Column("Lot", "lot", ">"),
-        Column("About", "about", overflow="ellipsis", no_wrap=True, max_width=30),
-        Column("Stations", "stations", ",.0f"),
-        Column("kWh/day", "energy_kwh_day", ",.0f"),
-        Column("kW", "least_power_kw", ",.0f"),
-        Column("Ceiling, m", "ceiling_pkr", ",.2f", per=1e6),
-    ]
-    console.table(columns, parted.lots)
+    console.table(SHORT, parted.lots)
     console.written(folder, parted.notes)

@@ -11,7 +11,8 @@ from rich.text import Text
 from siting.plan import Plan
 from siting.review.explain import PlanReasons, SiteReasons
 from siting.review.traced import Chain, Factor, Step, Trace
-from siting.terminal.screen import Column, Screen, chargers, site_columns
+from siting.shown import Column
+from siting.terminal.screen import Screen, chargers, site_columns
 
 STATIONS_SHOWN = 25
 HEADS = {"built": "is built", "stands": "stands already", "not built": "gets no station"}

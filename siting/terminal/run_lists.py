@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from siting.terminal.screen import Column, Screen
+from siting.shown import Column
+from siting.terminal.screen import Screen
 
 if TYPE_CHECKING:
     from siting.review import Verified

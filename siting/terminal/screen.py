@@ -13,46 +13,11 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from siting.shown import Column
 from siting.texts import visible
 
 # With this padding of cells, ten columns fit into 80 characters.
 NARROW = (0, 1, 0, 0)
-
-
-LONGEST = 20  # maximum number of characters of a number
-
-
-class Column:
-    """A column of a table: heading, value and format.
-
-    `value` is a key of a row, or a function that returns the value of a row. `form` is the format
-    of a number (``,.0f``); numbers are right-aligned and never wrapped. The form ``>`` right-aligns
-    text, and ``_`` shows underscores as spaces. `per` is the divisor of a number (1e6 for millions
-    of rupees), and `blank` is the text for a missing value. `style` has further arguments of
-    ``rich.table.Table.add_column``.
-    """
-
-    def __init__(
-        self, head: str, value: str | Callable[[Any], Any], form: str = "", *,
-        per: float = 1, blank: str = "", **style: Any,
-    ) -> None:  # fmt: skip
-        self.head, self.value, self.form, self.per, self.blank = head, value, form, per, blank
-        right = form not in ("", "_")
-        whole = right and "overflow" not in style
-        justify = "right" if right else "left"
-        self.style: dict[str, Any] = {"justify": justify, "no_wrap": whole, **style}
-
-    def text(self, row: Mapping[Any, Any]) -> str:
-        """Return the cell of a row as text."""
-        value = self.value(row) if callable(self.value) else row[self.value]
-        if isinstance(value, str):
-            return value.replace("_", " ") if self.form == "_" else value
-        if str(value) in ("None", "nan", "NaT", "<NA>"):
-            return self.blank
-        value = value if self.per == 1 else value / self.per
-        text = format(value, self.form) if self.form else str(value)
-        # A number of many digits would leave no room for the other columns.
-        return text if len(text) <= LONGEST or not self.form else f"{value:.1e}"
 
 
 def site_columns() -> list[Column]:

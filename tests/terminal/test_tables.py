@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from siting.review.traced import Trace
+from siting.shown import Column
 from siting.terminal.reason_tables import print_trace
-from siting.terminal.screen import Column, Screen
+from siting.terminal.screen import Screen
 
 ROW = {
     "pkr": 1_234_567.0,
@@ -27,6 +28,7 @@ ROW = {
         (Column("Lot", "lot", ">"), "3"),
         (Column("Class", "class", "_"), "two wheeler"),
         (Column("Name", "class"), "two_wheeler"),
+        (Column("Rounded", "share", "~"), "0.125"),
         (Column("More", lambda row: row["pkr"] - 1e6, "+,.0f"), "+234,567"),
         (Column("Said", lambda row: "no gain", ",.0f"), "no gain"),
         *((Column("Lack", name, ",.0f", blank="-"), "-") for name in ("none", "nan", "na")),
