@@ -302,7 +302,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
     if rows.empty:
         spare = [city for city in dict.fromkeys(zones["city"]) if city and city not in cities]
         similar = did_you_mean(wanted, [*cities, *spare, *zones["tehsil"]])
-        fix = f"siting new {wanted.strip()!r} --like CITY --people N describes any town"
+        fix = "like (a city) and people (a number) describe any town"
         fix = f"{similar}; {fix}" if similar.startswith("did") else fix
         raise InputError("city", f"neither the library nor the census has {wanted}", fix)
     districts = list(dict.fromkeys(rows["district"]))

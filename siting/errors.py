@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from numbers import Real
 from types import UnionType
-from typing import Any, TypeGuard
+from typing import Any, Self, TypeGuard
 
 from siting.texts import visible
 
@@ -41,6 +41,28 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int
     if near:
         return f"did you mean {', '.join(by_fold[one] for one in near)}?"
     return otherwise or f"there are: {', '.join(by_fold.values())}"
+
+
+class Override(str):
+    """A ``key.path=value`` string, with the place that errors about it state.
+
+    >>> override = Override("solver.gap=2", "--gap")
+    >>> override, override.place
+    ('solver.gap=2', '--gap')
+    """
+
+    __slots__ = ("place",)
+    place: str  # for example ``--gap``, or ``--set {}``, in which ``{}`` stands for the key path
+
+    def __new__(cls, text: str, place: str = "override {}") -> Self:
+        """Return the string; without a `place`, errors call it an override."""
+        override = super().__new__(cls, text)
+        override.place = getattr(text, "place", place)
+        return override
+
+    def __reduce__(self) -> tuple[type[Override], tuple[str, str]]:
+        """Return what a copy is made of."""
+        return Override, (str(self), self.place)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ FORMAT = 5
 RUN_FORMAT = 3
 FOLDER = "stages"
 MANIFEST = "stages.json"
-AGAIN = "make the run again with `siting run`"
+AGAIN = "make the run again"
 # Files in the run folder that the stages depend on.
 WHOLE = ("config.yaml", "run.json")
 REPORT = "report.html"
@@ -84,7 +84,7 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
         elif sha256(path) != hashed:
             fix = f"restore the original file, or {again}"
             if path.name == "config.yaml":
-                fix += "; to change a key for another plan, use --set"
+                fix += "; to change a key for another plan, override it"
             faults.append(Fault(str(path), "was changed after the run was written", fix))
     return faults
 
@@ -130,10 +130,10 @@ def read_manifest(
     run folder or has another format, or if files are missing or were edited.
     """
     if not folder.is_dir():
-        raise InputError(str(folder), "no such run folder", "name one that siting run wrote")
+        raise InputError(str(folder), "no such run folder", "name the folder of a run")
     if not (folder / "run.json").is_file():
         what = "is not a run folder: it has no run.json"
-        raise InputError(str(folder), what, "name one that siting run wrote")
+        raise InputError(str(folder), what, "name the folder of a run")
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST
     # The format is checked first, because a different format explains all other errors.

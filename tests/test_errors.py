@@ -1,7 +1,9 @@
+import pickle
+
 import pytest
 
 from siting import errors
-from siting.errors import Fault, InputError, SitingError
+from siting.errors import Fault, InputError, Override, SitingError
 
 
 def test_a_fault_reads_as_one_line_with_the_first_ids_and_the_fix():
@@ -11,6 +13,13 @@ def test_a_fault_reads_as_one_line_with_the_first_ids_and_the_fix():
     assert str(fault) == (
         "people.csv, column people: 7 rows are negative (a, b, c, d, e and 2 more); correct them"
     )
+
+
+def test_a_copied_override_keeps_its_place():
+    override = Override("solver.gap=2", "--gap")
+    for again in (Override(override, "--set {}"), pickle.loads(pickle.dumps(override))):
+        assert (again, again.place) == ("solver.gap=2", "--gap")
+    assert Override("solver.gap=2").place == "override {}"
 
 
 def test_several_faults_are_all_shown():

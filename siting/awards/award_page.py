@@ -31,7 +31,8 @@ _MEANS = {
     "no bidder gains by asking for more than it needs",
     "rents paid": "what winners pay for their places",
 }
-_WON = '<svg viewBox="0 0 18 18" class="won"><circle cx="9" cy="9" r="7"/></svg>'
+# Hidden from screen readers, because the words beside it say the same.
+_WON = '<svg viewBox="0 0 18 18" class="won" aria-hidden="true"><circle cx="9" cy="9" r="7"/></svg>'
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -88,7 +88,7 @@ def bidding_of(
 
 def _require_answerable(config: Config) -> None:
     """Reject keys that are invalid for an award, which maximises worth within the budget."""
-    keys, fix = config.program, "leave it out; --set can change it too"
+    keys, fix = config.program, "leave it out, or override it"
     what = "cannot be used in an award, which maximises the worth within the budget"
     unfit = {
         "scenarios": keys.scenarios is not None,

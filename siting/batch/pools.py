@@ -82,19 +82,19 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
     `address` is that of the scheduler, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` if
     ``distributed`` is not installed, and `InputError` if no scheduler with workers answers.
     """
-    with needs_extra("dask", "distributed", "is needed for --dask"):
+    with needs_extra("dask", "distributed", "is needed for a Dask cluster"):
         distributed: Any = import_module("distributed")
     try:
         client = distributed.Client(address, timeout=ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as err:
         what = f"no Dask scheduler answered within {ANSWER_S} s"
-        raise InputError(f"--dask {address}", what, "check the address") from err
+        raise InputError(f"dask {address}", what, "check the address") from err
     try:
         try:
             client.wait_for_workers(1, timeout=WORKERS_S)
         except OSError as err:
             what = f"the scheduler has had no worker for {WORKERS_S} s"
-            fault = Fault(f"--dask {address}", what, f"start some: dask worker {address}")
+            fault = Fault(f"dask {address}", what, f"start some: dask worker {address}")
             raise InputError(fault) from err
         workers = client.scheduler_info(n_workers=-1)["workers"]
         # If no worker is left now, one thread is assumed for its replacement.

@@ -130,7 +130,7 @@ def run_batch(
     lock = hold(out / WORK / "batch.lock")
     if lock is None:
         who = holder(out / WORK / "batch.lock")
-        raise InputError(str(out), f"{who} is running a batch there", "name another --out")
+        raise InputError(str(out), f"{who} is running a batch there", "name another folder")
     batch = _Batch(studies, out, progress)
     try:
         _clear(out)
@@ -295,7 +295,7 @@ def _require_ours(out: Path) -> None:
     taken += [n for n in (RUNS, FAILED, WORK) if (out / n).exists() and not (out / n).is_dir()]
     if taken:
         what = "has files with the names of a batch's files, but no batch wrote them"
-        raise InputError(str(out), what, "name another --out", tuple(taken))
+        raise InputError(str(out), what, "name another folder", tuple(taken))
     require_free(out / PAGE)
 
 

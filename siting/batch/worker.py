@@ -127,7 +127,7 @@ def _require_the_same(task: Mapping[str, Any], out: Path) -> None:
         token = ""
     if token != task["token"]:
         what = "is not the batch's folder on this worker's machine"
-        raise InputError(str(out), what, "put --out on a path that all machines share")
+        raise InputError(str(out), what, "put it on a path that all machines share")
 
 
 def row_of(folder: Path) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def replan(
         "SITE", "Site that must not have a station; [A,B] for several."
     ),
     require: list[str] | None = option("SITE", "Site that must have a station; [A,B] for several."),
-    budget: float | None = option("PKR", "The new budget.", min=0),
+    budget_pkr: float | None = option("PKR", "The new budget.", name="--budget", min=0),
     add: Path | None = option("LAYER", "A layer of additional candidate sites."),
     answers: Path | None = option("CSV", "A CSV of places sanctioned, refused or withdrawn."),
     overrides: Overrides = None,
@@ -128,7 +128,7 @@ def replan(
         run_folder(folder),
         drop=items(drop),
         require=items(require),
-        budget_pkr=budget,
+        budget_pkr=budget_pkr,
         add=add,
         answers=answers,
         **asked_of_folder(overrides, out),
@@ -242,7 +242,7 @@ def explain(
 def lots(
     folder: Run,
     *,
-    number: int = option("N", "How many lots.", default=..., name="--lots"),
+    lots: int = option("N", "How many lots.", default=...),
     within: float = typer.Option(
         0.10,
         metavar="SHARE",
@@ -253,8 +253,8 @@ def lots(
         metavar="SHARE",
         help="Maximum share of energy that a station may lose by moving within its search area.",
     ),
-    radius: float = typer.Option(
-        1000.0, metavar="M", help="Maximum radius of a search area, metres."
+    most_m: float = typer.Option(
+        1000.0, "--radius", metavar="M", help="Maximum radius of a search area, metres."
     ),
     out: Path | None = to_folder("The new folder; by default RUN-lots-TIME next to the run."),
 ) -> Reply:
@@ -263,8 +263,8 @@ def lots(
     from siting.terminal.plan_tables import print_lots
 
     parted, written = lots_to_folder(
-        run_folder(folder), number, out=out, now=now(),
-        within=within, loss=loss, most_m=radius,
+        run_folder(folder), lots, out=out, now=now(),
+        within=within, loss=loss, most_m=most_m,
     )  # fmt: skip
     return Reply(
         lambda: {"written": str(written), **parted.facts}, lambda: print_lots(parted, written)

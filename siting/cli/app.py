@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +24,7 @@ import typer
 from typer.core import TyperGroup
 
 from siting.cli.run_folders import names_like
-from siting.errors import Fault, InfeasibleError, SitingError
+from siting.errors import Fault, InfeasibleError, Override, SitingError
 from siting.texts import visible
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Said:
     verb: str = ""
     asked: bool = False
     done: bool = False
+    # The command's options by parameter, which is called like the argument of the Python function.
+    options: dict[str, str] = field(default_factory=dict)
 
 
 # The running command; error messages anywhere in the code read it.
@@ -63,7 +65,9 @@ class Verbs(TyperGroup):
     def make_context(self, info_name: Any, args: list[str], *more: Any, **named: Any) -> Any:
         """Begin a command, and record whether JSON is requested."""
         verb = next((word for word in args if word in self.commands), "")
-        _SAID.set(Said(verb, asked="--json" in args))
+        known = self.commands[verb].params if verb else []
+        options = {str(p.name): p.opts[0] for p in known if p.param_type_name == "option"}
+        _SAID.set(Said(verb, asked="--json" in args, options=options))
         with _usage_as_json():
             return super().make_context(info_name, args, *more, **named)
 
@@ -225,7 +229,7 @@ def _with_common_options(
 
     def run(**given: Any) -> None:
         as_json, hushed = given.pop("as_json"), given.pop("quiet", False)
-        if solver:
+        if "overrides" in given:
             options = {name: given.pop(name) for name in solver}
             given["overrides"] = asked_of_solver(given["overrides"], **options)
         with errors_explained(quiet=hushed) as shown:
@@ -270,11 +274,15 @@ def asked_of_solver(
     budget: float | None = None,
     budget_key: str = "program.budget_pkr",
 ) -> list[str]:
-    """Return the overrides of a command, including its solver options."""
-    options = ((budget_key, budget), ("solver.gap", gap), ("solver.time_limit_s", time_limit))
+    """Return the overrides of a command, including its solver options; errors name the option."""
+    options = (
+        ("--budget", budget_key, budget),
+        ("--gap", "solver.gap", gap),
+        ("--time-limit", "solver.time_limit_s", time_limit),
+    )
     return [
-        *(overrides or ()),
-        *(f"{key}={value!r}" for key, value in options if value is not None),
+        *(Override(text, "--set {}") for text in overrides or ()),
+        *(Override(f"{key}={value!r}", name) for name, key, value in options if value is not None),
     ]
 
 
@@ -453,8 +461,16 @@ def stopped(text: str) -> typer.Exit:
     return typer.Exit(130)
 
 
+def _as_typed(fault: Fault) -> Fault:
+    """Return a fault that names options where it named the arguments of a Python function."""
+    options = _SAID.get(Said()).options
+    places = fault.where.split(" and ")
+    return replace(fault, where=" and ".join(options.get(place, place) for place in places))
+
+
 def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
     """Print an error on stderr, and as JSON if requested; return the exception to raise."""
+    err = SitingError(map(_as_typed, err.faults))
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)

@@ -146,8 +146,8 @@ def check(
     said = []
     for path in configs:
         with errors_explained(quiet=quiet) as shown:
-            today = now().date()
-            report = study.check(path, overrides=overrides or [], today=today, progress=shown)
+            today, asked = now().date(), asked_of_solver(overrides)
+            report = study.check(path, overrides=asked, today=today, progress=shown)
             faults = [str(fault) for fault in report.faults]
             for fault in faults:
                 typer.echo(visible(f"{path}: {fault}"), err=True)

@@ -40,8 +40,8 @@ class Origins:
 
     file: str  # file name as the user wrote it
     lines: dict[Key, int] = field(default_factory=dict)  # line of each key and list item
-    # Keys that an override set, with the key path as the user wrote it.
-    overrides: dict[Key, str] = field(default_factory=dict)
+    # Keys that an override set, with the key path as the user wrote it and the override's place.
+    overrides: dict[Key, tuple[str, str]] = field(default_factory=dict)
 
     def _nearest(self, key: Key) -> Key:
         """Return the key or, if it was not set, its innermost section that was; () if none."""
@@ -52,8 +52,8 @@ class Origins:
         """Return where a key was set or, if it was not, its innermost section that was."""
         part = self._nearest(key)
         if part in self.overrides:
-            label = self.overrides[part]
-            return f"--set {label}" + ("" if label == dotted(key) else f", key {dotted(key)}")
+            name, place = self.overrides[part]
+            return place if name == dotted(key) else f"{place}, key {dotted(key)}"
         line = f", line {self.lines[part]}" if part in self.lines else ""
         return f"{self.file}{line}, key {dotted(key)}"
 

@@ -13,7 +13,7 @@ from siting.config.fields import YAML_SUFFIXES, missing_file
 from siting.config.key_faults import Origins, dotted, shown, translate
 from siting.config.sections import Config
 from siting.config.yaml_text import BrokenYamlError, Key, read
-from siting.errors import ConfigError, Fault, listed
+from siting.errors import ConfigError, Fault, Override, listed
 from siting.texts import counted
 
 # A larger file is probably data passed by mistake.
@@ -37,7 +37,7 @@ def load(
         The file. Relative paths in it and in overrides are resolved against its folder.
     overrides
         ``key.path=value`` strings, with YAML as the value. A number in the path is an item's
-        position in a list, from 0.
+        position in a list, from 0. Errors state the place of an `Override`.
     today
         Today's date; an earlier target year is an error. ``None`` skips this check.
     check_files
@@ -146,12 +146,14 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
 
 def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fault]:
     """Apply an override to the data; return its errors."""
+    stated = Override(override).place
     name, equals, text = override.partition("=")
     name = name.strip()
     words = name.split(".")
     if not equals or not all(words):
-        return [Fault(f"--set {override}", "is not KEY=VALUE", "e.g. --set reach.cutoff_min=8")]
-    place = f"--set {name}"
+        where = stated.format(override)
+        return [Fault(where, "is not KEY=VALUE", "e.g. reach.cutoff_min=8")]
+    place = stated.format(name)
     try:
         document = read(text)
     except BrokenYamlError as err:
@@ -175,12 +177,12 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
             current[step] = document.value
         elif isinstance(current, dict) and current.get(step) is None:
             current[step] = {}
-            origins.overrides[key] = name
+            origins.overrides[key] = name, place
         current = current[step]
     for origin in (origins.lines, origins.overrides):
         for other in [k for k in origin if k[: len(key)] == key]:
             del origin[other]
-    origins.overrides[key] = name
+    origins.overrides[key] = name, place
     return faults
 
 

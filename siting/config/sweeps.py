@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from siting.config.changing import python_value
 from siting.config.fields import SweepKey, SweepValues, rupees_of_word
 from siting.config.yaml_text import BrokenYamlError, read, write
-from siting.errors import ConfigError, Fault, listed
+from siting.errors import ConfigError, Fault, Override, listed
 
 Single = bool | int | float | str
 
@@ -101,4 +101,7 @@ def as_overrides(chosen: Mapping[str, Single]) -> list[str]:
     >>> as_overrides({"program.budget_pkr": 4e7, "demand.case": "low"})
     ['program.budget_pkr=40000000.0', 'demand.case=low']
     """
-    return [f"{key}={write(python_value(one), one_line=True)}" for key, one in chosen.items()]
+    return [
+        Override(f"{key}={write(python_value(one), one_line=True)}", "sweep {}")
+        for key, one in chosen.items()
+    ]

@@ -248,7 +248,7 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     before, now = told.get("years", []), _years(studies)
     if before != now:
         what = f"has {years_in_words(before)}, but this nation has {years_in_words(now)}"
-        raise InputError(str(path), what, "leave --from out, or use the same years")
+        raise InputError(str(path), what, "leave the earlier plan out, or use the same years")
     return [as_answered(row) for row in rows]
 
 

@@ -84,11 +84,11 @@ def write_paper(
         If python-docx is not installed.
     """
     if kind not in KINDS:
-        raise InputError("--kind", f"no paper {kind!r}", f"there are {', '.join(KINDS)}")
+        raise InputError("kind", f"no paper {kind!r}", f"there are {', '.join(KINDS)}")
     if (lots is not None) != (kind == "tender"):
-        fix = "create lots with siting lots, and pass their folder with --lots"
-        what = "a tender needs lots" if kind == "tender" else "is only for --kind tender"
-        raise InputError("--lots", what, fix if kind == "tender" else "leave it out")
+        fix = "divide the run into lots first, and give their folder"
+        what = "a tender needs lots" if kind == "tender" else "is only for a tender"
+        raise InputError("lots", what, fix if kind == "tender" else "leave it out")
     folder = Path(folder)
     whole = folder.resolve()
     path = whole.with_name(f"{whole.name}-{kind}.docx") if out is None else Path(out)

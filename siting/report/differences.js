@@ -66,5 +66,9 @@
   const bounds = L.latLngBounds(data.sites.map((site) => point(site.at)));
   if (bounds.isValid()) map.fitBounds(bounds.pad(0.08));
   else map.setView([30, 70], 5);
+  // The drawing is part of the page only once the map has a view.
+  const drawing = document.querySelector("#map canvas");
+  drawing?.setAttribute("role", "img");
+  drawing?.setAttribute("aria-label", "Roads and stations; the tables below have the figures");
   document.body.dataset.ready = "yes";
 })();

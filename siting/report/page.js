@@ -42,9 +42,13 @@
   // Online tiles are requested only when the reader switches them on.
   const tiles = L.tileLayer("https://tile.openstreetmap.org/{z}/{x}/{y}.png", { maxZoom: 19, attribution: "map: &copy; OpenStreetMap contributors" });
   // The map is drawn as SVG, which stays sharp on paper; browsers may leave out a canvas in print.
-  const pane = (name, z) => {
+  const pane = (name, z, label) => {
     map.createPane(name).style.zIndex = z;
-    return L.svg({ pane: name, padding: 0.3 });
+    return L.svg({ pane: name, padding: 0.3 }).on("add", () => {
+      const svg = map.getPane(name).querySelector("svg");
+      svg.setAttribute("role", "img");
+      svg.setAttribute("aria-label", say(label));
+    });
   };
   const layers = {
     wanted: L.layerGroup(), roads: L.layerGroup(), unserved: L.layerGroup(),
@@ -56,14 +60,14 @@
   const year = () => run.years[at];
 
   // Ground by minutes to the nearest station.
-  const timed = pane("minutes", 408);
+  const timed = pane("minutes", 408, "Minutes to a station");
   for (const { told, colour, shape } of run.minutes)
     L.polygon(shape.map((rings) => rings.map(line)), { renderer: timed, pane: "minutes", stroke: false, fillColor: colour, fillOpacity: 0.6 })
       .bindTooltip(say(told), { sticky: true }).addTo(layers.minutes);
 
   // Roads: three layers, the small ones first.
-  const ground = pane("wanted", 405), tinted = pane("areas", 410), streets = pane("roads", 420);
-  const missed = pane("unserved", 430), served = pane("service", 440);
+  const ground = pane("wanted", 405, "Energy wanted"), tinted = pane("areas", 410, "Service areas"), streets = pane("roads", 420, "Roads");
+  const missed = pane("unserved", 430, "Energy not served"), served = pane("service", 440, "Served by the chosen station");
   const drawn = [[2, "#b4bbc3", 0.7], [1, "#8d97a3", 1.3], [0, "#66717d", 2.2]].map(([i, colour, weight]) => [
     L.polyline(run.roads[i].map(line), { renderer: streets, pane: "roads", color: colour, weight, interactive: false })
       .addTo(layers.roads), weight]);
@@ -392,7 +396,7 @@
     const tr = event.target.closest("tr");
     if (tr && !event.target.closest("a, [data-goto]")) choose(tr.dataset.site, true);
   });
-  const outline = L.layerGroup().addTo(map), edge = pane("district", 450);
+  const outline = L.layerGroup().addTo(map), edge = pane("district", 450, "The chosen district");
   byId("district-table")?.tBodies[0].addEventListener("click", (event) => {
     const tr = event.target.closest("tr");
     for (const other of tr.parentNode.rows) mark(other, other === tr);
@@ -414,7 +418,7 @@
 
   // In a notebook: the stations that the notebook sends, and clickable places without a station.
   if (run.live) {
-    const dots = pane("free", 500), free = L.layerGroup().addTo(map);
+    const dots = pane("free", 500, "Places without a station"), free = L.layerGroup().addTo(map);
     const places = run.sites.map((site) => L.circleMarker(point(site.at), { renderer: dots, pane: "free", radius: 5, color: "#1d2733", weight: 1, fillColor: "#fff", fillOpacity: 0.9 })
       .bindTooltip(make("bdi", site.name)).on("click", () => choose(site.id)));
     const show = (now) => {

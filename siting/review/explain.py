@@ -361,7 +361,7 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
     if again.more > 0:
         return (
             f"a better plan was missed within the requested gap: one {where} {again.difference} "
-            f"({proven}); `siting replan` with --require {site} builds it"
+            f"({proven}); a replan that requires {site} builds it"
         )
     return f"the best plan found {where} {again.difference} ({proven})"
 

@@ -283,7 +283,7 @@ def their_plan(
     have = ", ".join(catalogue.known)
     broken = [
         f"{name}: no such charger or configuration in the study; scored without it "
-        f"({_some(rows)}); there are: {have}; --map-config {name}=NAME maps it to one of these"
+        f"({_some(rows)}); there are: {have}; map {name} to one of these"
         for name, rows in catalogue.unknown.items()
     ]
     built = {*kept["site_id"], *new["site_id"]}

@@ -162,7 +162,7 @@ def replan(
     if places is not None:
         if folder is not None and "candidates" not in study.reused:
             fix = "add the sites first, then change the rest in a second replan"
-            raise InputError("--add", "cannot be combined with a change of the candidates", fix)
+            raise InputError("add", "cannot be combined with a change of the candidates", fix)
         notes += places[2]
         study = _with_places(study, Path(add or ""), *places[:2])
     before = first.plan if folder is None else plan_of(first, folder)
@@ -252,16 +252,16 @@ def wishes_of(
             faults.extend(err.faults)
             return ()
 
-    dropped, wanted = named(drop, "--drop"), named(require, "--require")
+    dropped, wanted = named(drop, "drop"), named(require, "require")
     both = tuple(site for site in dropped if site in wanted)
     if both:
         sites_are = "site is" if len(both) == 1 else "sites are"
         what = f"{len(both)} {sites_are} both dropped and required"
-        faults.append(Fault("--drop and --require", what, "keep each in only one list", both))
+        faults.append(Fault("drop and require", what, "keep each in only one list", both))
     number = isinstance(budget_pkr, Real) and not isinstance(budget_pkr, bool)
     if budget_pkr is not None and not (number and 0 <= budget_pkr <= 1e14):
         what = f"{reprlib.repr(budget_pkr)} is not an amount of money"
-        faults.append(Fault("--budget", what, "give rupees as a number from 0 to 1e14"))
+        faults.append(Fault("budget_pkr", what, "give rupees as a number from 0 to 1e14"))
     refuse(faults)
     limits = config.program.limits
     was_required = sites_named(known, limits.required_sites, "program.limits.required_sites")

@@ -37,7 +37,7 @@ from siting.study.to_program import aim_in_words, blocks_of
 # Columns of a GeoPackage that contain the time of writing.
 WHEN = ("last_change", "update_time")
 NOT_SO, NOT_OTHERS = "differs from the run's tables", "differs from the run's other tables"
-MENDED = "several files were edited: repeat the run with `siting run`"
+MENDED = "several files were edited: make the run again"
 # Maximum difference between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"

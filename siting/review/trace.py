@@ -86,7 +86,7 @@ def trace(
     known = list(dict.fromkeys(run.table("energy_factors")["vehicle_class"]))
     if vehicle_class is not None and vehicle_class not in known:
         what = f"no vehicle class {vehicle_class!r} in this run"
-        raise InputError("--class", what, "it has " + ", ".join(known))
+        raise InputError("vehicle_class", what, "it has " + ", ".join(known))
     classes = known if vehicle_class is None else [vehicle_class]
     if kind == "station":
         return trace_station(run, name, at, classes)

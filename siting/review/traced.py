@@ -256,11 +256,11 @@ class Traced:
         known = sorted({*years, self.config.year} if (names != "").any() else set(years))
         if year is not None and year not in known:
             has = "it has " + ", ".join(map(str, known))
-            faults.append(Fault("--year", f"{year} is not a year of this run", has))
+            faults.append(Fault("year", f"{year} is not a year of this run", has))
         there = sorted(set(names) - {""})
         if scenario is not None and scenario not in there:
             fix = did_you_mean(scenario, there, "" if there else "it plans for one demand")
-            faults.append(Fault("--scenario", f"no scenario {scenario!r} in this run", fix))
+            faults.append(Fault("scenario", f"no scenario {scenario!r} in this run", fix))
         refuse(faults)
         wanted = int(years.max()) if year is None else year
         if there and scenario is None and wanted == self.config.year:

@@ -379,5 +379,5 @@ def _page(
     for language, words in {None: "", "en": ", in English", "ur": ", in Urdu"}.items():
         if page_of(run, curve, language).encode() == stands:
             return [], f"; so is {REPORT}{words}{', with its curve' * (curve is not None)}"
-    more = "" if curve else "; if it has a budget curve, name that folder with --frontier"
+    more = "" if curve else "; if it has a budget curve, name the folder of that curve"
     return [Fault(str(path), "is not the page of this run", fix + more)], ""

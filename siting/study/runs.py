@@ -12,7 +12,7 @@ from typing import Any
 
 from siting import sites
 from siting.config import Config, load, to_yaml
-from siting.errors import Fault, InputError, SitingError, SolveError
+from siting.errors import Fault, InputError, Override, SitingError, SolveError
 from siting.export import credit_line, noted, write_csv, write_json, write_run_tables
 from siting.interrupts import seen_through
 from siting.manifest import REPORT
@@ -115,11 +115,11 @@ def robust_override(config: Config) -> str:
     """
     if config.program.scenarios is not None:
         what = "program.scenarios names scenarios already"
-        raise InputError("--robust", what, "leave one of them out")
+        raise InputError("robust", what, "leave one of them out")
     if config.demand.fleet_csv is not None:
         what = "slow and fast sales are not defined if demand.fleet_csv sets the fleet"
-        raise InputError("--robust", what, "name scenarios in program.scenarios, with cases")
-    return ROBUST
+        raise InputError("robust", what, "name scenarios in program.scenarios, with cases")
+    return Override(ROBUST, "robust")
 
 
 def write_program(study: Study, path: Path) -> None:
@@ -130,14 +130,14 @@ def write_program(study: Study, path: Path) -> None:
     """
     require_free(path)
     if not path.parent.is_dir():
-        raise InputError("--write-lp", f"no such folder: {path.parent}", "make it first")
+        raise InputError("write_lp", f"no such folder: {path.parent}", "make it first")
     program = study.program
     aim = program.all_aims[0]
     if aim.lacks_best:
         best_plans = best_by_scenario(program, Effort(study.config, study.solve_progress), ())
         if best_plans is None:
             what = "a scenario's best plan, from which regret is measured, was not found in time"
-            raise SolveError("--write-lp", what, "raise solver.time_limit_s")
+            raise SolveError("write_lp", what, "raise solver.time_limit_s")
         aim = aim.with_best(tuple(one.proof.objective for one in best_plans))
     program.write_lp(path, aim)
 

@@ -249,7 +249,7 @@ def _require_inputs(config: Config, changed: Sequence[str]) -> None:
         if needed and not path.is_file():
             what = f"{path} no longer exists, and {' and '.join(needed)} must be computed "
             what += "again from it"
-            fix = "restore it, name another with --set, or leave out the change"
+            fix = "restore it, name another file, or leave out the change"
             faults.append(Fault(key, what, fix, tuple(changed)))
     refuse(faults)
 

@@ -519,6 +519,36 @@ def test_a_key_that_stands_in_a_section_is_told_with_its_path(town):
     assert "write program.budget_pkr" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--time-limit", "0"], "--time-limit: 0 is not greater than 0"),
+        (["--gap", "1"], "--gap: 1 is not less than 1"),
+        (["--budget", "1e15"], "--budget: 1000000000000000.0 is greater than 100000000000000"),
+        (["--set", "solver.gap=2"], "--set solver.gap: 2 is not less than 1"),
+        (["--set", "solver={gap: 2}"], "--set solver, key solver.gap: 2 is not less than 1"),
+        (["--set", "solver.gap"], "--set solver.gap: is not KEY=VALUE"),
+        (["--set", "solver.gap=[1", "--gap", "0.1"], "--set solver.gap: the value is not valid"),
+        (["--write-lp", "none/a.lp"], "--write-lp: no such folder: none"),
+    ],
+)
+def test_a_fault_names_the_option_that_was_typed(town, tmp_path, words, said):
+    done = here("run", town, *words, "--out", tmp_path / "none")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("--") == 1
+
+
+def test_faults_name_options_in_json_in_a_batch_and_in_a_check(town, tmp_path):
+    done = here("run", town, "--time-limit", 0, "--json", "--out", tmp_path / "none")
+    assert [one["where"] for one in json.loads(done.stdout)["error"]] == ["--time-limit"]
+    done = here("batch", town, "--time-limit", 0, "--dry-run", "--json")
+    assert json.loads(done.stdout)[0]["fault"].startswith("--time-limit: ")
+    done = here("batch", town, "--sweep", "solver.gap=[2]", "--dry-run", "--json")
+    assert json.loads(done.stdout)[0]["fault"].startswith("sweep solver.gap: ")
+    assert "--set solver.gap: 2" in here("check", town, "--set", "solver.gap=2").stderr
+
+
 @pytest.mark.slow
 def test_runs_go_beside_the_configuration(town, monkeypatch):
     monkeypatch.chdir(town.parent)

@@ -327,9 +327,9 @@ def test_all_faults_at_once_in_the_order_of_the_lines(tmp_path: Path) -> None:
     )
     assert [fault.where for fault in found] == [
         *(where for _, where in sorted(lines)),
-        "--set name",
-        "--set reach.cutoff",
-        "--set solver.seed",
+        "override name",
+        "override reach.cutoff",
+        "override solver.seed",
     ]
 
 
@@ -364,5 +364,5 @@ LEAVES = list(_leaves(yaml.safe_load(FULL)))
 def test_a_wrong_type_at_any_key_is_one_fault_there(tmp_path: Path, key: tuple[Any, ...]) -> None:
     path = write_study(tmp_path, FULL)
     (fault,) = faults(path, f"{'.'.join(map(str, key))}=[{{}}]")
-    assert fault.where.removeprefix("--set ") == ".".join(map(str, key))
+    assert fault.where.removeprefix("override ") == ".".join(map(str, key))
     assert "a list is not" in fault.what

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import siting
 from siting.cli import app
+from siting.errors import InputError
 from siting.lots import Lots, part_into_lots
 from siting.lots.lots import ground_of
 
@@ -97,8 +98,11 @@ def fault(*words):
 def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert "of 2 new stations: each lot needs at least one" in fault("lots", run, "--lots", 3)
     both = fault("lots", run, "--lots", 0, "--within", 2)
-    assert "0 is not a number of lots" in both
-    assert "2 is not a share" in both
+    assert "--lots: 0 is not a number of lots" in both
+    assert "--within: 2 is not a share" in both
+    assert "--radius: 0 is not a radius" in fault("lots", run, "--lots", 1, "--radius", 0)
+    with pytest.raises(InputError, match="most_m: 0 is not a radius; give metres"):
+        part_into_lots(run, 1, most_m=0)
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "x").write_text("mine")
     said = fault("lots", run, "--lots", 2, "--out", tmp_path / "there")

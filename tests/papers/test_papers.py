@@ -197,7 +197,7 @@ def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert mine.read_text() == "mine"
     assert "does not end in .docx" in fault(run, "--kind", "pc1", "--out", tmp_path / "a.pdf")
     assert "a tender needs lots" in fault(run, "--kind", "tender")
-    assert "is only for --kind tender" in fault(run, "--kind", "pc1", "--lots", tmp_path)
+    assert "is only for a tender" in fault(run, "--kind", "pc1", "--lots", tmp_path)
     out = ["--out", tmp_path / "t.docx"]
     said = fault(run, "--kind", "tender", "--lots", tmp_path, *out)
     assert "is not a folder of lots" in said

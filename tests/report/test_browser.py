@@ -12,6 +12,7 @@ from report_page import CLASSES, URDU, great_run
 
 from siting import study
 from siting.report.page import render
+from siting.report.urdu import in_urdu
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = in_chromium
@@ -108,6 +109,24 @@ def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, requ
     assert not one.page.locator("#card-s0001 .body").is_visible()
     one.page.locator("#card-s0001 summary").click()
     assert "Nearest other station" in one.text("#card-s0001 .why")
+
+
+@pytest.mark.slow
+def test_every_graphic_is_labelled_in_words(opened, phased):
+    one = opened(phased)
+    off = "[data-layer]:not(:checked)"
+    one.ask(f"() => document.querySelectorAll('{off}').forEach((box) => box.click())")
+    one.page.locator("#year").press("ArrowLeft")  # in 2029, not all is served
+    one.page.locator(".site.new").first.click()
+    one.page.locator("#district-table button.link").last.click()
+    labels = one.ask(
+        "() => [...document.querySelectorAll('svg, canvas, img')]"
+        ".map((g) => g.getAttribute('role') === 'img' ? g.getAttribute('aria-label') : g.alt)"
+    )
+    assert None not in labels
+    assert len(labels) == len(set(labels)) > 5
+    assert {"Energy wanted", "Energy not served", "Roads", "Service areas"} <= set(labels)
+    assert {label for label in labels if in_urdu(label) is None} == set()
 
 
 @pytest.mark.slow

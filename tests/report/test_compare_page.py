@@ -57,6 +57,8 @@ def test_a_name_cannot_run(page):
 def test_it_opens_without_an_error_or_a_request(page, opened):
     one = opened(page)
     assert one.ask("() => document.body.dataset.ready") == "yes"
+    drawing = one.page.locator("#map canvas")
+    assert drawing.get_attribute("aria-label").startswith("Roads and stations")
     labels = one.page.locator("label").all_inner_texts()
     assert [" ".join(text.split()) for text in labels] == [
         "in all, same chargers (1)",

@@ -47,7 +47,7 @@ def test_another_format_is_the_only_fault_told(run_copy):
     edit_json(run_copy / "run.json", lambda f: (f.clear(), f.update(format=99, siting="9.0")))
     assert refused(run_copy) == [
         f"{run_copy / 'run.json'}, key format: format 99, written by siting 9.0; this version "
-        "reads format 3; make the run again with `siting run`"
+        "reads format 3; make the run again"
     ]
 
 

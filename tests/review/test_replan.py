@@ -170,8 +170,7 @@ def test_dropping_and_requiring_one_site_is_one_clear_fault(run):
         replan(run, drop=["West pump"], require=[WEST])
     (fault,) = caught.value.faults
     assert str(fault) == (
-        "--drop and --require: 1 site is both dropped and required (s0002); "
-        "keep each in only one list"
+        "drop and require: 1 site is both dropped and required (s0002); keep each in only one list"
     )
 
 
@@ -179,8 +178,8 @@ def test_every_unknown_site_is_named_with_what_it_may_be(run):
     with pytest.raises(InputError) as caught:
         replan(run, drop=["s0009"], require=["Weast pump"])
     text = [str(fault) for fault in caught.value.faults]
-    assert text[0].startswith("--drop: 's0009' is no site; did you mean s000")
-    assert text[1] == "--require: 'Weast pump' is no site; did you mean West pump?"
+    assert text[0].startswith("drop: 's0009' is no site; did you mean s000")
+    assert text[1] == "require: 'Weast pump' is no site; did you mean West pump?"
 
 
 @pytest.mark.slow
@@ -262,7 +261,10 @@ def test_the_verb_shows_what_changed(run, tmp_path):
     facts = json.loads(cli(run, "--budget", "2e3", "--json", "-q", "--out", tmp_path / "b").stdout)
     assert facts["budget_pkr"] == 2_000
     assert [row["change"] for row in facts["changes"]] == ["built"]
-    assert cli(run, "--drop", WEST, "--require", WEST).exit_code == 2
+    refused = cli(run, "--drop", WEST, "--require", WEST)
+    assert refused.exit_code == 2
+    assert "--drop and --require: 1 site is both" in refused.stderr
+    assert "--budget: 1e+16 is not an amount" in cli(run, "--budget", "1e16").stderr
     assert cli(run, "--require", WEST, "--require", EAST).exit_code == 1
     assert cli(tmp_path / "none").exit_code == 2
     assert cli(run, "-q", "--out", tmp_path / "c").output == ""

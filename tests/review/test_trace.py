@@ -318,8 +318,8 @@ def test_a_figure_that_was_changed_is_said_to_differ(tmp_path):
     [
         (["c0001"], "did you mean c00001"),
         (["Wset pump"], "did you mean West pump"),
-        (["c00001", "--class", "cars"], "it has two_wheeler"),
-        (["c00001", "--year", "2040"], "2040 is not a year of this run; it has 2030"),
+        (["c00001", "--class", "cars"], "--class: no vehicle class 'cars'"),
+        (["c00001", "--year", "2040"], "--year: 2040 is not a year of this run; it has 2030"),
         (["c00001", "--scenario", "few"], "it plans for one demand"),
     ],
 )

@@ -293,7 +293,7 @@ def test_a_page_in_urdu_or_with_a_curve_is_the_run_s_too(run, tmp_path):
     now = datetime.now(UTC)
     frontier_to_folder(run / "config.yaml", [2000.0, 5000.0], out=curve, now=now)
     write_report(run, frontier=curve)
-    assert "name that folder with --frontier" in verify_run(run).faults[0].fix
+    assert "name the folder of that curve" in verify_run(run).faults[0].fix
     assert verify_run(run, frontier=curve).faults == []
     asked = ["verify", str(run), "-q", "--frontier", str(curve)]
     assert CliRunner().invoke(app, asked).exit_code == 0

@@ -346,6 +346,7 @@ def test_robust_needs_a_fleet_model_and_no_scenarios_of_its_own(tmp_path):
     town = write_town(tmp_path)
     done = cli("run", town, "--robust", "--out", tmp_path / "a")
     assert done.exit_code == 2
+    assert "--robust: slow and fast" in done.stderr
     assert "demand.fleet_csv" in done.stderr
     own = "program.scenarios={of: {a: {probability: 0.5}, b: {probability: 0.5, case: high}}}"
     done = cli("run", town, "--robust", "--set", own, "--out", tmp_path / "a")

@@ -159,7 +159,7 @@ def test_a_file_that_is_gone_is_named_where_it_is_needed_and_only_there(run, no_
 
 
 def test_an_override_that_makes_no_sense_is_a_fault_of_the_override(run):
-    assert "--set program.budgt_pkr" in faults_of(run, "program.budgt_pkr=5")[0]
+    assert "override program.budgt_pkr" in faults_of(run, "program.budgt_pkr=5")[0]
 
 
 def test_a_folder_that_is_no_run(tmp_path):
@@ -190,7 +190,7 @@ def test_every_file_missing_or_edited_is_named_at_once(run):
     faults = faults_of(run)
     assert len(faults) == 3
     assert "config.yaml: was changed after the run" in faults[0]
-    assert "use --set" in faults[0]
+    assert "override it" in faults[0]
     assert "demand.parquet: was changed" in faults[1]
     assert "reach.parquet: is missing" in faults[2]
 
