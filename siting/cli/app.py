@@ -49,7 +49,7 @@ class Said:
     verb: str = ""
     asked: bool = False
     done: bool = False
-    # The command's options by parameter, which is called like the argument of the Python function.
+    # The options that were typed, by parameter; parameters are called like Python's arguments.
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -66,7 +66,8 @@ class Verbs(TyperGroup):
         """Begin a command, and record whether JSON is requested."""
         verb = next((word for word in args if word in self.commands), "")
         known = self.commands[verb].params if verb else []
-        options = {str(p.name): p.opts[0] for p in known if p.param_type_name == "option"}
+        typed = {word.partition("=")[0] for word in args}
+        options = {str(p.name): p.opts[0] for p in known if typed & set(p.opts)}
         _SAID.set(Said(verb, asked="--json" in args, options=options))
         with _usage_as_json():
             return super().make_context(info_name, args, *more, **named)
@@ -462,7 +463,7 @@ def stopped(text: str) -> typer.Exit:
 
 
 def _as_typed(fault: Fault) -> Fault:
-    """Return a fault that names options where it named the arguments of a Python function."""
+    """Return a fault that names the typed options where it named arguments of a Python function."""
     options = _SAID.get(Said()).options
     places = fault.where.split(" and ")
     return replace(fault, where=" and ".join(options.get(place, place) for place in places))

@@ -219,14 +219,19 @@ class Pricing:
         best known plan, negated if less is better. Options that no plan better than this one
         uses are dropped. `rounds`: whether to solve relaxations; if not, the given prices decide.
         """
-        known = self._known_before(best)
+        known, by_sites = None, None
+        if self.given is not None:
+            self.last_price = given = row_prices(self.frame, self.given)
+            by_sites = bound_by(self.frame, self.cutter, given, self.clock, self.live)
+            known = self._known_before(self.given, by_sites, best)
         if rounds or known is None:
             known = self._rounds(gap, best, known)
         if known is None or known.infeasible or not self.frame.layout.by_pair:
             return known
         if self.links:
             return self._lowered(known, gap, best)
-        by_sites = bound_by(self.frame, self.cutter, self.last_price, self.clock, self.live)
+        if by_sites is None or self.last_price is not given:
+            by_sites = bound_by(self.frame, self.cutter, self.last_price, self.clock, self.live)
         self.bounds = self._with_prices(by_sites)
         if self.by_areas:
             known = replace(
@@ -257,15 +262,12 @@ class Pricing:
         taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
         return taken
 
-    def _known_before(self, best: float) -> Priced | None:
-        """Return the bounds at the given prices; None without such prices."""
-        if self.given is None:
-            return None
-        self.last_price = row_prices(self.frame, self.given)
-        by = bound_by(self.frame, self.cutter, self.last_price, self.clock, self.live)
+    def _known_before(self, prices: Prices, by_sites: BySites, best: float) -> Priced:
+        """Return the bounds at given prices, with `some` as the options of the relaxation."""
         active = np.zeros(self.count, dtype=bool)
         active[self.frame.kept] = active[self.some] = True
-        return Priced(active, np.zeros(self.count), max(by.bound, best), by.at_most, self.given)
+        bound = max(by_sites.bound, best)
+        return Priced(active, np.zeros(self.count), bound, by_sites.at_most, prices)
 
     def _lowered(self, known: Priced, gap: float, best: float) -> Priced:
         """Return the bounds; in a large program, lower them first by solving ever larger areas."""

@@ -456,7 +456,7 @@ class _Solve:
             some = np.union1d(some, np.flatnonzero(np.isin(frame.options.last, by_year.offers)))
             # A relaxation over n years takes more than n times as long as those of its years. In
             # a large program, time ends most steps anyway.
-            rounds = not frame.large or self.clock.left_s > len(self.whole.slices) * years_s
+            rounds = not frame.large or self.clock.left_s > frame.options.offer.shape[1] * years_s
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed,
             threads=self.effort.threads, served=point,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
 from siting import settings
 from siting.errors import InputError
@@ -38,33 +38,20 @@ class Options:
 
     def find(self, offer: Ints) -> Ints:
         """Return, for each row of `offer`, the position of the same option; -1 if it is missing."""
-        if not len(self) or not len(offer):
-            return np.full(len(offer), -1, dtype=np.int64)
-        order, codes = self._by_code
-        at = order[np.minimum(np.searchsorted(codes, _coded(offer)), len(codes) - 1)]
-        out: Ints = np.where((self.offer[at] == offer).all(axis=1), at, -1)
+        out: Ints = self._index.get_indexer(_index_of(offer))
         return out
 
     @cached_property
-    def _by_code(self) -> tuple[Ints, npt.NDArray[np.uint64]]:
-        """The options in the order of their codes, and these codes, which all differ."""
-        codes = _coded(self.offer)
-        order = np.argsort(codes)
-        return order, codes[order]
+    def _index(self) -> pd.MultiIndex:
+        return _index_of(self.offer)
 
     def of_offers(self, amount: Floats) -> Floats:
         """Return an array (options by years): the open offer's amount; 0 if none is open yet."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)
 
 
-def _coded(offer: Ints) -> npt.NDArray[np.uint64]:
-    """Return a 64-bit code of each row.
-
-    Two of a million different rows have the same code with a probability below one in ten million.
-    """
-    factors = np.random.default_rng(1).integers(2**63, size=offer.shape[1], dtype=np.uint64)
-    factors = 2 * factors + np.uint64(1)
-    return np.asarray(offer.astype(np.uint64) @ factors, dtype=np.uint64)
+def _index_of(offer: Ints) -> pd.MultiIndex:
+    return pd.MultiIndex.from_arrays(list(offer.T))
 
 
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:

@@ -38,10 +38,8 @@ from siting.program.slices import Years
 BUDGET = "budget"
 
 
-def budget_rows(years: Years | None) -> list[str]:
-    """Return the names of the rows for public money: one name, or one per year."""
-    if years is None:
-        return [BUDGET]
+def budget_rows(years: Years) -> list[str]:
+    """Return the names of the rows for public money, one per year."""
     word = "to " if years.carry_over else ""
     return [f"{BUDGET} {word if t else ''}{year}" for t, year in enumerate(years.years)]
 

@@ -21,10 +21,10 @@ from typer.testing import CliRunner
 
 from siting import batch as many
 from siting.cli import app
-from siting.cli.app import FAR_FROM_PROVEN, GROUPS, errors_explained, items
+from siting.cli.app import FAR_FROM_PROVEN, GROUPS, _as_typed, errors_explained, items
 from siting.cli.run_folders import run_folder
 from siting.engine.proof import Proof
-from siting.errors import InputError
+from siting.errors import Fault, InputError
 from siting.nation import NationPlan
 
 
@@ -570,3 +570,11 @@ def test_the_name_of_a_study_means_its_newest_run(tmp_path, monkeypatch):
     assert run_folder(Path("haripur-east")).name == "haripur-east-1"
     with pytest.raises(InputError, match="start of 3 runs"):
         run_folder(Path("hari"))
+
+
+def test_a_fault_names_no_option_that_was_not_typed():
+    command = typer.main.get_command(app)
+    fault = Fault("budget_pkr", "is too low")
+    for words, place in (["--budget=2"], "--budget"), (["--drop", "s1"], "budget_pkr"):
+        command.make_context("siting", ["replan", "run", *words])
+        assert _as_typed(fault).where == place
