@@ -47,7 +47,7 @@ def program_of(town):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", seeds(0, 1, 80))
+@pytest.mark.parametrize("seed", seeds(0, 1, 20))
 def test_winners_and_critical_asks_equal_brute_force(seed: int) -> None:
     town = bid_town(seed, sites=4)
     program = program_of(town)
@@ -64,7 +64,7 @@ def test_winners_and_critical_asks_equal_brute_force(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", seeds(500, 1, 25))
+@pytest.mark.parametrize("seed", seeds(500, 1, 8))
 def test_a_rupee_under_the_critical_ask_wins_and_a_rupee_over_loses(seed: int) -> None:
     town = bid_town(seed, sites=4)
     program = program_of(town)
@@ -82,7 +82,7 @@ def test_a_rupee_under_the_critical_ask_wins_and_a_rupee_over_loses(seed: int) -
             assert bid.bid not in Awarded(over, over.program()).winners
 
 
-@pytest.mark.parametrize("seed", seeds(700, 2, 40))
+@pytest.mark.parametrize("seed", seeds(700, 2, 15))
 def test_more_money_never_hurts(seed: int) -> None:
     town = bid_town(seed, sites=4)
     program = program_of(town)
@@ -93,7 +93,7 @@ def test_more_money_never_hurts(seed: int) -> None:
     assert after.worth >= before.worth - WHOLE
 
 
-@pytest.mark.parametrize("seed", seeds(900, 1, 25))
+@pytest.mark.parametrize("seed", seeds(900, 1, 10))
 def test_a_bid_that_could_win_at_no_ask_changes_nothing(seed: int) -> None:
     town = bid_town(seed, sites=4)
     program = program_of(town)
@@ -111,7 +111,7 @@ def test_a_bid_that_could_win_at_no_ask_changes_nothing(seed: int) -> None:
                 assert alone.ask(other, award.worth, award.money) == award.ask(other)
 
 
-@pytest.mark.parametrize("seed", seeds(1100, 2, 40))
+@pytest.mark.parametrize("seed", seeds(1100, 2, 15))
 def test_the_engine_alone_awards_as_much_for_as_little(seed: int) -> None:
     town = bid_town(seed, sites=4)
     program = program_of(town)

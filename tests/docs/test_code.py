@@ -48,9 +48,9 @@ def clone(tmp_path, monkeypatch):
 
 
 def sooner(limit):
-    """Return half of a time limit; below 12 s a busy machine may find no plan within 100 %."""
+    """Return a quarter of a time limit; below 12 s a busy machine may find no plan within 100 %."""
     limit_s = int(limit[2])
-    return f"{limit[1]}{min(limit_s, max(limit_s // 2, 12))}"
+    return f"{limit[1]}{min(limit_s, max(limit_s // 4, 12))}"
 
 
 def run_in_shell(text, where):
