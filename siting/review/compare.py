@@ -39,25 +39,15 @@ PATHS = (".path", ".clip", "_csv")
 class Comparison(Shown):
     """Several runs side by side: figures, settings that differ, and stations.
 
-    Parameters
-    ----------
-    runs
-        Name of each run: the name of its folder, or its key in a mapping.
-    titles, notes
-        The title of each run, and the notes of all runs without duplicates.
-    credits
-        Owners of the runs' data.
-    figures
-        ``figure``, ``unit`` and one column per run.
-    settings
-        The configuration keys and input files that differ: ``key`` and one column per run.
-    sites
-        One row per place with a station in any run: ``site_id``, ``name``, ``existing``,
-        ``status``, ``in_runs``, ``not_in_runs``; ``id_n``, ``chargers_n`` and ``served_n_kwh_day``
-        for run number n; ``geometry`` (lon/lat). The status is ``some`` if a run lacks the station,
-        ``changed`` if its chargers differ between runs, and otherwise ``all``.
-    roads
-        The roads of the first run, for maps.
+    `runs` has the name of each run, `titles` the title of each, `notes` the notes of all runs
+    without duplicates, `credits` the owners of their data, and `roads` the roads of the first run.
+
+    `figures` has the columns ``figure``, ``unit`` and one per run. `settings` has the configuration
+    keys and input files that differ: ``key`` and one column per run. `sites` has one row per place
+    with a station in any run: ``site_id``, ``name``, ``existing``, ``status``, ``in_runs``,
+    ``not_in_runs``; ``id_n``, ``chargers_n`` and ``served_n_kwh_day`` for run number n;
+    ``geometry`` (lon/lat). The status is ``some`` if a run lacks the station, ``changed`` if its
+    chargers differ between runs, and otherwise ``all``.
     """
 
     runs: list[str]

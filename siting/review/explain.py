@@ -71,10 +71,7 @@ def opened(source: Source | Explained) -> Explained:
 class Explained:
     """A run ready to be explained: its plan, its tables, and the loss from removing each station.
 
-    Parameters
-    ----------
-    source
-        A folder written by `siting run` or `siting replan`, a study, or its plan.
+    `source` is a folder written by `siting run` or `siting replan`, a study, or its plan.
     """
 
     def __init__(self, source: Source) -> None:
@@ -115,23 +112,16 @@ class Explained:
 class SiteReasons(Shown):
     """The reasons for or against a station at a place.
 
-    Parameters
-    ----------
-    site_id, name, state
-        The place, and its state: ``built``, ``stands`` (an existing station) or ``not built``.
-    offers
-        One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
-        ``chargers``, ``subsidy_pkr`` (its maximum), ``least_pkr`` (its subsidy at full sales),
-        ``paid_pkr`` (its subsidy in the plan; missing if not built), ``cost_pkr``,
-        ``plan_kwh_day`` (the energy served if only this offer is changed; missing if the offer
-        cannot be built) and ``said`` (a remark).
-    classes
-        One row per vehicle class that the station serves: ``served_kwh_day`` at the station, and
-        ``lost_kwh_day`` (the plan's loss without the station).
-    reasons
-        Pairs (label, text), in the order in which a reader needs them.
-    figures
-        The numbers in the reasons, for use by other programs.
+    `state` is ``built``, ``stands`` (an existing station) or ``not built``. `reasons` has pairs
+    (label, text), in the order in which a reader needs them, and `figures` has their numbers, for
+    use by other programs.
+
+    `offers` has one row per offer shown at the place (`Study.shown_offers`): ``configuration``,
+    ``chargers``, ``subsidy_pkr`` (its maximum), ``least_pkr`` (its subsidy at full sales),
+    ``paid_pkr`` (its subsidy in the plan; missing if not built), ``cost_pkr``, ``plan_kwh_day``
+    (the energy served if only this offer is changed; missing if the offer cannot be built) and
+    ``said`` (a remark). `classes` has one row per vehicle class that the station serves:
+    ``served_kwh_day`` at the station, and ``lost_kwh_day`` (the plan's loss without the station).
     """
 
     site_id: str
@@ -523,18 +513,12 @@ def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float)
 class PlanReasons(Shown):
     """The value of each station in a plan, and the plan's binding limits.
 
-    Parameters
-    ----------
-    stations
-        One row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
-        ``subsidy_pkr``, ``cost_pkr``, ``served_kwh_day``, ``use_share``, ``marginal_kwh_day`` (the
-        energy lost if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by
-        marginal energy). Stations with no marginal energy come first, then those with the highest
-        ``pkr_per_kwh_day``.
-    binding
-        The binding limits, as pairs (label, text).
-    figures
-        The numbers in ``binding``, for use by other programs.
+    `stations` has one row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
+    ``subsidy_pkr``, ``cost_pkr``, ``served_kwh_day``, ``use_share``, ``marginal_kwh_day`` (the
+    energy lost if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by
+    marginal energy). Stations with no marginal energy come first, then those with the highest
+    ``pkr_per_kwh_day``. `binding` has the binding limits as pairs (label, text), and `figures` has
+    their numbers, for use by other programs.
     """
 
     stations: pd.DataFrame

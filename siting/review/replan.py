@@ -46,21 +46,13 @@ NOTICED_KWH = 1.0
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Replan(Shown):
-    """A new plan, and how it differs from the earlier plan.
+    """The earlier plan (`before`), the new plan (`after`), and how they differ.
 
-    Parameters
-    ----------
-    before, after
-        The earlier and the new plan.
-    changes
-        One row per changed station: ``site_id``, ``name``, ``change``; and ``configuration``,
-        ``chargers``, ``subsidy_pkr``, ``served_kwh_day``, each as ``…_before`` and ``…_after``.
-    classes
-        One row per vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
-    notes
-        The effects of the changes, in plain words.
-    folder
-        The new run folder; None if nothing was written.
+    `changes` has one row per changed station: ``site_id``, ``name``, ``change``; and
+    ``configuration``, ``chargers``, ``subsidy_pkr``, ``served_kwh_day``, each as ``…_before`` and
+    ``…_after``. `classes` has one row per vehicle class: ``demand_kwh_day`` and ``served_kwh_day``,
+    before and after. `notes` states the effects of the changes in plain words. `folder` is the new
+    run folder; None if nothing was written.
     """
 
     before: Plan

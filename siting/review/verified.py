@@ -75,24 +75,12 @@ _GONE = (InputError, ConfigError, DownloadError)
 
 @dataclass(frozen=True)
 class Verified:
-    """The checks of a run, and the errors found.
-
-    Parameters
-    ----------
-    folder
-        The run folder.
-    held
-        The result of each check as text, by the name of the check.
-    faults
-        The errors found; empty if every check passes.
-    notes
-        Claims that could not be checked, with the reason.
-    """
+    """The checks of a run, and the errors found."""
 
     folder: Path
-    held: dict[str, str] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)  # the result of each check, by its name
+    faults: list[Fault] = field(default_factory=list)  # empty if every check passes
+    notes: list[str] = field(default_factory=list)  # claims that could not be checked, and why
 
     def attempt[T](
         self, what: str, check: Callable[[], tuple[str, T]], progress: Report | None = None
