@@ -141,8 +141,6 @@ class Outcome(Solved):
         paid = self.subsidies
         return {offer: paid.get(site[offer], 0.0) for offer in self.offers}
 
-    # --- run folder ------------------------------------------------------------------------------
-
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return the outcome's tables by file name."""
         return {f"outcome_{name}": getattr(self, name) for name in FRAMES} | {

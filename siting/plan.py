@@ -30,7 +30,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class PlanTables:
+    """The tables of a study that are part of its plan."""
+
+    cells: gpd.GeoDataFrame
+    demand: pd.DataFrame
+    candidates: gpd.GeoDataFrame
+    dropped: gpd.GeoDataFrame
+    offers: pd.DataFrame
+    edges: gpd.GeoDataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Plan(PlanTables):
     """A plan and the tables from which it was made.
 
     Parameters
@@ -71,13 +83,7 @@ class Plan:
     note: str
     sites: gpd.GeoDataFrame
     classes: pd.DataFrame
-    demand: pd.DataFrame
     service: pd.DataFrame
-    cells: gpd.GeoDataFrame
-    candidates: gpd.GeoDataFrame
-    dropped: gpd.GeoDataFrame
-    offers: pd.DataFrame
-    edges: gpd.GeoDataFrame
     outcome: Outcome
     checks: pd.DataFrame
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -164,8 +170,6 @@ class Plan:
         The extension determines the format: see `siting.export.write_exchange`.
         """
         return write_exchange(self.layers, Path(path), layers, title=self.title, note=noted(self))
-
-    # --- headline and pictures --------------------------------------------------------------------
 
     def headline(self) -> list[tuple[str, str]]:
         """Return the plan's main figures as (label, value) pairs, worded for planners."""
@@ -325,8 +329,6 @@ class Plan:
         ask("run", self, out=folder)
         return Path(folder)
 
-    # --- display ---------------------------------------------------------------------------------
-
     def _money_lines(self) -> list[tuple[str, str]]:
         m = self.money
         if not m.get("new_stations"):
@@ -397,18 +399,6 @@ def status_text(outcome: Outcome) -> str:
     if outcome.status == "optimal":
         return f"optimal within a proven gap of {gap}"
     return f"feasible, not proven optimal: gap {gap} ({outcome.stopped})"
-
-
-@dataclass(frozen=True, eq=False)
-class PlanTables:
-    """The tables of a study that are part of its plan."""
-
-    cells: gpd.GeoDataFrame
-    demand: pd.DataFrame
-    candidates: gpd.GeoDataFrame
-    dropped: gpd.GeoDataFrame
-    offers: pd.DataFrame
-    edges: gpd.GeoDataFrame
 
 
 def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) -> Plan:

@@ -177,7 +177,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 
 
 def swings(
-    accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
+    accounts: Accounts, ends: Mapping[Any, tuple[Callable[[float], Accounts], float, float]]
 ) -> pd.DataFrame:
     """Return the change in the stations' total NPV (PKR) at both limits of each figure's range.
 

@@ -172,9 +172,6 @@ def _require_one_city(names: list[str], runs: list[RunRecord]) -> None:
     refuse(faults)
 
 
-# --- figures -------------------------------------------------------------------------------------
-
-
 def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
 
@@ -231,9 +228,6 @@ def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["key", *names])
 
 
-# --- stations ------------------------------------------------------------------------------------
-
-
 def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
     """Return one row per place: the places of the first run, then those only in later runs."""
     crs = runs[0].roads.estimate_utm_crs()
@@ -262,9 +256,6 @@ def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
         table[f"id_{n}"], table[f"chargers_{n}"] = part["site_id"], part["chargers"]
         table[f"served_{n}_kwh_day"] = part["served_kwh_day"].astype(float)
     return gpd.GeoDataFrame(table, geometry=first.geometry, crs=4326)
-
-
-# --- the folder ----------------------------------------------------------------------------------
 
 
 def compare_to_folder(

@@ -42,14 +42,13 @@ from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.revalue import in_the_end
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.study.to_limits import site_named
-from siting.study.to_program import instance_of, program_of
+from siting.study.to_program import MILLION, instance_of, program_of
 from siting.tables import capacity_columns, capacity_groups
 
 # Energy too small to mention (kWh/day), and the share of capacity at which a station is full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 NOT_IN_TIME = "no plan was found in {:g} s; a longer time limit may find one"
 NEAREST = 3
-MILLION = 1e6
 # The solver's gap is divided by this to find the effect of another million rupees.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])

@@ -31,9 +31,6 @@ COUNT_COLUMNS = ("count", "number", "chargers")
 YES, NO = ("true", "yes", "1", "1.0", "y"), ("false", "no", "0", "0.0", "n", "", "nan", "none")
 
 
-# --- the layer -----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Catalogue:
     """The study's configurations and charger types, and a layer's names for them."""
@@ -145,15 +142,14 @@ def counts_of(
     """Return the new chargers of each row, by type; an existing station has none."""
     asked = _asked(layer, path, catalogue)
     if asked is None:
-        if existing.all():
-            return [{} for _ in ids]
-        have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-        some = _some(catalogue.configurations)
-        fix = (
-            "give a `chargers` column (2 x dc_60 + 4 x lev_3), a `configuration` column "
-            f"({some}), one column for each charger type, or `charger` and `count`; it has: {have}"
-        )
-        faults.append(Fault(str(path), "has no column for chargers", fix))
+        if not existing.all():
+            have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
+            fix = (
+                "give a `chargers` column (2 x dc_60 + 4 x lev_3), a `configuration` column "
+                f"({_some(catalogue.configurations)}), one column for each charger type, or "
+                f"`charger` and `count`; it has: {have}"
+            )
+            faults.append(Fault(str(path), "has no column for chargers", fix))
         return [{} for _ in ids]
     where, rows = asked
     out: list[dict[str, int]] = []
@@ -230,9 +226,6 @@ def _one_row(numbers: Mapping[str, Any], *, least: int) -> dict[str, int] | str:
 
 def _is_blank(value: Any) -> bool:
     return bool(pd.isna(value)) or str(value).strip() == ""
-
-
-# --- its stations as offers of the study ---------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)

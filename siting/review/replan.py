@@ -224,9 +224,6 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     return both.drop(columns=["order", "pkr"])
 
 
-# --- changed requirements ------------------------------------------------------------------------
-
-
 def wishes_of(
     config: Config,
     known: gpd.GeoDataFrame,
@@ -276,9 +273,6 @@ def wishes_of(
             money = in_years(config.program.years.budgets_pkr, budget_pkr)
             keys["program.years.budgets_pkr"] = money
     return keys, notes
-
-
-# --- places to add -------------------------------------------------------------------------------
 
 
 def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:

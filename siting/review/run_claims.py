@@ -280,9 +280,6 @@ def same_table(stored: Any, anew: Any) -> bool:
     return True
 
 
-# --- files written again -------------------------------------------------------------------------
-
-
 def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
     """Return an error for each file in a folder that differs from its regenerated version.
 

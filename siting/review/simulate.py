@@ -216,9 +216,6 @@ def simulate_to_folder(
     return simulated_day, claim.place
 
 
-# --- words ---------------------------------------------------------------------------------------
-
-
 def _findings(
     plan: Plan,
     waiting: Waiting,

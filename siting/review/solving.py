@@ -86,9 +86,6 @@ def other_plans(
     return table, sites, len(table) == count or effort.left_s > 0
 
 
-# --- words ---------------------------------------------------------------------------------------
-
-
 def better_by(program: Program, now: Proof, before: Proof) -> float:
     """Return how much better the objective of `now` is than the objective of `before`."""
     sign = -1.0 if program.all_aims[0].less_is_better else 1.0

@@ -232,9 +232,6 @@ def peak_memory_mb() -> float | None:
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
-# --- gain for public money, power for each vehicle -----------------------------------------------
-
-
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
     """Return the gain (kWh/day per PKR m of subsidy) of the plan and of its weakest station.
 

@@ -427,9 +427,6 @@ PKR 95.00 m at half (5%); at the value used, drivers' time is 10%; the best plan
     )
 
 
-# --- years ---------------------------------------------------------------------------------------
-
-
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
     """Return a table of stations by year: when each was built, and what was paid for it (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]

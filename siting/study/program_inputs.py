@@ -118,9 +118,7 @@ def subsidy_of(config: Config) -> sites.Subsidy:
 
 
 def demands_of(
-    config: Config,
-    demand: pd.DataFrame,
-    other_demand: Callable[..., pd.DataFrame],
+    config: Config, demand: pd.DataFrame, other_demand: Callable[..., pd.DataFrame]
 ) -> tuple[Demands, dict[int | None, pd.DataFrame]]:
     """Return the demand by year and scenario, and the configuration's own demand by year.
 

@@ -287,9 +287,6 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
     return pd.concat(parts, ignore_index=True)
 
 
-# --- every figure of every table -----------------------------------------------------------------
-
-
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
     """Return the figures. The ``table`` of figures in the user's file is that file."""
     if path is None:

@@ -124,9 +124,6 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
     return spare_kw.astype(float).fillna(default_kw)
 
 
-# --- the account ---------------------------------------------------------------------------------
-
-
 def account_of(
     asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float] | None = None
 ) -> Account:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import reprlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -243,17 +244,15 @@ def _shares_by_chargers(
     share: dict[str, dict[str, float]] = {}
     for name, counts in configurations_of(config.offers).items():
         cost = {c: n * price[c] for c, n in counts.items()}
-        total = sum(cost.values())
-        share[name] = {}
+        total, share[name] = sum(cost.values()), defaultdict(float)
         for charger, pkr in cost.items():
-            group = str(chargers.loc[charger, "charger_group"])
             part = pkr / total if total > 0 else 1 / len(cost)
-            share[name][group] = share[name].get(group, 0.0) + part
+            share[name][str(chargers.loc[charger, "charger_group"])] += part
     names, ids = bare_names(offers), offers["offer_id"].astype(str)
     envelope_shares: dict[str, dict[str, float]] = {}
     for envelope, groups in envelopes.items():
         of_name = {
-            name: min(sum(of_group.get(group, 0.0) for group in dict.fromkeys(groups)), 1.0)
+            name: min(sum(of_group[group] for group in dict.fromkeys(groups)), 1.0)
             for name, of_group in share.items()
         }
         of_offer = names.map(of_name).astype(float)

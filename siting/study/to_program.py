@@ -38,9 +38,6 @@ MILLION = 1e6
 DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 
 
-# --- the program ---------------------------------------------------------------------------------
-
-
 def instance_of(asked: Asked) -> Instance:
     """Return the data of the program, with the demand of the last year."""
     offers = asked.offers
@@ -142,9 +139,6 @@ def _decay(asked: Any) -> Decay:
     return DECAYS[asked.kind](**asked.model_dump(exclude={"kind"}))
 
 
-# --- aims ----------------------------------------------------------------------------------------
-
-
 def aims_of(config: Config) -> list[str]:
     """Return the aims in order of priority, each as a configuration key or a kind of aim."""
     program = config.program
@@ -230,9 +224,6 @@ def blocks_of(config: Config) -> set[str]:
     keys = type(program).model_fields
     used = {name for name in keys if getattr(program, name) != getattr(plain, name)}
     return used | ({"viability_gap"} if subsidy_of(config).fills_gap else set())
-
-
-# --- the answer ----------------------------------------------------------------------------------
 
 
 def answer_of(

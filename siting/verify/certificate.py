@@ -151,8 +151,6 @@ class _Bound:
             bound = math.fsum(parts) + 8 * EPSILON * (self.longest + 100) * self.size
         return Certified(-bound if self.aim.kind == "least_money" else bound, self.exact)
 
-    # --- terms that are the same for all plans ---------------------------------------------------
-
     def _slices(self) -> None:
         """Convert the demand of each slice to arrays, with the rows ordered by cell."""
         counted: dict[str, list[str]] = {}
@@ -235,8 +233,6 @@ class _Bound:
         price = self.price["resource"].get((str(row["resource"]), ""), 0.0)
         side = row.get("at_most" if price > 0 else "at_least")
         return price if side is not None and math.isfinite(float(side)) else 0.0
-
-    # --- sites -----------------------------------------------------------------------------------
 
     def _sites(self) -> list[Any]:
         """Return the largest contribution of each site to any plan."""

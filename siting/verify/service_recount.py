@@ -148,9 +148,6 @@ def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Se
     return sums.reindex(book.slices["slice"], fill_value=0.0)
 
 
-# --- shares of demand ----------------------------------------------------------------------------
-
-
 def shares_of(book: Book, members: pd.DataFrame) -> pd.DataFrame:
     """Return, for each group and slice, the demand and the energy served (kWh/day).
 
