@@ -167,9 +167,8 @@ class Outcome(Solved):
         proofs = []
         for one in facts["proofs"]:
             # JSON has no infinity, so infinite values are stored as null.
-            proof: dict[str, Any] = {
-                key: math.inf if value is None else value for key, value in one["proof"].items()
-            }
+            given = one["proof"].items()
+            proof: dict[str, Any] = {k: math.inf if v is None else v for k, v in given}
             proofs.append(AimProof(one["aim"], Proof(**proof)))
         parts: dict[str, Any] = {name: facts[name] for name in FACTS}
         parts |= {name: tuple(facts[name]) for name in ("blocks", "offers", "limits")}
@@ -228,11 +227,8 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
 
 
 def _by_slice(names: Sequence[str], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame({"slice": name}, t.index).join(t)
-        for name, t in zip(names, tables, strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True).astype({"slice": "str"})
+    parts = pd.concat(dict(zip(names, tables, strict=True)), names=["slice"])
+    return parts.reset_index("slice").reset_index(drop=True).astype({"slice": "str"})
 
 
 def _paid(answer: Answer) -> pd.DataFrame:
@@ -257,6 +253,5 @@ _SAME = (
     "served", "money", "prices",
 )  # fmt: skip
 FRAMES = tuple(f.name for f in fields(Outcome) if f.type == "pd.DataFrame")
-FACTS = tuple(
-    f.name for f in fields(Outcome) if f.name not in (*FRAMES, "proofs", "tables", "prices")
-)
+_APART = (*FRAMES, "proofs", "tables", "prices")
+FACTS = tuple(f.name for f in fields(Outcome) if f.name not in _APART)

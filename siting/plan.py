@@ -417,9 +417,8 @@ def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) ->
     served = service.groupby("demand_id")["served_kwh_day"].sum()
     demand = tables.demand
     demand = demand.assign(served_kwh_day=demand["demand_id"].map(served).astype(float).fillna(0.0))
-    classes = demand.groupby("vehicle_class", sort=False)[
-        ["demand_kwh_day", "served_kwh_day"]
-    ].sum()
+    energy = ["demand_kwh_day", "served_kwh_day"]
+    classes = demand.groupby("vehicle_class", sort=False)[energy].sum()
     wanted = classes["demand_kwh_day"].where(classes["demand_kwh_day"] > 0)
     classes = classes.assign(served_share=classes["served_kwh_day"] / wanted).reset_index()
     chosen = tables.offers[tables.offers["offer_id"].isin(list(outcome.offers))]
@@ -442,12 +441,10 @@ def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) ->
 def _site_table(
     candidates: gpd.GeoDataFrame, built: pd.DataFrame, service: pd.DataFrame, classes: list[str]
 ) -> gpd.GeoDataFrame:
-    capacity = capacity_columns(built)
+    able = built[capacity_columns(built)].sum(axis=1)
     # `existing` comes from the offers, as a plan may build another offer at an existing station.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
-    built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
-        capacity_kwh_day=built[capacity].sum(axis=1)
-    )
+    built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(capacity_kwh_day=able)
     told = [c for c in ("site_id", "name", "whereabouts", "kind") if c in candidates.columns]
     own = ["user_id"] if "user_id" in candidates.columns else []
     own += [str(c) for c in candidates.columns if c != "geometry" and is_own(str(c))]
@@ -460,9 +457,8 @@ def _site_table(
     for name in classes:
         part = service[service["vehicle_class"] == name].groupby("site_id")["served_kwh_day"].sum()
         sites[f"served_{name}_kwh_day"] = sites["site_id"].map(part).astype(float).fillna(0.0)
-    sites["use_share"] = sites["served_kwh_day"] / sites["capacity_kwh_day"].where(
-        sites["capacity_kwh_day"] > 0
-    )
+    most = sites["capacity_kwh_day"]
+    sites["use_share"] = sites["served_kwh_day"] / most.where(most > 0)
     minutes = (service["served_kwh_day"] * service["travel_min"]).groupby(service["site_id"]).sum()
     sites["mean_travel_min"] = sites["site_id"].map(minutes / total).astype(float)
     cells = by_site["cell_id"].nunique()

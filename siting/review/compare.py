@@ -189,10 +189,8 @@ def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     for name in dict.fromkeys(c for by_class in shares for c in by_class):
         add(f"served_{name}_share", "share", [by_class.get(name) for by_class in shares])
     # Older runs lack this key.
-    told = [
-        {row["key"]: row["money"] for row in f.get("what_if") or [] if row.get("money")}
-        for f in facts
-    ]
+    rows_of = [f.get("what_if") or [] for f in facts]
+    told = [{r["key"]: r["money"] for r in what_if if r.get("money")} for what_if in rows_of]
     for case in dict.fromkeys(key for one in told for key in one if key.startswith("scenario")):
         name = case.removeprefix("scenario ")
         for figure, key, unit in (
@@ -278,9 +276,8 @@ def compare_to_folder(
         export.write_csv(comparison.figures, folder / "figures.csv", note=note)
         export.write_csv(comparison.settings, folder / "settings.csv")
         export.write_csv(comparison.sites, folder / "sites.csv", note=note)
-        export.write_geojson(
-            comparison.sites, folder / "differences.geojson", name="differences", note=note
-        )
+        path = folder / "differences.geojson"
+        export.write_geojson(comparison.sites, path, name="differences", note=note)
         facts = {"siting": __version__, "written": now.isoformat(timespec="seconds")}
         export.write_json({**facts, **comparison.facts}, folder / "compare.json")
         if find_spec("matplotlib") is not None:

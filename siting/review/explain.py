@@ -206,10 +206,8 @@ def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: f
         marginal_kwh_day=lost,
         **{name: float(row[name]) for name in ("subsidy_pkr", "cost_pkr", "use_share")},
     )
-    reasons.say(
-        "Lost without it",
-        f"{lost:,.0f} kWh/day; its neighbours would take over {max(served - lost, 0):,.0f}",
-    )
+    said = f"{lost:,.0f} kWh/day; its neighbours would take over {max(served - lost, 0):,.0f}"
+    reasons.say("Lost without it", said)
     reasons.say("What it costs", _costs(row, served, lost))
     reasons.say("What limits it", _holds(*_in_reach(run, site), full=full))
     if reasons.state == "built":
@@ -257,13 +255,11 @@ def _in_reach(run: Explained, site: str) -> tuple[float, float]:
     return wanted, wanted - float(rows["served_kwh_day"].sum())
 
 
-def _holds(wanted: float, unserved: float, *, full: bool) -> str:
-    text = (
-        f"{wanted:,.0f} kWh/day of demand within reach, {unserved:,.0f} of it not served anywhere"
-    )
-    if full and unserved > LITTLE_KWH:
+def _holds(wanted: float, left: float, *, full: bool) -> str:
+    text = f"{wanted:,.0f} kWh/day of demand within reach, {left:,.0f} of it not served anywhere"
+    if full and left > LITTLE_KWH:
         return f"its own capacity: {text}"
-    if unserved <= LITTLE_KWH:
+    if left <= LITTLE_KWH:
         text = f"all {wanted:,.0f} kWh/day of demand within reach are served already"
         return f"reach: {text}, so more chargers here would add nothing"
     return f"the classes its chargers fit: {text}, and it has capacity left"

@@ -23,6 +23,7 @@ from siting.sites.chargers_text import charger_counts
 from siting.sites.configurations import EXISTING, EXTENDED, UPGRADED
 from siting.study.pipeline import Study
 from siting.study.read_sources import configurations_of, on_the_grid
+from siting.study.stages import Layer, Table
 from siting.study.to_limits import bare_names
 
 ID_COLUMNS = ("site_id", "id")
@@ -58,7 +59,7 @@ class Catalogue:
         return {ours: number} if ours in self.chargers else None
 
 
-def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
+def read_their_layer(path: Path, catalogue: Catalogue) -> Layer:
     """Return the stations of a layer (lon/lat), with their chargers by type in ``counts``.
 
     `path` is a layer of points, or a CSV with ``lon`` and ``lat``. The chargers are read from the
@@ -93,9 +94,7 @@ def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
     )
 
 
-def _row_ids(
-    layer: gpd.GeoDataFrame, path: Path, column: str | None, faults: list[Fault]
-) -> list[str]:
+def _row_ids(layer: Layer, path: Path, column: str | None, faults: list[Fault]) -> list[str]:
     if column is None:
         return list(row_labels(path, range(len(layer))))
     where, ids = f"{path}, column {column}", layer[column].astype("str").str.strip()
@@ -107,7 +106,7 @@ def _row_ids(
     return [str(i) for i in ids]
 
 
-def _shape_faults(layer: gpd.GeoDataFrame, path: Path, ids: list[str]) -> list[Fault]:
+def _shape_faults(layer: Layer, path: Path, ids: list[str]) -> list[Fault]:
     lost = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
     other = ~lost & (layer.geom_type != "Point").to_numpy()
     kinds, where = ", ".join(sorted(set(layer.geom_type[other]))), f"{path}, geometry"
@@ -117,9 +116,7 @@ def _shape_faults(layer: gpd.GeoDataFrame, path: Path, ids: list[str]) -> list[F
     ]
 
 
-def _existing(
-    layer: gpd.GeoDataFrame, path: Path, ids: list[str], faults: list[Fault]
-) -> np.ndarray:
+def _existing(layer: Layer, path: Path, ids: list[str], faults: list[Fault]) -> np.ndarray:
     stands = np.zeros(len(layer), dtype=bool)
     if "existing" in layer.columns:
         text = texts_of(layer, "existing").str.casefold()
@@ -132,7 +129,7 @@ def _existing(
 
 
 def counts_of(
-    layer: gpd.GeoDataFrame,
+    layer: Layer,
     path: Path,
     ids: list[str],
     existing: np.ndarray,
@@ -175,7 +172,7 @@ def counts_of(
 
 
 def _asked(
-    layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
+    layer: Layer, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
     """Return which columns give the chargers, and each row's chargers or error; None if none do."""
     columns = set(map(str, layer.columns))
@@ -239,9 +236,7 @@ class TheirPlan:
     notes: list[str]  # further notes for readers
 
 
-def their_plan(
-    study: Study, layer: gpd.GeoDataFrame, catalogue: Catalogue, where: str
-) -> TheirPlan:
+def their_plan(study: Study, layer: Layer, catalogue: Catalogue, where: str) -> TheirPlan:
     """Return a layer's stations as offers at sites of a study, priced under the study's rules.
 
     Points are matched to candidates as in `siting.review.added_places.match_places`, within
@@ -293,9 +288,7 @@ def their_plan(
     return TheirPlan(joined, tuple(sorted(chosen)), broken, notes)
 
 
-def _stand_faults(
-    theirs: gpd.GeoDataFrame, match: np.ndarray, ours: gpd.GeoDataFrame, where: str
-) -> list[Fault]:
+def _stand_faults(theirs: Layer, match: np.ndarray, ours: Layer, where: str) -> list[Fault]:
     stands = ours["existing"].to_numpy(dtype=bool)
     stray = theirs["existing"].to_numpy(dtype=bool) & ~((match >= 0) & stands[match])
     what = "marked as existing, but the study has no station there"
@@ -303,7 +296,7 @@ def _stand_faults(
     return rows_fault(f"{where}, column existing", stray, theirs["their_id"], what, fix)
 
 
-def on_roads(study: Study, lone: gpd.GeoDataFrame, where: str) -> tuple[pd.DataFrame, list[Fault]]:
+def on_roads(study: Study, lone: Layer, where: str) -> tuple[Table, list[Fault]]:
     """Return points snapped to roads, and errors for points outside the network or far from it."""
     network, most_m = study.network, study.config.candidates.max_snap_m
     snapped = roads.snap(lone, network, most_m)
@@ -332,12 +325,12 @@ def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
 
 
 def own_sites(
-    lone: gpd.GeoDataFrame,
+    lone: Layer,
     ids: pd.Series[Any],
-    snapped: pd.DataFrame,
+    snapped: Table,
     kind: str = "theirs",
     source: str = "the layer under evaluation",
-) -> gpd.GeoDataFrame:
+) -> Layer:
     """Turn points that match no candidate into new candidates of the study."""
     added = gpd.GeoDataFrame(
         {
@@ -358,9 +351,7 @@ def own_sites(
     return added
 
 
-def _priced(
-    study: Study, candidates: gpd.GeoDataFrame, new: pd.DataFrame
-) -> tuple[pd.DataFrame, list[str]]:
+def _priced(study: Study, candidates: Layer, new: Table) -> tuple[Table, list[str]]:
     """Return the offer of each row in `new`, and the rules that these offers break."""
     asked = study.config.offers
     there = configurations_of(asked)
@@ -405,7 +396,7 @@ def _some(ids: Iterable[object]) -> str:
 
 def over_limits(
     limits: Iterable[Limit],
-    offers: pd.DataFrame,
+    offers: Table,
     drawn_pkr: Mapping[str, float],
     spacing_m: float | None,
 ) -> list[str]:

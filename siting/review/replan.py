@@ -193,9 +193,8 @@ def replan(
         after, written = write_run(
             study, written, now, usual=usual, facts=facts, warnings=notes, also=write_changes
         )
-    classes = before.classes.merge(
-        after.classes, on="vehicle_class", how="outer", suffixes=("_before", "_after"), sort=False
-    )
+    sides = ("_before", "_after")
+    classes = before.classes.merge(after.classes, "outer", "vehicle_class", suffixes=sides)
     changes = with_units(changes_between(before, after))
     return Replan(before, after, changes, with_units(classes), tuple(notes), written)
 
@@ -255,12 +254,8 @@ def wishes_of(
     limits = config.program.limits
     was_required = sites_named(known, limits.required_sites, "program.limits.required_sites")
     was_forbidden = sites_named(known, limits.forbidden_sites, "program.limits.forbidden_sites")
-    notes = [
-        f"{site} was required before and is dropped now" for site in dropped if site in was_required
-    ]
-    notes += [
-        f"{site} was dropped before and is required now" for site in wanted if site in was_forbidden
-    ]
+    notes = [f"{s} was required before and is dropped now" for s in dropped if s in was_required]
+    notes += [f"{s} was dropped before and is required now" for s in wanted if s in was_forbidden]
     keys: dict[str, Any] = {}
     if dropped or wanted:
         required = dict.fromkeys(s for s in (*was_required, *wanted) if s not in dropped)

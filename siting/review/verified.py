@@ -9,8 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from siting.config import with_keys
 from siting.errors import (
     ConfigError,
@@ -56,7 +54,7 @@ from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw
 from siting.study.report_page import page_of, record_of_plan
 from siting.study.runs import NO_REPORT, PHASES, write_run
-from siting.study.stages import Event, Report
+from siting.study.stages import Event, Report, Table
 from siting.study.stored_run import plan_of, study_from_run
 from siting.study.to_people import read_people
 from siting.verify import BOUND, award_faults, certified
@@ -250,7 +248,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
     return f"recomputed from each other: {', '.join(again)}", None
 
 
-def _records(table: pd.DataFrame) -> list[str]:
+def _records(table: Table) -> list[str]:
     """Return the rows of a table as sorted strings, to compare them in any order."""
     return sorted(json_text(row) for row in plain(table.to_dict("records")))
 
@@ -262,9 +260,7 @@ def _inputs_there(what: str, faults: list[Fault]) -> Iterator[None]:
         yield
     except _GONE as err:
         what = f"{what} cannot be recomputed"
-        faults += [
-            Fault(one.where, f"{what}: {one.what}", "put the file back") for one in err.faults
-        ]
+        faults += [Fault(f.where, f"{what}: {f.what}", "put the file back") for f in err.faults]
 
 
 def _written(

@@ -113,12 +113,12 @@ class WhatIf:
 
         An `InfeasibleError` lists the conflicting wishes if no plan meets them all.
         """
-        replanned = replan(
-            self.study, drop=self.drop, require=self.require, budget_pkr=self.budget_pkr
-        )
+        wishes: dict[str, Any] = {"drop": self.drop, "require": self.require}
+        wishes["budget_pkr"] = self.budget_pkr
+        replanned = replan(self.study, **wishes)
         self._stands = tuple(replanned.after.outcome.offers)
         self._required = {}
-        self.wish(drop=self.drop, require=self.require, budget_pkr=self.budget_pkr)
+        self.wish(**wishes)
         self.told = f"Solved again: {status_text(replanned.after.outcome)}"
         return self
 

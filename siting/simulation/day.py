@@ -115,10 +115,8 @@ def draw_drivers(
     time, row, kind = np.concatenate(times), np.concatenate(at), np.concatenate(of)
     mean = sessions.kwh[kind]
     kwh = mean if spread == 0 else mean * rng.gamma(spread**-2, spread**2, len(kind))
-    order = np.argsort(time, kind="stable")
-    return pd.DataFrame(
-        {"time_min": time[order], "row": row[order], "of": kind[order], "kwh": kwh[order]}
-    )
+    drivers = pd.DataFrame({"time_min": time, "row": row, "of": kind, "kwh": kwh})
+    return drivers.sort_values("time_min", kind="stable", ignore_index=True)
 
 
 def choices_of(

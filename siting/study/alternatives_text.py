@@ -79,12 +79,9 @@ class Cards:
         Keys: ``as_it_stands_kwh_day`` (with all else unchanged) and ``replanned_kwh_day`` (after a
         re-plan). A loss that was not computed is None.
         """
-        again = {site: one.kwh_day for site, one in self.replanned.items()}
+        anew = {site: one.kwh_day for site, one in self.replanned.items()}
         return {
-            site: {
-                "as_it_stands_kwh_day": self.lost.get(site),
-                "replanned_kwh_day": again.get(site),
-            }
+            site: {"as_it_stands_kwh_day": self.lost.get(site), "replanned_kwh_day": anew.get(site)}
             for site in self.new
         }
 

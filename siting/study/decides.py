@@ -349,9 +349,7 @@ def _moved_demand(
 ) -> Moved:
     """Yield the row (range: total energy, kWh/day) and the `At` function of each demand figure."""
     offers = accounts.offers
-    served = plan.service.pivot_table(
-        index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"
-    )
+    served = plan.service.pivot_table("served_kwh_day", "site_id", "vehicle_class", "sum")
     served = served.reindex(offers["site_id"]).fillna(0.0)
     wanted = plan.classes.set_index("vehicle_class")["demand_kwh_day"].astype(float)
     able = offers[capacity_columns(offers)].sum(axis=1).to_numpy(dtype=float)

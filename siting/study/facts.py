@@ -6,6 +6,7 @@ import math
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -163,11 +164,8 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
 def warnings_of(study: Study, plan: Plan) -> list[str]:
     """Return the warnings for readers of the plan, in plain words."""
     config = study.config
-    lines = list(study.demand_notes)
-    lines += [
-        f"{key} yields no place and is left out: {what}"
-        for key, what in study.empty_sources.itertuples(index=False)
-    ]
+    lines, empty = list(study.demand_notes), study.empty_sources.itertuples(index=False)
+    lines += [f"{key} yields no place and is left out: {what}" for key, what in empty]
     if config.sweep:
         lines.append("the `sweep` section was not used: only siting batch reads it")
     by_share = config.offers.service.rule == "rated_share"
@@ -209,17 +207,12 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
 
 def versions() -> dict[str, Any]:
     """Return the software that a plan depends on: ``python``, ``platform`` and ``packages``."""
-    packages = {}
+    packages = dict.fromkeys(PACKAGES, "unknown")
     for name in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):  # a vendored or renamed package must not stop a run
             packages[name] = version(name)
-        except PackageNotFoundError:  # a vendored or renamed package must not stop a run
-            packages[name] = "unknown"
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": packages,
-    }
+    python, system = platform.python_version(), platform.platform()
+    return {"python": python, "platform": system, "packages": packages}
 
 
 def peak_memory_mb() -> float | None:

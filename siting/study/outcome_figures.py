@@ -277,20 +277,16 @@ def year_tables(
     counted_rows = {"stations": built, "new_stations": fresh[new], "upgraded_stations": fresh[~new]}
     for name, rows in counted_rows.items():
         table[name] = rows["year"].value_counts().reindex(years, fill_value=0).to_numpy()
-    return {
-        "years": table.merge(money, on="year"),
-        "built": built,
-        "year_cells": cells_by_year(asked.own, services),
-    }
+    cells = cells_by_year(asked.own, services)
+    return {"years": table.merge(money, on="year"), "built": built, "year_cells": cells}
 
 
 def zone_tables(asked: Asked, outcome: Outcome) -> dict[str, pd.DataFrame]:
     """Return the tables of zones and floors; empty if the plan has neither."""
     tables = {}
     if asked.zones is not None:
-        tables["zones"] = zone_table(
-            asked.zones, asked.last_demand, outcome.service, asked.floors_of_zones
-        )
+        floors = asked.floors_of_zones
+        tables["zones"] = zone_table(asked.zones, asked.last_demand, outcome.service, floors)
     return tables | ({"floors": outcome.floors} if len(outcome.floors) else {})
 
 
@@ -377,9 +373,8 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
 def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
     """Return one row per site with a station in the plan or in a scenario's best plan."""
     sites = answer.program.instance
-    standing = [
-        set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *best_plans)
-    ]
+    plans = (answer, *best_plans)
+    standing = [set(sites.site_ids[sites.offer_site[plan.standing]]) for plan in plans]
     names = sorted(set().union(*standing))
     times = [sum(name in one for one in standing[1:]) for name in names]
     return pd.DataFrame(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -301,9 +301,7 @@ def file_of(name: str, path: Path | None) -> str:
     return f"{name}.csv" if path is None else path.name
 
 
-def _energy_figures(
-    asked: Demand, figures: Table, city: Row, fleets: Collection[str]
-) -> list[Table]:
+def _energy_figures(asked: Demand, figures: Table, city: Row, fleets: Iterable[str]) -> list[Table]:
     """Return all figures behind the demand, from vehicle sales to the share charged in public."""
     classes = list(asked.vehicle_classes)
     parts = []
@@ -355,7 +353,7 @@ def all_figures(
     city: Row,
     vehicles: Table,
     sessions: Table,
-    fleets: Collection[str] = (),
+    fleets: Iterable[str] = (),
 ) -> Table:
     """Return all figures behind the demand, from vehicle sales to the weights of places.
 

@@ -285,8 +285,8 @@ def revalued(
     paid: Mapping[str, float],
     asked: Asked,
     concessions: Mapping[str, str],
-    service: pd.DataFrame | None = None,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+    service: Table | None = None,
+) -> tuple[Table, dict[str, Any]]:
     """Return the energy that a plan serves by class under other inputs, and the money at risk.
 
     `paid` has the public money of the plan's offers (PKR). If `service` is None, the stations serve
@@ -321,9 +321,7 @@ def slow_of(study: Any) -> tuple[str, Any]:
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
 
-def _record(
-    what: str, key: str, text: str, served: pd.DataFrame, money: dict[str, Any]
-) -> dict[str, Any]:
+def _record(what: str, key: str, text: str, served: Table, money: dict[str, Any]) -> dict[str, Any]:
     table = served.set_index("vehicle_class")
     return {
         **{"what": what, "key": key, "text": text, "why_not": ""},

@@ -167,9 +167,7 @@ def stage(*keys: str, **fields: Any) -> _ToStage:
 class Part:
     """The part of a configuration that a stage declares. Reading any other key raises an error."""
 
-    def __init__(
-        self, section: BaseModel, reader: str, keys: tuple[str, ...], at: str = ""
-    ) -> None:
+    def __init__(self, section: BaseModel, reader: str, keys: Sequence[str], at: str = "") -> None:
         self._own = (section, reader, keys, at)
 
     def __getattr__(self, name: str) -> Any:

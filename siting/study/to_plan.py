@@ -120,11 +120,9 @@ def compatibility() -> Table:
 @stage("offers: service utilisation")
 def service_standard(config: Config) -> sites.ServiceStandard:
     """The service standard, which sets the usable capacity of a charger."""
-    asked = config.offers.service.model_dump()
-    taken = sites.time_utilisation(asked.pop("time_utilisation"))
-    return sites.ServiceStandard(
-        utilisation=config.offers.utilisation, time_utilisation=taken, **asked
-    )
+    asked = config.offers.service.model_dump() | {"utilisation": config.offers.utilisation}
+    asked["time_utilisation"] = sites.time_utilisation(asked["time_utilisation"])
+    return sites.ServiceStandard(**asked)
 
 
 @stage("offers: configurations sizes chargers_csv", "money.pkr_per_usd", stored="offers")
@@ -258,9 +256,8 @@ def reach(
     where = ["node_id", "snap_m"]  # drive times depend only on these columns and the ids
     cells, candidates = cells[["cell_id", *where]], candidates[["site_id", *where]]
     parts = (cells, candidates, asked.cutoff_min, asked.access_kmh)
-    return context.kept(
-        (network_sha256, *parts), lambda: roads.reach(network, *parts, context.count("sites"))
-    )
+    count = context.count("sites")
+    return context.kept((network_sha256, *parts), lambda: roads.reach(network, *parts, count))
 
 
 @stage("program.zones", stored="cell_zones")

@@ -91,9 +91,8 @@ def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
     # Loads are shares of the station's total, so that the tolerances treat all stations alike.
     limit[sides[:count]] = arcs["served_kwh_day"] / arcs["whole"]
     limit[sides[count:]] = np.minimum(arcs["can_kwh_day"] / arcs["whole"], 1.0)
-    matrix = sparse.csr_array(
-        (np.ones(2 * count), (sides, np.tile(np.arange(count), 2))), shape=(len(limit), count)
-    )
+    spots = (sides, np.tile(np.arange(count), 2))
+    matrix = sparse.csr_array((np.ones(2 * count), spots), shape=(len(limit), count))
     from scipy.optimize import linprog
 
     answer = linprog(-np.ones(count), A_ub=cast(Any, matrix), b_ub=limit, method="highs")
