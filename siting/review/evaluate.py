@@ -334,8 +334,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
             continue
         demand, scored = export.demand_layer(plan.cells, plan.demand), evaluation.scores[name]
         for what, layer, key in (("sites", plan.sites, "site_id"), ("demand", demand, "cell_id")):
-            path = folder / f"{name}_{what}.geojson"
-            export.write_geojson(layer, path, note=note, key=key)
+            export.write_geojson(layer, folder / f"{name}_{what}.geojson", note=note, key=key)
         counts = f"{scored['served_share']:.1%} served, {scored['new_stations']:,} new stations"
         panels[f"{whose}: {counts}"] = (demand, plan.sites)
     if find_spec("matplotlib") is not None:

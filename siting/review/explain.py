@@ -225,8 +225,7 @@ def _classes(run: Explained, site: str, offer: str) -> pd.DataFrame:
         table.groupby("vehicle_class")["served_kwh_day"].sum()
         for table in (assign(run.instance, others, run.found.model), service, here)
     )
-    lost = kwh_in_all.sub(kwh_without, fill_value=0.0)
-    table = kwh_here.to_frame().assign(lost_kwh_day=lost)
+    table = kwh_here.to_frame().assign(lost_kwh_day=kwh_in_all.sub(kwh_without, fill_value=0.0))
     table = table[table["served_kwh_day"] > LITTLE_KWH]
     return table.sort_values("served_kwh_day", ascending=False).reset_index()
 

@@ -376,8 +376,7 @@ def _priced(study: Study, candidates: Layer, new: Table) -> tuple[Table, list[st
     picked = offers.iloc[at].reset_index(drop=True)
     reason = texts_of(picked, "reason")
     same = (new["site_id"] == new["their_id"]).to_numpy()
-    both = new["their_id"] + " (site " + new["site_id"] + ")"
-    labels = new["their_id"].where(same, both)
+    labels = new["their_id"].where(same, new["their_id"] + " (site " + new["site_id"] + ")")
     broken = [f"{label}: {why}" for label, why in zip(labels, reason, strict=True) if why]
     extends = picked["extends"].to_numpy(bool)
     if asked.existing_policy == "keep" and extends.any():

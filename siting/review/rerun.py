@@ -132,8 +132,7 @@ def rerun(
     folder = Path(folder)
     facts, offers = _read(folder)
     written = datetime.fromisoformat(facts["written"])
-    config = load(folder / "config.yaml", overrides, written.date())
-    study = Study(config, progress=progress)
+    study = Study(load(folder / "config.yaml", overrides, written.date()), progress=progress)
     inputs = _inputs(facts["inputs"], study.inputs)
     try:
         if out is None:

@@ -257,8 +257,7 @@ def input_faults(study: Study) -> Iterator[Fault]:
             if name in record and not re.fullmatch(form, str(record[name]))
         )  # fmt: skip
         if odd or said != plain(known.get(key, table)):
-            where = f"run.json, key inputs, {key:.60}"
-            yield edited(where, "differs from the configuration", odd)
+            yield edited(f"run.json, key inputs, {key:.60}", "differs from the configuration", odd)
 
 
 def same_table(stored: Any, anew: Any) -> bool:

@@ -99,8 +99,7 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
     >>> day = simulate("runs/islamabad", Rules(days=5, balk_min=20))  # doctest: +SKIP
     >>> day.classes[["case", "vehicle_class", "turned_away_share"]]  # doctest: +SKIP
     """
-    fix = "give Rules(…) from siting.simulation"
-    require_kind("rules", rules, simulation.Rules | None, fix)
+    require_kind("rules", rules, simulation.Rules | None, "give Rules(…) from siting.simulation")
     rules, study = rules or simulation.Rules(), study_of(run)
     plan = study.plan
     if plan.sites.empty:

@@ -328,8 +328,7 @@ def _replan_words(
     told: dict[str, Any], anew: dict[str, Any], replanned: Any, path: Path, notes: list[str]
 ) -> list[str]:
     """Return the warnings that a replan added; add statements about the earlier run to `notes`."""
-    where = f"{path}, key {_REPLANNED}"
-    before = as_form(Replanned, replanned, where, MENDED)
+    before = as_form(Replanned, replanned, f"{path}, key {_REPLANNED}", MENDED)
     more = max(len(told["warnings"]) - len(anew["warnings"]), 0)
     own: list[str] = [line for line in told["warnings"][:more] if OF_A_REPLAN.fullmatch(line)]
     words = [f"{_CHANGES} and {_REPLANNED} ({before.run!r})", *(f"“{line}”" for line in own)]

@@ -105,8 +105,7 @@ def draw_drivers(
         if not len(of_class):
             continue
         rate = energy[of_class].sum() / sessions.kwh[c] * sessions.hours[c]
-        count = rng.poisson(np.tile(rate, days))
-        hour = np.repeat(np.arange(HOURS * days), count)
+        hour = np.repeat(np.arange(HOURS * days), rng.poisson(np.tile(rate, days)))
         times.append((hour + rng.random(len(hour))) * HOUR_MIN)
         odds = np.cumsum(energy[of_class])
         picked = np.searchsorted(odds, rng.random(len(hour)) * odds[-1], side="right")

@@ -126,8 +126,7 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
     if here.empty or plan.new_sites.empty:
         return {}
-    service = service_of(asked, list(standing["offer_id"]))
-    alone = by_class(asked.last_demand, service).iloc[-1]
+    alone = by_class(asked.last_demand, service_of(asked, list(standing["offer_id"]))).iloc[-1]
     return {
         "stations": len(here),
         "alone_kwh_day": float(alone["served_kwh_day"]),

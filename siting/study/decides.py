@@ -282,8 +282,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
         if kind == "connection":
             yield row, dearer(row, "grid_cost_pkr", (offers["grid_item"] == item).astype(float))
         elif kind == "line" and value > 0:
-            rise = offers["line_cost_pkr"].fillna(0.0) / value
-            yield row, dearer(row, "grid_cost_pkr", rise)
+            yield row, dearer(row, "grid_cost_pkr", offers["line_cost_pkr"].fillna(0.0) / value)
         elif kind == "connection_kw" and value > 0:
             tiers = grid[(grid["kind"] == "connection") & (grid["max_kw"] == grid["max_kw"][item])]
             base = offers["grid_item"].map(tiers["value"].astype(float)).astype(float)

@@ -168,8 +168,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     lines += [f"{key} yields no place and is left out: {what}" for key, what in empty]
     if config.sweep:
         lines.append("the `sweep` section was not used: only siting batch reads it")
-    by_share = config.offers.service.rule == "rated_share"
-    if by_share and config.program.model != "coverage":
+    if config.offers.service.rule == "rated_share" and config.program.model != "coverage":
         lines.append(
             "capacity is a share of the chargers' rated output (offers.service.rule: rated_share) "
             "and promises nothing about waiting; the default rule (waiting) limits long waits"
@@ -243,8 +242,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         return {}
     rate = (gain / drawn[gain.index]).sort_values(kind="stable")
     asked = config.program.least_gain
-    of_cost = asked.always and asked.money != "subsidy_pkr"
-    little = LeastGain() if of_cost else asked
+    little = LeastGain() if asked.always and asked.money != "subsidy_pkr" else asked
     least = float(min((little.per_million_by_year or {0: little.per_million}).values()))
     return {
         "least_gain": least,

@@ -123,8 +123,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[Table, 
         other = effort.attempt(bare.without_aims().most_worth(), 0.5, answer.offers)
         more = NOT_FOUND
         if other is not None:
-            most = max(other.proof.objective - answer.worth, 0.0)
-            more = f"{most:,.0f} {program.worth_unit}"
+            more = f"{max(other.proof.objective - answer.worth, 0.0):,.0f} {program.worth_unit}"
         lines.append(Line(field, label, more))
     return pd.DataFrame(rows), lines
 

@@ -157,8 +157,7 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
         if answer is None:
             return None
         year_plans.append(answer)
-        left = max(granted + carried - answer.subsidy_pkr, 0.0)
-        carried = left if years.carry_over else 0.0
+        carried = max(granted + carried - answer.subsidy_pkr, 0.0) if years.carry_over else 0.0
         stands = dict(answer.built[["site_id", "offer_id"]].itertuples(index=False, name=None))
         drawn = {offer_id: price[offer_id] for offer_id in stands.values()}
     return year_plans

@@ -283,8 +283,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
     by_city = (rows["figure"] == "availability") & ~rows["source"].str.startswith("configuration")
     rows["table"] = rows["table"].mask(by_city, "cities.csv")
     late = sourced_figures["used_for"].isin([STATIONS, MONEY])
-    parts = [sourced_figures[~late], rows, sourced_figures[late]]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([sourced_figures[~late], rows, sourced_figures[late]], ignore_index=True)
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:

@@ -256,10 +256,9 @@ def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
         return {}
     if config.offers.service.rule == RATED:
         return {WAITING: {"offers.service.rule": WAITING}}
-    no_limit = dict.fromkeys(sites.time_utilisation(), 1.0)
     return {
         RATED: {"offers.service.rule": RATED},
-        WAITS: {"offers.service.time_utilisation": no_limit},
+        WAITS: {"offers.service.time_utilisation": dict.fromkeys(sites.time_utilisation(), 1.0)},
     }
 
 

@@ -177,8 +177,7 @@ class Part:
         if any(key == declared or key.startswith(f"{declared}.") for declared in keys):
             return value
         if any(declared.startswith(f"{key}.") for declared in keys):
-            deeper = isinstance(value, BaseModel)
-            return Part(value, reader, keys, f"{key}.") if deeper else value
+            return Part(value, reader, keys, f"{key}.") if isinstance(value, BaseModel) else value
         raise AttributeError(f"the stage {reader} does not declare that it reads {key}")
 
 

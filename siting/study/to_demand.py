@@ -409,8 +409,7 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
     for year, scenario, case in dict.fromkeys(wanted):
         its_area = area
         if (year, scenario) != usual[:2]:
-            fleet = study.in_other(year=year, scenario=scenario).fleet
-            its_area = replace(area, fleet=fleet)
+            its_area = replace(area, fleet=study.in_other(year=year, scenario=scenario).fleet)
         factors = people_to_energy.energy_factors(its_area, case)
         rows.append(factors.assign(year=year, fleet=scenario, case=case))
     table = pd.concat(rows, ignore_index=True)

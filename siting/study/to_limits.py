@@ -258,8 +258,7 @@ def _feeders(candidates: Layer, offers: Table) -> tuple[Limit, ...]:
         load = load - offers["upgrade_kw"].fillna(0.0)
     offers = offers.assign(power_kw=load)
     feeder = dict(zip(known["site_id"].astype(str), known["feeder_id"].astype(str), strict=True))
-    room = known.groupby("feeder_id")["headroom_kw"].max().to_dict()
-    return feeders(offers, feeder, room)
+    return feeders(offers, feeder, known.groupby("feeder_id")["headroom_kw"].max().to_dict())
 
 
 def sites_named(candidates: Layer, names: Sequence[str], key: str) -> tuple[str, ...]:

@@ -87,8 +87,7 @@ def neighbourhoods(config: Config, network: Network) -> Layer:
     source, known = config.roads.source, read_sources.no_neighbourhoods()
     if source.kind == "file":
         known = roads.read_neighbourhoods(source.path)
-    within = known[known.within(outline(network))]
-    return within.to_crs(network.crs).reset_index(drop=True)
+    return known[known.within(outline(network))].to_crs(network.crs).reset_index(drop=True)
 
 
 @stage(stored="candidates")

@@ -109,11 +109,10 @@ def _with_floors(program: Program, asked: Asked) -> Program:
         instance = program.instance
         near = pd.Series(np.where(instance.served_pairs, REACHABLE, ""), index=instance.demand_ids)
         program = program.floor({REACHABLE: cheap.served_share}, near, when)
-    if asked.floors_of_zones:
+    if asked.zones is not None and asked.floors_of_zones:
         zones = zones_named(asked)
-        plain = zones if asked.zones is None else asked.zones
-        renamed = dict(zip(plain, zones, strict=True))
-        there, what = sorted(set(plain) - {""}), "no zone of this name has demand"
+        renamed = dict(zip(asked.zones, zones, strict=True))
+        there, what = sorted(set(asked.zones) - {""}), "no zone of this name has demand"
         refuse(
             Fault(f"program.zone_floors.{name}", what, did_you_mean(name, there))
             for name in asked.floors_of_zones

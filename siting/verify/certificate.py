@@ -286,8 +286,7 @@ class _Bound:
             if not (price := self._resource_price(row)):
                 continue
             mine = use[use["resource"] == row["resource"]].set_index("offer_id")["use"]
-            amount = self.numbers(offers["offer_id"].map(mine).fillna(0.0))
-            priced = amount * self.numbers([price])
+            priced = self.numbers(offers["offer_id"].map(mine).fillna(0.0)) * self.numbers([price])
             each, rupee = (each, rupee + priced) if row["per_rupee"] else (each + priced, rupee)
         return each, rupee
 

@@ -80,9 +80,8 @@ def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
     arcs = share.merge(book.plugs, on="vehicle_class")
     arcs = arcs.merge(book.capacities, on=[*key, "charger_group"])
     arcs = arcs[arcs["whole"] > 0]
-    out = np.zeros(len(whole))
     if arcs.empty:
-        return out
+        return np.zeros(len(whole))
     count = len(arcs)
     ends = [arcs.groupby([*key, c], sort=False).ngroup().to_numpy()
             for c in ("vehicle_class", "charger_group")]  # fmt: skip
