@@ -116,10 +116,7 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Mean and 90th-percentile driving time (min) in the target year; NaN if none is served.
-
-        Driving times are weighted by the energy served.
-        """
+        """Mean and 90th-percentile drive in the target year (min, weighted by energy), or NaN."""
         kwh = self.service["served_kwh_day"].to_numpy(dtype=float)
         minutes = self.service["travel_min"].to_numpy(dtype=float)
         if kwh.sum() <= 0:

@@ -95,9 +95,8 @@ class Plan(PlanTables):
     def facts(self) -> dict[str, Any]:
         """The content of ``run.json``, computed on first use; empty if no run made the plan.
 
-        The content includes the simulated day, break-even values, the loss from removing each
-        station, and the results under other demand. The computation takes a quarter of a run's
-        time.
+        The simulated day, break-even values, the loss without each station, and the results under
+        other demand are part of it. The computation takes a quarter of a run's time.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 

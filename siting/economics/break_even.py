@@ -77,10 +77,7 @@ class Accounts:
         return other
 
     def at(self, figure: str, value: float) -> Accounts:
-        """Return the same stations with a different value of a figure.
-
-        The figure is one of `levers`, or an item of `siting.economics.ITEMS`.
-        """
+        """Return the same stations at another value of a figure (of `levers`, or an item)."""
         offers, rules = self.offers, self.rules
         if figure == SALES:
             return self.selling(self.sold_kwh_day * value)

@@ -68,10 +68,7 @@ def opened(source: Source | Explained) -> Explained:
 
 
 class Explained:
-    """A run ready to be explained: its plan, its tables, and the loss from removing each station.
-
-    `source` is a folder written by `siting run` or `siting replan`, a study, or its plan.
-    """
+    """A run folder, study or plan ready to be explained, with the loss without each station."""
 
     def __init__(self, source: Source) -> None:
         self.study = study = study_of(source)

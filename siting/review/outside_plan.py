@@ -48,10 +48,7 @@ class Catalogue:
         return [*self.configurations, *sorted(self.chargers)]
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers in `number` times the configuration or charger type `name`.
-
-        The result is None if the name is unknown.
-        """
+        """Return `number` times the chargers of a configuration or type; None if it is unknown."""
         bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
         ours = self.names.get(name, self.names.get(bare, bare))
         if ours in self.configurations:
@@ -399,11 +396,7 @@ def over_limits(
     drawn_pkr: Mapping[str, float],
     spacing_m: float | None,
 ) -> list[str]:
-    """Return the limits that a plan breaks, in words.
-
-    `drawn_pkr`: the public money that each offer of the plan draws; `spacing_m`: the minimum
-    distance between stations.
-    """
+    """Return, in words, the limits that a plan breaks; `drawn_pkr`: payments by ``offer_id``."""
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]
     for limit in limits:

@@ -135,10 +135,7 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return one plan per year, each made without regard to later years; None if any is not found.
-
-    `asked` must have years and no scenarios.
-    """
+    """Return one plan per year, each made without regard to later years; None if one is missing."""
     years = asked.config.program.years
     assert years is not None
     stands: dict[str, str] = {}

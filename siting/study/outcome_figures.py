@@ -52,11 +52,7 @@ def decide(
 
 
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
-    """Return the outcome without tables of blocks, and what each station serves in each year.
-
-    If there are scenarios, a separate solve finds how the stations serve the configuration's own
-    demand.
-    """
+    """Return the outcome without tables of blocks, and what each station serves in each year."""
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
     years = list(asked.own)
@@ -358,11 +354,7 @@ def lines_of(
 
 
 def then_line(one: AimProof, outcome: Outcome) -> Line:
-    """Return the proof of an aim that follows the first, as a headline figure.
-
-    If the plan has a single slice (a year and scenario), the aim of shortest drive times is shown
-    in minutes per driver.
-    """
+    """Return the proof of an aim that follows the first, as a headline figure."""
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
         objective, bound = proof.objective / served, proof.bound / served
