@@ -116,10 +116,7 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Mean and 90th-percentile driving time (min) in the target year; NaN if none is served.
-
-        Driving times are weighted by the energy served.
-        """
+        """Mean and 90th-percentile drive in the target year (min, weighted by energy), or NaN."""
         kwh = self.service["served_kwh_day"].to_numpy(dtype=float)
         minutes = self.service["travel_min"].to_numpy(dtype=float)
         if kwh.sum() <= 0:
@@ -140,8 +137,6 @@ class Outcome(Solved):
         site = self.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
         paid = self.subsidies
         return {offer: paid.get(site[offer], 0.0) for offer in self.offers}
-
-    # --- run folder ------------------------------------------------------------------------------
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return the outcome's tables by file name."""
@@ -169,9 +164,8 @@ class Outcome(Solved):
         proofs = []
         for one in facts["proofs"]:
             # JSON has no infinity, so infinite values are stored as null.
-            proof: dict[str, Any] = {
-                key: math.inf if value is None else value for key, value in one["proof"].items()
-            }
+            given = one["proof"].items()
+            proof: dict[str, Any] = {k: math.inf if v is None else v for k, v in given}
             proofs.append(AimProof(one["aim"], Proof(**proof)))
         parts: dict[str, Any] = {name: facts[name] for name in FACTS}
         parts |= {name: tuple(facts[name]) for name in ("blocks", "offers", "limits")}
@@ -230,11 +224,8 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
 
 
 def _by_slice(names: Sequence[str], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame({"slice": name}, t.index).join(t)
-        for name, t in zip(names, tables, strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True).astype({"slice": "str"})
+    parts = pd.concat(dict(zip(names, tables, strict=True)), names=["slice"])
+    return parts.reset_index("slice").reset_index(drop=True).astype({"slice": "str"})
 
 
 def _paid(answer: Answer) -> pd.DataFrame:
@@ -259,6 +250,5 @@ _SAME = (
     "served", "money", "prices",
 )  # fmt: skip
 FRAMES = tuple(f.name for f in fields(Outcome) if f.type == "pd.DataFrame")
-FACTS = tuple(
-    f.name for f in fields(Outcome) if f.name not in (*FRAMES, "proofs", "tables", "prices")
-)
+_APART = (*FRAMES, "proofs", "tables", "prices")
+FACTS = tuple(f.name for f in fields(Outcome) if f.name not in _APART)

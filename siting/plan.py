@@ -30,7 +30,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class PlanTables:
+    """The tables of a study that are part of its plan."""
+
+    cells: gpd.GeoDataFrame
+    demand: pd.DataFrame
+    candidates: gpd.GeoDataFrame
+    dropped: gpd.GeoDataFrame
+    offers: pd.DataFrame
+    edges: gpd.GeoDataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Plan(PlanTables):
     """A plan and the tables from which it was made.
 
     Parameters
@@ -71,13 +83,7 @@ class Plan:
     note: str
     sites: gpd.GeoDataFrame
     classes: pd.DataFrame
-    demand: pd.DataFrame
     service: pd.DataFrame
-    cells: gpd.GeoDataFrame
-    candidates: gpd.GeoDataFrame
-    dropped: gpd.GeoDataFrame
-    offers: pd.DataFrame
-    edges: gpd.GeoDataFrame
     outcome: Outcome
     checks: pd.DataFrame
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -89,9 +95,8 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The content of ``run.json``, computed on first use; empty if no run made the plan.
 
-        The content includes the simulated day, break-even values, the loss from removing each
-        station, and the results under other demand. The computation takes a quarter of a run's
-        time.
+        The simulated day, break-even values, the loss without each station, and the results under
+        other demand are part of it. The computation takes a quarter of a run's time.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -164,8 +169,6 @@ class Plan:
         The extension determines the format: see `siting.export.write_exchange`.
         """
         return write_exchange(self.layers, Path(path), layers, title=self.title, note=noted(self))
-
-    # --- headline and pictures --------------------------------------------------------------------
 
     def headline(self) -> list[tuple[str, str]]:
         """Return the plan's main figures as (label, value) pairs, worded for planners."""
@@ -325,8 +328,6 @@ class Plan:
         ask("run", self, out=folder)
         return Path(folder)
 
-    # --- display ---------------------------------------------------------------------------------
-
     def _money_lines(self) -> list[tuple[str, str]]:
         m = self.money
         if not m.get("new_stations"):
@@ -399,18 +400,6 @@ def status_text(outcome: Outcome) -> str:
     return f"feasible, not proven optimal: gap {gap} ({outcome.stopped})"
 
 
-@dataclass(frozen=True, eq=False)
-class PlanTables:
-    """The tables of a study that are part of its plan."""
-
-    cells: gpd.GeoDataFrame
-    demand: pd.DataFrame
-    candidates: gpd.GeoDataFrame
-    dropped: gpd.GeoDataFrame
-    offers: pd.DataFrame
-    edges: gpd.GeoDataFrame
-
-
 def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) -> Plan:
     """Return the plan for an outcome, with figures for each site and class; it is not yet verified.
 
@@ -427,9 +416,8 @@ def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) ->
     served = service.groupby("demand_id")["served_kwh_day"].sum()
     demand = tables.demand
     demand = demand.assign(served_kwh_day=demand["demand_id"].map(served).astype(float).fillna(0.0))
-    classes = demand.groupby("vehicle_class", sort=False)[
-        ["demand_kwh_day", "served_kwh_day"]
-    ].sum()
+    energy = ["demand_kwh_day", "served_kwh_day"]
+    classes = demand.groupby("vehicle_class", sort=False)[energy].sum()
     wanted = classes["demand_kwh_day"].where(classes["demand_kwh_day"] > 0)
     classes = classes.assign(served_share=classes["served_kwh_day"] / wanted).reset_index()
     chosen = tables.offers[tables.offers["offer_id"].isin(list(outcome.offers))]
@@ -452,12 +440,10 @@ def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) ->
 def _site_table(
     candidates: gpd.GeoDataFrame, built: pd.DataFrame, service: pd.DataFrame, classes: list[str]
 ) -> gpd.GeoDataFrame:
-    capacity = capacity_columns(built)
+    able = built[capacity_columns(built)].sum(axis=1)
     # `existing` comes from the offers, as a plan may build another offer at an existing station.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
-    built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
-        capacity_kwh_day=built[capacity].sum(axis=1)
-    )
+    built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(capacity_kwh_day=able)
     told = [c for c in ("site_id", "name", "whereabouts", "kind") if c in candidates.columns]
     own = ["user_id"] if "user_id" in candidates.columns else []
     own += [str(c) for c in candidates.columns if c != "geometry" and is_own(str(c))]
@@ -470,9 +456,8 @@ def _site_table(
     for name in classes:
         part = service[service["vehicle_class"] == name].groupby("site_id")["served_kwh_day"].sum()
         sites[f"served_{name}_kwh_day"] = sites["site_id"].map(part).astype(float).fillna(0.0)
-    sites["use_share"] = sites["served_kwh_day"] / sites["capacity_kwh_day"].where(
-        sites["capacity_kwh_day"] > 0
-    )
+    most = sites["capacity_kwh_day"]
+    sites["use_share"] = sites["served_kwh_day"] / most.where(most > 0)
     minutes = (service["served_kwh_day"] * service["travel_min"]).groupby(service["site_id"]).sum()
     sites["mean_travel_min"] = sites["site_id"].map(minutes / total).astype(float)
     cells = by_site["cell_id"].nunique()

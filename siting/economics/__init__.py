@@ -56,29 +56,8 @@ from siting.economics.rules import (
 )
 from siting.economics.to_all import CostToAll, cost_to_all, values_of_time, yearly_costs
 
-__all__ = [
-    "ITEMS",
-    "PRICE",
-    "PRICES_OF",
-    "Accounts",
-    "BusinessRules",
-    "CostToAll",
-    "at_hurdle",
-    "break_evens",
-    "business_case",
-    "business_rules",
-    "cost_to_all",
-    "gap_terms",
-    "margin_pkr_kwh",
-    "money_figures",
-    "opening_years",
-    "payback_years",
-    "present_value_factor",
-    "ramp",
-    "require_prices",
-    "sales_path",
-    "swings",
-    "values_of_time",
-    "worth_pkr_kwh_day",
-    "yearly_costs",
-]
+__all__ = ["ITEMS", "PRICE", "PRICES_OF", "Accounts", "BusinessRules", "CostToAll", "at_hurdle",
+           "break_evens", "business_case", "business_rules", "cost_to_all", "gap_terms",
+           "margin_pkr_kwh", "money_figures", "opening_years", "payback_years",
+           "present_value_factor", "ramp", "require_prices", "sales_path", "swings",
+           "values_of_time", "worth_pkr_kwh_day", "yearly_costs"]  # fmt: skip

@@ -77,10 +77,7 @@ class Accounts:
         return other
 
     def at(self, figure: str, value: float) -> Accounts:
-        """Return the same stations with a different value of a figure.
-
-        The figure is one of `levers`, or an item of `siting.economics.ITEMS`.
-        """
+        """Return the same stations at another value of a figure (of `levers`, or an item)."""
         offers, rules = self.offers, self.rules
         if figure == SALES:
             return self.selling(self.sold_kwh_day * value)
@@ -177,7 +174,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 
 
 def swings(
-    accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
+    accounts: Accounts, ends: Mapping[Any, tuple[Callable[[float], Accounts], float, float]]
 ) -> pd.DataFrame:
     """Return the change in the stations' total NPV (PKR) at both limits of each figure's range.
 

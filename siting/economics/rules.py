@@ -122,8 +122,7 @@ def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
     [0.4, 0.7, 0.7, 0.7, 0.7]
     """
     path = np.asarray(rules.sales_path, dtype=float)
-    at = np.minimum(np.arange(rules.years), len(path) - 1)
-    return rules.sales_share * path[at]
+    return rules.sales_share * path[np.minimum(np.arange(rules.years), len(path) - 1)]
 
 
 def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:

@@ -61,10 +61,7 @@ class CostToAll:
 
 
 def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]:
-    """Return the yearly cost of each offer (PKR), before tax, by ``offer_id``.
-
-    `offers` is the result of `siting.sites.make_offers`. Existing stations add no cost.
-    """
+    """Return each offer's yearly cost (PKR, before tax) by ``offer_id``; existing stations: 0."""
     require_columns(offers)
     factor = present_value_factor(rules.discount_rate, rules.years)
     capital = offers["cost_pkr"].to_numpy(dtype=float) / factor
@@ -106,9 +103,10 @@ def cost_to_all(
 ) -> CostToAll:
     """Return the yearly costs of offers and of drivers' time.
 
-    `offers` is as in `yearly_costs`. `classes` are the vehicle classes whose drivers' time counts.
-    `time_values` is the result of `values_of_time`. `sessions` has ``vehicle_class`` and
-    ``session_kwh``. An `InputError` lists each class without a value of time or session energy.
+    `offers` is the result of `siting.sites.make_offers`. `classes` are the vehicle classes whose
+    drivers' time counts. `time_values` is the result of `values_of_time`. `sessions` has
+    ``vehicle_class`` and ``session_kwh``. An `InputError` lists each class without a value of time
+    or session energy.
     """
     value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()

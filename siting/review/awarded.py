@@ -106,10 +106,8 @@ def award_account(study: Study, folder: Path) -> AwardAccount:
         )
         for name, cap in rules.caps.items()
     ]  # fmt: skip
-    tables = {
-        name: read_csv(folder / f"{name}.csv", dtype={"bid": "str"})
-        for name in ("winners", "losers", "payments")
-    }
+    names = ("winners", "losers", "payments")
+    tables = {name: read_csv(folder / f"{name}.csv", dtype={"bid": "str"}) for name in names}
     return AwardAccount(
         bids=bids, offers=own, stands=study.outcome.offers, caps=caps, budget_pkr=budget,
         reserve_share=rules.reserve_share, reserve_pkr_kw=rules.reserve_pkr_kw, **tables,

@@ -39,25 +39,15 @@ PATHS = (".path", ".clip", "_csv")
 class Comparison(Shown):
     """Several runs side by side: figures, settings that differ, and stations.
 
-    Parameters
-    ----------
-    runs
-        Name of each run: the name of its folder, or its key in a mapping.
-    titles, notes
-        The title of each run, and the notes of all runs without duplicates.
-    credits
-        Owners of the runs' data.
-    figures
-        ``figure``, ``unit`` and one column per run.
-    settings
-        The configuration keys and input files that differ: ``key`` and one column per run.
-    sites
-        One row per place with a station in any run: ``site_id``, ``name``, ``existing``,
-        ``status``, ``in_runs``, ``not_in_runs``; ``id_n``, ``chargers_n`` and ``served_n_kwh_day``
-        for run number n; ``geometry`` (lon/lat). The status is ``some`` if a run lacks the station,
-        ``changed`` if its chargers differ between runs, and otherwise ``all``.
-    roads
-        The roads of the first run, for maps.
+    `runs` has the name of each run, `titles` the title of each, `notes` the notes of all runs
+    without duplicates, `credits` the owners of their data, and `roads` the roads of the first run.
+
+    `figures` has the columns ``figure``, ``unit`` and one per run. `settings` has the configuration
+    keys and input files that differ: ``key`` and one column per run. `sites` has one row per place
+    with a station in any run: ``site_id``, ``name``, ``existing``, ``status``, ``in_runs``,
+    ``not_in_runs``; ``id_n``, ``chargers_n`` and ``served_n_kwh_day`` for run number n;
+    ``geometry`` (lon/lat). The status is ``some`` if a run lacks the station, ``changed`` if its
+    chargers differ between runs, and otherwise ``all``.
     """
 
     runs: list[str]
@@ -182,9 +172,6 @@ def _require_one_city(names: list[str], runs: list[RunRecord]) -> None:
     refuse(faults)
 
 
-# --- figures -------------------------------------------------------------------------------------
-
-
 def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
 
@@ -202,10 +189,8 @@ def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     for name in dict.fromkeys(c for by_class in shares for c in by_class):
         add(f"served_{name}_share", "share", [by_class.get(name) for by_class in shares])
     # Older runs lack this key.
-    told = [
-        {row["key"]: row["money"] for row in f.get("what_if") or [] if row.get("money")}
-        for f in facts
-    ]
+    rows_of = [f.get("what_if") or [] for f in facts]
+    told = [{r["key"]: r["money"] for r in what_if if r.get("money")} for what_if in rows_of]
     for case in dict.fromkeys(key for one in told for key in one if key.startswith("scenario")):
         name = case.removeprefix("scenario ")
         for figure, key, unit in (
@@ -241,9 +226,6 @@ def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["key", *names])
 
 
-# --- stations ------------------------------------------------------------------------------------
-
-
 def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
     """Return one row per place: the places of the first run, then those only in later runs."""
     crs = runs[0].roads.estimate_utm_crs()
@@ -274,9 +256,6 @@ def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table, geometry=first.geometry, crs=4326)
 
 
-# --- the folder ----------------------------------------------------------------------------------
-
-
 def compare_to_folder(
     folders: Sequence[Path], *, out: Path | None, now: datetime
 ) -> tuple[Comparison, Path]:
@@ -297,9 +276,8 @@ def compare_to_folder(
         export.write_csv(comparison.figures, folder / "figures.csv", note=note)
         export.write_csv(comparison.settings, folder / "settings.csv")
         export.write_csv(comparison.sites, folder / "sites.csv", note=note)
-        export.write_geojson(
-            comparison.sites, folder / "differences.geojson", name="differences", note=note
-        )
+        path = folder / "differences.geojson"
+        export.write_geojson(comparison.sites, path, name="differences", note=note)
         facts = {"siting": __version__, "written": now.isoformat(timespec="seconds")}
         export.write_json({**facts, **comparison.facts}, folder / "compare.json")
         if find_spec("matplotlib") is not None:

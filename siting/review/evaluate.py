@@ -53,23 +53,11 @@ SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios
 class Evaluation(Shown):
     """The scores of an outside plan and of the best plan for the same public money.
 
-    Parameters
-    ----------
-    title, note
-        The title and the note of the study.
-    theirs, best
-        The outside plan and the best plan, which have both passed the recount. `best` is None if no
-        plan for this public money obeys the rules.
-    scores
-        The figures of each plan (`siting.review.score.score`); ``theirs`` comes first.
-    broken
-        The rules that the outside plan breaks, in words. A plan that breaks rules is scored too.
-    notes
-        Further notes for readers.
-    checks
-        One row per check of each plan's recount: ``plan``, ``check``, ``found``, ``limit``.
-    facts
-        Content of ``evaluation.json``.
+    `theirs` (the outside plan) and `best` have both passed the recount; `best` is None if no plan
+    for this money obeys the rules. `scores` has the figures of each plan
+    (`siting.review.score.score`), ``theirs`` first. `broken` has the rules that the outside plan
+    breaks, in words; such a plan is scored too. `checks` has one row per check of each recount:
+    ``plan``, ``check``, ``found``, ``limit``. `facts` is the content of ``evaluation.json``.
     """
 
     title: str
@@ -346,8 +334,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
             continue
         demand, scored = export.demand_layer(plan.cells, plan.demand), evaluation.scores[name]
         for what, layer, key in (("sites", plan.sites, "site_id"), ("demand", demand, "cell_id")):
-            path = folder / f"{name}_{what}.geojson"
-            export.write_geojson(layer, path, note=note, key=key)
+            export.write_geojson(layer, folder / f"{name}_{what}.geojson", note=note, key=key)
         counts = f"{scored['served_share']:.1%} served, {scored['new_stations']:,} new stations"
         panels[f"{whose}: {counts}"] = (demand, plan.sites)
     if find_spec("matplotlib") is not None:

@@ -42,14 +42,13 @@ from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.revalue import in_the_end
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.study.to_limits import site_named
-from siting.study.to_program import instance_of, program_of
+from siting.study.to_program import MILLION, instance_of, program_of
 from siting.tables import capacity_columns, capacity_groups
 
 # Energy too small to mention (kWh/day), and the share of capacity at which a station is full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 NOT_IN_TIME = "no plan was found in {:g} s; a longer time limit may find one"
 NEAREST = 3
-MILLION = 1e6
 # The solver's gap is divided by this to find the effect of another million rupees.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
@@ -69,13 +68,7 @@ def opened(source: Source | Explained) -> Explained:
 
 
 class Explained:
-    """A run ready to be explained: its plan, its tables, and the loss from removing each station.
-
-    Parameters
-    ----------
-    source
-        A folder written by `siting run` or `siting replan`, a study, or its plan.
-    """
+    """A run folder, study or plan ready to be explained, with the loss without each station."""
 
     def __init__(self, source: Source) -> None:
         self.study = study = study_of(source)
@@ -115,23 +108,16 @@ class Explained:
 class SiteReasons(Shown):
     """The reasons for or against a station at a place.
 
-    Parameters
-    ----------
-    site_id, name, state
-        The place, and its state: ``built``, ``stands`` (an existing station) or ``not built``.
-    offers
-        One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
-        ``chargers``, ``subsidy_pkr`` (its maximum), ``least_pkr`` (its subsidy at full sales),
-        ``paid_pkr`` (its subsidy in the plan; missing if not built), ``cost_pkr``,
-        ``plan_kwh_day`` (the energy served if only this offer is changed; missing if the offer
-        cannot be built) and ``said`` (a remark).
-    classes
-        One row per vehicle class that the station serves: ``served_kwh_day`` at the station, and
-        ``lost_kwh_day`` (the plan's loss without the station).
-    reasons
-        Pairs (label, text), in the order in which a reader needs them.
-    figures
-        The numbers in the reasons, for use by other programs.
+    `state` is ``built``, ``stands`` (an existing station) or ``not built``. `reasons` has pairs
+    (label, text), in the order in which a reader needs them, and `figures` has their numbers, for
+    use by other programs.
+
+    `offers` has one row per offer shown at the place (`Study.shown_offers`): ``configuration``,
+    ``chargers``, ``subsidy_pkr`` (its maximum), ``least_pkr`` (its subsidy at full sales),
+    ``paid_pkr`` (its subsidy in the plan; missing if not built), ``cost_pkr``, ``plan_kwh_day``
+    (the energy served if only this offer is changed; missing if the offer cannot be built) and
+    ``said`` (a remark). `classes` has one row per vehicle class that the station serves:
+    ``served_kwh_day`` at the station, and ``lost_kwh_day`` (the plan's loss without the station).
     """
 
     site_id: str
@@ -217,10 +203,8 @@ def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: f
         marginal_kwh_day=lost,
         **{name: float(row[name]) for name in ("subsidy_pkr", "cost_pkr", "use_share")},
     )
-    reasons.say(
-        "Lost without it",
-        f"{lost:,.0f} kWh/day; its neighbours would take over {max(served - lost, 0):,.0f}",
-    )
+    said = f"{lost:,.0f} kWh/day; its neighbours would take over {max(served - lost, 0):,.0f}"
+    reasons.say("Lost without it", said)
     reasons.say("What it costs", _costs(row, served, lost))
     reasons.say("What limits it", _holds(*_in_reach(run, site), full=full))
     if reasons.state == "built":
@@ -238,8 +222,7 @@ def _classes(run: Explained, site: str, offer: str) -> pd.DataFrame:
         table.groupby("vehicle_class")["served_kwh_day"].sum()
         for table in (assign(run.instance, others, run.found.model), service, here)
     )
-    lost = kwh_in_all.sub(kwh_without, fill_value=0.0)
-    table = kwh_here.to_frame().assign(lost_kwh_day=lost)
+    table = kwh_here.to_frame().assign(lost_kwh_day=kwh_in_all.sub(kwh_without, fill_value=0.0))
     table = table[table["served_kwh_day"] > LITTLE_KWH]
     return table.sort_values("served_kwh_day", ascending=False).reset_index()
 
@@ -268,13 +251,11 @@ def _in_reach(run: Explained, site: str) -> tuple[float, float]:
     return wanted, wanted - float(rows["served_kwh_day"].sum())
 
 
-def _holds(wanted: float, unserved: float, *, full: bool) -> str:
-    text = (
-        f"{wanted:,.0f} kWh/day of demand within reach, {unserved:,.0f} of it not served anywhere"
-    )
-    if full and unserved > LITTLE_KWH:
+def _holds(wanted: float, left: float, *, full: bool) -> str:
+    text = f"{wanted:,.0f} kWh/day of demand within reach, {left:,.0f} of it not served anywhere"
+    if full and left > LITTLE_KWH:
         return f"its own capacity: {text}"
-    if unserved <= LITTLE_KWH:
+    if left <= LITTLE_KWH:
         text = f"all {wanted:,.0f} kWh/day of demand within reach are served already"
         return f"reach: {text}, so more chargers here would add nothing"
     return f"the classes its chargers fit: {text}, and it has capacity left"
@@ -523,18 +504,12 @@ def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float)
 class PlanReasons(Shown):
     """The value of each station in a plan, and the plan's binding limits.
 
-    Parameters
-    ----------
-    stations
-        One row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
-        ``subsidy_pkr``, ``cost_pkr``, ``served_kwh_day``, ``use_share``, ``marginal_kwh_day`` (the
-        energy lost if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by
-        marginal energy). Stations with no marginal energy come first, then those with the highest
-        ``pkr_per_kwh_day``.
-    binding
-        The binding limits, as pairs (label, text).
-    figures
-        The numbers in ``binding``, for use by other programs.
+    `stations` has one row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
+    ``subsidy_pkr``, ``cost_pkr``, ``served_kwh_day``, ``use_share``, ``marginal_kwh_day`` (the
+    energy lost if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by
+    marginal energy). Stations with no marginal energy come first, then those with the highest
+    ``pkr_per_kwh_day``. `binding` has the binding limits as pairs (label, text), and `figures` has
+    their numbers, for use by other programs.
     """
 
     stations: pd.DataFrame

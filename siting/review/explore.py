@@ -23,18 +23,10 @@ _PAGES: WeakKeyDictionary[Study, str] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class PlanMap:
-    """A plan's map for display in a notebook.
+    """A plan's map for display in a notebook."""
 
-    Parameters
-    ----------
-    page
-        The map as a self-contained HTML page.
-    height_px
-        Height of the map in the notebook (pixels).
-    """
-
-    page: str = field(repr=False)
-    height_px: int = 720
+    page: str = field(repr=False)  # the map as a self-contained HTML page
+    height_px: int = 720  # height of the map in the notebook
 
     def _repr_html_(self) -> str:
         """Return the page in an HTML frame, which isolates it from the notebook."""

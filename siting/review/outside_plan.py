@@ -23,15 +23,13 @@ from siting.sites.chargers_text import charger_counts
 from siting.sites.configurations import EXISTING, EXTENDED, UPGRADED
 from siting.study.pipeline import Study
 from siting.study.read_sources import configurations_of, on_the_grid
+from siting.study.stages import Layer, Table
 from siting.study.to_limits import bare_names
 
 ID_COLUMNS = ("site_id", "id")
 TYPE_COLUMNS = ("charger_id", "charger", "charger_type", "type")
 COUNT_COLUMNS = ("count", "number", "chargers")
 YES, NO = ("true", "yes", "1", "1.0", "y"), ("false", "no", "0", "0.0", "n", "", "nan", "none")
-
-
-# --- the layer -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,7 @@ class Catalogue:
         return [*self.configurations, *sorted(self.chargers)]
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers in `number` times the configuration or charger type `name`.
-
-        The result is None if the name is unknown.
-        """
+        """Return `number` times the chargers of a configuration or type; None if it is unknown."""
         bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
         ours = self.names.get(name, self.names.get(bare, bare))
         if ours in self.configurations:
@@ -61,7 +56,7 @@ class Catalogue:
         return {ours: number} if ours in self.chargers else None
 
 
-def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
+def read_their_layer(path: Path, catalogue: Catalogue) -> Layer:
     """Return the stations of a layer (lon/lat), with their chargers by type in ``counts``.
 
     `path` is a layer of points, or a CSV with ``lon`` and ``lat``. The chargers are read from the
@@ -96,9 +91,7 @@ def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
     )
 
 
-def _row_ids(
-    layer: gpd.GeoDataFrame, path: Path, column: str | None, faults: list[Fault]
-) -> list[str]:
+def _row_ids(layer: Layer, path: Path, column: str | None, faults: list[Fault]) -> list[str]:
     if column is None:
         return list(row_labels(path, range(len(layer))))
     where, ids = f"{path}, column {column}", layer[column].astype("str").str.strip()
@@ -110,7 +103,7 @@ def _row_ids(
     return [str(i) for i in ids]
 
 
-def _shape_faults(layer: gpd.GeoDataFrame, path: Path, ids: list[str]) -> list[Fault]:
+def _shape_faults(layer: Layer, path: Path, ids: list[str]) -> list[Fault]:
     lost = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
     other = ~lost & (layer.geom_type != "Point").to_numpy()
     kinds, where = ", ".join(sorted(set(layer.geom_type[other]))), f"{path}, geometry"
@@ -120,9 +113,7 @@ def _shape_faults(layer: gpd.GeoDataFrame, path: Path, ids: list[str]) -> list[F
     ]
 
 
-def _existing(
-    layer: gpd.GeoDataFrame, path: Path, ids: list[str], faults: list[Fault]
-) -> np.ndarray:
+def _existing(layer: Layer, path: Path, ids: list[str], faults: list[Fault]) -> np.ndarray:
     stands = np.zeros(len(layer), dtype=bool)
     if "existing" in layer.columns:
         text = texts_of(layer, "existing").str.casefold()
@@ -135,7 +126,7 @@ def _existing(
 
 
 def counts_of(
-    layer: gpd.GeoDataFrame,
+    layer: Layer,
     path: Path,
     ids: list[str],
     existing: np.ndarray,
@@ -145,15 +136,14 @@ def counts_of(
     """Return the new chargers of each row, by type; an existing station has none."""
     asked = _asked(layer, path, catalogue)
     if asked is None:
-        if existing.all():
-            return [{} for _ in ids]
-        have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-        some = _some(catalogue.configurations)
-        fix = (
-            "give a `chargers` column (2 x dc_60 + 4 x lev_3), a `configuration` column "
-            f"({some}), one column for each charger type, or `charger` and `count`; it has: {have}"
-        )
-        faults.append(Fault(str(path), "has no column for chargers", fix))
+        if not existing.all():
+            have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
+            fix = (
+                "give a `chargers` column (2 x dc_60 + 4 x lev_3), a `configuration` column "
+                f"({_some(catalogue.configurations)}), one column for each charger type, or "
+                f"`charger` and `count`; it has: {have}"
+            )
+            faults.append(Fault(str(path), "has no column for chargers", fix))
         return [{} for _ in ids]
     where, rows = asked
     out: list[dict[str, int]] = []
@@ -179,7 +169,7 @@ def counts_of(
 
 
 def _asked(
-    layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
+    layer: Layer, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
     """Return which columns give the chargers, and each row's chargers or error; None if none do."""
     columns = set(map(str, layer.columns))
@@ -232,9 +222,6 @@ def _is_blank(value: Any) -> bool:
     return bool(pd.isna(value)) or str(value).strip() == ""
 
 
-# --- its stations as offers of the study ---------------------------------------------------------
-
-
 @dataclass(frozen=True, eq=False)
 class TheirPlan:
     """The layer's stations as offers of the study."""
@@ -246,9 +233,7 @@ class TheirPlan:
     notes: list[str]  # further notes for readers
 
 
-def their_plan(
-    study: Study, layer: gpd.GeoDataFrame, catalogue: Catalogue, where: str
-) -> TheirPlan:
+def their_plan(study: Study, layer: Layer, catalogue: Catalogue, where: str) -> TheirPlan:
     """Return a layer's stations as offers at sites of a study, priced under the study's rules.
 
     Points are matched to candidates as in `siting.review.added_places.match_places`, within
@@ -300,9 +285,7 @@ def their_plan(
     return TheirPlan(joined, tuple(sorted(chosen)), broken, notes)
 
 
-def _stand_faults(
-    theirs: gpd.GeoDataFrame, match: np.ndarray, ours: gpd.GeoDataFrame, where: str
-) -> list[Fault]:
+def _stand_faults(theirs: Layer, match: np.ndarray, ours: Layer, where: str) -> list[Fault]:
     stands = ours["existing"].to_numpy(dtype=bool)
     stray = theirs["existing"].to_numpy(dtype=bool) & ~((match >= 0) & stands[match])
     what = "marked as existing, but the study has no station there"
@@ -310,7 +293,7 @@ def _stand_faults(
     return rows_fault(f"{where}, column existing", stray, theirs["their_id"], what, fix)
 
 
-def on_roads(study: Study, lone: gpd.GeoDataFrame, where: str) -> tuple[pd.DataFrame, list[Fault]]:
+def on_roads(study: Study, lone: Layer, where: str) -> tuple[Table, list[Fault]]:
     """Return points snapped to roads, and errors for points outside the network or far from it."""
     network, most_m = study.network, study.config.candidates.max_snap_m
     snapped = roads.snap(lone, network, most_m)
@@ -339,12 +322,12 @@ def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
 
 
 def own_sites(
-    lone: gpd.GeoDataFrame,
+    lone: Layer,
     ids: pd.Series[Any],
-    snapped: pd.DataFrame,
+    snapped: Table,
     kind: str = "theirs",
     source: str = "the layer under evaluation",
-) -> gpd.GeoDataFrame:
+) -> Layer:
     """Turn points that match no candidate into new candidates of the study."""
     added = gpd.GeoDataFrame(
         {
@@ -365,9 +348,7 @@ def own_sites(
     return added
 
 
-def _priced(
-    study: Study, candidates: gpd.GeoDataFrame, new: pd.DataFrame
-) -> tuple[pd.DataFrame, list[str]]:
+def _priced(study: Study, candidates: Layer, new: Table) -> tuple[Table, list[str]]:
     """Return the offer of each row in `new`, and the rules that these offers break."""
     asked = study.config.offers
     there = configurations_of(asked)
@@ -392,8 +373,7 @@ def _priced(
     picked = offers.iloc[at].reset_index(drop=True)
     reason = texts_of(picked, "reason")
     same = (new["site_id"] == new["their_id"]).to_numpy()
-    both = new["their_id"] + " (site " + new["site_id"] + ")"
-    labels = new["their_id"].where(same, both)
+    labels = new["their_id"].where(same, new["their_id"] + " (site " + new["site_id"] + ")")
     broken = [f"{label}: {why}" for label, why in zip(labels, reason, strict=True) if why]
     extends = picked["extends"].to_numpy(bool)
     if asked.existing_policy == "keep" and extends.any():
@@ -412,15 +392,11 @@ def _some(ids: Iterable[object]) -> str:
 
 def over_limits(
     limits: Iterable[Limit],
-    offers: pd.DataFrame,
+    offers: Table,
     drawn_pkr: Mapping[str, float],
     spacing_m: float | None,
 ) -> list[str]:
-    """Return the limits that a plan breaks, in words.
-
-    `drawn_pkr`: the public money that each offer of the plan draws; `spacing_m`: the minimum
-    distance between stations.
-    """
+    """Return, in words, the limits that a plan breaks; `drawn_pkr`: payments by ``offer_id``."""
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]
     for limit in limits:

@@ -46,21 +46,13 @@ NOTICED_KWH = 1.0
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Replan(Shown):
-    """A new plan, and how it differs from the earlier plan.
+    """The earlier plan (`before`), the new plan (`after`), and how they differ.
 
-    Parameters
-    ----------
-    before, after
-        The earlier and the new plan.
-    changes
-        One row per changed station: ``site_id``, ``name``, ``change``; and ``configuration``,
-        ``chargers``, ``subsidy_pkr``, ``served_kwh_day``, each as ``…_before`` and ``…_after``.
-    classes
-        One row per vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
-    notes
-        The effects of the changes, in plain words.
-    folder
-        The new run folder; None if nothing was written.
+    `changes` has one row per changed station: ``site_id``, ``name``, ``change``; and
+    ``configuration``, ``chargers``, ``subsidy_pkr``, ``served_kwh_day``, each as ``…_before`` and
+    ``…_after``. `classes` has one row per vehicle class: ``demand_kwh_day`` and ``served_kwh_day``,
+    before and after. `notes` states the effects of the changes in plain words. `folder` is the new
+    run folder; None if nothing was written.
     """
 
     before: Plan
@@ -201,9 +193,8 @@ def replan(
         after, written = write_run(
             study, written, now, usual=usual, facts=facts, warnings=notes, also=write_changes
         )
-    classes = before.classes.merge(
-        after.classes, on="vehicle_class", how="outer", suffixes=("_before", "_after"), sort=False
-    )
+    sides = ("_before", "_after")
+    classes = before.classes.merge(after.classes, "outer", "vehicle_class", suffixes=sides)
     changes = with_units(changes_between(before, after))
     return Replan(before, after, changes, with_units(classes), tuple(notes), written)
 
@@ -230,9 +221,6 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     both = both.assign(order=order, pkr=pkr)[both["change"] != ""]
     both = both.sort_values(["order", "pkr", "site_id"], ignore_index=True)
     return both.drop(columns=["order", "pkr"])
-
-
-# --- changed requirements ------------------------------------------------------------------------
 
 
 def wishes_of(
@@ -266,12 +254,8 @@ def wishes_of(
     limits = config.program.limits
     was_required = sites_named(known, limits.required_sites, "program.limits.required_sites")
     was_forbidden = sites_named(known, limits.forbidden_sites, "program.limits.forbidden_sites")
-    notes = [
-        f"{site} was required before and is dropped now" for site in dropped if site in was_required
-    ]
-    notes += [
-        f"{site} was dropped before and is required now" for site in wanted if site in was_forbidden
-    ]
+    notes = [f"{s} was required before and is dropped now" for s in dropped if s in was_required]
+    notes += [f"{s} was dropped before and is required now" for s in wanted if s in was_forbidden]
     keys: dict[str, Any] = {}
     if dropped or wanted:
         required = dict.fromkeys(s for s in (*was_required, *wanted) if s not in dropped)
@@ -284,9 +268,6 @@ def wishes_of(
             money = in_years(config.program.years.budgets_pkr, budget_pkr)
             keys["program.years.budgets_pkr"] = money
     return keys, notes
-
-
-# --- places to add -------------------------------------------------------------------------------
 
 
 def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:

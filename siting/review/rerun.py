@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -53,24 +53,16 @@ class Compared:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rerun(Shown):
-    """A run and its repetition.
+    """The run in `folder` and its repetition, whose plan is `plan`.
 
-    Parameters
-    ----------
-    folder
-        The run folder that was repeated.
-    plan
-        The new plan.
-    compared
-        The comparisons. Each part comes after the parts on which it depends.
-    notes
-        Notes for readers, e.g. that the time limit ended the first solve.
+    `compared` has the comparisons; each part comes after the parts on which it depends. `notes` are
+    for readers, e.g. that the time limit ended the first solve.
     """
 
     folder: Path
     plan: Plan
     compared: tuple[Compared, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...]
 
     @property
     def same(self) -> bool:
@@ -140,8 +132,7 @@ def rerun(
     folder = Path(folder)
     facts, offers = _read(folder)
     written = datetime.fromisoformat(facts["written"])
-    config = load(folder / "config.yaml", overrides, written.date())
-    study = Study(config, progress=progress)
+    study = Study(load(folder / "config.yaml", overrides, written.date()), progress=progress)
     inputs = _inputs(facts["inputs"], study.inputs)
     try:
         if out is None:

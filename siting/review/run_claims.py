@@ -188,10 +188,8 @@ def _proof_faults(proof: Proof, where: str) -> Iterator[Fault]:
 
 
 def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[Fault]:
-    forms = {
-        field: (label, text.format(unit=re.escape(unit)))
-        for field, (label, text) in FROM_SOLVES.items()
-    }
+    safe = re.escape(unit)
+    forms = {name: (label, text.format(unit=safe)) for name, (label, text) in FROM_SOLVES.items()}
     again = lines_of(asked, outcome, unit)
     forms |= {one.field: (one.label, re.escape(one.text)) for one in again}
     faults = []
@@ -211,11 +209,9 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
     keys = asked.config.program
     again = zone_tables(asked, outcome)
     if keys.years is not None:
-        of_slice = outcome.services["slice"].astype(str)
-        services = {
-            year: outcome.services[of_slice == str(year)].drop(columns="slice")
-            for year in asked.own
-        }
+        rows = outcome.services
+        of_slice = rows["slice"].astype(str)
+        services = {y: rows[of_slice == str(y)].drop(columns="slice") for y in asked.own}
         again |= year_tables(asked, outcome, program, services)
         if keys.scenarios is not None:
             # Only another solve could confirm the energy served under the configuration's own
@@ -261,8 +257,7 @@ def input_faults(study: Study) -> Iterator[Fault]:
             if name in record and not re.fullmatch(form, str(record[name]))
         )  # fmt: skip
         if odd or said != plain(known.get(key, table)):
-            where = f"run.json, key inputs, {key:.60}"
-            yield edited(where, "differs from the configuration", odd)
+            yield edited(f"run.json, key inputs, {key:.60}", "differs from the configuration", odd)
 
 
 def same_table(stored: Any, anew: Any) -> bool:
@@ -278,9 +273,6 @@ def same_table(stored: Any, anew: Any) -> bool:
     except AssertionError:
         return False
     return True
-
-
-# --- files written again -------------------------------------------------------------------------
 
 
 def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:

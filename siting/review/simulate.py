@@ -43,25 +43,16 @@ ASSUMPTIONS = (
 class SimulatedDay(Shown):
     """The results of the simulated days.
 
-    Parameters
-    ----------
-    title, note
-        The title and the note of the run.
-    stations
-        One row per station: ``site_id``, ``name``, ``configuration``, ``chargers``, ``existing``,
-        ``program_kwh_day`` (capacity in the program), ``allotted_kwh_day`` (served in the plan),
-        ``standard_kwh_day`` (capacity under the waiting standard), ``erlang_late_share`` (share of
-        late drivers in the busiest hour, by Erlang C) and ``verdict``. For each case, the columns
-        of `siting.simulation.station_table` follow, with the prefix ``planned_`` or ``free_``.
-    hours, classes
-        Results by hour of the day and by vehicle class; ``case`` is the first column.
-    use
-        One row per case and site: ``case``, ``site_id``, and the share of the site's ports in use
-        in each hour, ``h00`` to ``h23``.
-    lines
-        Sentences that say where simulation and program agree or differ, and why.
-    facts
-        Content of ``simulation.json``.
+    `stations` has one row per station: ``site_id``, ``name``, ``configuration``, ``chargers``,
+    ``existing``, ``program_kwh_day`` (capacity in the program), ``allotted_kwh_day`` (served in the
+    plan), ``standard_kwh_day`` (capacity under the waiting standard), ``erlang_late_share`` (share
+    of late drivers in the busiest hour, by Erlang C) and ``verdict``. For each case, the columns of
+    `siting.simulation.station_table` follow, with the prefix ``planned_`` or ``free_``.
+
+    `hours` and `classes` have the results by hour of the day and by vehicle class; ``case`` is
+    their first column. `use` has one row per case and site: ``case``, ``site_id``, and the share of
+    the site's ports in use in each hour, ``h00`` to ``h23``. `lines` are sentences that say where
+    simulation and program agree or differ, and why. `facts` is the content of ``simulation.json``.
     """
 
     title: str
@@ -108,8 +99,7 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
     >>> day = simulate("runs/islamabad", Rules(days=5, balk_min=20))  # doctest: +SKIP
     >>> day.classes[["case", "vehicle_class", "turned_away_share"]]  # doctest: +SKIP
     """
-    fix = "give Rules(…) from siting.simulation"
-    require_kind("rules", rules, simulation.Rules | None, fix)
+    require_kind("rules", rules, simulation.Rules | None, "give Rules(…) from siting.simulation")
     rules, study = rules or simulation.Rules(), study_of(run)
     plan = study.plan
     if plan.sites.empty:
@@ -223,9 +213,6 @@ def simulate_to_folder(
                 stations=simulated_day.stations, title=title, note=note,
             )  # fmt: skip
     return simulated_day, claim.place
-
-
-# --- words ---------------------------------------------------------------------------------------
 
 
 def _findings(

@@ -41,11 +41,9 @@ def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
     >>> in_years({2027: 1.0, 2030: 3.0}, 8.0)
     {2027: 2.0, 2030: 6.0}
     """
-    total = sum(budgets_pkr.values())
-    return {
-        year: budget_pkr * (pkr / total if total > 0 else 1 / len(budgets_pkr))
-        for year, pkr in budgets_pkr.items()
-    }
+    total, even = sum(budgets_pkr.values()), 1 / len(budgets_pkr)
+    share = {year: pkr / total if total > 0 else even for year, pkr in budgets_pkr.items()}
+    return {year: budget_pkr * part for year, part in share.items()}
 
 
 def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> Effort:
@@ -84,9 +82,6 @@ def other_plans(
     except SitingError as err:
         return str(err)
     return table, sites, len(table) == count or effort.left_s > 0
-
-
-# --- words ---------------------------------------------------------------------------------------
 
 
 def better_by(program: Program, now: Proof, before: Proof) -> float:

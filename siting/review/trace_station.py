@@ -145,9 +145,8 @@ def _waiting(
     mix = sites.group_mix(group, pairs, sessions=sessions, energy_kwh_day=weights)
     standard = service_standard.make(run.config)
     chargers = run.table("chargers").set_index("charger_id", drop=False).loc[list(types)]
-    value = availability * group_capacity_kwh_day(
-        chargers, np.array(list(types.values())), mix, standard
-    )
+    number = np.array(list(types.values()))
+    value = availability * group_capacity_kwh_day(chargers, number, mix, standard)
     paces = " and ".join(
         f"{mix.minutes(float(one['power_kw']) / float(one['ports'])):,.3g} min at {name}"
         for name, one in chargers.iterrows()

@@ -93,22 +93,11 @@ class Chain:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace(Shown):
-    """The calculations behind a cell's or a station's figures.
+    """The calculations behind the figures of a cell or station (`kind`) in one year and scenario.
 
-    Parameters
-    ----------
-    kind
-        ``cell`` or ``station``.
-    id, name
-        The cell or the station.
-    year, scenario
-        The year and scenario of the figures; a blank scenario means the configuration's own demand.
-    chains
-        One `Chain` per figure. For a cell, the one with the largest demand comes first.
-    tables
-        Further tables by name: the places in a cell, or the cells that a station serves.
-    notes
-        Notes for readers.
+    A blank `scenario` means the configuration's own demand. `chains` has one `Chain` per figure;
+    for a cell, the one with the largest demand comes first. `tables` has further tables by name:
+    the places in a cell, or the cells that a station serves. `notes` are for readers.
     """
 
     kind: str
@@ -173,17 +162,9 @@ class Slice:
 
 
 class Traced:
-    """A run folder whose figures can be traced.
+    """A folder written by `siting run` or `siting replan`, whose figures can be traced.
 
-    Parameters
-    ----------
-    folder
-        A folder written by `siting run` or `siting replan`.
-
-    Raises
-    ------
-    InputError
-        If the folder is not a run of this format, or is incomplete or edited.
+    Raises `InputError` if the folder is not a run of this format, or is incomplete or edited.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -244,10 +225,7 @@ class Traced:
         return "station", site_named(sites, wanted, "CELL|STATION", kind, cells, NEAREST)
 
     def slice(self, year: int | None = None, scenario: str | None = None) -> Slice:
-        """Return the slice of a year and a scenario; for the defaults see `siting.review.trace`.
-
-        Raises `InputError` if the run does not plan for the year or scenario.
-        """
+        """Return the slice of a year and scenario; an `InputError` names those it lacks."""
         asked = self.config.demand
         rows = self.table("outcome_slices")
         years = rows["year"].fillna(self.config.year).astype(int)

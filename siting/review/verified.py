@@ -9,8 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from siting.config import with_keys
 from siting.errors import (
     ConfigError,
@@ -56,7 +54,7 @@ from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw
 from siting.study.report_page import page_of, record_of_plan
 from siting.study.runs import NO_REPORT, PHASES, write_run
-from siting.study.stages import Event, Report
+from siting.study.stages import Event, Report, Table
 from siting.study.stored_run import plan_of, study_from_run
 from siting.study.to_people import read_people
 from siting.verify import BOUND, award_faults, certified
@@ -75,24 +73,12 @@ _GONE = (InputError, ConfigError, DownloadError)
 
 @dataclass(frozen=True)
 class Verified:
-    """The checks of a run, and the errors found.
-
-    Parameters
-    ----------
-    folder
-        The run folder.
-    held
-        The result of each check as text, by the name of the check.
-    faults
-        The errors found; empty if every check passes.
-    notes
-        Claims that could not be checked, with the reason.
-    """
+    """The checks of a run, and the errors found."""
 
     folder: Path
-    held: dict[str, str] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)  # the result of each check, by its name
+    faults: list[Fault] = field(default_factory=list)  # empty if every check passes
+    notes: list[str] = field(default_factory=list)  # claims that could not be checked, and why
 
     def attempt[T](
         self, what: str, check: Callable[[], tuple[str, T]], progress: Report | None = None
@@ -262,7 +248,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
     return f"recomputed from each other: {', '.join(again)}", None
 
 
-def _records(table: pd.DataFrame) -> list[str]:
+def _records(table: Table) -> list[str]:
     """Return the rows of a table as sorted strings, to compare them in any order."""
     return sorted(json_text(row) for row in plain(table.to_dict("records")))
 
@@ -274,9 +260,7 @@ def _inputs_there(what: str, faults: list[Fault]) -> Iterator[None]:
         yield
     except _GONE as err:
         what = f"{what} cannot be recomputed"
-        faults += [
-            Fault(one.where, f"{what}: {one.what}", "put the file back") for one in err.faults
-        ]
+        faults += [Fault(f.where, f"{what}: {f.what}", "put the file back") for f in err.faults]
 
 
 def _written(
@@ -344,8 +328,7 @@ def _replan_words(
     told: dict[str, Any], anew: dict[str, Any], replanned: Any, path: Path, notes: list[str]
 ) -> list[str]:
     """Return the warnings that a replan added; add statements about the earlier run to `notes`."""
-    where = f"{path}, key {_REPLANNED}"
-    before = as_form(Replanned, replanned, where, MENDED)
+    before = as_form(Replanned, replanned, f"{path}, key {_REPLANNED}", MENDED)
     more = max(len(told["warnings"]) - len(anew["warnings"]), 0)
     own: list[str] = [line for line in told["warnings"][:more] if OF_A_REPLAN.fullmatch(line)]
     words = [f"{_CHANGES} and {_REPLANNED} ({before.run!r})", *(f"“{line}”" for line in own)]

@@ -42,30 +42,13 @@ SAME = "The same stations except for your changes; nothing else is re-optimised.
 
 
 class WhatIf:
-    """A plan before and after a user's changes.
+    """The plan of a run (a folder, a study or a plan) before and after a user's changes.
 
     The stations of the changed plan serve as much energy as they can in the last year, within the
-    budget.
-
-    Parameters
-    ----------
-    run
-        A run folder, a study or a plan.
-
-    Attributes
-    ----------
-    study
-        The study whose demand, prices and rules apply.
-    drop, require
-        Sites, by id or name, that must not have a station, and sites that must have one.
-    budget_pkr
-        Public money (PKR); if None, the study's budget.
-    before, plan
-        The given plan and the changed plan, which have both passed the recount.
-    broken
-        Rules that the changed plan breaks, and impossible wishes, in words.
-    told
-        How the changed plan was found, in words.
+    budget. The user's changes are in `drop` and `require` (sites, by id or name, that must not or
+    must have a station) and `budget_pkr` (None: the study's budget). `before` and `plan` are the
+    given and the changed plan, which have both passed the recount. `broken` has the rules that the
+    changed plan breaks and the impossible wishes, and `told` says how the changed plan was found.
 
     Examples
     --------
@@ -103,12 +86,8 @@ class WhatIf:
         """Replace all earlier wishes (changes), and value the changed plan.
 
         A required site gets the affordable offer that serves the most energy or, if none is
-        affordable, the offer with the smallest subsidy.
-
-        Raises
-        ------
-        InputError
-            If a site is unknown, or is both dropped and required.
+        affordable, the offer with the smallest subsidy. Raises `InputError` if a site is unknown,
+        or is both dropped and required.
         """
         keys, _ = wishes_of(self.study.config, self.study.candidates, drop, require, budget_pkr)
         gone = set(keys.get("program.limits.forbidden_sites", ()))
@@ -132,17 +111,14 @@ class WhatIf:
     def solve(self) -> Self:
         """Solve again with the user's wishes (`siting.replan`), and use the new plan's stations.
 
-        Raises
-        ------
-        InfeasibleError
-            If no plan meets the wishes; the error lists the conflicting wishes.
+        An `InfeasibleError` lists the conflicting wishes if no plan meets them all.
         """
-        replanned = replan(
-            self.study, drop=self.drop, require=self.require, budget_pkr=self.budget_pkr
-        )
+        wishes: dict[str, Any] = {"drop": self.drop, "require": self.require}
+        wishes["budget_pkr"] = self.budget_pkr
+        replanned = replan(self.study, **wishes)
         self._stands = tuple(replanned.after.outcome.offers)
         self._required = {}
-        self.wish(drop=self.drop, require=self.require, budget_pkr=self.budget_pkr)
+        self.wish(**wishes)
         self.told = f"Solved again: {status_text(replanned.after.outcome)}"
         return self
 

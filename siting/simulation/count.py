@@ -197,8 +197,7 @@ def station_table(simulated: Days) -> pd.DataFrame:
     ports = table.groupby(site)["ports"].sum()
     waits = pd.concat([day.waits for day in simulated.days], ignore_index=True)
     waits["site_id"] = site[waits["queue"].to_numpy(int)]
-    tail = waits.groupby("site_id")["wait_min"].quantile(0.95)
-    out = _means(parts, ports.index, tail)
+    out = _means(parts, ports.index, waits.groupby("site_id")["wait_min"].quantile(0.95))
     out.insert(0, "ports", ports)
     out["use_share"] = out.pop("busy_min") / (ports * DAY_MIN)
     return out.rename_axis("site_id").reset_index()
@@ -220,8 +219,7 @@ def class_table(simulated: Days) -> pd.DataFrame:
 
 def hour_table(simulated: Days) -> pd.DataFrame:
     """Return a row per hour of the day: drivers, waits (min), kWh, and use of the ports."""
-    parts = [day.by_hour for day in simulated.days]
-    out = _means(parts, pd.RangeIndex(HOURS))
+    out = _means([day.by_hour for day in simulated.days], pd.RangeIndex(HOURS))
     ports = float(simulated.queues.table["ports"].sum())
     out["use_share"] = out.pop("busy_min") / (ports * HOUR_MIN)
     return out.rename_axis("hour").reset_index()

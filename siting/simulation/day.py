@@ -105,8 +105,7 @@ def draw_drivers(
         if not len(of_class):
             continue
         rate = energy[of_class].sum() / sessions.kwh[c] * sessions.hours[c]
-        count = rng.poisson(np.tile(rate, days))
-        hour = np.repeat(np.arange(HOURS * days), count)
+        hour = np.repeat(np.arange(HOURS * days), rng.poisson(np.tile(rate, days)))
         times.append((hour + rng.random(len(hour))) * HOUR_MIN)
         odds = np.cumsum(energy[of_class])
         picked = np.searchsorted(odds, rng.random(len(hour)) * odds[-1], side="right")
@@ -115,10 +114,8 @@ def draw_drivers(
     time, row, kind = np.concatenate(times), np.concatenate(at), np.concatenate(of)
     mean = sessions.kwh[kind]
     kwh = mean if spread == 0 else mean * rng.gamma(spread**-2, spread**2, len(kind))
-    order = np.argsort(time, kind="stable")
-    return pd.DataFrame(
-        {"time_min": time[order], "row": row[order], "of": kind[order], "kwh": kwh[order]}
-    )
+    drivers = pd.DataFrame({"time_min": time, "row": row, "of": kind, "kwh": kwh})
+    return drivers.sort_values("time_min", kind="stable", ignore_index=True)
 
 
 def choices_of(

@@ -1,6 +1,5 @@
 """The pipeline from a configuration to a plan, and its run folder."""
 
-from siting.export.values import plain
 from siting.study.demand_run import DemandRun, demand_to_folder
 from siting.study.pipeline import Study
 from siting.study.report_page import write_report
@@ -10,5 +9,5 @@ from siting.study.stored_run import plan_from_run, study_from_run
 from siting.study.to_program import side_by_side
 
 __all__ = ["CheckReport", "DemandRun", "Event", "Study", "check", "demand_to_folder", "fetch",
-           "plain", "plan_from_run", "run", "run_to_folder", "side_by_side", "study_from_run",
+           "plan_from_run", "run", "run_to_folder", "side_by_side", "study_from_run",
            "write_report"]  # fmt: skip

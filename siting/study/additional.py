@@ -97,8 +97,7 @@ def public_money(
     to_cars = stations.get("served_car_kwh_day", pd.Series(0.0, index=stations.index)).astype(float)
     served_kwh = stations["served_kwh_day"].astype(float)
     share = (to_cars / served_kwh.where(served_kwh > 0)).fillna(0.0).to_numpy()
-    of_cars = plan.classes["vehicle_class"] == "car"
-    wanted = float(plan.classes.loc[of_cars, "demand_kwh_day"].sum())
+    wanted = float(plan.classes.set_index("vehicle_class")["demand_kwh_day"].get("car", 0.0))
     car_kwh = float((case["sold_kwh_day"] * share).sum())
     cars = vehicles.get("car", 0.0) * car_kwh / wanted if wanted > 0 else 0.0
     return {

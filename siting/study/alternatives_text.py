@@ -79,12 +79,9 @@ class Cards:
         Keys: ``as_it_stands_kwh_day`` (with all else unchanged) and ``replanned_kwh_day`` (after a
         re-plan). A loss that was not computed is None.
         """
-        again = {site: one.kwh_day for site, one in self.replanned.items()}
+        anew = {site: one.kwh_day for site, one in self.replanned.items()}
         return {
-            site: {
-                "as_it_stands_kwh_day": self.lost.get(site),
-                "replanned_kwh_day": again.get(site),
-            }
+            site: {"as_it_stands_kwh_day": self.lost.get(site), "replanned_kwh_day": anew.get(site)}
             for site in self.new
         }
 
@@ -179,17 +176,16 @@ def alternatives_of(
 def nearest_places(plan: Plan, reach: pd.DataFrame, open_sites: Collection[str]) -> pd.DataFrame:
     """Return, for each station of a plan, the nearest free place and the nearest other station.
 
-    `open_sites` are the sites where a station is possible. Columns, by ``site_id``:
-    ``place`` (the nearest free place), ``place_m``, ``place_share`` (the share of the station's
-    energy that goes to cells within reach of the place), ``station`` (the nearest other station)
-    and ``station_m``. Distances are straight-line (m).
+    `open_sites` are the sites where a station is possible. Columns, by ``site_id``: ``place`` (the
+    free place), ``place_m``, ``place_share`` (the share of the station's energy that goes to cells
+    within reach of the place), ``station`` and ``station_m``. Distances are straight-line (m).
     """
     sites, service = plan.sites, plan.service
     ids = sites["site_id"].astype(str).to_numpy()
     open_ = plan.candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))
     free = plan.candidates[open_]
-    place, place_m = _nearest(sites, free, same_sites=False)
-    station, station_m = _nearest(sites, sites, same_sites=True)
+    place, place_m = _nearest(sites, free)
+    station, station_m = _nearest(sites, sites)
     out = pd.DataFrame(
         {
             "place": _called(free, place),
@@ -210,22 +206,18 @@ def nearest_places(plan: Plan, reach: pd.DataFrame, open_sites: Collection[str])
     return out
 
 
-def _nearest(
-    sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, same_sites: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return the row number (-1 if none) and distance (m) of the nearest of `others` to each site.
 
-    If `same_sites` is true, `others` must be `sites`, and no site counts as its own neighbour.
+    No site counts as its own neighbour.
     """
-    count = len(sites)
-    if len(others) <= int(same_sites):
-        return np.full(count, -1), np.full(count, np.nan)
+    if len(others) <= int(others is sites):
+        return np.full(len(sites), -1), np.full(len(sites), np.nan)
     here, there = (layer.get_coordinates().to_numpy() for layer in (sites, others))
     far_m = np.hypot(*(here[:, None, :] - there[None, :, :]).transpose(2, 0, 1))
-    if same_sites:
+    if others is sites:
         np.fill_diagonal(far_m, np.inf)
-    position = far_m.argmin(axis=1)
-    return position, far_m[np.arange(count), position]
+    return far_m.argmin(axis=1), far_m.min(axis=1)
 
 
 def _called(sites: gpd.GeoDataFrame, positions: np.ndarray) -> list[str | None]:
@@ -258,14 +250,11 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
     if served_kwh <= 0:
         return "This station serves nobody, so nothing would go unserved without it."
     share, whole = lost_kwh / served_kwh, f"its {_kwh(served_kwh)} kWh/day"
+    text = f"{_kwh(lost_kwh)} of {whole} would go unserved; other stations have room for the rest"
     if share <= NONE_SHARE:
         text = "nothing would go unserved: other stations in reach have room for all its energy"
     elif share >= ALL_SHARE:
         text = f"all of {whole} would go unserved: the other stations are full or out of reach"
-    else:
-        text = (
-            f"{_kwh(lost_kwh)} of {whole} would go unserved; other stations have room for the rest"
-        )
     return f"With only this station removed, {text}."
 
 

@@ -15,11 +15,11 @@ from siting.sites.chargers_text import ports_in_words, readable_counts
 from siting.study.program_inputs import Asked, money_of
 from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
+from siting.study.to_program import MILLION
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
 # Stations within this distance (m) of each other count as one place.
 PLACE_M = 300.0
-MILLION = 1e6
 # Shares of energy, sums of money (PKR) and sales (kWh/day) below these values are negligible.
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
@@ -106,13 +106,9 @@ def binding(plan: Plan, asked: Asked, certificate: Table | None) -> list[str]:
     wanted = float(plan.classes["demand_kwh_day"].sum())
     if wanted <= 0 or plan.new_sites.empty:
         return _cannot_pass(asked)
-    unserved = wanted - plan.served_kwh_day
-    if unserved <= LITTLE * wanted:
-        texts = [
-            f"nearly all demand is served: more money can add at most "
-            f"{max(unserved, 0.0):,.0f} kWh/day"
-        ]
-    else:
+    unserved = max(wanted - plan.served_kwh_day, 0.0)
+    texts = [f"nearly all demand is served: more money can add at most {unserved:,.0f} kWh/day"]
+    if unserved > LITTLE * wanted:
         texts = [*_sites(plan, asked), *_money(plan, certificate)]
     return [*texts, *_cannot_pass(asked), *_without_money(plan, asked)]
 
@@ -130,8 +126,7 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
     if here.empty or plan.new_sites.empty:
         return {}
-    service = service_of(asked, list(standing["offer_id"]))
-    alone = by_class(asked.last_demand, service).iloc[-1]
+    alone = by_class(asked.last_demand, service_of(asked, list(standing["offer_id"]))).iloc[-1]
     return {
         "stations": len(here),
         "alone_kwh_day": float(alone["served_kwh_day"]),

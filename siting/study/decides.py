@@ -135,11 +135,9 @@ the largest subsidy'
         form = _UNITS.get(unit, "{}")
         said += f", {form.format(format(row['value'], ',.6g'))} in the plan"
     one = row["stations"] == 1
-    many = f"the {'one' if one else format(row['stations'], ',')} "
-    if draw:
-        many += "station that draws public money" if one else "stations that draw public money"
-    else:
-        many += "new station" if one else "new stations"
+    number, s, verb = ("one", "", "draws") if one else (f"{row['stations']:,}", "s", "draw")
+    stations = f"station{s} that {verb} public money" if draw else f"new station{s}"
+    many = f"the {number} {stations}"
     word, parts = "below" if rising else "above", list[str]()
     half, whole = (at(end, up=rising == draw) for end in ("half_no_money_at", "no_money_at"))
     if draw:
@@ -160,11 +158,10 @@ the largest subsidy'
     if first and first != last:
         of = "them" if parts else many
         parts.append(f"{word} {first}, the first of {of} cannot {BREAK_EVEN}")
-    if last:
-        none = f"none of {'them' if parts else many} can"
-        if one:
-            none = f"{'it' if parts else many} cannot"
-        parts.append(f"{word} {last}, {none} {BREAK_EVEN}")
+    if last and one:
+        parts.append(f"{word} {last}, {'it' if parts else many} cannot {BREAK_EVEN}")
+    elif last:
+        parts.append(f"{word} {last}, none of {'them' if parts else many} can {BREAK_EVEN}")
     return f"{said}: {'; '.join(parts)}"
 
 
@@ -190,8 +187,6 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
     return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
 
 
-# --- effect of each figure -----------------------------------------------------------------------
-
 # An `At` function returns the accounts if one figure has a given value. A `Moved` iterator yields,
 # for each figure, its table row (which has its range) and its `At` function.
 At = Callable[[float], Accounts]
@@ -213,9 +208,9 @@ def figure_swings(
     figure varies, sales vary too, up to the stations' capacity. Figures that do not enter the
     accounts, such as waits, drive times and the location of demand, are left out.
     """
-    columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
+    named, changes = ["figure", "of", "table"], ["low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=[*named, *changes])
     # The NPV is computed at the plan's sales. The hurdle tests lower sales, so it is left out.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
@@ -223,15 +218,15 @@ def figure_swings(
     moved += _moved_costs(config, station_accounts, sourced_figures)
     if config.demand.table is None:
         moved += _moved_demand(plan, station_accounts, sourced_figures, area)
-    named = {}
-    for row, at in moved:
-        name = "|".join(str(row[column]) for column in columns[:3])
-        named[name] = (at, float(row["low"]), float(row["high"]))
-    table = economics.swings(station_accounts, named)
-    table[["figure", "of", "table"]] = [name.split("|") for name in table["name"]] or None
-    table = table[table["swing_pkr"] > RUPEE]
+    ends = {
+        tuple(str(row[column]) for column in named): (at, float(row["low"]), float(row["high"]))
+        for row, at in moved
+    }
+    table = economics.swings(station_accounts, ends)
+    table[named] = table["name"].to_list() or None
+    table = table.loc[table["swing_pkr"] > RUPEE, [*named, *changes]]
     order = ["swing_pkr", "figure", "of"]
-    return table.sort_values(order, ascending=[False, True, True], ignore_index=True)[columns]
+    return table.sort_values(order, ascending=[False, True, True], ignore_index=True)
 
 
 def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
@@ -287,8 +282,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
         if kind == "connection":
             yield row, dearer(row, "grid_cost_pkr", (offers["grid_item"] == item).astype(float))
         elif kind == "line" and value > 0:
-            rise = offers["line_cost_pkr"].fillna(0.0) / value
-            yield row, dearer(row, "grid_cost_pkr", rise)
+            yield row, dearer(row, "grid_cost_pkr", offers["line_cost_pkr"].fillna(0.0) / value)
         elif kind == "connection_kw" and value > 0:
             tiers = grid[(grid["kind"] == "connection") & (grid["max_kw"] == grid["max_kw"][item])]
             base = offers["grid_item"].map(tiers["value"].astype(float)).astype(float)
@@ -354,9 +348,7 @@ def _moved_demand(
 ) -> Moved:
     """Yield the row (range: total energy, kWh/day) and the `At` function of each demand figure."""
     offers = accounts.offers
-    served = plan.service.pivot_table(
-        index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"
-    )
+    served = plan.service.pivot_table("served_kwh_day", "site_id", "vehicle_class", "sum")
     served = served.reindex(offers["site_id"]).fillna(0.0)
     wanted = plan.classes.set_index("vehicle_class")["demand_kwh_day"].astype(float)
     able = offers[capacity_columns(offers)].sum(axis=1).to_numpy(dtype=float)

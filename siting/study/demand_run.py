@@ -24,35 +24,21 @@ from siting.writing import claimed_folder
 
 @dataclass(frozen=True)
 class DemandRun:
-    """The demand of a study by class, its ranges, and the figures that cause these ranges.
+    """The demand of a study by class, its ranges, and the figures that cause these ranges."""
 
-    Parameters
-    ----------
-    title
-        Name of the study.
-    year
-        The target year of the study.
-    classes
-        One row per vehicle class, and a last row ``all``: ``vehicles``, ``demand_kwh_day``,
-        ``low_kwh_day`` and ``high_kwh_day`` (all figures at the low or high end of their ranges),
-        ``p05_kwh_day``, ``p50_kwh_day`` and ``p95_kwh_day`` (percentiles of the draws),
-        ``sessions_day``, ``peak_hour_kw``.
-    fleet
-        The fleet model compared with published figures; empty if the user supplies the fleet.
-    total_swings, map_swings
-        Figures ranked by their effect on the total demand and on its location; empty unless
-        requested.
-    notes
-        Notes for readers.
-    """
-
-    title: str
-    year: int
+    title: str  # of the study
+    year: int  # the target year
+    # One row per vehicle class, and a last row ``all``: ``vehicles``, ``demand_kwh_day``,
+    # ``low_kwh_day`` and ``high_kwh_day`` (all figures at the low or high end of their ranges),
+    # ``p05_kwh_day``, ``p50_kwh_day`` and ``p95_kwh_day`` (percentiles of the draws),
+    # ``sessions_day``, ``peak_hour_kw``.
     classes: pd.DataFrame
-    fleet: pd.DataFrame
+    fleet: pd.DataFrame  # the fleet model and published figures; empty if the fleet is the user's
+    # Figures ranked by their effect on the total demand and on its location; empty unless
+    # requested.
     total_swings: pd.DataFrame
     map_swings: pd.DataFrame
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # for readers
 
 
 def demand_to_folder(

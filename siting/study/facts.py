@@ -6,6 +6,7 @@ import math
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -163,15 +164,11 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
 def warnings_of(study: Study, plan: Plan) -> list[str]:
     """Return the warnings for readers of the plan, in plain words."""
     config = study.config
-    lines = list(study.demand_notes)
-    lines += [
-        f"{key} yields no place and is left out: {what}"
-        for key, what in study.empty_sources.itertuples(index=False)
-    ]
+    lines, empty = list(study.demand_notes), study.empty_sources.itertuples(index=False)
+    lines += [f"{key} yields no place and is left out: {what}" for key, what in empty]
     if config.sweep:
         lines.append("the `sweep` section was not used: only siting batch reads it")
-    by_share = config.offers.service.rule == "rated_share"
-    if by_share and config.program.model != "coverage":
+    if config.offers.service.rule == "rated_share" and config.program.model != "coverage":
         lines.append(
             "capacity is a share of the chargers' rated output (offers.service.rule: rated_share) "
             "and promises nothing about waiting; the default rule (waiting) limits long waits"
@@ -209,17 +206,12 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
 
 def versions() -> dict[str, Any]:
     """Return the software that a plan depends on: ``python``, ``platform`` and ``packages``."""
-    packages = {}
+    packages = dict.fromkeys(PACKAGES, "unknown")
     for name in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):  # a vendored or renamed package must not stop a run
             packages[name] = version(name)
-        except PackageNotFoundError:  # a vendored or renamed package must not stop a run
-            packages[name] = "unknown"
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": packages,
-    }
+    python, system = platform.python_version(), platform.platform()
+    return {"python": python, "platform": system, "packages": packages}
 
 
 def peak_memory_mb() -> float | None:
@@ -230,9 +222,6 @@ def peak_memory_mb() -> float | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
-
-
-# --- gain for public money, power for each vehicle -----------------------------------------------
 
 
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
@@ -253,8 +242,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         return {}
     rate = (gain / drawn[gain.index]).sort_values(kind="stable")
     asked = config.program.least_gain
-    of_cost = asked.always and asked.money != "subsidy_pkr"
-    little = LeastGain() if of_cost else asked
+    little = LeastGain() if asked.always and asked.money != "subsidy_pkr" else asked
     least = float(min((little.per_million_by_year or {0: little.per_million}).values()))
     return {
         "least_gain": least,

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 
@@ -22,14 +21,13 @@ from siting.program.limits import Limit
 from siting.program.program import Program
 from siting.study.other_plans import Effort
 from siting.study.program_inputs import Asked
+from siting.study.stages import Layer, Table
 
 PUBLIC, OWNERS = "mandate", "mandate at the owner's expense"
 NOT_FOUND = "not found in time"
 
 
-def mandate_limits(
-    config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
-) -> Iterator[Limit]:
+def mandate_limits(config: Config, candidates: Layer, offers: Table) -> Iterator[Limit]:
     """Yield the limits of each mandate: one per owner, or one per owner and area.
 
     An `InputError` lists every column that no candidate has, and every owner column without values.
@@ -63,9 +61,7 @@ def _limit(name: str, asked: Mandate, places: int, use: Mapping[str, float]) -> 
     return Limit(name, kind, "stations", most, use, must)
 
 
-def _column(
-    candidates: gpd.GeoDataFrame, name: str, key: str, faults: list[Fault]
-) -> pd.Series[str] | None:
+def _column(candidates: Layer, name: str, key: str, faults: list[Fault]) -> pd.Series[str] | None:
     if name not in candidates.columns or name == candidates.active_geometry_name:
         plain = candidates.columns.drop(candidates.active_geometry_name)
         have = ", ".join(str(c) for c in plain if is_own(str(c)))
@@ -75,13 +71,13 @@ def _column(
     return texts_of(candidates, name)
 
 
-def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Series[bool]:
+def on_owners_money(offers: Table, limits: tuple[Limit, ...]) -> pd.Series[bool]:
     """Return, for each offer, whether its owner must build it without public money."""
     theirs = {o for one in limits if one.kind == OWNERS for o in one.use}
     return offers["offer_id"].astype(str).isin(theirs) & ~offers["existing"].astype(bool)
 
 
-def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.DataFrame, list[Line]]:
+def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[Table, list[Line]]:
     """Return a table of the mandates by owner, and headline figures on the cost of mandates.
 
     The table has one row per owner, or per owner and area. Columns: ``mandate``, ``places``,
@@ -127,8 +123,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
         other = effort.attempt(bare.without_aims().most_worth(), 0.5, answer.offers)
         more = NOT_FOUND
         if other is not None:
-            most = max(other.proof.objective - answer.worth, 0.0)
-            more = f"{most:,.0f} {program.worth_unit}"
+            more = f"{max(other.proof.objective - answer.worth, 0.0):,.0f} {program.worth_unit}"
         lines.append(Line(field, label, more))
     return pd.DataFrame(rows), lines
 

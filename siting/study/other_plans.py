@@ -135,10 +135,7 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return one plan per year, each made without regard to later years; None if any is not found.
-
-    `asked` must have years and no scenarios.
-    """
+    """Return one plan per year, each made without regard to later years; None if one is missing."""
     years = asked.config.program.years
     assert years is not None
     stands: dict[str, str] = {}
@@ -157,8 +154,7 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
         if answer is None:
             return None
         year_plans.append(answer)
-        left = max(granted + carried - answer.subsidy_pkr, 0.0)
-        carried = left if years.carry_over else 0.0
+        carried = max(granted + carried - answer.subsidy_pkr, 0.0) if years.carry_over else 0.0
         stands = dict(answer.built[["site_id", "offer_id"]].itertuples(index=False, name=None))
         drawn = {offer_id: price[offer_id] for offer_id in stands.values()}
     return year_plans
@@ -167,11 +163,7 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
 def _one_year(
     asked: Asked, year: int, offers: pd.DataFrame, budget_pkr: float, drawn: Mapping[str, float]
 ) -> Asked:
-    """Return the inputs of a program for a single year.
-
-    Requirements on the last year apply only if `year` is the last one. `drawn` is the public money
-    paid in earlier years, by ``offer_id``.
-    """
+    """Return the inputs for a single year; `drawn`: payments of earlier years, by ``offer_id``."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Limits on public money are reduced by what was paid in earlier years.
     limits = tuple(
@@ -192,10 +184,7 @@ def _one_year(
 
 
 def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:
-    """Return the offers of a year, given the stations that were built in earlier years.
-
-    `stands` maps each site with a station to the offer built there.
-    """
+    """Return the offers of a year, given the offers built in earlier years (`stands`, by site)."""
     offer_id, site = offers["offer_id"].astype(str), offers["site_id"].astype(str)
     before = offers["existing"].to_numpy(bool) & offer_id.isin(list(stands.values())).to_numpy()
     new = {s: o for s, o in stands.items() if s not in set(site[before])}

@@ -52,11 +52,7 @@ def decide(
 
 
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
-    """Return the outcome without tables of blocks, and what each station serves in each year.
-
-    If there are scenarios, a separate solve finds how the stations serve the configuration's own
-    demand.
-    """
+    """Return the outcome without tables of blocks, and what each station serves in each year."""
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
     years = list(asked.own)
@@ -277,20 +273,16 @@ def year_tables(
     counted_rows = {"stations": built, "new_stations": fresh[new], "upgraded_stations": fresh[~new]}
     for name, rows in counted_rows.items():
         table[name] = rows["year"].value_counts().reindex(years, fill_value=0).to_numpy()
-    return {
-        "years": table.merge(money, on="year"),
-        "built": built,
-        "year_cells": cells_by_year(asked.own, services),
-    }
+    cells = cells_by_year(asked.own, services)
+    return {"years": table.merge(money, on="year"), "built": built, "year_cells": cells}
 
 
 def zone_tables(asked: Asked, outcome: Outcome) -> dict[str, pd.DataFrame]:
     """Return the tables of zones and floors; empty if the plan has neither."""
     tables = {}
     if asked.zones is not None:
-        tables["zones"] = zone_table(
-            asked.zones, asked.last_demand, outcome.service, asked.floors_of_zones
-        )
+        floors = asked.floors_of_zones
+        tables["zones"] = zone_table(asked.zones, asked.last_demand, outcome.service, floors)
     return tables | ({"floors": outcome.floors} if len(outcome.floors) else {})
 
 
@@ -362,11 +354,7 @@ def lines_of(
 
 
 def then_line(one: AimProof, outcome: Outcome) -> Line:
-    """Return the proof of an aim that follows the first, as a headline figure.
-
-    If the plan has a single slice (a year and scenario), the aim of shortest drive times is shown
-    in minutes per driver.
-    """
+    """Return the proof of an aim that follows the first, as a headline figure."""
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
         objective, bound = proof.objective / served, proof.bound / served
@@ -377,9 +365,8 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
 def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
     """Return one row per site with a station in the plan or in a scenario's best plan."""
     sites = answer.program.instance
-    standing = [
-        set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *best_plans)
-    ]
+    plans = (answer, *best_plans)
+    standing = [set(sites.site_ids[sites.offer_site[plan.standing]]) for plan in plans]
     names = sorted(set().union(*standing))
     times = [sum(name in one for one in standing[1:]) for name in names]
     return pd.DataFrame(
@@ -425,9 +412,6 @@ PKR 95.00 m at half (5%); at the value used, drivers' time is 10%; the best plan
         f"time {share[2.0]}) and PKR {whole[0.5]:,.2f} m at half ({share[0.5]}); at the value "
         f"used, drivers' time is {share[1.0]}; the best plan may differ"
     )
-
-
-# --- years ---------------------------------------------------------------------------------------
 
 
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:

@@ -111,8 +111,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
     refuse(faults + _strays(given, {"site_id": sites["site_id"]}, path))
     apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
     what, fix = f"are not the sum of {', '.join(COST_PARTS)}", "change one of these parts as well"
-    ids = given.loc[apart, "offer_id"]
-    refuse(naming(f"{path}, column cost_pkr", what, ids, fix, count=True))
+    refuse(naming(f"{path}, column cost_pkr", what, given.loc[apart, "offer_id"], fix, count=True))
     # A CSV cannot distinguish an empty string from a missing value.
     for name in made.select_dtypes(["object", "str"]).columns:
         if not made[name].isna().any():

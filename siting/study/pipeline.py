@@ -213,8 +213,6 @@ class Study:
             rows.append((name, self._found.get(name, "not asked for yet"), seconds))
         return stages_html(self.config.title, self.config.note, rows)
 
-    # --- tables ----------------------------------------------------------------------------------
-
     def table_of[T](self, stage: Stage[T]) -> T:
         """Return the result of a stage, computing it if necessary."""
         name = stage.name
@@ -254,8 +252,8 @@ class Study:
         Yields
         ------
         list of str
-            A list to which the caller appends the result in words. If the list stays empty, nothing
-            is reported, and the time counts towards the surrounding stage.
+            The caller appends the result in words. If the list stays empty, nothing is reported,
+            and the time counts towards the surrounding stage.
         """
         begun, heard = time.perf_counter(), list[str]()
         self._inner.append(0.0)
@@ -381,8 +379,6 @@ class Study:
         >>> study.award("bids.csv").losers  # doctest: +SKIP
         """
         return ask("award", self, bids, **how)
-
-    # --- progress --------------------------------------------------------------------------------
 
     @property
     def solve_progress(self) -> Callable[[Progress], None] | None:

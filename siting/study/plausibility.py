@@ -61,17 +61,15 @@ def doubts_of(
         said += f", {census[1]:,} with all its tehsils"
     if people > NEAR * census[-1]:
         lines.append(f"{people:,.0f} people in the area of the roads, but {said}")
-    if asked.city_people is not None and not any(
-        one / NEAR <= asked.city_people <= one * NEAR for one in census
-    ):
-        lines.append(f"demand.city_people is {asked.city_people:,.0f}, but {said}")
+    own = asked.city_people
+    if own is not None and not any(one / NEAR <= own <= one * NEAR for one in census):
+        lines.append(f"demand.city_people is {own:,.0f}, but {said}")
     extent = box(row["west_deg"], row["south_deg"], row["east_deg"], row["north_deg"])
     lines += _place(name, row, extent, outline) + _tehsil(config, name, people, outline)
     covers_city = extent.intersection(outline).area >= WHOLE * extent.area
     if covers_city and people < census[0] / NEAR:
-        lines.append(
-            f"the roads cover the whole city and {people:,.0f} people live there, but {said}"
-        )
+        what = f"the roads cover the whole city and {people:,.0f} people live there"
+        lines.append(f"{what}, but {said}")
     return lines + ([] if zones is None else _zone_doubts(name, zones))
 
 

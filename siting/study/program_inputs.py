@@ -118,9 +118,7 @@ def subsidy_of(config: Config) -> sites.Subsidy:
 
 
 def demands_of(
-    config: Config,
-    demand: pd.DataFrame,
-    other_demand: Callable[..., pd.DataFrame],
+    config: Config, demand: pd.DataFrame, other_demand: Callable[..., pd.DataFrame]
 ) -> tuple[Demands, dict[int | None, pd.DataFrame]]:
     """Return the demand by year and scenario, and the configuration's own demand by year.
 
@@ -165,9 +163,8 @@ def within_reach(asked: Asked) -> pd.Series[bool]:
         columns = [f"capacity_{g}_kwh_day" for g in plugs]
         able = (offers[[c for c in columns if c in offers.columns]] > 0).any(axis=1)
         at_sites = asked.reach["site_id"].isin(offers.loc[open_ & able, "site_id"])
-        near |= (rows["vehicle_class"] == name) & rows["cell_id"].isin(
-            asked.reach.loc[at_sites, "cell_id"]
-        )
+        cells = asked.reach.loc[at_sites, "cell_id"]
+        near |= (rows["vehicle_class"] == name) & rows["cell_id"].isin(cells)
     return near & (rows["demand_kwh_day"] > 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -283,11 +283,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
     by_city = (rows["figure"] == "availability") & ~rows["source"].str.startswith("configuration")
     rows["table"] = rows["table"].mask(by_city, "cities.csv")
     late = sourced_figures["used_for"].isin([STATIONS, MONEY])
-    parts = [sourced_figures[~late], rows, sourced_figures[late]]
-    return pd.concat(parts, ignore_index=True)
-
-
-# --- every figure of every table -----------------------------------------------------------------
+    return pd.concat([sourced_figures[~late], rows, sourced_figures[late]], ignore_index=True)
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
@@ -304,9 +300,7 @@ def file_of(name: str, path: Path | None) -> str:
     return f"{name}.csv" if path is None else path.name
 
 
-def _energy_figures(
-    asked: Demand, figures: Table, city: Row, fleets: Collection[str]
-) -> list[Table]:
+def _energy_figures(asked: Demand, figures: Table, city: Row, fleets: Iterable[str]) -> list[Table]:
     """Return all figures behind the demand, from vehicle sales to the share charged in public."""
     classes = list(asked.vehicle_classes)
     parts = []
@@ -358,7 +352,7 @@ def all_figures(
     city: Row,
     vehicles: Table,
     sessions: Table,
-    fleets: Collection[str] = (),
+    fleets: Iterable[str] = (),
 ) -> Table:
     """Return all figures behind the demand, from vehicle sales to the weights of places.
 

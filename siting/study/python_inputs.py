@@ -136,9 +136,8 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
     """Return a layer with its index labels as a column, which is ``id`` if the layer lacks ids."""
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
-    if not name.startswith(("candidates.sources", "demand.people")):
-        return layer
-    if numbered and not name.startswith("candidates"):
+    labelled = ("candidates.sources",) if numbered else ("candidates.sources", "demand.people")
+    if not name.startswith(labelled):
         return layer
     several = isinstance(layer.index, pd.MultiIndex)
     labels = ["/".join(map(str, one)) for one in layer.index] if several else layer.index.to_numpy()

@@ -35,9 +35,7 @@ class Waiting:
         """Return the inputs of a study's queues."""
         offers = study.config.offers
         classes, taper = list(study.config.demand.vehicle_classes), offers.service.swap_taper
-        sessions = Sessions.from_tables(
-            classes, study.sessions, study.compatibility, swap_taper=taper
-        )
+        sessions = Sessions.from_tables(classes, study.sessions, study.compatibility, taper)
         return cls(sessions, charger_catalogue(offers.chargers_csv), offers.service)
 
     def ports(self, plan: Plan) -> pd.DataFrame:

@@ -48,11 +48,8 @@ def network(config: Config, context: Context, city: Row) -> Network:
     """The road network, directed and strongly connected, in UTM metres."""
     group = config.roads.speeds or str(city["speed_group"])
     speeds = reference.table("speeds", config.roads.speeds_csv)
-    key = _source_key(config) | {
-        "speed_group": group,
-        "peak": config.roads.peak,
-        "speeds": speeds.to_csv(index=False),
-    }
+    key = _source_key(config) | {"speed_group": group, "peak": config.roads.peak}
+    key["speeds"] = speeds.to_csv(index=False)
     folder = context.cache_dir / "roads"
     return roads.cached_network(folder, key, lambda: read_network(config, speeds, group))
 
@@ -71,7 +68,7 @@ def _source_key(config: Config) -> dict[str, Any]:
     return key
 
 
-def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Network:
+def read_network(config: Config, speeds: Table, group: str) -> Network:
     """Read the configured road network from its file, or download it."""
     source, peak = config.roads.source, config.roads.peak
     about = {"kind": source.kind, "licence": source.licence, "attribution": source.attribution}
@@ -82,12 +79,10 @@ def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Netwo
             graph = roads.download_place(source.query, download)
         else:
             graph = roads.download_polygon(area_polygon(config), download)
-        return roads.build_network(graph, speeds, city_group, peak=peak, source=about)
+        return roads.build_network(graph, speeds, group, peak=peak, source=about)
     about |= {"file": source.path.name, "sha256": sha256(source.path)}
     clip = None if source.clip is None else read_area(source.clip)
-    return roads.network_from_file(
-        source.path, speeds, city_group, peak=peak, source=about, clip=clip
-    )
+    return roads.network_from_file(source.path, speeds, group, peak=peak, source=about, clip=clip)
 
 
 def area_polygon(config: Config) -> Polygon | MultiPolygon:
@@ -139,14 +134,12 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
     return gpd.GeoDataFrame(known[inside].reset_index(drop=True))
 
 
-def no_neighbourhoods() -> gpd.GeoDataFrame:
+def no_neighbourhoods() -> Layer:
     """Return an empty layer of named parts of the city."""
     return gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
 
 
-def candidate_layers(
-    config: Config, network: Network
-) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
+def candidate_layers(config: Config, network: Network) -> tuple[list[Layer], Table]:
     """Return the layers of places, and a table of the sources that yield no place.
 
     Existing stations come first, then one layer (lon/lat) per source that yields a place. The table
@@ -174,7 +167,7 @@ def candidate_layers(
     return layers, pd.DataFrame(told, dtype="str")
 
 
-def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDataFrame:
+def _layer_of(config: Config, network: Network, source: SiteSource) -> Layer:
     if source.kind == "osm_file" or (source.kind == "layer" and source.tags is not None):
         return sites.candidates_from_pois(source.path, tags_of(source))
     if source.kind == "osm_download":
@@ -187,14 +180,13 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDa
     columns["kind"] = source.site_kind
     if source.kind == "layer":
         return sites.candidates_from_layer(source.path, **columns)
-    return sites.candidates_from_parcels(
-        source.path, network, min_area_m2=source.min_area_m2, **columns
-    )
+    columns["min_area_m2"] = source.min_area_m2
+    return sites.candidates_from_parcels(source.path, network, **columns)
 
 
 def with_own_names(
-    places: gpd.GeoDataFrame, layers: Sequence[str] = ("candidates", "sites", "viability")
-) -> gpd.GeoDataFrame:
+    places: Layer, layers: Sequence[str] = ("candidates", "sites", "viability")
+) -> Layer:
     """Return places with the prefix ``user_`` removed from the user's columns.
 
     The prefix stays if the shorter name is already in use, for example for a column of `layers`.
@@ -210,7 +202,7 @@ def with_own_names(
     return places.rename(columns=free)
 
 
-def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def with_columns_of(people: Layer, cells: Layer) -> Layer:
     """Return cells with the user's columns of the people layer; blank where values differ."""
     own = [c for c in people.columns if str(c).startswith(sites.OWN)]
     if not own:
@@ -223,22 +215,17 @@ def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.Ge
     return with_own_names(cells.join(told), ("demand",))
 
 
-def left_out(dropped: pd.DataFrame) -> dict[str, int]:
+def left_out(dropped: Table) -> dict[str, int]:
     """Return the number of places left out, by reason; `OUTSIDE` and `FAR` are always listed."""
     reason = dropped["reason"].astype(str)
-    begins = {
-        OUTSIDE: sites.OUTSIDE,
-        "in areas excluded": sites.EXCLUDED,
-        "on parcels too small": sites.SMALL,
-    }
+    begins = {OUTSIDE: sites.OUTSIDE, "in areas excluded": sites.EXCLUDED}
+    begins["on parcels too small"] = sites.SMALL
     counts = {words: int(reason.str.startswith(begin).sum()) for words, begin in begins.items()}
     counts[FAR] = len(dropped) - sum(counts.values())
     return {words: count for words, count in counts.items() if count or words in (OUTSIDE, FAR)}
 
 
-def on_the_grid(
-    config: Config, candidates: gpd.GeoDataFrame, line_detour: float
-) -> gpd.GeoDataFrame:
+def on_the_grid(config: Config, candidates: Layer, line_detour: float) -> Layer:
     """Return the candidates, each with its feeder, headroom and distance to the 11 kV grid."""
     offers = config.offers
     if offers.feeders is not None:
@@ -258,9 +245,7 @@ def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
     return outline(network) if config.roads.source.kind == "file" else area_polygon(config)
 
 
-def configurations_of(
-    offers: Offers, chargers: pd.DataFrame | None = None
-) -> dict[str, dict[str, int]]:
+def configurations_of(offers: Offers, chargers: Table | None = None) -> dict[str, dict[str, int]]:
     """Return the number of chargers of each type, by name of the configuration or size.
 
     Sizes have the names that offers use. `chargers` is the catalogue; by default, the catalogue of

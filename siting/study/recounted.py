@@ -52,8 +52,7 @@ def recounted_plan(
     case = business_of(asked, plan.offers, drawn, plan.service)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
-        value = table["site_id"].map(by_site[column]).astype(float)
-        table.insert(table.shape[1] - 1, name, value)
+        table.insert(table.shape[1] - 1, name, table["site_id"].map(by_site[column]).astype(float))
     if "built" in plan.tables:
         built = plan.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
@@ -122,9 +121,6 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
     sites = candidates.set_index("site_id")
     spare_kw: pd.Series[float] = sites.get("headroom_kw", pd.Series(math.nan, sites.index))
     return spare_kw.astype(float).fillna(default_kw)
-
-
-# --- the account ---------------------------------------------------------------------------------
 
 
 def account_of(
@@ -235,8 +231,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
             more |= {"of": keys.scenarios.cvar_of, "alpha": keys.scenarios.alpha}
         elif kind == "least_regret":
             more["best"] = _best(outcome)
-        proven = math.isfinite(proof.bound)
-        bound, gap = (proof.bound, proof.gap) if proven else (None, None)
+        bound, gap = (proof.bound, proof.gap) if math.isfinite(proof.bound) else (None, None)
         claims.append(Aim(kind, proof.objective, bound, gap, proof.unit, **more))
     return claims
 

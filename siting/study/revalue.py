@@ -5,7 +5,7 @@ The stations stay fixed. Only the assignment of demand to stations is solved aga
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,11 +38,9 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 
     The demand is the configuration's own. Limits, floors and the viability gap still apply.
     """
-    last = asked.last_demand
+    last: Mapping[int | None, pd.DataFrame] = {None: asked.last_demand}
     limits = with_more_money(asked.limits, budget_pkr - money_of(asked.config))
-    end = replace(
-        asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
-    )
+    end = replace(asked, demand=last, own=last, worth=None, own_worth=None, limits=limits)
     left_out = dict.fromkeys(("years", "scenarios", "decay", "least_cost", "alternatives"))
     keys: dict[str, Any] = {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
     keys |= {"least_gain": LeastGain(per_million=0), "budget_pkr": float(budget_pkr)}

@@ -225,7 +225,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     count = context.count("circumstances")
     with study.spare.clock("what if", WHAT_IF_SHARE) as clock:
         for done, (what, key, text, other) in enumerate(others, 1):
-            why = NOT_IN_TIME
+            row: dict[str, Any] = {"what": what, "key": key, "text": text, "why_not": NOT_IN_TIME}
             # The other study may need files that the plan did not need.
             try:
                 if clock.more():
@@ -233,15 +233,13 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
                         made = _in_demand(asked, other)
                     else:
                         made = replace(asked, offers=other.offers, rules=other.business_rules)
-                    found = revalued(paid, made, study.concessions)
-                    rows.append(_record(what, key, text, *found))
+                    row = _record(what, key, text, *revalued(paid, made, study.concessions))
                     if key == WAITS:
-                        for row, of in ((rows[0], asked), (rows[-1], other.asked)):
-                            row["public_money_pkr"] = least_money_of(of, list(paid))
-                    continue
+                        for one, of in ((rows[0], asked), (row, other.asked)):
+                            one["public_money_pkr"] = least_money_of(of, list(paid))
             except SitingError as err:
-                why = "; ".join(map(str, err.faults))
-            rows.append({"what": what, "key": key, "text": text, "why_not": why})
+                row["why_not"] = "; ".join(map(str, err.faults))
+            rows.append(row)
             count(done, len(others))
     return rows
 
@@ -258,10 +256,9 @@ def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
         return {}
     if config.offers.service.rule == RATED:
         return {WAITING: {"offers.service.rule": WAITING}}
-    no_limit = dict.fromkeys(sites.time_utilisation(), 1.0)
     return {
         RATED: {"offers.service.rule": RATED},
-        WAITS: {"offers.service.time_utilisation": no_limit},
+        WAITS: {"offers.service.time_utilisation": dict.fromkeys(sites.time_utilisation(), 1.0)},
     }
 
 
@@ -287,8 +284,8 @@ def revalued(
     paid: Mapping[str, float],
     asked: Asked,
     concessions: Mapping[str, str],
-    service: pd.DataFrame | None = None,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+    service: Table | None = None,
+) -> tuple[Table, dict[str, Any]]:
     """Return the energy that a plan serves by class under other inputs, and the money at risk.
 
     `paid` has the public money of the plan's offers (PKR). If `service` is None, the stations serve
@@ -323,9 +320,7 @@ def slow_of(study: Any) -> tuple[str, Any]:
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
 
-def _record(
-    what: str, key: str, text: str, served: pd.DataFrame, money: dict[str, Any]
-) -> dict[str, Any]:
+def _record(what: str, key: str, text: str, served: Table, money: dict[str, Any]) -> dict[str, Any]:
     table = served.set_index("vehicle_class")
     return {
         **{"what": what, "key": key, "text": text, "why_not": ""},
@@ -374,51 +369,39 @@ def demand_range(
     }
 
 
-# --- words ---------------------------------------------------------------------------------------
-
-
 def lines_beside(study: Any) -> list[Line]:
     """Return headline figures on the simulated day, and on other capacities and demands."""
     day, draws = study.day, study.demand_range
-    lines = _day_lines(day, study.plan.served_share, study.what_if)
+    rows = [row for row in study.what_if if not row["why_not"]]
+    lines = _day_lines(day, study.plan.served_share, {row["key"]: row for row in rows})
     if draws["draws"]:
         wanted = float(study.plan.classes["demand_kwh_day"].sum())
         low, middle, high = (draws[f"{p}_kwh_day"] for p in ("p05", "p50", "p95"))
         text = f"{low:,.0f} to {high:,.0f} kWh/day, median {middle:,.0f}; "
         text += f"{planned_in_words(study.config, wanted)}, {stands_in_words(draws)}"
         lines.append(Line("demand_range", "Demand, 5-95 %", text))
-    for row in study.what_if:
-        if row["what"] == "capacity" and not row["why_not"]:
+    for row in rows:
+        if row["what"] == "capacity":
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
     # The low and high cases are left out: they put all figures at one end of their ranges at once.
-    others = [
-        row
-        for row in study.what_if
-        if row["what"] == "demand" and not row["why_not"] and not row["key"].startswith("case ")
-    ]
+    others = [r for r in rows if r["what"] == "demand" and not r["key"].startswith("case ")]
     if others:
-        texts = (
-            f"{row['key']} {row['served_share']:.0%} of {row['demand_kwh_day']:,.0f}"
-            for row in others
-        )
-        text = f"{'; '.join(texts)} kWh/day"
+        each = (f"{r['key']} {r['served_share']:.0%} of {r['demand_kwh_day']:,.0f}" for r in others)
+        text = f"{'; '.join(each)} kWh/day"
         lines.append(Line("under_other_demand", "Under other demand", text))
-    lots = study.plan.tables.get("concessions")
-    for n, lot in enumerate([] if lots is None else lots.head(MOST_LOTS).to_dict("records"), 1):
+    lots = study.plan.tables.get("concessions", pd.DataFrame())
+    for n, lot in enumerate(lots.head(MOST_LOTS).to_dict("records"), 1):
         text = (
             f"{lot['stations']:,} new stations, PKR {lot['subsidy_pkr'] / 1e6:,.2f} m of public "
             f"money ({lot['lacking_pkr'] / 1e6:,.2f} m if no station covered another's shortfall), "
             f"NPV with subsidy PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
         )
         lines.append(Line(f"concession_{n}", f"Concession {lot['concession']}", text))
-    risks = [
-        f"{row['key']}: {at_risk_in_words(row['money'])}"
-        for row in others
-        if row["money"]["stations"]
-    ]
+    told = [row for row in others if row["money"]["stations"]]
+    risks = [f"{row['key']}: {at_risk_in_words(row['money'])}" for row in told]
     if risks:
         lines.append(Line("money_at_risk", "Money at risk", "; ".join(risks)))
     return lines
@@ -445,7 +428,7 @@ def stands_in_words(draws: Mapping[str, Any]) -> str:
     return f"more than in {draws['planned_share']:.0%} of the draws"
 
 
-def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]) -> list[Line]:
+def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -> list[Line]:
     if day["why_not"]:
         return [Line("day", "Simulated day", f"none: {day['why_not']}")]
     drivers, share = day["free"]["drivers_day"], day["free"]["served_share"]
@@ -456,7 +439,7 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
             f"the program's {planned:.1%} of the energy, which depends only on each station's "
             f"capacity, not the {share:.1%} of the simulated day"
         )
-        text += _without_limit({row["key"]: row for row in others if not row["why_not"]})
+        text += _without_limit(others)
         lines += [Line("money_hangs_on", "Basis of the money", text), *_in_use(day["use"])]
     for case, words in (("planned", "as planned"), ("free", "all drivers")):
         shares = day[case]

@@ -234,8 +234,7 @@ def _write_files(study: Study, plan: Plan, folder: Path, now: datetime) -> None:
     for name, table in plan.tables.items():
         write_csv(table, folder / f"{name}.csv", note=noted(plan))
     write_plain_csv(study.assumptions, folder / "figures.csv")
-    kept = to_yaml(copied(study.config, folder))
-    (folder / "config.yaml").write_text(kept, encoding="utf-8")
+    (folder / "config.yaml").write_text(to_yaml(copied(study.config, folder)), encoding="utf-8")
 
 
 def check(

@@ -167,9 +167,7 @@ def stage(*keys: str, **fields: Any) -> _ToStage:
 class Part:
     """The part of a configuration that a stage declares. Reading any other key raises an error."""
 
-    def __init__(
-        self, section: BaseModel, reader: str, keys: tuple[str, ...], at: str = ""
-    ) -> None:
+    def __init__(self, section: BaseModel, reader: str, keys: Sequence[str], at: str = "") -> None:
         self._own = (section, reader, keys, at)
 
     def __getattr__(self, name: str) -> Any:
@@ -179,8 +177,7 @@ class Part:
         if any(key == declared or key.startswith(f"{declared}.") for declared in keys):
             return value
         if any(declared.startswith(f"{key}.") for declared in keys):
-            deeper = isinstance(value, BaseModel)
-            return Part(value, reader, keys, f"{key}.") if deeper else value
+            return Part(value, reader, keys, f"{key}.") if isinstance(value, BaseModel) else value
         raise AttributeError(f"the stage {reader} does not declare that it reads {key}")
 
 

@@ -68,9 +68,6 @@ class Form:
     record: Callable[[Any], dict[str, Any]] = lambda _: {}
 
 
-# --- writing -------------------------------------------------------------------------------------
-
-
 def write_stages(study: Study, folder: Path) -> None:
     """Write the tables that a later solve needs into a run's ``stages/`` folder.
 
@@ -103,9 +100,6 @@ def seal_again(folder: Path) -> None:
 
 def _kept_stages(groups: Sequence[str] = STORED) -> list[str]:
     return [name for name, made in STAGES.items() if made.stored in groups]
-
-
-# --- reading -------------------------------------------------------------------------------------
 
 
 def study_from_run(

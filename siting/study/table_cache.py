@@ -57,8 +57,7 @@ def kept_table(
     See `siting.folder_cache.kept`. A table that is slow to build is stored, unless Parquet would
     change it. `parts` must contain all inputs of `build`. `folder` may be deleted at any time.
     """
-    key = content_sha256(FORMAT, __version__, name, *parts)
-    entry = folder / f"{name}-{key[:32]}"
+    entry = folder / f"{name}-{content_sha256(FORMAT, __version__, name, *parts)[:32]}"
     return kept(entry, read=_read, build=build, write=_write, least_s=LEAST_S)
 
 

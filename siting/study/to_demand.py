@@ -400,19 +400,16 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
     `siting.demand.energy_factors`.
     """
     demand, program = config.demand, config.program
-    configured = (config.year, demand.scenario, demand.case)
+    usual = (config.year, demand.scenario, demand.case)
     years = [config.year] if program.years is None else list(program.years.budgets_pkr)
     futures = [] if program.scenarios is None else list(program.scenarios.of.values())
-    wanted = [configured, *((year, *configured[1:]) for year in years)]
-    wanted += [
-        (y, f.fleet or configured[1], f.case or configured[2]) for y in years for f in futures
-    ]
+    wanted = [usual, *((year, *usual[1:]) for year in years)]
+    wanted += [(y, f.fleet or usual[1], f.case or usual[2]) for y in years for f in futures]
     rows = []
     for year, scenario, case in dict.fromkeys(wanted):
         its_area = area
-        if (year, scenario) != configured[:2]:
-            fleet = study.in_other(year=year, scenario=scenario).fleet
-            its_area = replace(area, fleet=fleet)
+        if (year, scenario) != usual[:2]:
+            its_area = replace(area, fleet=study.in_other(year=year, scenario=scenario).fleet)
         factors = people_to_energy.energy_factors(its_area, case)
         rows.append(factors.assign(year=year, fleet=scenario, case=case))
     table = pd.concat(rows, ignore_index=True)

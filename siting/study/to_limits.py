@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import reprlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import geopandas as gpd
 import pandas as pd
 
 from siting import reference, sites
@@ -95,7 +95,7 @@ class _Pot:
     share: float = 0.0
 
 
-def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
+def _money_for_chargers(config: Config, offers: Table) -> list[Limit]:
     """Return the limits on money for charger groups: ceilings, reserves, and parts of a split."""
     asked = config.program.limits
     pots = {
@@ -111,10 +111,8 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
     shares = _shares_by_chargers(config, offers, {name: pot.groups for name, pot in pots.items()})
     ceilings = {name: pot.pkr for name, pot in pots.items() if pot.rule != "kept"}
     kept = {name: pot for name, pot in pots.items() if pot.rule != "ceiling"}
-    limits = [
-        replace(limit, of_budget=pots[limit.name].share)
-        for limit in _envelopes(ceilings, shares, key)
-    ]
+    most = _envelopes(ceilings, shares, key)
+    limits = [replace(limit, of_budget=pots[limit.name].share) for limit in most]
     _need_offers([name for name in kept if name not in ceilings], shares, key)
     limits += earmarks(
         shares,
@@ -142,9 +140,7 @@ def _split(config: Config) -> dict[str, _Pot]:
     return {f"split {n}": _Pot(g, 0.0, "both", float(share[n])) for n, g in known.items()}
 
 
-def _density(
-    config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame, network: Network
-) -> list[Limit]:
+def _density(config: Config, candidates: Layer, offers: Table, network: Network) -> list[Limit]:
     """Return the limits that require a station in each square and on each stretch of road."""
     asked = config.program.limits
     limits: list[Limit] = []
@@ -166,9 +162,7 @@ def _density(
     return limits
 
 
-def _power(
-    config: Config, offers: pd.DataFrame, compatibility: pd.DataFrame, vehicles: pd.DataFrame
-) -> Limit:
+def _power(config: Config, offers: Table, compatibility: Table, vehicles: Table) -> Limit:
     """Return the lower limit on charging power per electric vehicle."""
     asked = config.program.limits
     assert asked.least_kw_per_ev is not None  # checked by the caller
@@ -181,9 +175,7 @@ def _power(
     return power(offers, power_for(config, offers, compatibility), each_kw * cars, name)
 
 
-def power_for(
-    config: Config, offers: pd.DataFrame, compatibility: pd.DataFrame
-) -> dict[str, float]:
+def power_for(config: Config, offers: Table, compatibility: Table) -> dict[str, float]:
     """Return the power (kW) of each offer's chargers that fit `ev_classes`, by ``offer_id``."""
     classes = set(config.program.limits.ev_classes)
     groups = compatibility.loc[compatibility["vehicle_class"].isin(classes), "charger_group"]
@@ -203,7 +195,7 @@ def power_for(
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
 
 
-def bare_names(offers: pd.DataFrame) -> pd.Series[str]:
+def bare_names(offers: Table) -> pd.Series[str]:
     """Return the configuration of each offer: ``hub`` for ``existing+hub`` and ``hub+upgrade``."""
     names: pd.Series[str] = offers["configuration"].astype("str")
     return names.str.removeprefix("existing+").str.removesuffix("+upgrade")
@@ -214,10 +206,8 @@ def _envelopes(
 ) -> list[Limit]:
     """Return one limit per envelope, on the subsidies that the envelope pays."""
     _need_offers(list(budgets_pkr), shares, where)
-    return [
-        Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
-        for name, pkr in sorted(budgets_pkr.items())
-    ]
+    each = sorted(budgets_pkr.items())
+    return [Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True) for name, pkr in each]
 
 
 def _need_offers(
@@ -228,7 +218,7 @@ def _need_offers(
 
 
 def _shares_by_chargers(
-    config: Config, offers: pd.DataFrame, envelopes: Mapping[str, tuple[str, ...]]
+    config: Config, offers: Table, envelopes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, dict[str, float]]:
     """Return, for each envelope, the share of each offer's subsidy that the envelope pays.
 
@@ -243,17 +233,15 @@ def _shares_by_chargers(
     share: dict[str, dict[str, float]] = {}
     for name, counts in configurations_of(config.offers).items():
         cost = {c: n * price[c] for c, n in counts.items()}
-        total = sum(cost.values())
-        share[name] = {}
+        total, share[name] = sum(cost.values()), defaultdict(float)
         for charger, pkr in cost.items():
-            group = str(chargers.loc[charger, "charger_group"])
             part = pkr / total if total > 0 else 1 / len(cost)
-            share[name][group] = share[name].get(group, 0.0) + part
+            share[name][str(chargers.loc[charger, "charger_group"])] += part
     names, ids = bare_names(offers), offers["offer_id"].astype(str)
     envelope_shares: dict[str, dict[str, float]] = {}
     for envelope, groups in envelopes.items():
         of_name = {
-            name: min(sum(of_group.get(group, 0.0) for group in dict.fromkeys(groups)), 1.0)
+            name: min(sum(of_group[group] for group in dict.fromkeys(groups)), 1.0)
             for name, of_group in share.items()
         }
         of_offer = names.map(of_name).astype(float)
@@ -262,7 +250,7 @@ def _shares_by_chargers(
     return envelope_shares
 
 
-def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit, ...]:
+def _feeders(candidates: Layer, offers: Table) -> tuple[Limit, ...]:
     known = candidates[candidates["feeder_id"].fillna("").astype(str) != ""]
     load = load_kw(offers)
     if "upgrade_kw" in offers.columns:
@@ -270,11 +258,10 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
         load = load - offers["upgrade_kw"].fillna(0.0)
     offers = offers.assign(power_kw=load)
     feeder = dict(zip(known["site_id"].astype(str), known["feeder_id"].astype(str), strict=True))
-    room = known.groupby("feeder_id")["headroom_kw"].max().to_dict()
-    return feeders(offers, feeder, room)
+    return feeders(offers, feeder, known.groupby("feeder_id")["headroom_kw"].max().to_dict())
 
 
-def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) -> tuple[str, ...]:
+def sites_named(candidates: Layer, names: Sequence[str], key: str) -> tuple[str, ...]:
     """Return the ids of sites that are named by id or by name. Case is ignored in names.
 
     An `InputError` for `key` lists every name that matches no site, or more than one.
@@ -293,7 +280,7 @@ def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) ->
 
 
 def site_named(
-    candidates: gpd.GeoDataFrame,
+    candidates: Layer,
     name: Any,
     where: str,
     kind: str = "site",

@@ -20,7 +20,7 @@ from siting.program.limits import Limit, with_more_money
 from siting.program.program import Program
 from siting.reference import at_preset
 from siting.roads import Network
-from siting.study import to_limits
+from siting.study import read_sources, to_limits
 from siting.study.mandates import on_owners_money
 from siting.study.outcome_figures import decide
 from siting.study.own_tables import own_offers, own_reach
@@ -34,14 +34,6 @@ from siting.study.program_inputs import (
     zones_of,
 )
 from siting.study.program_zones import zone_of_cells, zone_of_demand
-from siting.study.read_sources import (
-    candidate_layers,
-    charger_types,
-    left_out,
-    no_neighbourhoods,
-    on_the_grid,
-    with_own_names,
-)
 from siting.study.recounted import recounted_plan
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_people import outline
@@ -70,14 +62,14 @@ def site_costs(config: Config) -> sites.SiteCosts:
     told="candidates",
     found=lambda pair: (
         f"{len(pair[0]):,} sites, {pair[0]['existing'].sum():,} of them existing; "
-        + ", ".join(f"{count:,} places {why}" for why, count in left_out(pair[1]).items())
+        + ", ".join(f"{n:,} places {why}" for why, n in read_sources.left_out(pair[1]).items())
     ),
 )
 def sites_found(
     config: Config, network: Network, site_costs: sites.SiteCosts
 ) -> tuple[Layer, Layer, Table]:
     """The candidates, the places left out, and the sources that yielded no place."""
-    layers, empty = candidate_layers(config, network)
+    layers, empty = read_sources.candidate_layers(config, network)
     merged, dropped = sites.merge_candidates(
         layers,
         network,
@@ -85,17 +77,17 @@ def sites_found(
         max_snap_m=config.candidates.max_snap_m,
         excluded=sites.excluded_areas((a.path, a.name_column) for a in config.candidates.exclude),
     )
-    merged = on_the_grid(config, merged, site_costs.line_detour)
-    return with_own_names(merged), with_own_names(dropped), empty
+    merged = read_sources.on_the_grid(config, merged, site_costs.line_detour)
+    return read_sources.with_own_names(merged), read_sources.with_own_names(dropped), empty
 
 
 @stage("roads.source", stored="neighbourhoods")
 def neighbourhoods(config: Config, network: Network) -> Layer:
     """Named parts of the city as points (metres); empty if the roads are not read from a file."""
-    source = config.roads.source
-    known = roads.read_neighbourhoods(source.path) if source.kind == "file" else no_neighbourhoods()
-    within = known[known.within(outline(network))]
-    return within.to_crs(network.crs).reset_index(drop=True)
+    source, known = config.roads.source, read_sources.no_neighbourhoods()
+    if source.kind == "file":
+        known = roads.read_neighbourhoods(source.path)
+    return known[known.within(outline(network))].to_crs(network.crs).reset_index(drop=True)
 
 
 @stage(stored="candidates")
@@ -127,11 +119,9 @@ def compatibility() -> Table:
 @stage("offers: service utilisation")
 def service_standard(config: Config) -> sites.ServiceStandard:
     """The service standard, which sets the usable capacity of a charger."""
-    asked = config.offers.service.model_dump()
-    taken = sites.time_utilisation(asked.pop("time_utilisation"))
-    return sites.ServiceStandard(
-        utilisation=config.offers.utilisation, time_utilisation=taken, **asked
-    )
+    asked = config.offers.service.model_dump() | {"utilisation": config.offers.utilisation}
+    asked["time_utilisation"] = sites.time_utilisation(asked["time_utilisation"])
+    return sites.ServiceStandard(**asked)
 
 
 @stage("offers: configurations sizes chargers_csv", "money.pkr_per_usd", stored="offers")
@@ -139,7 +129,7 @@ def chargers(config: Config) -> Table:
     """The catalogue rows of the chargers that the configurations and sizes use."""
     catalogue = sites.charger_catalogue(config.offers.chargers_csv)
     catalogue = sites.at_exchange_rate(catalogue, config.money.pkr_per_usd)
-    used = catalogue["charger_id"].astype(str).isin(charger_types(config.offers))
+    used = catalogue["charger_id"].astype(str).isin(read_sources.charger_types(config.offers))
     return catalogue[used].reset_index(drop=True)
 
 
@@ -265,9 +255,8 @@ def reach(
     where = ["node_id", "snap_m"]  # drive times depend only on these columns and the ids
     cells, candidates = cells[["cell_id", *where]], candidates[["site_id", *where]]
     parts = (cells, candidates, asked.cutoff_min, asked.access_kmh)
-    return context.kept(
-        (network_sha256, *parts), lambda: roads.reach(network, *parts, context.count("sites"))
-    )
+    count = context.count("sites")
+    return context.kept((network_sha256, *parts), lambda: roads.reach(network, *parts, count))
 
 
 @stage("program.zones", stored="cell_zones")

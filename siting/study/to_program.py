@@ -38,9 +38,6 @@ MILLION = 1e6
 DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 
 
-# --- the program ---------------------------------------------------------------------------------
-
-
 def instance_of(asked: Asked) -> Instance:
     """Return the data of the program, with the demand of the last year."""
     offers = asked.offers
@@ -112,11 +109,10 @@ def _with_floors(program: Program, asked: Asked) -> Program:
         instance = program.instance
         near = pd.Series(np.where(instance.served_pairs, REACHABLE, ""), index=instance.demand_ids)
         program = program.floor({REACHABLE: cheap.served_share}, near, when)
-    if asked.floors_of_zones:
+    if asked.zones is not None and asked.floors_of_zones:
         zones = zones_named(asked)
-        plain = zones if asked.zones is None else asked.zones
-        renamed = dict(zip(plain, zones, strict=True))
-        there, what = sorted(set(plain) - {""}), "no zone of this name has demand"
+        renamed = dict(zip(asked.zones, zones, strict=True))
+        there, what = sorted(set(asked.zones) - {""}), "no zone of this name has demand"
         refuse(
             Fault(f"program.zone_floors.{name}", what, did_you_mean(name, there))
             for name in asked.floors_of_zones
@@ -140,9 +136,6 @@ def _decay(asked: Any) -> Decay:
     if asked.kind == "step":
         return StepDecay({float(minutes): factor for minutes, factor in asked.factors.items()})
     return DECAYS[asked.kind](**asked.model_dump(exclude={"kind"}))
-
-
-# --- aims ----------------------------------------------------------------------------------------
 
 
 def aims_of(config: Config) -> list[str]:
@@ -230,9 +223,6 @@ def blocks_of(config: Config) -> set[str]:
     keys = type(program).model_fields
     used = {name for name in keys if getattr(program, name) != getattr(plain, name)}
     return used | ({"viability_gap"} if subsidy_of(config).fills_gap else set())
-
-
-# --- the answer ----------------------------------------------------------------------------------
 
 
 def answer_of(

@@ -9,19 +9,6 @@ from siting.verify.award_recount import AwardAccount, Ceiling, award_faults
 from siting.verify.certificate import BOUND, PROVABLE, Certified, certified
 from siting.verify.recount import recount
 
-__all__ = [
-    "BOUND",
-    "PROVABLE",
-    "Account",
-    "Aim",
-    "AimKind",
-    "AwardAccount",
-    "Ceiling",
-    "Certified",
-    "Decay",
-    "OtherPlan",
-    "ViabilityGap",
-    "award_faults",
-    "certified",
-    "recount",
-]
+__all__ = ["BOUND", "PROVABLE", "Account", "Aim", "AimKind", "AwardAccount", "Ceiling",
+           "Certified", "Decay", "OtherPlan", "ViabilityGap", "award_faults", "certified",
+           "recount"]  # fmt: skip

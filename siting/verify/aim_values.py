@@ -166,9 +166,8 @@ def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
     if aim.bound is None:
         return
     where = f"bound on {_label(aim)}"
-    more = aim.kind in ("most_worth", "net_worth", "worst_share") or (
-        aim.kind == "tail" and aim.of == "served"
-    )
+    more = aim.kind in ("most_worth", "net_worth", "worst_share")
+    more |= aim.kind == "tail" and aim.of == "served"
     low, high = (aim.value, aim.bound) if more else (aim.bound, aim.value)
     side = "below" if more else "above"
     what = f"{shown(aim.bound)} is {side} the value {shown(aim.value)}"

@@ -71,8 +71,7 @@ def _check_names(
     ledger.broken(where, "bids of the file are in neither table", names, ~names.isin(set(told)))
     stands = set(won["bid"])
     winners, losers = (t["bid"].astype(str) for t in (account.winners, account.losers))
-    what = "winning bids without a station"
-    ledger.broken("winners.csv", what, winners, ~winners.isin(stands))
+    ledger.broken("winners.csv", "winning bids without a station", winners, ~winners.isin(stands))
     ledger.broken("losers.csv", "losing bids with a station", losers, losers.isin(stands))
     lines, there = bids.groupby("bid").size(), won.groupby("bid").size()
     torn = there != lines.reindex(there.index)
@@ -118,8 +117,7 @@ def _check_rules(
         what = f"alternatives {group!r} of {bidder} win together, but only one may"
         ledger.broken("winners.csv", what, rows["bid"], np.full(len(rows), len(rows) > 1))
     for cap in account.caps:
-        named = won[won[cap.column] != ""]
-        for value, rows in named.groupby(cap.column):
+        for value, rows in won[won[cap.column] != ""].groupby(cap.column):
             if cap.value not in (None, value):
                 continue
             where = f"award.caps.{cap.name}, {value}"
@@ -150,8 +148,7 @@ def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
             ledger.wrong(off, f"{where}, column {column}", what)
     asked = float(account.winners["ask_pkr"].sum())
     what = f"winners ask for PKR {asked:,.0f}, the budget is PKR {account.budget_pkr:,.0f}"
-    over = above(asked, account.budget_pkr)
-    ledger.wrong(over, "winners.csv, column ask_pkr", what)
+    ledger.wrong(above(asked, account.budget_pkr), "winners.csv, column ask_pkr", what)
 
 
 def _paid(winners: pd.DataFrame) -> Iterator[tuple[str, float, float]]:

@@ -190,9 +190,7 @@ class Book:
         """Public money drawn up to the end of each year, by year and site (PKR)."""
         gap, pkr = self.account.gap, self.offer["subsidy_pkr"].to_dict()
         if gap is None:
-            return {
-                y: {s: float(pkr[o]) for s, o in now.items()} for y, now in self.by_year.items()
-            }
+            return {y: {s: float(pkr[o]) for s, o in at.items()} for y, at in self.by_year.items()}
         table, out = gap.subsidies, {}
         for year in self.years:
             rows = table[table["year"] == year] if "year" in table.columns else table
@@ -205,9 +203,8 @@ class Book:
     def capacities(self) -> pd.DataFrame:
         """Capacities above 0: ``slice``, ``site_id``, ``charger_group``, ``can_kwh_day``."""
         columns = dict(zip(self.capacity_columns, self.groups, strict=True))
-        long = self.stands.melt(
-            ["slice", "site_id"], self.capacity_columns, "charger_group", "can_kwh_day"
-        )
+        key = ["slice", "site_id"]
+        long = self.stands.melt(key, self.capacity_columns, "charger_group", "can_kwh_day")
         long["charger_group"] = long["charger_group"].map(columns)
         return long[long["can_kwh_day"] > 0]
 

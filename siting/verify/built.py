@@ -84,8 +84,7 @@ def _check_bids(book: Book, ledger: Ledger) -> None:
     if "bundle" in offers.columns:
         named = offers["bundle"].fillna("").astype(str)
         named = named[named != ""]
-        end = set(book.by_year[book.years[-1]].values())
-        there = named.index.isin(end)
+        there = named.index.isin(set(book.by_year[book.years[-1]].values()))
         whole = pd.Series(there, named.index).groupby(named).agg(["all", "any"])
         torn = whole["any"] & ~whole["all"]
         ledger.broken("built, column offer_id", "bundles only partly built", whole.index, torn)

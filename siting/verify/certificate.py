@@ -151,8 +151,6 @@ class _Bound:
             bound = math.fsum(parts) + 8 * EPSILON * (self.longest + 100) * self.size
         return Certified(-bound if self.aim.kind == "least_money" else bound, self.exact)
 
-    # --- terms that are the same for all plans ---------------------------------------------------
-
     def _slices(self) -> None:
         """Convert the demand of each slice to arrays, with the rows ordered by cell."""
         counted: dict[str, list[str]] = {}
@@ -236,8 +234,6 @@ class _Bound:
         side = row.get("at_most" if price > 0 else "at_least")
         return price if side is not None and math.isfinite(float(side)) else 0.0
 
-    # --- sites -----------------------------------------------------------------------------------
-
     def _sites(self) -> list[Any]:
         """Return the largest contribution of each site to any plan."""
         book, a = self.book, self.account
@@ -290,8 +286,7 @@ class _Bound:
             if not (price := self._resource_price(row)):
                 continue
             mine = use[use["resource"] == row["resource"]].set_index("offer_id")["use"]
-            amount = self.numbers(offers["offer_id"].map(mine).fillna(0.0))
-            priced = amount * self.numbers([price])
+            priced = self.numbers(offers["offer_id"].map(mine).fillna(0.0)) * self.numbers([price])
             each, rupee = (each, rupee + priced) if row["per_rupee"] else (each + priced, rupee)
         return each, rupee
 

@@ -74,8 +74,7 @@ class Ledger:
     def at_most(self, check: str, found: float, limit: float, scale: float) -> None:
         """Add a check that a figure is at most its limit."""
         self.row(check, found, limit)
-        what = f"{shown(found)} is more than {shown(limit)}"
-        self.wrong(above(found, limit, scale), check, what)
+        self.wrong(above(found, limit, scale), check, f"{shown(found)} is more than {shown(limit)}")
 
     def equal(self, check: str, claimed: float, found: float, scale: float) -> None:
         """Add a check that a figure stated by the plan equals the recomputed figure."""

@@ -17,23 +17,9 @@ from siting.verify.service_recount import check_floors, check_service
 def recount(account: Account) -> pd.DataFrame:
     """Return one row per check that a plan passed; raise an error if it fails any check.
 
-    Parameters
-    ----------
-    account
-        The figures that the plan states, and its input tables.
-
-    Returns
-    -------
-    DataFrame
-        ``check`` (the name of the figure), ``found`` (its value) and ``limit`` (its limit or the
-        stated value), in the unit of the check.
-
-    Raises
-    ------
-    VerifyError
-        If a figure is wrong; the message lists every wrong figure.
-    InputError
-        If the tables cannot be recounted, because of missing columns or names that do not match.
+    Columns: ``check`` (the name of the figure), ``found`` (its value) and ``limit`` (its limit or
+    the stated value), in the unit of the check. A `VerifyError` lists every wrong figure. Raises
+    `InputError` if the tables lack columns or their names do not match.
     """
     book, ledger = Book(account), Ledger()
     check_built(book, ledger)

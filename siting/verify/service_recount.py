@@ -80,9 +80,8 @@ def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
     arcs = share.merge(book.plugs, on="vehicle_class")
     arcs = arcs.merge(book.capacities, on=[*key, "charger_group"])
     arcs = arcs[arcs["whole"] > 0]
-    out = np.zeros(len(whole))
     if arcs.empty:
-        return out
+        return np.zeros(len(whole))
     count = len(arcs)
     ends = [arcs.groupby([*key, c], sort=False).ngroup().to_numpy()
             for c in ("vehicle_class", "charger_group")]  # fmt: skip
@@ -91,9 +90,8 @@ def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
     # Loads are shares of the station's total, so that the tolerances treat all stations alike.
     limit[sides[:count]] = arcs["served_kwh_day"] / arcs["whole"]
     limit[sides[count:]] = np.minimum(arcs["can_kwh_day"] / arcs["whole"], 1.0)
-    matrix = sparse.csr_array(
-        (np.ones(2 * count), (sides, np.tile(np.arange(count), 2))), shape=(len(limit), count)
-    )
+    spots = (sides, np.tile(np.arange(count), 2))
+    matrix = sparse.csr_array((np.ones(2 * count), spots), shape=(len(limit), count))
     from scipy.optimize import linprog
 
     answer = linprog(-np.ones(count), A_ub=cast(Any, matrix), b_ub=limit, method="highs")
@@ -146,9 +144,6 @@ def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Se
         worth = worth * a.decay.factor(rows["travel_min"].to_numpy(dtype=float))
     sums = pd.Series(worth).groupby(rows["slice"].to_numpy()).sum(min_count=1)
     return sums.reindex(book.slices["slice"], fill_value=0.0)
-
-
-# --- shares of demand ----------------------------------------------------------------------------
 
 
 def shares_of(book: Book, members: pd.DataFrame) -> pd.DataFrame:
