@@ -65,8 +65,7 @@ def read_figures(
             raise InputError([*faults, *err.faults]) from err
         rows = pd.concat([rows, user_rows], ignore_index=True)
         rows = rows.drop_duplicates(["vehicle_class", "figure"], keep="last", ignore_index=True)
-    order = list(dict.fromkeys([*table(name)["vehicle_class"], *rows["vehicle_class"]]))
-    order += [c for c in overrides if c not in order]
+    order = dict.fromkeys([*table(name)["vehicle_class"], *rows["vehicle_class"], *overrides])
     row_of = rows.set_index(["vehicle_class", "figure"]).to_dict("index")
     for vehicle, changes in overrides.items():
         unknown = sorted(set(changes) - set(limits))
@@ -78,7 +77,7 @@ def read_figures(
                 where_to = f"{name} figures, {vehicle}.{figure}"
                 faults.append(Fault(where_to, f"{given!r} is not a number"))
             else:
-                row_of[(vehicle, figure)] = _assumed(given, "set by the user")
+                row_of[vehicle, figure] = _assumed(given, "set by the user")
     table_has = "the table has: " + ", ".join(dict.fromkeys(rows["vehicle_class"].astype(str)))
     lines = []
     for vehicle in order:

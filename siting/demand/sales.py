@@ -177,7 +177,7 @@ def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
     pins = values[target].sort_index()
     at = pins.index.str.removeprefix("share_").astype(float).to_numpy()
     given = {str(name): {"value": float(value)} for name, value in values[~target].items()}
-    vehicle = _Class("", given, at, {"value": np.asarray(pins, dtype=float)})
+    vehicle = _Class("", given, at, {"value": pins.to_numpy()})
     return float(vehicle.run(np.arange(BASE_YEAR, year + 1, dtype=float), {})["stock"][-1])
 
 
@@ -187,15 +187,13 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
     frame = pd.DataFrame({"year": np.arange(OPENING_YEAR, until + 1)})
     frame["vehicle_class"] = vehicle.name
     central = vehicle.run(years, {})
-    ends = ("low", "high")
-    alone = {end: [vehicle.run(years, {figure: end}) for figure in RANGED] for end in ends}
-    opening = vehicle.figures["opening_vehicles"]
+    alone = {end: [vehicle.run(years, {name: end}) for name in RANGED] for end in ("low", "high")}
     for output in OUTPUTS:
         for end, sign in (("value", 0), ("low", -1), ("high", 1)):
             value = central[output]
             if sign:
                 value = _combined(value, np.stack([run[output] for run in alone[end]]), sign)
-            first = opening[end] if output == "stock" else np.nan
+            first = vehicle.figures["opening_vehicles"][end] if output == "stock" else np.nan
             frame[output if end == "value" else f"{output}_{end}"] = np.append(first, value)
     return frame
 
