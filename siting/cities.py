@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from siting.config.yaml_text import write
 from siting.errors import Fault, InputError, did_you_mean, refuse
 from siting.reference import table
 
@@ -33,8 +34,6 @@ _LENT = {
     "Rawalpindi": ("Rawalpindi",),
 }
 LENDERS = {division: city for city, lent in _LENT.items() for division in lent}
-# Words that YAML does not read as strings.
-NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 
 
 def library() -> pd.DataFrame:
@@ -102,16 +101,13 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
     near, every = tehsils(city, whole_district=True), tehsils()
     zone_rows, faults = [], []
     for name in names:
-        for zones in (near, every):
-            rows = zones[zones["tehsil"].str.casefold() == name.strip().casefold()]
-            if len(rows):
-                break
-        if len(rows) == 1:
-            zone_rows.append(rows.iloc[0])
-            continue
-        fix = did_you_mean(name, near["tehsil"])
-        what = "is in several districts" if len(rows) else "is not in the census table"
-        faults.append(Fault(where, f"{name!r} {what}", fix))
+        wanted = name.strip().casefold()
+        found = (zones[zones["tehsil"].str.casefold() == wanted] for zones in (near, every))
+        rows = next((rows for rows in found if len(rows)), near[:0])
+        zone_rows += [row for _, row in rows.iterrows()]
+        if len(rows) != 1:
+            what = "is in several districts" if len(rows) else "is not in the census table"
+            faults.append(Fault(where, f"{name!r} {what}", did_you_mean(name, near["tehsil"])))
     refuse(faults)
     columns = {"people_2023": "people", "renting_share": "renting_share",
                "rooms4_share": "ownership"}  # fmt: skip
@@ -154,7 +150,7 @@ def new_config(
     """
     name, zones, lender, in_library = _town(city, like, people)
     row = find_city(lender)
-    slug, title = slug_of(name), _scalar(name)
+    slug, title = slug_of(name), write(name, one_line=True)
     districts = ", ".join(dict.fromkeys(zones["district"]))
     which, query, check = "all tehsils of", str(row["place_query"]), ""
     of, lent, like_line = "", "", ""
@@ -174,7 +170,7 @@ def new_config(
         total = int(zones["people_2023"].sum())
         basis = f"Census 2023, {which} {districts} (Pakistan Bureau of Statistics)"
         roads = f"""    kind: place
-    query: {_scalar(query)}{check}"""
+    query: {write(query, one_line=True)}{check}"""
     else:
         total = int(row["people_2023"])
         basis = f"Census 2023, {name} municipality and cantonment (Pakistan Bureau of Statistics)"
@@ -273,12 +269,6 @@ def slug_of(name: str) -> str:
     ('golarchi-s-f-rahu', 'town')
     """
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "town"
-
-
-def _scalar(text: str) -> str:
-    """Return a string as a YAML scalar, quoted if necessary."""
-    plain = re.fullmatch(r"[^\W\d_][\w ,.()/-]*", text) and text.lower() not in NO_TEXT
-    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
