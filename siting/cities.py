@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from siting.config.yaml_text import write
 from siting.errors import Fault, InputError, did_you_mean, refuse
 from siting.reference import table
 
@@ -34,6 +33,8 @@ _LENT = {
     "Rawalpindi": ("Rawalpindi",),
 }
 LENDERS = {division: city for city, lent in _LENT.items() for division in lent}
+# Words that YAML does not read as strings.
+NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 
 
 def library() -> pd.DataFrame:
@@ -150,7 +151,7 @@ def new_config(
     """
     name, zones, lender, in_library = _town(city, like, people)
     row = find_city(lender)
-    slug, title = slug_of(name), write(name, one_line=True)
+    slug, title = slug_of(name), _scalar(name)
     districts = ", ".join(dict.fromkeys(zones["district"]))
     which, query, check = "all tehsils of", str(row["place_query"]), ""
     of, lent, like_line = "", "", ""
@@ -170,7 +171,7 @@ def new_config(
         total = int(zones["people_2023"].sum())
         basis = f"Census 2023, {which} {districts} (Pakistan Bureau of Statistics)"
         roads = f"""    kind: place
-    query: {write(query, one_line=True)}{check}"""
+    query: {_scalar(query)}{check}"""
     else:
         total = int(row["people_2023"])
         basis = f"Census 2023, {name} municipality and cantonment (Pakistan Bureau of Statistics)"
@@ -269,6 +270,12 @@ def slug_of(name: str) -> str:
     ('golarchi-s-f-rahu', 'town')
     """
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "town"
+
+
+def _scalar(text: str) -> str:
+    """Return a string as a YAML scalar, quoted if necessary."""
+    plain = re.fullmatch(r"[^\W\d_][\w ,.()/-]*", text) and text.lower() not in NO_TEXT
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:

@@ -151,8 +151,8 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
     name = name.strip()
     words = name.split(".")
     if not equals or not all(words):
-        where = stated.format(override)
-        return [Fault(where, "is not KEY=VALUE", "e.g. reach.cutoff_min=8")]
+        what = "is not KEY=VALUE"
+        return [Fault(stated.format(override), what, "e.g. reach.cutoff_min=8")]
     place = stated.format(name)
     try:
         document = read(text)

@@ -68,8 +68,8 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
             elif key in values_by_key:
                 faults.append(Fault(where, "is given twice", "put all values in one list"))
             else:
-                if "pkr" in key.split("_"):
-                    listed = [rupees_of_word(one) for one in listed]
+                money = "pkr" in key.split("_")
+                listed = [rupees_of_word(one) if money else one for one in listed]
                 values_by_key[key] = _VALUES.validate_python(listed)
         except BrokenYamlError as err:
             faults.append(Fault(where, f"the list is not valid YAML: {err.what}"))

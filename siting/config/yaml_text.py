@@ -104,8 +104,7 @@ def read(text: str) -> Document:
             document.value = _value(document, node, (), ())
     except yaml.reader.ReaderError as err:
         before = text[: err.position]
-        line = before.count("\n") + 1
-        column = len(before) - before.rfind("\n")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise BrokenYamlError(f"{err.reason} (code {err.character})", line, column) from err
     except yaml.MarkedYAMLError as err:
         mark = err.problem_mark or err.context_mark
