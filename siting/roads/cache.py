@@ -25,14 +25,10 @@ _TABLES = ("nodes.parquet", "edges.parquet")
 def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Network]) -> Network:
     """Return the network stored under a key, or build and store it.
 
-    Each network has its own folder with file hashes, written completely or not at all. A damaged
-    network is rebuilt, with a warning. If a network cannot be written, it is still returned, with a
-    warning.
-
-    `folder` holds the stored networks, and is created if missing. `key` holds everything on which
-    the network depends, in JSON types (the source's hash, the speeds, the settings). The versions
-    of this package and of OSMnx are added to the key. `build` is called if nothing is stored under
-    the key.
+    Each network has its own folder with file hashes in `folder`. A damaged network is rebuilt, and
+    a network that cannot be written is still returned, both with a warning. `key` holds everything
+    on which the network depends, in JSON types (the source's hash, the speeds, the settings); the
+    versions of this package and of OSMnx are added.
     """
     full = {**key, "format": FORMAT, "siting": __version__, "osmnx": version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)
