@@ -132,11 +132,11 @@ def group_mix(
 ) -> Mix:
     """Return the mean session of the vehicles that use a charger group.
 
-    `compatibility` has the classes of each group. `sessions` is as `siting.demand.session_figures`
-    returns it, and `limits` as `siting.sites.charging_limits` does (default: the packaged tables).
-    `energy_kwh_day` is the public charging energy by class, which weights the classes (if missing
-    or all 0, they weigh as if each took the same energy). Raises `InputError` if no class uses the
-    group, a class has no session figures, or an energy is negative.
+    `compatibility`, `sessions` and `limits` are as the functions `compatibility`, `session_figures`
+    and `charging_limits` return them. `energy_kwh_day` is the public charging energy by class,
+    which weights the classes (if missing or all 0, as if each took the same energy). Raises
+    `InputError` if no class uses the group, a class has no session figures, or an energy is
+    negative.
 
     >>> from siting.sites.catalogue import compatibility
     >>> mix = group_mix("dc", compatibility(), energy_kwh_day={"car": 100.0})
@@ -160,15 +160,14 @@ def group_mix(
     energy = np.array([float(weights.get(name, 0.0)) for name in classes])
     if not energy.any():
         energy = np.ones(len(classes))
-    kwh = figures.loc[classes, "session_kwh"].to_numpy(dtype=float)
-    pace = kwh * MINUTES / figures.loc[classes, "session_min"].to_numpy(dtype=float)
+    columns = ["session_kwh", "session_min", "peak_hour_share"]
+    kwh, minutes, peak = figures.loc[classes, columns].to_numpy(dtype=float).T
     of_group = board_limits[board_limits["charger_group"].astype(str) == group]
     limit_kw = of_group.set_index("vehicle_class")["limit_kw"].reindex(classes)
     drawn = limit_kw.to_numpy(dtype=float, na_value=np.nan)
     count = energy / kwh
     share = count / count.sum()
-    peak = figures.loc[classes, "peak_hour_share"].to_numpy(dtype=float)
-    power = np.where(np.isnan(drawn), pace, drawn)
+    power = np.where(np.isnan(drawn), kwh * MINUTES / minutes, drawn)
     rows = zip(share.tolist(), kwh.tolist(), power.tolist(), strict=True)
     return Mix(float(share @ kwh), float(share @ peak), tuple(rows))
 
@@ -238,9 +237,7 @@ def peak_kwh_per_h(
     best = np.concatenate([[0.0], one * np.minimum.accumulate(kwh[pace])])
     for kind in order:
         left = int(ports[kind]) - np.concatenate([[0], np.cumsum(pace == kind)])
-        of_its_own = np.zeros(len(best))
         some = left > 0
         rate = largest_arrivals_per_h(left[some], minutes[kind], wait_min, alpha)
-        of_its_own[some] = kwh[kind] * rate
-        best = best + of_its_own
+        best[some] += kwh[kind] * rate
     return float(best.max())
