@@ -131,7 +131,8 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
     first = stock[stock["year"] == before].set_index("vehicle_class")
     last = stock[stock["year"] == after].set_index("vehicle_class").reindex(first.index)
     share = 0.0 if after == before else float((year - before) / (after - before))
-    fleet = first.reset_index()[["vehicle_class", *FIGURES, "source", "confidence"]]
+    columns = ["vehicle_class", *FIGURES, "source", "confidence"]
+    fleet: pd.DataFrame = first.reset_index()[columns]
     fleet["vehicle_class"] = fleet["vehicle_class"].astype(str)
     for figure in FIGURES:
         start, end = (rows[figure].to_numpy(dtype=float) for rows in (first, last))

@@ -34,8 +34,7 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
     >>> figures.loc["car", ["session_kwh", "session_min", "peak_hour_share"]].to_list()
     [25.0, 35.0, 0.085]
     """
-    rows = table("profiles", path)
-    where = str(path) if path else "profiles table"
+    rows, where = table("profiles", path), str(path or "profiles table")
     classes = rows["vehicle_class"].astype(str)
     shares = rows[HOURS].to_numpy(dtype=float)
     uneven = ~(np.abs(shares.sum(axis=1) - 1) <= SUM_TOLERANCE)

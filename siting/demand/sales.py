@@ -177,7 +177,7 @@ def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
     pins = values[target].sort_index()
     at = pins.index.str.removeprefix("share_").astype(float).to_numpy()
     given = {str(name): {"value": float(value)} for name, value in values[~target].items()}
-    vehicle = _Class("", given, at, {"value": pins.to_numpy()})
+    vehicle = _Class("", given, at, {"value": np.asarray(pins, dtype=float)})
     return float(vehicle.run(np.arange(BASE_YEAR, year + 1, dtype=float), {})["stock"][-1])
 
 

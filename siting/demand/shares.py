@@ -67,8 +67,7 @@ def city_share(
     0.0167
     """
     row = _city_row(cities, city, "city table")
-    registered = table("registrations", path)
-    where = str(path) if path else "registrations table"
+    registered, where = table("registrations", path), str(path or "registrations table")
     label = registered["city"].astype(str) + " " + registered["vehicle_class"].fillna("")
     twice, ids = label.str.casefold().duplicated(keep=False), label.str.strip().to_list()
     ranges, limit = registered[["low", "share", "high"]], Limits("share", most=1.0)
@@ -101,14 +100,14 @@ def national_stations(people: float) -> dict[str, Any]:
     >>> found["stations"], round(found["by_people"])
     (3000, 35)
     """
-    country = table("country").set_index("item")
-    stations, urban = country.loc["stations_2030"], float(country.loc["urban_people", "value"])
+    country = table("country").set_index("item").to_dict("index")
+    row, urban = country["stations_2030"], country["urban_people"]["value"]
     return {
-        "stations": round(float(stations["value"])),
+        "stations": round(row["value"]),
         "year": 2030,
-        "by_people": float(stations["value"]) * people / urban,
-        "source": str(stations["source"]),
-        "confidence": str(stations["confidence"]),
+        "by_people": float(row["value"]) * people / urban,
+        "source": str(row["source"]),
+        "confidence": str(row["confidence"]),
     }
 
 

@@ -59,7 +59,8 @@ def network_from_file(
     both = zip(merged, tags, strict=True)
     bus = np.array([len(kinds) > 1 and is_bus_only(t) for kinds, t in both])
     gone = segments.piece[edges.segments][bus[which][edge]]
-    frame = edge_speeds(*([t.get(tag) for t in tags] for tag in ("highway", "maxspeed")), classes)
+    highway, maxspeed = ([t.get(tag) for t in tags] for tag in ("highway", "maxspeed"))
+    frame = edge_speeds(highway, maxspeed, classes)
     ends = [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key]
     table = frame.iloc[which].assign(
         name=joined_names([t.get("name") for t in tags])[which],

@@ -104,7 +104,7 @@ def edge_speeds(
     Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``),
     ``peak_factor``, ``in_table`` (whether the kind has a row in `classes`).
     """
-    pace: dict[str, float] = (classes["peak_factor"] / classes["free_kmh"]).to_dict()
+    pace: dict[Any, float] = (classes["peak_factor"] / classes["free_kmh"]).to_dict()
 
     def slowest(kinds: Any) -> str:
         if isinstance(kinds, list | tuple | set):

@@ -126,10 +126,9 @@ def reach(
     network
         The roads.
     cells
-        ``cell_id``, ``node_id`` (missing if too far from a road), ``snap_m``; see
-        `siting.tables.CELLS`.
+        ``cell_id``, ``node_id`` (missing if too far from a road), ``snap_m``.
     candidates
-        ``site_id``, ``node_id``, ``snap_m``; see `siting.tables.CANDIDATES`.
+        ``site_id``, ``node_id``, ``snap_m``.
     cutoff_min
         Maximum driving time (minutes), including access.
     access_kmh
@@ -238,9 +237,8 @@ def _blocks(
 
     For short drives in a large city, scipy takes longer to initialise every node than to search.
     Therefore, one search finds the nodes in reach of any target of a block, and the matrix is
-    reduced to these nodes. No path within the limit leaves these nodes. Threads would not help,
-    because scipy holds Python's global lock while it searches. Starting another process takes about
-    as long as all the searches of a city.
+    reduced to these nodes, which no path within the limit leaves. Threads would not help, because
+    scipy holds Python's global lock while it searches.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):

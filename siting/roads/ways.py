@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import IO, cast
 from xml.parsers import expat
@@ -28,8 +26,12 @@ Tags = dict[str, str]
 logger = logging.getLogger(__name__)
 
 
-_whole: Callable[[], array[int]] = partial(array, "q")
-_real: Callable[[], array[float]] = partial(array, "d")
+def _whole() -> array[int]:
+    return array("q")
+
+
+def _real() -> array[float]:
+    return array("d")
 
 
 @dataclass

@@ -74,8 +74,7 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     >>> float(grid.loc["pmt_630", "max_kw"])
     598.5
     """
-    grid = table("grid", path)
-    where = str(path) if path else "grid table"
+    grid, where = table("grid", path), str(path or "grid table")
     faults = [
         Fault(f"{where}, column item", f"has no {item}")
         for item in ("overhead_11kv", "distance_city", "power_factor")

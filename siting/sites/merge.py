@@ -202,8 +202,8 @@ def _dropped(
         else f"{OUTSIDE}, {road_m / 1000:,.1f} km from the nearest road"
         for road_m, near in zip(dropped["road_m"], inside, strict=True)
     ]
-    unfit = unfit.reset_index(drop=True).astype("str")
-    dropped["reason"] = unfit.fillna(pd.Series(away, dtype="str"))
+    reason = unfit.reset_index(drop=True).fillna(pd.Series(away, dtype="str"))
+    dropped["reason"] = reason.astype("str")
     return dropped[[*columns, "reason", *own, "geometry"]]
 
 
