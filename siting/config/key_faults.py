@@ -85,10 +85,7 @@ class Spot:
 
 
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
-    """Return the position in the schema at which a validation error occurred.
-
-    Parts of `location` that select a union member or mark an invalid key are skipped.
-    """
+    """Return the position of a validation error in the schema, without selectors and marks."""
     spot = Spot(annotation=root)
     for part in (part for part in location if part != "[key]"):
         models = members(spot.annotation)

@@ -149,8 +149,8 @@ def load_nation(
 ) -> tuple[NationConfig, list[Config], list[str]]:
     """Return the checked configurations of a nation and its cities, and the cities' provinces.
 
-    With yearly budgets, every city's plan covers the nation's years. The arguments are as in
-    `siting.config.load`. Raises `ConfigError` with every error in any of the files.
+    The arguments are as in `siting.config.load`. Raises `ConfigError` with every error in any of
+    the files.
     """
     cities: list[Config] = []
     provinces: list[str] = []

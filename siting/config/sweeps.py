@@ -45,8 +45,8 @@ def even_steps(text: str) -> list[int | float] | None:
 def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
     """Return the values to try by key path, from ``key.path=[value, value]`` strings.
 
-    ``low:high:count`` may replace the list (`even_steps`). Raises `ConfigError` with every string
-    that is invalid, repeats a key or value, or has a list or mapping as a value.
+    ``low:high:count`` may replace the list (`even_steps`). Raises `ConfigError` with every invalid
+    string.
 
     >>> parse_sweeps(["program.budget_pkr=[4e7, 60_000_000]", "demand.scenario=[low]"])
     {'program.budget_pkr': (40000000.0, 60000000), 'demand.scenario': ('low',)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -236,26 +237,23 @@ def shape_faults(
 def _h3_column(path: Path) -> str | None:
     """Return the name of a table's H3 column, or ``None`` if it lacks one or has coordinates."""
     names: Collection[str] = ()
-    try:
+    # A later step reads the whole file and reports any error.
+    with suppress(OSError, ValueError, pyarrow.ArrowException):
         if path.suffix.lower() == ".csv":
             names = read_csv(path, nrows=0).columns
         elif path.suffix.lower() == ".parquet":
             names = pyarrow.parquet.read_schema(path).names
-    except (OSError, ValueError, pyarrow.ArrowException):
-        return None  # a later step reads the whole file and reports the error
     if not {"lon", "lat", "longitude", "latitude", "geometry"}.isdisjoint(names):
         return None
     return next((name for name in H3_COLUMNS if name in names), None)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    if path.suffix.lower() != ".parquet":
-        frame = read_csv(path)
-    elif path.is_file():
-        with unreadable_in_words(path):
-            frame = pd.read_parquet(path)
-    else:
+    if not path.is_file():
         raise InputError(str(path), "no such file")
+    with unreadable_in_words(path):
+        is_parquet = path.suffix.lower() == ".parquet"
+        frame: pd.DataFrame = pd.read_parquet(path) if is_parquet else read_csv(path)
     if frame.empty:
         raise InputError(str(path), "has no rows")
     return frame

@@ -66,7 +66,7 @@ def read_raster(
     if window.area is not None:
         inside = shapely.contains_xy(window.area, x, y)
         x, y, people = x[inside], y[inside], people[inside]
-    _require_people(people, path)
+    _require_people(people.sum(), path)
     half_x, half_y = abs(window.width) / 2, abs(window.height) / 2
     shapes = shapely.box(x - half_x, y - half_y, x + half_x, y + half_y)
     return gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=window.crs).to_crs(4326)
@@ -87,11 +87,9 @@ def raster_to_cells(
 
     A pixel's people are assigned to the cell that contains the pixel's centre. A pixel wider than a
     quarter of a cell is first split into equal parts, each at most a sixteenth of a cell wide.
-
-    `path`, `density` and `nodata` are as in `read_raster`. `network`, `size_m`, `max_snap_m`,
-    `also` and the result are as in `siting.demand.make_cells`. Both functions' errors are raised.
-    `area` is a polygon, or west, south, east and north, in lon/lat; people outside it do not count.
-    By default, it is the box around the roads, extended by `max_snap_m` on each side.
+    Arguments and errors are as in `read_raster` and `make_cells`, and the result is as in
+    `make_cells`. By default, `area` is the box around the roads, extended by `max_snap_m` on each
+    side; people outside it do not count.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")
@@ -116,7 +114,7 @@ def raster_to_cells(
         keys.append(np.column_stack([filled // wide + low, filled % wide + left]))
         people.append(sums[filled])
     total = float(sum(p.sum() for p in people))
-    _require_people(np.array([total]), path)
+    _require_people(total, path)
     if also is not None and len(also):
         at = shapely.get_coordinates(also.geometry.to_crs(network.crs).representative_point())
         keys.append(np.floor(at[:, ::-1] / size_m).astype(np.int64))
@@ -176,8 +174,8 @@ def _polygon(area: Area) -> Polygon | MultiPolygon:
     return shape
 
 
-def _require_people(people: Floats, path: Path) -> None:
-    if not people.sum() > 0:
+def _require_people(people: float, path: Path) -> None:
+    if not people > 0:
         raise InputError(str(path), "nobody lives in the area: every pixel is 0")
 
 

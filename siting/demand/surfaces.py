@@ -303,17 +303,12 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
 
 
 def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Floats:
-    """Return, for each node in a tree of quickest paths, its weight plus its descendants' weights.
-
-    The search for depths doubles its step up the tree. Levels are summed from the deepest up.
-    """
+    """Return each node's weight plus its descendants' weights, in a tree of quickest paths."""
+    # The search for depths doubles its step up the tree. Levels are summed from the deepest up.
     parent = np.where(before >= 0, before, root).astype(np.intp)
     up, depth = parent.copy(), (np.arange(len(parent)) != root).astype(np.intp)
     depth[before < 0] = 0
-    while True:
-        more = depth[up]
-        if not more.any():
-            break
+    while (more := depth[up]).any():
         depth += more
         up = up[up]
     total = weight.copy()

@@ -143,10 +143,7 @@ def rules_of(given: OfferFigures, **fit: Any) -> Rules:
 
 
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
-    """Return the configurations with the costs, load and capacity that are the same at all sites.
-
-    An `InputError` lists every vehicle class that lacks required session figures.
-    """
+    """Return the configurations with the costs, load and capacity that are equal at all sites."""
     chosen = {name: dict(numbers) for name, numbers in configurations.items()}
     count = pd.DataFrame.from_dict(chosen, orient="index").fillna(0).astype(float)
     chargers, fees, costs = rules.chargers, rules.fees, rules.costs
