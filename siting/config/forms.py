@@ -38,11 +38,8 @@ def input_files(config: Config) -> dict[str, Path]:
 
     Every path is an input file, except the folders under keys that end in ``_dir``.
     """
-    return {
-        dotted(key): value
-        for key, value in _leaves(config, ())
-        if isinstance(value, Path) and not str(key[-1]).endswith("_dir")
-    }
+    paths = ((key, value) for key, value in _leaves(config, ()) if isinstance(value, Path))
+    return {dotted(key): path for key, path in paths if not str(key[-1]).endswith("_dir")}
 
 
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:

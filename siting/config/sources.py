@@ -294,17 +294,12 @@ CellShape = Annotated[
 ]
 
 
-CandidateTags = Annotated[
-    Tags,
-    Field(min_length=1, description="OSM tags of candidates: the accepted values of each key"),
-]
-OwnIds = Annotated[
-    Text | None,
-    Field(
-        description="column with your own ids, kept as user_id in every output; default: site_id "
-        "or id, if present"
-    ),
-]
+_TAGS = "OSM tags of candidates: the accepted values of each key"
+_IDS = (
+    "column with your own ids, kept as user_id in every output; default: site_id or id, if present"
+)
+CandidateTags = Annotated[Tags, Field(min_length=1, description=_TAGS)]
+OwnIds = Annotated[Text | None, Field(description=_IDS)]
 
 
 class SitesOsmFile(Section):

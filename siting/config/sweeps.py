@@ -101,7 +101,5 @@ def as_overrides(chosen: Mapping[str, Single]) -> list[str]:
     >>> as_overrides({"program.budget_pkr": 4e7, "demand.case": "low"})
     ['program.budget_pkr=40000000.0', 'demand.case=low']
     """
-    return [
-        Override(f"{key}={write(python_value(one), one_line=True)}", "sweep {}")
-        for key, one in chosen.items()
-    ]
+    texts = {key: write(python_value(one), one_line=True) for key, one in chosen.items()}
+    return [Override(f"{key}={text}", "sweep {}") for key, text in texts.items()]

@@ -49,20 +49,11 @@ class Area:
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
     """Return public charging energy (kWh/day) by draw (if sampled), zone and class."""
-    whole = (
-        figures["country_vehicles"]
-        * figures["city_share"]
-        * figures["area_share"]
-        * figures["km_day"]
-        * figures["electric_km_share"]
-        * figures["kwh_km"]
-        / figures["charging_efficiency"]
-    )
-    return np.asarray(
-        whole[..., None, :]
-        * zones.split_by(figures["ownership_weight"])
-        * (1 - home_shares(figures, zones))
-    )
+    vehicles = figures["country_vehicles"] * figures["city_share"] * figures["area_share"]
+    whole = vehicles * figures["km_day"] * figures["electric_km_share"] * figures["kwh_km"]
+    whole = whole / figures["charging_efficiency"]
+    split = zones.split_by(figures["ownership_weight"])
+    return np.asarray(whole[..., None, :] * split * (1 - home_shares(figures, zones)))
 
 
 def city_energy(

@@ -118,10 +118,8 @@ def range_faults(
     bad = ~inside.all(axis=1)
     order = ~bad & ((ends[:, 0] > ends[:, 1]) | (ends[:, 1] > ends[:, 2]))
     upper = f" and at most {limit.most:g}" if np.isfinite(limit.most) else ""
-    return [
-        *rows_fault(where, bad, ids, f"not {limit.unit} of at least {limit.least:g}{upper}"),
-        *rows_fault(where, order, ids, "not low <= central <= high"),
-    ]
+    faults = rows_fault(where, bad, ids, f"not {limit.unit} of at least {limit.least:g}{upper}")
+    return faults + rows_fault(where, order, ids, "not low <= central <= high")
 
 
 def _key_faults(rows: pd.DataFrame, limits: Mapping[str, Limits], where: str) -> list[Fault]:

@@ -69,12 +69,8 @@ class _Class:
         wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
         opening = at["opening_vehicles"] * np.exp(-wear)
         electric = sales * share
-        return {
-            "sales": sales,
-            "electric_share": share,
-            "electric_sales": electric,
-            "stock": alive @ electric + opening,
-        }
+        outputs = (sales, share, electric, alive @ electric + opening)
+        return dict(zip(OUTPUTS, outputs, strict=True))
 
 
 def s_curve(

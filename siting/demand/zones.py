@@ -143,20 +143,15 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     shared_km2 = shapely.area(shapely.intersection(shapes[one], shapes[other])) / 1e6
     area_km2 = shapely.area(shapes) / 1e6
     share = shared_km2 / np.minimum(area_km2[one], area_km2[other])
-    overlaps = [
-        {"zone_id": ids[i], "other_id": ids[j], "overlap_km2": float(a), "share": float(s)}
-        for i, j, a, s in zip(one, other, shared_km2, share, strict=True)
-        if s > MOST_OVERLAP
-    ]
+    pairs = {"zone_id": ids[one], "other_id": ids[other], "overlap_km2": shared_km2, "share": share}
+    overlaps = pd.DataFrame(pairs)[share > MOST_OVERLAP].to_dict("records")
     parts = shapely.get_parts(shapely.union_all(shapes))
     rings = [ring for part in parts if part.geom_type == "Polygon" for ring in part.interiors]
     holes = gpd.GeoSeries([shapely.Polygon(ring) for ring in rings], crs=utm)
     holes = holes[holes.area / 1e6 >= LEAST_GAP_KM2]
     inside = holes.representative_point().to_crs(4326)
-    gaps = [
-        {"gap_km2": float(area / 1e6), "lon": float(at.x), "lat": float(at.y)}
-        for area, at in zip(holes.area, inside, strict=True)
-    ]
+    columns = {"gap_km2": holes.area / 1e6, "lon": inside.x, "lat": inside.y}
+    gaps = pd.DataFrame(columns).to_dict("records")
     gap_km2 = float(sum(gap["gap_km2"] for gap in gaps))
     warnings = []
     if gaps:
@@ -165,14 +160,8 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
             f"{len(gaps):,} gaps between the zones, {gap_km2:.3f} km2 in all, the largest at "
             f"{at['lon']:.4f} E, {at['lat']:.4f} N: nobody is counted there"
         )
-    return {
-        "area_km2": float(area_km2.sum()),
-        "overlap_km2": float(shared_km2.sum()),
-        "overlaps": overlaps,
-        "gap_km2": gap_km2,
-        "gaps": gaps,
-        "warnings": warnings,
-    }
+    whole = {"area_km2": float(area_km2.sum()), "overlap_km2": float(shared_km2.sum())}
+    return {**whole, "overlaps": overlaps, "gap_km2": gap_km2, "gaps": gaps, "warnings": warnings}
 
 
 def spread_zones(

@@ -98,10 +98,8 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     for column in columns:
         value = rows[column].astype(float)
         called = subject.title if column in ("value", "weight", "share") else ""
-        low, high = (
-            rows[ends[column, end]].astype(float).fillna(value) if (column, end) in ends else value
-            for end in ("low", "high")
-        )
+        given = (rows[ends.get((column, end), column)] for end in ("low", "high"))
+        low, high = (figure.astype(float).fillna(value) for figure in given)
         mark = rows.get(f"{column}_confidence", rows.get("confidence", ""))
         cells = {
             "figure": rows["figure"].astype(str) if "figure" in rows.columns else called or column,

@@ -33,12 +33,10 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
     full = {**key, "format": FORMAT, "siting": __version__, "osmnx": version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)
     entry = folder / hashlib.sha256(text.encode()).hexdigest()[:32]
-    return kept(
-        entry, read=_load, build=build, write=lambda part, network: _save(network, part, full)
-    )
+    return kept(entry, read=_load, build=build, write=lambda at, made: _save(full, at, made))
 
 
-def _save(network: Network, folder: Path, key: dict[str, Any]) -> None:
+def _save(key: dict[str, Any], folder: Path, network: Network) -> None:
     for name, table in zip(_TABLES, (network.nodes, network.edges), strict=True):
         table.to_parquet(folder / name, compression="zstd")
     manifest = {

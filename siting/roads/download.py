@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -67,11 +68,8 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """
     import osmnx as ox
 
-    return _fetch(
-        lambda: ox.graph_from_place(query, network_type="drive", retain_all=True),
-        f"streets of {query!r}",
-        download,
-    )
+    place = partial(ox.graph_from_place, query, network_type="drive", retain_all=True)
+    return _fetch(place, f"streets of {query!r}", download)
 
 
 def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.MultiDiGraph[Any]:
@@ -84,11 +82,8 @@ def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.
     require_area(polygon)
     import osmnx as ox
 
-    return _fetch(
-        lambda: ox.graph_from_polygon(polygon, network_type="drive", retain_all=True),
-        f"streets of the area {_bounds(polygon)}",
-        download,
-    )
+    area = partial(ox.graph_from_polygon, polygon, network_type="drive", retain_all=True)
+    return _fetch(area, f"streets of the area {_bounds(polygon)}", download)
 
 
 def download_features(
@@ -108,11 +103,8 @@ def download_features(
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
     import osmnx as ox
 
-    features = _fetch(
-        lambda: ox.features_from_polygon(polygon, tags),
-        f"{words} in the area {_bounds(polygon)}",
-        download,
-    )
+    found = partial(ox.features_from_polygon, polygon, tags)
+    features = _fetch(found, f"{words} in the area {_bounds(polygon)}", download)
     kind, number = (features.index.get_level_values(level).astype(str) for level in (0, 1))
     points = features.reset_index(drop=True)
     points["geometry"] = points.geometry.representative_point()

@@ -49,14 +49,13 @@ def is_drivable(tags: Mapping[str, Any]) -> bool:
     >>> is_drivable({"highway": ["residential", "steps"]})
     False
     """
-    if "highway" not in tags:
-        return False
-    return not any(
+    excluded = (
         words.search(value)
         for tag, words in _NOT_DRIVABLE.items()
         if tag in tags
         for value in _values(tags[tag])
     )
+    return "highway" in tags and not any(excluded)
 
 
 def is_bus_only(tags: Mapping[str, Any]) -> bool:

@@ -134,11 +134,8 @@ def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
     faults += naming(str(where), what, odd, f"number them: {label}")
     lost = (node for node, at in graph.nodes(data=True) if not _finite(at.get("x"), at.get("y")))
     faults += naming(str(where), "nodes without x and y", lost, fix)
-    bare = (
-        f"{u}-{v}"
-        for u, v, tags in graph.edges(data=True)
-        if "highway" not in tags or not _finite(tags.get("length"))
-    )
+    edges = graph.edges(data=True)
+    bare = (f"{u}-{v}" for u, v, t in edges if "highway" not in t or not _finite(t.get("length")))
     refuse(faults + naming(str(where), "edges without highway or length", bare, fix))
 
 

@@ -72,10 +72,8 @@ def assign_feeders(
     ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
     at, away_m = _nearest(candidates, ordered)
     found = (ordered["feeder_id"].to_numpy(object)[at], ordered["headroom_kw"].to_numpy(float)[at])
-    ids, spare, feeder_m = (
-        pd.Series(values, index=candidates.index).where(away_m <= within_m)
-        for values in (*found, away_m)
-    )
+    near = (pd.Series(column, index=candidates.index) for column in (*found, away_m))
+    ids, spare, feeder_m = (column.where(away_m <= within_m) for column in near)
     known = candidates.get("headroom_kw", spare).astype(float).fillna(spare)
     return _geometry_last(candidates.assign(feeder_id=ids, headroom_kw=known, feeder_m=feeder_m))
 

@@ -194,11 +194,8 @@ def _places(
     for column in (name_column, "name:en" if name_column == "name" else name_column):
         told = texts_of(layer, column)
         name = told.where(told != "", name)
-    return gpd.GeoDataFrame(
-        {"name": name.array, "kind": kind.array, "source": source},
-        geometry=points.array,
-        crs=layer.crs,
-    ).reset_index(drop=True)
+    columns = {"name": name.array, "kind": kind.array, "source": source}
+    return gpd.GeoDataFrame(columns, geometry=points.array, crs=layer.crs)
 
 
 def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:

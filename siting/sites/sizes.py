@@ -43,12 +43,8 @@ def with_sizes(
     """
     named = {name: dict(counts) for name, counts in bundles.items()}
     refuse(_faults(sizes, chargers))
-    there = {frozenset(counts.items()) for counts in named.values()}
-    made = {
-        size_name(counts): counts
-        for counts in _stations(sizes, chargers)
-        if frozenset(counts.items()) not in there
-    }
+    stations = (of for of in _stations(sizes, chargers) if of not in named.values())
+    made = {size_name(counts): counts for counts in stations}
     taken = [name for name in named if name in made]
     what = "has the name of a size with different numbers"
     refuse(naming("offers.configurations", what, taken, "rename it"))
