@@ -171,7 +171,8 @@ def _merged(standing: Any, change: Any) -> Any:
     out = plain(standing)
     if any(name in change and change[name] != out.get(name) for name in SELECTORS):
         return dict(change)
-    return out | {name: _merged(getattr(standing, name, None), v) for name, v in change.items()}
+    within = ((name, getattr(standing, str(name), None), v) for name, v in change.items())
+    return out | {name: _merged(old, new) for name, old, new in within}
 
 
 def _placed(
