@@ -40,12 +40,12 @@ NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 def library() -> pd.DataFrame:
     """Return the cities in the library, one row each, with the inputs of a study.
 
-    Columns: ``city``, ``province``, ``people_2023`` (population of the city proper), ``zones``
-    (number of census tehsils in the city), ``zone_people`` (their population), ``disco`` (power
-    supplier), ``availability`` with ``…_low`` and ``…_high`` (share of the time with power),
-    ``speed_group`` (key of the speed table), ``west_deg``, ``south_deg``, ``east_deg``,
-    ``north_deg`` (estimated box around the built-up area), ``place_query`` (if blank, the box is
-    used), ``lon``, ``lat`` (centre), ``utm_epsg``, and the source and confidence of each figure.
+    Columns: ``city``, ``province``, ``people_2023`` (of the city proper), ``zones`` (number of
+    census tehsils in the city), ``zone_people``, ``disco`` (power supplier), ``availability`` with
+    ``…_low`` and ``…_high`` (share of the time with power), ``speed_group`` (key of the speed
+    table), ``west_deg``, ``south_deg``, ``east_deg``, ``north_deg`` (estimated box around the
+    built-up area), ``place_query`` (if blank, the box is used), ``lon``, ``lat`` (centre),
+    ``utm_epsg``, and the source and confidence of each figure.
 
     >>> cities = library().set_index("city")
     >>> len(cities), int(cities.loc["Karachi", "zones"]), int(cities.loc["Karachi", "zone_people"])
@@ -93,8 +93,8 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 
     The districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
     ``renting_share`` (0 to 1, blank if unknown), ``ownership`` (share of households with four
-    rooms or more, as a proxy for vehicles). Raises `InputError`, which lists each name that is not
-    in the census or is in several districts. The message begins with `where`.
+    rooms or more, as a proxy for vehicles). An `InputError` at `where` lists each name that is not
+    in the census or is in several districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -102,16 +102,13 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
     near, every = tehsils(city, whole_district=True), tehsils()
     zone_rows, faults = [], []
     for name in names:
-        for zones in (near, every):
-            rows = zones[zones["tehsil"].str.casefold() == name.strip().casefold()]
-            if len(rows):
-                break
-        if len(rows) == 1:
-            zone_rows.append(rows.iloc[0])
-            continue
-        fix = did_you_mean(name, near["tehsil"])
-        what = "is in several districts" if len(rows) else "is not in the census table"
-        faults.append(Fault(where, f"{name!r} {what}", fix))
+        wanted = name.strip().casefold()
+        found = (zones[zones["tehsil"].str.casefold() == wanted] for zones in (near, every))
+        rows = next((rows for rows in found if len(rows)), near[:0])
+        zone_rows += [row for _, row in rows.iterrows()]
+        if len(rows) != 1:
+            what = "is in several districts" if len(rows) else "is not in the census table"
+            faults.append(Fault(where, f"{name!r} {what}", did_you_mean(name, near["tehsil"])))
     refuse(faults)
     columns = {"people_2023": "people", "renting_share": "renting_share",
                "rooms4_share": "ownership"}  # fmt: skip
@@ -145,9 +142,9 @@ def new_config(
     candidates come from the file, and demand is proportional to population.
 
     A census town outside the library borrows the figures of a nearby library city, or of the
-    library city `like`. A town outside the census needs both `like` and `people`. If given,
-    `people` replaces the census total. Case is ignored. Raises `InputError` if several towns have
-    the name, or if `like` or `people` is needed but missing.
+    library city `like`. A town outside the census needs both `like` and `people`, which replaces
+    the census total. Raises `InputError` if several towns have the name, or if `like` or `people`
+    is needed but missing.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.

@@ -218,10 +218,9 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
             faults += _column_faults(frame, column, labels, where)
     if table.capacity_columns:
         faults += _capacity_faults(frame, labels, where)
-    key = [k for k in table.key if k in frame.columns]
-    if len(key) == len(table.key):
-        twice = frame.duplicated(subset=key, keep=False).to_numpy()
-        faults += naming(f"{where}, column {' + '.join(key)}", "duplicate", labels(twice))
+    if set(table.key) <= set(frame.columns):
+        twice = frame.duplicated(subset=list(table.key), keep=False).to_numpy()
+        faults += naming(f"{where}, column {' + '.join(table.key)}", "duplicate", labels(twice))
     if table.geometry:
         faults += _geometry_faults(frame, table, labels, where)
     return faults
@@ -269,8 +268,7 @@ def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
         if len(key) < len(table.key):
             return tuple(f"row {i}" for i in np.flatnonzero(mask) + 1)
         rows = frame.loc[mask, key].itertuples(index=False, name=None)
-        named = [["nan" if pd.isna(one) else str(one) for one in row] for row in rows]
-        return tuple(map(" ".join, named))
+        return tuple(" ".join("nan" if pd.isna(v) else str(v) for v in row) for row in rows)
 
     return labels
 
@@ -284,25 +282,23 @@ def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: s
     faults = []
     if not column.nullable:
         faults += naming(place, _count(missing, "is", "are", "missing"), labels(missing))
-    if column.kind in ("number", "whole"):
-        if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-            numbers = pd.to_numeric(values, errors="coerce")
-            bad = (numbers.isna() & ~values.isna()).to_numpy()
-            faults.append(Fault(place, f"not numbers but {values.dtype}", "", labels(bad)))
-            return faults
-        plain = values.to_numpy(dtype=float, na_value=np.nan)
-        infinite = np.isinf(plain)
-        faults += naming(place, _count(infinite, "is", "are", "infinite"), labels(infinite))
-        if column.kind == "number":
-            bad = (plain < 0) & ~infinite
-            what = _count(bad, "value", "values", f"below 0 {column.unit}".rstrip())
-            faults += naming(place, what, labels(bad))
-        else:
-            broken = ~missing & ~infinite & (plain != np.round(plain))
-            faults += naming(place, "not whole numbers", labels(broken))
-    if column.kind == "flag" and not pd.api.types.is_bool_dtype(values):
+    is_flag = pd.api.types.is_bool_dtype(values)
+    if column.kind == "flag" and not is_flag:
         faults.append(Fault(place, f"not true or false but {values.dtype}"))
-    return faults
+    if column.kind not in ("number", "whole"):
+        return faults
+    if is_flag or not pd.api.types.is_numeric_dtype(values):
+        bad = (pd.to_numeric(values, errors="coerce").isna() & ~values.isna()).to_numpy()
+        return [*faults, Fault(place, f"not numbers but {values.dtype}", "", labels(bad))]
+    plain = values.to_numpy(dtype=float, na_value=np.nan)
+    infinite = np.isinf(plain)
+    faults += naming(place, _count(infinite, "is", "are", "infinite"), labels(infinite))
+    if column.kind == "number":
+        bad = (plain < 0) & ~infinite
+        what = _count(bad, "value", "values", f"below 0 {column.unit}".rstrip())
+        return faults + naming(place, what, labels(bad))
+    broken = ~missing & ~infinite & (plain != np.round(plain))
+    return faults + naming(place, "not whole numbers", labels(broken))
 
 
 def _capacity_faults(frame: pd.DataFrame, labels: Labels, where: str) -> list[Fault]:

@@ -11,25 +11,8 @@ from siting.config.sources import PeopleZones, SitesLayer
 from siting.config.sweeps import as_overrides, combinations, even_steps, parse_sweeps
 
 __all__ = [
-    "Config",
-    "Demand",
-    "NationConfig",
-    "PeopleZones",
-    "SitesLayer",
-    "as_overrides",
-    "changed",
-    "combinations",
-    "even_steps",
-    "input_files",
-    "load",
-    "load_nation",
-    "parse_sweeps",
-    "python_value",
-    "rupees",
-    "rupees_of_word",
-    "schema",
-    "to_yaml",
-    "with_files",
-    "with_keys",
+    "Config", "Demand", "NationConfig", "PeopleZones", "SitesLayer", "as_overrides", "changed",
+    "combinations", "even_steps", "input_files", "load", "load_nation", "parse_sweeps",
+    "python_value", "rupees", "rupees_of_word", "schema", "to_yaml", "with_files", "with_keys",
     "words",
-]
+]  # fmt: skip

@@ -17,7 +17,7 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError, Fault, SitingError
 
-# A function that writes a table or graph to a file, and returns the file's path.
+# A function that writes a table or graph to a file, given its key and a folder; returns the path.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
 # Sections that accept a file or table, with functions that make the section from it.
@@ -49,8 +49,8 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     directory.
 
     If `config` is None, an empty configuration is changed. `place` writes a table or graph to a
-    file. Raises `ConfigError` with every error and its key, or `InputError` with every table that
-    is invalid.
+    file. Raises `ConfigError` with every error and its key, or `InputError` with every invalid
+    table.
     """
     faults: list[Fault] = []
     change: Any = {}
@@ -60,10 +60,9 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
         except ConfigError as err:
             faults += err.faults
             continue
-        whole = _given_whole(change, key)
-        if whole:
-            faults.append(Fault(word, f"is a part of `{dotted(whole)}`, which is given as a whole",
-                                "give one of the two"))  # fmt: skip
+        if whole := _given_whole(change, key):
+            what = f"is a part of `{dotted(whole)}`, which is given as a whole"
+            faults.append(Fault(word, what, "give one of the two"))
             continue
         if key in SOURCES and value is not None and not isinstance(value, Mapping):
             value = SOURCES[key](value)
@@ -73,8 +72,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     if faults:
         raise ConfigError(faults)
     data = _over(BEGIN, change) if config is None else _merged(config, change)
-    cache_dir = _cache_dir(data)
-    wrong: list[SitingError] = []
+    cache_dir, wrong = _cache_dir(data), list[SitingError]()
     data = _placed(data, (), lambda key, value: place(key, value, cache_dir), wrong)
     if wrong:
         raise type(wrong[0])([fault for err in wrong for fault in err.faults])
@@ -126,11 +124,10 @@ def _places() -> Mapping[str, list[Key]]:
 def _key_of(word: str) -> Key:
     if "." in word:
         return tuple(word.split("."))
-    keys = _places().get(word, [])
-    if len(keys) == 1:
-        return keys[0]
-    if keys:
-        paths = ", ".join(dotted(key) for key in keys)
+    if word in words():
+        return words()[word]
+    if word in _places():
+        paths = ", ".join(map(dotted, _places()[word]))
         raise ConfigError(word, "is in several sections", f"write one of: {paths}")
     hint = did_you_mean(word, _places())
     raise ConfigError(word, "unknown key", hint or "the keys are those of the YAML file")
@@ -164,19 +161,18 @@ def _over(under: Any, over: Any) -> Any:
 
 def _merged(standing: Any, change: Any) -> Any:
     """Return a section or list with `change` merged in; for any other value, return `change`."""
-    if isinstance(standing, tuple) and isinstance(change, Mapping):
-        at = {str(n): item for n, item in enumerate(standing)}
-        if set(change) <= set(at):
-            return [_merged(item, change[n]) if n in change else plain(item)
-                    for n, item in at.items()]  # fmt: skip
-    if not (isinstance(standing, BaseModel) and isinstance(change, Mapping)):
+    if not isinstance(change, Mapping):
+        return change
+    if isinstance(standing, tuple) and set(change) <= set(map(str, range(len(standing)))):
+        return [_merged(item, change[str(n)]) if str(n) in change else plain(item)
+                for n, item in enumerate(standing)]  # fmt: skip
+    if not isinstance(standing, BaseModel):
         return change
     out = plain(standing)
     if any(name in change and change[name] != out.get(name) for name in SELECTORS):
         return dict(change)
-    return out | {
-        name: _merged(getattr(standing, str(name), None), v) for name, v in change.items()
-    }
+    within = ((name, getattr(standing, str(name), None), v) for name, v in change.items())
+    return out | {name: _merged(old, new) for name, old, new in within}
 
 
 def _placed(

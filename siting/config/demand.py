@@ -24,7 +24,7 @@ from siting.config.fields import (
     Text,
     WealthFile,
     did_you_mean,
-    refuse,
+    no_repeat,
 )
 from siting.config.sources import CellShape, Licence, PeopleSource, PlaceSource, Source, SquareCells
 
@@ -154,14 +154,8 @@ class Housing(Section):
     table"""
 
 
-def _no_class_twice(classes: tuple[str, ...]) -> tuple[str, ...]:
-    twice = ((i, name) for i, name in enumerate(classes) if name in classes[:i])
-    refuse(((i,), f"{name!r} is listed twice", "") for i, name in twice)
-    return classes
-
-
 VehicleClasses = Annotated[
-    tuple[TableName, ...], Field(strict=False, min_length=1), AfterValidator(_no_class_twice)
+    tuple[TableName, ...], Field(strict=False, min_length=1), AfterValidator(no_repeat)
 ]
 
 
@@ -241,15 +235,13 @@ class Demand(Section):
         for key, names in of_class.items():
             for name in names:
                 yield from self._unless_listed(name, (*key, name))
-        at_depot: set[tuple[str, str]] = set()
-        for i, fleet in enumerate(self.fleets):
-            name = fleet.vehicle_class
+        fleets = [(fleet.depot, fleet.vehicle_class) for fleet in self.fleets]
+        for i, (depot, name) in enumerate(fleets):
             yield from self._unless_listed(name, ("fleets", i, "vehicle_class"))
-            if (fleet.depot, name) in at_depot:
-                what = f"the depot {fleet.depot} is given twice for {name}"
+            if (depot, name) in fleets[:i]:
+                what = f"the depot {depot} is given twice for {name}"
                 yield ("fleets", i, "depot"), what, "add its vehicles together"
-            at_depot.add((fleet.depot, name))
-        by_depot = {fleet.vehicle_class for fleet in self.fleets}
+        by_depot = {name for _, name in fleets}
         for word in ("fleet_share", "fleet_figures"):
             for name in getattr(self, word) or {}:
                 if name in by_depot:

@@ -81,6 +81,12 @@ def rupees_of_word(value: Any) -> Any:
     return value
 
 
+def _rupees_of(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {part: rupees_of_word(sum_) for part, sum_ in value.items()}
+    return rupees_of_word(value)
+
+
 Refusal = tuple[tuple[str | int, ...], str, str]
 
 
@@ -119,14 +125,7 @@ class Section(BaseModel):
         """Under keys that end in _pkr, convert amounts such as ``2 crore`` to rupees."""
         if not isinstance(given, Mapping):
             return given
-        return {
-            key: value
-            if not str(key).endswith("_pkr")
-            else {part: rupees_of_word(sum_) for part, sum_ in value.items()}
-            if isinstance(value, Mapping)
-            else rupees_of_word(value)
-            for key, value in given.items()
-        }
+        return {k: _rupees_of(v) if str(k).endswith("_pkr") else v for k, v in given.items()}
 
     def _refusals(self) -> Iterable[Refusal]:
         """Return errors for keys that exclude each other; subclasses override this."""
@@ -177,9 +176,8 @@ def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
         if must_exist:
             # Path.is_file() raises if a name is too long or access to a folder is denied.
             try:
-                path.stat()
-            except (FileNotFoundError, NotADirectoryError):
-                pass  # `_file` reports a missing file
+                with suppress(FileNotFoundError, NotADirectoryError):  # `_file` reports these
+                    path.stat()
             except OSError as err:
                 refuse([((), f"the path cannot be used: {err.strerror}", "name another")])
         check(path, must_exist)

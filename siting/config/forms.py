@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,8 @@ def input_files(config: Config) -> dict[str, Path]:
 
     Every path is an input file, except the folders under keys that end in ``_dir``.
     """
-    return {
-        dotted(key): value
-        for key, value in _leaves(config, ())
-        if isinstance(value, Path) and not str(key[-1]).endswith("_dir")
-    }
+    paths = ((key, value) for key, value in _leaves(config, ()) if isinstance(value, Path))
+    return {dotted(key): path for key, path in paths if not str(key[-1]).endswith("_dir")}
 
 
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
@@ -77,18 +74,16 @@ def with_keys[T: BaseModel](section: T, values: Mapping[str, Any]) -> T:
 def _parts(part: Any) -> Iterator[dict[str, Any]]:
     if isinstance(part, dict):
         yield part
-    if isinstance(part, dict | list):
-        for below in part.values() if isinstance(part, dict) else part:
-            yield from _parts(below)
+        part = list(part.values())
+    for below in part if isinstance(part, list) else ():
+        yield from _parts(below)
 
 
 def plain(value: Any) -> Any:
     """Return a configuration, or a part of it, as dicts, lists, strings and numbers."""
     match value:
-        case BaseModel():
-            return {name: plain(item) for name, item in value}
-        case Mapping():
-            return {name: plain(item) for name, item in value.items()}
+        case BaseModel() | Mapping():
+            return {name: plain(item) for name, item in dict(value).items()}
         case tuple() | list():
             return [plain(item) for item in value]
         case Path():
@@ -99,16 +94,8 @@ def plain(value: Any) -> Any:
 
 
 def _leaves(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
-    below: Iterable[tuple[str | int, Any]]
-    match value:
-        case BaseModel():
-            below = value
-        case Mapping():
-            below = value.items()
-        case tuple():
-            below = enumerate(value)
-        case _:
-            yield key, value
-            return
-    for name, item in below:
+    if not isinstance(value, BaseModel | Mapping | tuple):
+        yield key, value
+        return
+    for name, item in enumerate(value) if isinstance(value, tuple) else dict(value).items():
         yield from _leaves(item, (*key, name))

@@ -85,10 +85,7 @@ class Spot:
 
 
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
-    """Return the position in the schema at which a validation error occurred.
-
-    Parts of `location` that select a union member or mark an invalid key are skipped.
-    """
+    """Return the position of a validation error in the schema, without selectors and marks."""
     spot = Spot(annotation=root)
     for part in (part for part in location if part != "[key]"):
         models = members(spot.annotation)
@@ -179,11 +176,11 @@ def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str
             limit, words = _LIMITS[kind]
             what, fix = f"{shown(given)} is {words} {shown(limits[limit])}", expected
         case _ if kind in _TYPES:
-            words, fix = _TYPES[kind]
-            what = f"{shown(given)} is not {words}"
-            if kind in ("string_type", "is_instance_of") and isinstance(given, int | float):
+            what, fix = f"{shown(given)} is not {_TYPES[kind]}", expected
+            if kind == "tuple_type":
+                fix = "write [a, b], or one item per line, each after a hyphen"
+            elif kind in ("string_type", "is_instance_of") and isinstance(given, int | float):
                 fix = "put it in quotes"
-            fix = fix or expected
         case _:
             what, fix = f"{shown(given)}: {error['msg']}", expected
     return [(spot.key, what, fix)]
@@ -196,17 +193,15 @@ _LIMITS = {
     "less_than_equal": ("le", "greater than"),
 }
 
-_SECTION = ("a section of keys and values", "")
 _TYPES = {
-    "bool_type": ("true or false", ""),
-    "finite_number": ("a finite number", ""),
-    "string_type": ("text", ""),
-    "is_instance_of": ("the path of a file or folder", ""),
-    "tuple_type": ("a list", "write [a, b], or one item per line, each after a hyphen"),
-    "dict_type": _SECTION,
-    "model_type": _SECTION,
-    "model_attributes_type": _SECTION,
-}
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "is_instance_of": "the path of a file or folder",
+    "tuple_type": "a list",
+} | dict.fromkeys(
+    ("dict_type", "model_type", "model_attributes_type"), "a section of keys and values"
+)
 
 
 def shown(value: Any) -> str:
@@ -241,8 +236,8 @@ def _not_a_number(given: Any, kind: str, expected: str) -> tuple[str, str]:
         plain = given.strip().replace(",", "")
         with suppress(ValueError):
             float(plain)
-            fix = f"write {plain}, without quotes or commas"
-            return f"{shown(given)} is text, not {words}", fix
+            what = f"{shown(given)} is text, not {words}"
+            return what, f"write {plain}, without quotes or commas"
     if isinstance(given, float) and given.is_integer():
         return f"{given!r} is not {words}", f"write {given:.0f}"
     return f"{shown(given)} is not {words}", expected

@@ -149,8 +149,8 @@ def load_nation(
 ) -> tuple[NationConfig, list[Config], list[str]]:
     """Return the checked configurations of a nation and its cities, and the cities' provinces.
 
-    With yearly budgets, every city's plan covers the nation's years. The arguments are as in
-    `siting.config.load`. Raises `ConfigError` with every error in any of the files.
+    The arguments are as in `siting.config.load`. Raises `ConfigError` with every error in any of
+    the files.
     """
     cities: list[Config] = []
     provinces: list[str] = []
@@ -166,17 +166,10 @@ def load_nation(
                 wrong += [(("cities", i), f"{f.where}: {f.what}", f.fix) for f in err.faults]
         if len(cities) < len(config.cities):
             return wrong
-        provinces.extend(
-            one.province or _province_of(city)
-            for one, city in zip(config.cities, cities, strict=True)
-        )
-        return [
-            *wrong,
-            *_cities_apart(cities),
-            *_plain_questions(cities),
-            *_years(config, cities),
-            *(_money(config, provinces) if config.money_pkr > 0 else ()),
-        ]
+        both = zip(config.cities, cities, strict=True)
+        provinces.extend(one.province or _province_of(city) for one, city in both)
+        wrong += [*_cities_apart(cities), *_plain_questions(cities), *_years(config, cities)]
+        return [*wrong, *(_money(config, provinces) if config.money_pkr > 0 else ())]
 
     config = load_as(NationConfig, path, overrides, also=also)
     return config, [_in_years(city, config) for city in cities], provinces
@@ -185,8 +178,8 @@ def load_nation(
 def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refusal]:
     if config.years is None:
         if not config.budget_pkr:
-            fix = "give budget_pkr, or years with a budget for each"
-            yield ("budget_pkr",), "there is no money", fix
+            what = "there is no money"
+            yield ("budget_pkr",), what, "give budget_pkr, or years with a budget for each"
         return
     if config.budget_pkr is not None:
         what = "is given together with years.budgets_pkr"
@@ -216,9 +209,8 @@ def _years(config: NationConfig, cities: Sequence[Config]) -> Iterator[Refusal]:
             what = f"{city.name} is for {city.year}, but the nation's years end in {last}"
             yield ("cities", i), what, f"end in its year, or set: [year={last}]"
         before = clashes(city)
-        for refusal in clashes(_in_years(city, config)):
-            if refusal not in before:
-                key, what, fix = refusal
+        for key, what, fix in clashes(_in_years(city, config)):
+            if (key, what, fix) not in before:
                 yield ("cities", i), f"{city.name}: {dotted(key)} {what}", fix
         rule = city.offers.subsidy.rule
         if rule in ("need", "gap"):
@@ -250,20 +242,13 @@ def _cities_apart(cities: Sequence[Config]) -> Iterator[Refusal]:
 def _plain_questions(cities: Sequence[Config]) -> Iterator[Refusal]:
     for i, city in enumerate(cities):
         program = city.program
-        odd = {
-            "years": program.years is not None,
-            "scenarios": program.scenarios is not None,
-            "fairness": program.fairness != "none",
-            "least_cost": program.least_cost is not None,
-            "decay": program.decay is not None,
-            "objective": program.objective != "energy",
-            "least_gain.rule": program.least_gain.always,
-        }
-        for key, on in odd.items():
-            if on:
-                what = f"{city.name} sets program.{key}; a nation's aim is the most energy"
-                nations = ": years are the nation's" if key == "years" else ""
-                yield ("cities", i), what, f"leave it out of the city's configuration{nations}"
+        usual = {"years": None, "scenarios": None, "fairness": "none", "least_cost": None,
+                 "decay": None, "objective": "energy"}  # fmt: skip
+        odd = [key for key, value in usual.items() if getattr(program, key) != value]
+        for key in odd + ["least_gain.rule"] * program.least_gain.always:
+            what = f"{city.name} sets program.{key}; a nation's aim is the most energy"
+            nations = ": years are the nation's" if key == "years" else ""
+            yield ("cities", i), what, f"leave it out of the city's configuration{nations}"
 
 
 def _money(config: NationConfig, provinces: Sequence[str]) -> Iterator[Refusal]:

@@ -376,8 +376,7 @@ class Limits(Section):
             fix = "leave the split out, or let the envelope be a ceiling"
             yield ("envelopes", name, "rule"), what, fix
         groups = [group for one in kept.values() for group in set(one.charger_groups)]
-        twice = sorted({group for group in groups if groups.count(group) > 1})
-        if twice:
+        if twice := sorted({group for group in groups if groups.count(group) > 1}):
             what = f"more than one envelope reserves money for {', '.join(twice)}"
             yield ("envelopes",), what, "name each charger group in one of them"
         if len(kept) > MOST_KEPT:
@@ -438,13 +437,8 @@ class Program(Section):
     """limits other than the budget"""
 
     def _refusals(self) -> Iterator[Refusal]:
-        floors = {
-            "zone_floor": self.zone_floor > 0,
-            "zone_floors": bool(self.zone_floors),
-            "fairness": self.fairness != "none",
-        }
-        for key, on in floors.items():
-            if on and self.zones is None:
+        for key, unset in (("zone_floor", 0), ("zone_floors", {}), ("fairness", "none")):
+            if getattr(self, key) != unset and self.zones is None:
                 yield (key,), "needs program.zones", "set them"
         gains = self.least_gain.per_million_by_year
         if gains is not None:

@@ -81,8 +81,7 @@ def load_as[T: BaseModel](
 ) -> T:
     """Return the content of a YAML file as a checked instance of `model`; see `load`.
 
-    `also` returns further errors, given the instance (None if invalid), the data and the faulty
-    keys.
+    `also` returns further errors, given the instance (None if invalid), the data and faulty keys.
     """
     path, overrides = Path(path), listed("overrides", overrides)
     data, origins, faults = _read_file(path, model)
@@ -151,8 +150,8 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
     name = name.strip()
     words = name.split(".")
     if not equals or not all(words):
-        where = stated.format(override)
-        return [Fault(where, "is not KEY=VALUE", "e.g. reach.cutoff_min=8")]
+        what = "is not KEY=VALUE"
+        return [Fault(stated.format(override), what, "e.g. reach.cutoff_min=8")]
     place = stated.format(name)
     try:
         document = read(text)
@@ -189,8 +188,8 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
 def _validate[T: BaseModel](
     model: type[T], data: Mapping[str, Any], folder: Path, check_files: bool
 ) -> tuple[T | None, Wrong]:
+    context = {"folder": folder, "check_files": check_files}
     try:
-        context = {"folder": folder, "check_files": check_files}
         return model.model_validate(data, context=context), []
     except ValidationError as err:
         return None, [fault for error in err.errors() for fault in translate(error, model)]

@@ -25,9 +25,8 @@ class Clash(NamedTuple):
 
 def _first(one: str, other: str) -> Clash:
     keys = [setting.split(":")[0].split(".")[1] for setting in (one, other)]
-    return Clash(
-        one, other, TWO_FIRST, f"add program.aims: [{', '.join(keys)}]", "program.aims: given"
-    )
+    fix = f"add program.aims: [{', '.join(keys)}]"
+    return Clash(one, other, TWO_FIRST, fix, "program.aims: given")
 
 
 _FAIR = "program.fairness: max_min"

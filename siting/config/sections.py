@@ -231,9 +231,8 @@ class Config(Section):
             yield ("money", "opening_year"), what, fix
         known = self.demand.vehicle_classes
         for section, key in (("program", "class_floors"), ("money", "value_of_time_pkr_h")):
-            for name in getattr(getattr(self, section), key):
-                if name not in known:
-                    what = "is not a class of demand.vehicle_classes"
-                    fix = did_you_mean(name, known) or f"there are: {', '.join(known)}"
-                    yield (section, key, name), what, fix
+            for name in (n for n in getattr(getattr(self, section), key) if n not in known):
+                what = "is not a class of demand.vehicle_classes"
+                fix = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+                yield (section, key, name), what, fix
         yield from clashes(self)

@@ -69,24 +69,19 @@ class RoadsBbox(Section):
 
     def _refusals(self) -> Iterator[Refusal]:
         west, south, east, north = PAKISTAN_WSEN
-        lons = {"west_deg": self.west_deg, "east_deg": self.east_deg}
-        lats = {"south_deg": self.south_deg, "north_deg": self.north_deg}
-        if all(south <= v <= north for v in lons.values()) and all(
-            west <= v <= east for v in lats.values()
-        ):
+        lons, lats = (self.west_deg, self.east_deg), (self.south_deg, self.north_deg)
+        if all(south <= v <= north for v in lons) and all(west <= v <= east for v in lats):
             yield (), "longitude and latitude are swapped", "west and east are longitudes"
             return
-        for values, low, high in ((lons, west, east), (lats, south, north)):
-            for key, value in values.items():
+        axes = (("west", "east", lons, west, east), ("south", "north", lats, south, north))
+        for first, last, values, low, high in axes:
+            for key, value in zip((first, last), values, strict=True):
                 if not low <= value <= high:
                     what = f"{value:g} is outside Pakistan ({low:g} to {high:g} degrees)"
-                    yield (key,), what, ""
-        if self.west_deg >= self.east_deg:
-            what = f"{self.west_deg:g} is not west of east_deg, {self.east_deg:g}"
-            yield ("west_deg",), what, ""
-        if self.south_deg >= self.north_deg:
-            what = f"{self.south_deg:g} is not south of north_deg, {self.north_deg:g}"
-            yield ("south_deg",), what, ""
+                    yield (f"{key}_deg",), what, ""
+        for first, last, (start, end), *_ in axes:
+            if start >= end:
+                yield (f"{first}_deg",), f"{start:g} is not {first} of {last}_deg, {end:g}", ""
 
 
 class RoadsPolygon(Section):
@@ -299,17 +294,12 @@ CellShape = Annotated[
 ]
 
 
-CandidateTags = Annotated[
-    Tags,
-    Field(min_length=1, description="OSM tags of candidates: the accepted values of each key"),
-]
-OwnIds = Annotated[
-    Text | None,
-    Field(
-        description="column with your own ids, kept as user_id in every output; default: site_id "
-        "or id, if present"
-    ),
-]
+_TAGS = "OSM tags of candidates: the accepted values of each key"
+_IDS = (
+    "column with your own ids, kept as user_id in every output; default: site_id or id, if present"
+)
+CandidateTags = Annotated[Tags, Field(min_length=1, description=_TAGS)]
+OwnIds = Annotated[Text | None, Field(description=_IDS)]
 
 
 class SitesOsmFile(Section):

@@ -45,8 +45,8 @@ def even_steps(text: str) -> list[int | float] | None:
 def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
     """Return the values to try by key path, from ``key.path=[value, value]`` strings.
 
-    ``low:high:count`` may replace the list (`even_steps`). Raises `ConfigError` with every string
-    that is invalid, repeats a key or value, or has a list or mapping as a value.
+    ``low:high:count`` may replace the list (`even_steps`). Raises `ConfigError` with every invalid
+    string.
 
     >>> parse_sweeps(["program.budget_pkr=[4e7, 60_000_000]", "demand.scenario=[low]"])
     {'program.budget_pkr': (40000000.0, 60000000), 'demand.scenario': ('low',)}
@@ -68,8 +68,8 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
             elif key in values_by_key:
                 faults.append(Fault(where, "is given twice", "put all values in one list"))
             else:
-                if "pkr" in key.split("_"):
-                    listed = [rupees_of_word(one) for one in listed]
+                money = "pkr" in key.split("_")
+                listed = [rupees_of_word(one) if money else one for one in listed]
                 values_by_key[key] = _VALUES.validate_python(listed)
         except BrokenYamlError as err:
             faults.append(Fault(where, f"the list is not valid YAML: {err.what}"))
@@ -101,7 +101,5 @@ def as_overrides(chosen: Mapping[str, Single]) -> list[str]:
     >>> as_overrides({"program.budget_pkr": 4e7, "demand.case": "low"})
     ['program.budget_pkr=40000000.0', 'demand.case=low']
     """
-    return [
-        Override(f"{key}={write(python_value(one), one_line=True)}", "sweep {}")
-        for key, one in chosen.items()
-    ]
+    texts = {key: write(python_value(one), one_line=True) for key, one in chosen.items()}
+    return [Override(f"{key}={text}", "sweep {}") for key, text in texts.items()]

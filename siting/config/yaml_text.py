@@ -104,8 +104,7 @@ def read(text: str) -> Document:
             document.value = _value(document, node, (), ())
     except yaml.reader.ReaderError as err:
         before = text[: err.position]
-        line = before.count("\n") + 1
-        column = len(before) - before.rfind("\n")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise BrokenYamlError(f"{err.reason} (code {err.character})", line, column) from err
     except yaml.MarkedYAMLError as err:
         mark = err.problem_mark or err.context_mark
@@ -131,13 +130,9 @@ def write(value: Any, *, one_line: bool = False) -> str:
     '{year: 2030, tags: [fuel]}'
     """
     text: str = yaml.dump(
-        value,
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=float("inf") if one_line else 100,
-        default_flow_style=one_line,
-    )
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True,
+        width=float("inf") if one_line else 100, default_flow_style=one_line,
+    )  # fmt: skip
     return text.removesuffix("\n").removesuffix("\n...") if one_line else text
 
 

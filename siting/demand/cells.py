@@ -47,14 +47,14 @@ def make_cells(
     network
         The roads.
     size_m
-        Side of the squares in metres. Corners lie at multiples of the side in the network's UTM
+        Side of the squares (m). Their corners lie at multiples of the side in the network's UTM
         zone, so all layers and runs share the same squares.
     shape
         ``square`` or ``h3`` (needs the extra ``h3``).
     max_snap_m
         Maximum distance (m) from a cell's centre to a road. Cells farther away have no node.
     h3_resolution
-        Resolution of the hexagons, from 0 to 15. At resolution 8, edges are about 0.5 km long.
+        Resolution of the hexagons, from 0 to 15; at 8, edges are about 0.5 km long.
     also
         Places, such as markets, that need a cell even if nobody lives there. With zones, a cell
         without people belongs to the zone of the nearest populated cell.
@@ -63,9 +63,8 @@ def make_cells(
     -------
     GeoDataFrame
         ``cell_id`` (numbered from south to north, then from west to east), ``people``, ``node_id``,
-        ``snap_m`` (m) and the cell's polygon, in the network's coordinate reference system. The
-        result has ``zone_id`` if `people` has it. Cells with neither people nor a place in `also`
-        are left out.
+        ``snap_m`` (m), ``zone_id`` if `people` has it, and the cell's polygon, in the network's
+        coordinates. Cells with neither people nor a place in `also` are left out.
 
     Raises
     ------
@@ -81,10 +80,7 @@ def make_cells(
     local = people.to_crs(network.crs)
     if also is not None and len(also):
         local = _with_places(local, also)
-    if shape == "h3":
-        shapes, at = _hexagons(local, h3_resolution)
-    else:
-        shapes, at = _squares(local, size_m)
+    shapes, at = _hexagons(local, h3_resolution) if shape == "h3" else _squares(local, size_m)
     row, cell, part = _parts(local, shapes, at)
     lived_in = part > 0
     row, cell, part = row[lived_in], cell[lived_in], part[lived_in]
@@ -107,8 +103,7 @@ def cells_on_roads(
 ) -> gpd.GeoDataFrame:
     """Return cells with ids and road nodes, as `make_cells` does, given shapes and populations.
 
-    Cells farther than `max_snap_m` from a road have no node. If nobody lives near a road, the error
-    states `people_extent`, the extent of the population.
+    If nobody lives near a road, the error states `people_extent`, the extent of the population.
     """
     cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
     snapped = snap(cells, network, max_snap_m)  # by centre
@@ -123,9 +118,9 @@ def cells_on_roads(
         fix = "give a layer that covers this city, or check its coordinates"
         raise InputError("people", what, fix)
     if far.any():
-        whole, lost = (f"{count.sum():,.0f}" for count in (people, people[far]))
         text = "%s of %s people live in cells more than %s m from a road and cannot be served"
-        log.info(text, lost, whole, f"{max_snap_m:,.0f}")
+        numbers = (people[far].sum(), people.sum(), max_snap_m)
+        log.info(text, *(f"{number:,.0f}" for number in numbers))
     cells["cell_id"] = [f"c{i:05d}" for i in range(1, len(cells) + 1)]
     return cells[["cell_id", "people", "node_id", "snap_m", "geometry"]]
 
@@ -136,9 +131,8 @@ def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
         return []
     if also.crs is None:
         return [Fault("also", "has no coordinate reference system", "declare EPSG:4326")]
-    lost = (also.geometry.isna() | also.geometry.is_empty).to_numpy()
-    what = f"{lost.sum():,} rows without a place"
-    return rows_fault("also, geometry", lost, also.index, what)
+    lost = also.geometry.isna() | also.geometry.is_empty
+    return rows_fault("also, geometry", lost, also.index, f"{lost.sum():,} rows without a place")
 
 
 def _faults(
@@ -163,12 +157,11 @@ def _faults(
     if "zone_id" in people.columns:
         unnamed, fix = people["zone_id"].isna(), "name every row's zone"
         faults += rows_fault("people, column zone_id", unnamed, people.index, "missing", fix)
-    bad = not_numbers(people["people"])
+    bad, lost = not_numbers(people["people"]), people.geometry.isna() | people.geometry.is_empty
     what = f"{bad.sum():,} of {len(people):,} missing or negative"
     faults += rows_fault("people, column people", bad, people.index, what)
     if not bad.any() and not people["people"].astype(float).sum() > 0:
         faults.append(Fault("people, column people", "nobody lives there"))
-    lost = (people.geometry.isna() | people.geometry.is_empty).to_numpy()
     what = f"{lost.sum():,} of {len(people):,} without a place"
     return faults + rows_fault("people, geometry", lost, people.index, what)
 
@@ -256,17 +249,13 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the cell of each row's hexagon; blank if the hexagon is missing or larger than cells.
-
-    A smaller hexagon may extend beyond its cell, but all its people count in that cell.
-    """
+    """Return the cell of each row's hexagon; blank if there is none or it is larger than cells."""
     import h3
 
     names = np.full(len(local), "", dtype=object)
-    if "h3" in local.columns:
-        for i, name in enumerate(local["h3"]):
-            if isinstance(name, str) and h3.get_resolution(name) >= resolution:
-                names[i] = h3.cell_to_parent(name, resolution)
+    for i, name in enumerate(local.get("h3", ())):
+        if isinstance(name, str) and h3.get_resolution(name) >= resolution:
+            names[i] = h3.cell_to_parent(name, resolution)
     return names
 
 

@@ -1,7 +1,7 @@
 """Fleets with known depots, which replace the fleet model for their vehicle classes.
 
-The public charging energy of a fleet is assigned to the cell of its depot. Charging inside the
-depot is not public. Fleet sizes have no range and are the same in every year and scenario.
+The public charging energy of a fleet is assigned to the cell of its depot. Fleet sizes have no
+range and are the same in every year and scenario.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def place_depots(
 ) -> pd.DataFrame:
     """Return the fleets, each with the cell of its depot and its public demand (kWh/day).
 
-    `fleets` has the columns ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``,
-    ``km_day``, ``public_share`` (0 to 1) and ``source``. A blank ``km_day`` or ``public_share``
-    defaults to the class's value in `vehicles` (`vehicle_figures`). `cells` have ``zone_id`` if the
-    area has zones. A depot more than `within_m` metres from every cell is outside the study area.
+    `fleets` has ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day``,
+    ``public_share`` (0 to 1; the last two default to the class's values in `vehicles`, a result of
+    `vehicle_figures`) and ``source``. `cells` have ``zone_id`` if the area has zones. A depot more
+    than `within_m` metres from every cell is outside the study area.
 
     The result is `fleets` with the defaults filled in, plus ``cell_id``, ``zone_id`` (``all``
     without zones) and ``demand_kwh_day``. An `InputError` lists every depot that lacks a position
@@ -43,8 +43,7 @@ def place_depots(
     """
     points = gpd.GeoSeries(gpd.points_from_xy(fleets["lon"], fleets["lat"]), crs=4326)
     at = points.to_crs(cells.crs).to_numpy()
-    places = fleets[["lon", "lat"]].to_numpy(dtype=float)
-    known = np.isfinite(places).all(axis=1)
+    known = np.isfinite(fleets[["lon", "lat"]].to_numpy(dtype=float)).all(axis=1)
     nearest = np.zeros(len(fleets), dtype=int)
     shapes = cells.geometry.to_numpy()
     nearest[known] = shapely.STRtree(shapes).nearest(at[known])
@@ -79,35 +78,35 @@ def with_depots(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the tables of fleet, vehicles and city shares, updated with the depots' figures.
 
-    The first three arguments are as in `siting.demand.city_energy`. `depots` is the result of
-    `place_depots`. In the fleet table, the new column ``in_area`` is true for classes with depots.
-    For these classes, the city share is 1, and daily km and home share are means over the fleets.
+    The first three arguments are as in `city_energy`, and `depots` is the result of `place_depots`.
+    For classes with depots, the fleet's new column ``in_area`` is true, the city share is 1, and
+    daily km and home share are means over the fleets.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
-        number = class_depots["vehicles"].astype(float)
-        driven_km = number * class_depots["km_day"]
+        number = float(class_depots["vehicles"].astype(float).sum())
+        driven_km = class_depots["vehicles"].astype(float) * class_depots["km_day"]
         km = float(driven_km.sum())
         listed = class_depots[["vehicles", "depot", "source"]].itertuples(index=False)
         source = "; ".join(
             f"{v:,.0f} at {depot}" + (f" ({said})" if said else "") for v, depot, said in listed
         )
         row = fleet["vehicle_class"] == name
-        fleet.loc[row, ["vehicles", "low", "high"]] = float(number.sum())
+        fleet.loc[row, ["vehicles", "low", "high"]] = number
         fleet.loc[row, ["source", "confidence"]] = [f"fleets by depot: {source}", "ASSUMPTION"]
         row = city_share["vehicle_class"] == name
         city_share.loc[row, ["city_share", "low", "high"]] = 1.0
         city_share.loc[row, ["source", "confidence"]] = ["the fleets are in the area", "definition"]
         row = vehicles["vehicle_class"] == name
         public = float((driven_km * class_depots["public_share"]).sum() / km) if km else 0.0
-        means = {"km_day": km / float(number.sum()), "home_share": 1 - public}
+        means = {"km_day": km / number, "home_share": 1 - public, "public_share": public}
         for figure, value in means.items():
             vehicles.loc[row, [f"{figure}{end}" for end in ("", "_low", "_high")]] = value
+        for figure in ("km_day", "home_share"):
             said = ["mean of the fleets by depot", "ASSUMPTION"]
             vehicles.loc[row, [f"{figure}_source", f"{figure}_confidence"]] = said
         vehicles.loc[row, "housing_weight"] = 0.0
-        vehicles.loc[row, ["public_share", "public_share_low", "public_share_high"]] = public
     return fleet, vehicles, city_share
 
 

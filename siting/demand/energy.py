@@ -48,24 +48,12 @@ class Area:
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public charging energy (kWh/day), with one row per zone and one column per class.
-
-    If the figures are sampled, the result has a first axis with one entry per draw.
-    """
-    whole = (
-        figures["country_vehicles"]
-        * figures["city_share"]
-        * figures["area_share"]
-        * figures["km_day"]
-        * figures["electric_km_share"]
-        * figures["kwh_km"]
-        / figures["charging_efficiency"]
-    )
-    return np.asarray(
-        whole[..., None, :]
-        * zones.split_by(figures["ownership_weight"])
-        * (1 - home_shares(figures, zones))
-    )
+    """Return public charging energy (kWh/day) by draw (if sampled), zone and class."""
+    vehicles = figures["country_vehicles"] * figures["city_share"] * figures["area_share"]
+    whole = vehicles * figures["km_day"] * figures["electric_km_share"] * figures["kwh_km"]
+    whole = whole / figures["charging_efficiency"]
+    split = zones.split_by(figures["ownership_weight"])
+    return np.asarray(whole[..., None, :] * split * (1 - home_shares(figures, zones)))
 
 
 def city_energy(
@@ -113,14 +101,10 @@ def city_energy(
     120000
     """
     use, share = _aligned(fleet, vehicles, city_share, area_share)
-    energy = pd.DataFrame(
-        {
-            "vehicle_class": fleet["vehicle_class"].astype(str).to_numpy(),
-            "country_vehicles": fleet["vehicles"].to_numpy(dtype=float),
-            "city_share": share["city_share"].to_numpy(dtype=float),
-            "area_share": np.where(in_area(fleet), 1.0, area_share),
-        }
-    )
+    energy = pd.DataFrame({"vehicle_class": fleet["vehicle_class"].astype(str).to_numpy()})
+    energy["country_vehicles"] = fleet["vehicles"].to_numpy(dtype=float)
+    energy["city_share"] = share["city_share"].to_numpy(dtype=float)
+    energy["area_share"] = np.where(in_area(fleet), 1.0, area_share)
     energy["vehicles"] = energy["country_vehicles"] * energy["city_share"] * energy["area_share"]
     for figure in CLASS_FIGURES:
         energy[figure] = use[figure].to_numpy(dtype=float)
@@ -133,10 +117,8 @@ def city_energy(
         / energy["charging_efficiency"]
         * energy["public_share"]
     )
-    energy["source"] = [
-        f"fleet: {a}; city share: {b}; use: {c}"
-        for a, b, c in zip(fleet["source"], share["source"], use["source"], strict=True)
-    ]
+    told = "fleet: {}; city share: {}; use: {}".format
+    energy["source"] = list(map(told, fleet["source"], share["source"], use["source"]))
     marks = (frame["confidence"] for frame in (fleet, share, use))
     energy["confidence"] = list(map(weakest, zip(*marks, strict=True)))
     return energy
@@ -177,20 +159,18 @@ def demand_figures(
 ) -> pd.DataFrame:
     """Return the figures from which demand is computed, one per row, with unit, range and source.
 
-    The effects of housing are included only if the area has zones. `area_source` is the source of
+    Effects of housing are included only if the area has zones. `area_source` is the source of
     ``area_share``. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
     """
     fleet = area.fleet
     use, share = _aligned(fleet, area.vehicles, area.city_share, area.area_share)
     columns = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
-    stock = fleet.rename(columns={"vehicles": "value"})
-    stock = stock.assign(figure="country_vehicles", unit="vehicles")
-    share = share.reset_index().rename(columns={"city_share": "value"})
-    share = share.assign(figure="city_share", unit="share")
-    for end in ("low", "high"):
-        if end not in share.columns:
-            share[end] = share["value"]
+    stock = fleet.assign(figure="country_vehicles", value=fleet["vehicles"], unit="vehicles")
+    share = share.reset_index().assign(figure="city_share", unit="share")
+    share["value"] = share["city_share"]
+    for end in {"low", "high"}.difference(share.columns):
+        share[end] = share["value"]
     ends = [float(area.area_share)] * 3
     row = ["area_share", "", *ends, "share", area_source, "ASSUMPTION"]
     part = pd.DataFrame([row], columns=columns)
@@ -202,9 +182,9 @@ def demand_figures(
         part.loc[known, ["source", "confidence"]] = ["the fleets are in the area", "definition"]
     parts = [stock[columns], share[columns], part]
     for name, unit in CLASS_FIGURES.items():
-        of = {"value": use[name], "low": use[f"{name}_low"], "high": use[f"{name}_high"]}
-        of |= {c: use[f"{name}_{c}"] for c in ("source", "confidence")}
-        parts.append(pd.DataFrame(of).assign(figure=name, unit=unit).reset_index()[columns])
+        of = {c: use[f"{name}_{c}"] for c in ("low", "high", "source", "confidence")}
+        figure = pd.DataFrame(of).assign(value=use[name], figure=name, unit=unit)
+        parts.append(figure.reset_index()[columns])
     if area.zones is not None:
         parts.append(housing_effects(area.effects).assign(vehicle_class="")[columns])
     return pd.concat(parts, ignore_index=True)
@@ -218,7 +198,7 @@ class Case:
         self.figures = demand_figures(area)
         self.classes = area.fleet["vehicle_class"].astype(str).to_list()
         # The row of each figure for each class; a figure for all classes has one row.
-        pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
+        pairs = zip(self.figures["figure"], self.figures["vehicle_class"], strict=True)
         row = {pair: at for at, pair in enumerate(pairs)}
         self._rows = {
             name: np.array([row.get((name, ""), row.get((name, of))) for of in self.classes], int)
@@ -262,9 +242,10 @@ def _aligned(
     classes = fleet["vehicle_class"].astype(str)
     twice = classes.duplicated()
     faults += rows_fault("fleet, column vehicle_class", twice, classes, "given twice")
+    what = "no row for a class of the fleet"
     for name, frame in (("vehicle figures", vehicles), ("city shares", city_share)):
         lacking = ~classes.isin(frame["vehicle_class"])
-        faults += rows_fault(name, lacking, classes, "no row for a class of the fleet", "add one")
+        faults += rows_fault(name, lacking, classes, what, "add one")
     refuse(faults)
     use, share = (frame.set_index("vehicle_class") for frame in (vehicles, city_share))
     return use.loc[classes.to_list()], share.loc[classes.to_list()]

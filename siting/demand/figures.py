@@ -65,8 +65,7 @@ def read_figures(
             raise InputError([*faults, *err.faults]) from err
         rows = pd.concat([rows, user_rows], ignore_index=True)
         rows = rows.drop_duplicates(["vehicle_class", "figure"], keep="last", ignore_index=True)
-    order = list(dict.fromkeys([*table(name)["vehicle_class"], *rows["vehicle_class"]]))
-    order += [c for c in overrides if c not in order]
+    order = dict.fromkeys([*table(name)["vehicle_class"], *rows["vehicle_class"], *overrides])
     row_of = rows.set_index(["vehicle_class", "figure"]).to_dict("index")
     for vehicle, changes in overrides.items():
         unknown = sorted(set(changes) - set(limits))
@@ -78,7 +77,7 @@ def read_figures(
                 where_to = f"{name} figures, {vehicle}.{figure}"
                 faults.append(Fault(where_to, f"{given!r} is not a number"))
             else:
-                row_of[(vehicle, figure)] = _assumed(given, "set by the user")
+                row_of[vehicle, figure] = _assumed(given, "set by the user")
     table_has = "the table has: " + ", ".join(dict.fromkeys(rows["vehicle_class"].astype(str)))
     lines = []
     for vehicle in order:
@@ -119,10 +118,8 @@ def range_faults(
     bad = ~inside.all(axis=1)
     order = ~bad & ((ends[:, 0] > ends[:, 1]) | (ends[:, 1] > ends[:, 2]))
     upper = f" and at most {limit.most:g}" if np.isfinite(limit.most) else ""
-    return [
-        *rows_fault(where, bad, ids, f"not {limit.unit} of at least {limit.least:g}{upper}"),
-        *rows_fault(where, order, ids, "not low <= central <= high"),
-    ]
+    faults = rows_fault(where, bad, ids, f"not {limit.unit} of at least {limit.least:g}{upper}")
+    return faults + rows_fault(where, order, ids, "not low <= central <= high")
 
 
 def _key_faults(rows: pd.DataFrame, limits: Mapping[str, Limits], where: str) -> list[Fault]:

@@ -29,9 +29,8 @@ def national_fleet(
 ) -> pd.DataFrame:
     """Return the number of electric vehicles in the country at the end of a year, by class.
 
-    `scenario` is as in `fleet_model`. `path` is a CSV file with a fleet that replaces the
-    model. Its columns are ``year``, ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``,
-    ``confidence``. Between two years of the file, a figure grows at a constant rate,
+    `path` is a CSV file with a fleet that replaces the model, with the columns of the result and
+    ``year``. Between two years of the file, a figure grows at a constant rate,
     ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 - t0))``, or linearly if it is 0 in one of them.
 
     Columns: ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``, ``confidence``. Raises
@@ -56,13 +55,11 @@ def national_fleet(
 def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     """Return the model's vehicles and electric share of sales alongside published figures.
 
-    This comparison is not a test: the model's inputs were set from these figures. Two-wheelers are
-    nine tenths of the vehicles, so a matching total says little about the other classes.
-
-    The source of the 2.2 million vehicles for 2030 calls this number cumulative, so it is compared
-    both with the vehicles in service and with all vehicles sold by then. The tolerance is 10 % for
-    numbers of vehicles and 2 percentage points for the share of sales. For a class, ``within`` is
-    true if the model's number lies in the published range.
+    This is not a test: the model's inputs were set from these figures. Two-wheelers are nine tenths
+    of the vehicles, so a matching total says little about the other classes. The source of the 2.2
+    million vehicles for 2030 calls this number cumulative, so it is compared both with the vehicles
+    in service and with all vehicles sold by then. The tolerance is 10 % for numbers of vehicles, 2
+    percentage points for the share of sales, and the published range for a class.
 
     Columns: ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of
     the published value), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.
@@ -76,16 +73,15 @@ def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     fleet = table("fleet")
     published = fleet[fleet["vehicle_class"] == "all"].set_index("year").T.to_dict()
     share = table("country").set_index("item").T.to_dict()["electric_share_2030"]
-    opening = float(totals["stock"].iloc[0])
+    opening, last = float(totals["stock"].iloc[0]), totals.iloc[-1].to_dict()
     sold = opening + float(totals["electric_sales"].to_numpy(dtype=float).sum())
-    last = totals.iloc[-1].to_dict()
     rows = [
         ("in service, 2025", opening, "vehicles", published[OPENING_YEAR]),
         ("in service, 2030", last["stock"], "vehicles", published[2030]),
         ("sold until 2030", sold, "vehicles", published[2030]),
         ("electric share of sales, 2030", last["electric_sales"] / last["sales"], "share", share),
     ]
-    totals_only = len(rows)
+    by_class = len(rows)  # the position of the first row of a class
     rows += [
         (f"in service, {key[0]}, {key[1]}", of_class[key], "vehicles", row)
         for row in fleet[fleet["vehicle_class"] != "all"].to_dict("records")
@@ -96,21 +92,20 @@ def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     check.insert(2, "published", known["vehicles"].fillna(known["value"]).astype(float))
     difference = check["difference"] = check["model"] - check["published"]
     check["difference_share"] = difference / check["published"]
-    tolerance = np.where(
-        check["unit"] == "share", SHARE_TOLERANCE, STOCK_TOLERANCE * check["published"]
+    tolerance = (check["published"] * STOCK_TOLERANCE).mask(
+        check["unit"] == "share", SHARE_TOLERANCE
     )
-    by_class = check.index >= totals_only
-    check["tolerance"] = np.where(by_class, known["high"] - known["low"], tolerance)
-    within = np.where(
-        by_class, check["model"].between(known["low"], known["high"]), difference.abs() <= tolerance
-    )
+    total = pd.Series(check.index < by_class)
+    check["tolerance"] = tolerance.where(total, known["high"] - known["low"])
+    in_range = check["model"].between(known["low"], known["high"])
+    within = (difference.abs() <= tolerance).where(total, in_range)
     return check.assign(within=within, source=known["source"], confidence=known["confidence"])
 
 
 def _modelled(year: int, scenario: FleetScenario) -> pd.DataFrame:
     model = fleet_model(scenario, year)
-    fleet = model[model["year"] == year]
-    fleet = fleet[["vehicle_class", "stock", "stock_low", "stock_high"]].reset_index(drop=True)
+    columns = ["vehicle_class", "stock", "stock_low", "stock_high"]
+    fleet = model.loc[model["year"] == year, columns].reset_index(drop=True)
     fleet.columns = pd.Index(["vehicle_class", *FIGURES])
     figures = fleet_figures(scenario)
     by_user = figures[figures["source"] == "set by the user"]
@@ -136,19 +131,17 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
     first = stock[stock["year"] == before].set_index("vehicle_class")
     last = stock[stock["year"] == after].set_index("vehicle_class").reindex(first.index)
     share = 0.0 if after == before else float((year - before) / (after - before))
-    fleet = pd.DataFrame({"vehicle_class": first.index.astype(str)})
+    columns = ["vehicle_class", *FIGURES, "source", "confidence"]
+    fleet: pd.DataFrame = first.reset_index()[columns]
+    fleet["vehicle_class"] = fleet["vehicle_class"].astype(str)
     for figure in FIGURES:
         start, end = (rows[figure].to_numpy(dtype=float) for rows in (first, last))
         grows = (start > 0) & (end > 0)
         rate = np.divide(end, start, out=np.ones_like(start), where=grows)
         fleet[figure] = np.where(grows, start * rate**share, start + (end - start) * share)
-    for column in ("source", "confidence"):
-        fleet[column] = first[column].to_list()
     if share:  # a figure between two published years is interpolated
-        fleet["source"] = [
-            f"constant growth from {before:.0f} ({a}) to {after:.0f} ({b})"
-            for a, b in zip(first["source"], last["source"], strict=True)
-        ]
+        told = f"constant growth from {before:.0f} ({{}}) to {after:.0f} ({{}})".format
+        fleet["source"] = list(map(told, first["source"], last["source"]))
         fleet["confidence"] = "ASSUMPTION"
     return fleet
 

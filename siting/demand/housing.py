@@ -40,16 +40,13 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Housing:
-    """The zones of a study area as arrays: ids, and shares of people, tenants and high-rise homes.
-
-    Unknown shares are NaN. Ownership is relative to its mean, and 1 if unknown.
-    """
+    """The zones of a study area as arrays."""
 
     ids: tuple[str, ...]
-    split: Array
-    renting: Array
-    high_rise: Array
-    ownership: Array
+    split: Array  # share of the people
+    renting: Array  # share of tenants; NaN if unknown
+    high_rise: Array  # share of high-rise homes; NaN if unknown
+    ownership: Array  # relative to the mean; 1 if unknown
 
     def split_by(self, weight: Array) -> Array:
         """Return each zone's share of the vehicles: one row per zone, one column per class.
@@ -70,12 +67,10 @@ class Housing:
         faults: list[Fault] = []
         ids = zones["zone_id"].astype(str).fillna("(blank)")
         people = _numbers(zones["people"])
-        known = []
-        for column, most, what in (
-            ("renting_share", 1.0, "share of at least 0 and at most 1"),
-            ("high_rise_share", 1.0, "share of at least 0 and at most 1"),
-            ("ownership", np.inf, "number of at least 0"),
-        ):
+        known, share = [], (1.0, "share of at least 0 and at most 1")
+        limits = {"renting_share": share, "high_rise_share": share,
+                  "ownership": (np.inf, "number of at least 0")}  # fmt: skip
+        for column, (most, what) in limits.items():
             given = zones.get(column, pd.Series(np.nan, index=zones.index))
             bad = given.notna().to_numpy() & not_numbers(given, most=most)
             faults += rows_fault(f"zones, column {column}", bad, ids, f"neither blank nor a {what}")
@@ -97,15 +92,11 @@ class Housing:
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return the share of energy charged at home, with one row per zone and one column per class.
-
-    If the figures are sampled, the result has a first axis with one entry per draw.
-    """
+    """Return the share of energy charged at home by draw (if sampled), zone and class."""
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
-    for (effect, surveyed), share in zip(
-        SURVEYED.items(), (zones.renting, zones.high_rise), strict=True
-    ):
+    shares = (zones.renting, zones.high_rise)
+    for (effect, surveyed), share in zip(SURVEYED.items(), shares, strict=True):
         lost = weight * figures[effect][..., None, :]
         asked = 1 - lost * figures[surveyed][..., None, :]
         # If the effect is 1 and the survey covered only tenants, the divisor would be 0.
@@ -153,4 +144,4 @@ def crossed(**columns: Iterable[Any]) -> pd.DataFrame:
 
 def _numbers(column: pd.Series) -> Array:
     """Return the column as numbers; other values become NaN, which the caller reports."""
-    return np.asarray(pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan))
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -99,13 +100,9 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     """Return the population in a table of H3 hexagons, with the hexagons' outlines in lon/lat.
 
     `path` is a CSV or Parquet file with the column ``h3`` or ``h3_index`` (string or 64-bit
-    integer). `column` is the column with the number of people.
-
-    Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows keep the order
-    of the file. The file's other columns are renamed ``user_NAME``. An `InputError` lists every
-    error: a missing column; H3 cells that are invalid, repeated, of several resolutions or outside
-    Pakistan; invalid counts, as in `read_people`. Raises `MissingExtraError` if the package
-    ``h3`` is not installed.
+    integer); the result is as in `read_people`. An `InputError` lists every error: a missing
+    column; H3 cells that are invalid, repeated, of several resolutions or outside Pakistan; invalid
+    counts. Raises `MissingExtraError` if the package ``h3`` is not installed.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
@@ -131,9 +128,8 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     if len(resolutions) > 1:
         what = f"several resolutions: {', '.join(map(str, resolutions))}"
         faults.append(Fault(where, what, "give one"))
-    centres = np.array([h3.cell_to_latlng(cell) for cell in cells])
     west, south, east, north = PAKISTAN_WSEN
-    lat, lon = centres.T
+    lat, lon = np.array([h3.cell_to_latlng(cell) for cell in cells]).T
     outside = (lon < west) | (lon > east) | (lat < south) | (lat > north)
     faults += rows_fault(where, outside, path, f"{outside.sum():,} cells lie outside Pakistan")
     refuse(faults)
@@ -144,14 +140,12 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
 
 
 def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
-    """Return points on a zone's streets, in lon/lat, each with a part of the zone's people.
+    """Return the midpoints of a zone's streets, in lon/lat, each with a part of the zone's people.
 
     People are assumed to be proportional to street length; the caller must state this assumption.
-
-    `network` has the zone's roads, and `total` is the number of people in the zone. The result has
-    one row for each street of a class in `HOME_STREETS`, with ``people`` and the street's midpoint.
-    Both directions count as one street. Raises `InputError` if the total is not above 0, or if
-    there is no street of these classes.
+    `total` is the number of people in the zone. The result has one row, with ``people``, for each
+    street (both directions count once) of a class in `HOME_STREETS`. Raises `InputError` if the
+    total is not above 0, or if there is no such street.
     """
     if not (np.isfinite(total) and total > 0):
         raise InputError("people", f"a total of {total} persons", "give a number above 0")
@@ -222,52 +216,44 @@ def id_faults(
 def shape_faults(
     layer: gpd.GeoDataFrame, path: Path, kinds: Collection[str], wanted: str
 ) -> list[Fault]:
-    """Return errors for rows whose geometry is missing, invalid or of an unaccepted type.
-
-    `kinds` are the accepted geometry types. `wanted` describes them in words.
-    """
+    """Return errors for rows whose geometry is missing, invalid or not of `kinds` (`wanted`)."""
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
-    geom_types = shapes.geom_type.to_numpy()
-    wrong = ~missing & ~np.isin(geom_types.astype(str), list(kinds))
+    wrong = ~missing & ~shapes.geom_type.isin(kinds).to_numpy()
     broken = ~missing & ~wrong & ~shapes.is_valid.to_numpy()
     reason = shapely.is_valid_reason(shapes.to_numpy()[broken][0]) if broken.any() else ""
-    others = ", ".join(sorted({str(k) for k in geom_types[wrong]}))
-    return [
-        fault
-        for mask, what, fix in (
-            (missing, "have none", "leave them out or draw them"),
-            (wrong, f"are {others}", f"give {wanted}"),
-            (broken, f"are not valid polygons ({reason})", "repair them, e.g. with make_valid"),
-        )
-        for text in [f"{mask.sum():,} of {len(layer):,} rows {what}"]
-        for fault in rows_fault(f"{path}, geometry", mask, path, text, fix)
-    ]
+    others = ", ".join(sorted(set(shapes.geom_type[wrong])))
+    faults = []
+    for mask, what, fix in (
+        (missing, "have none", "leave them out or draw them"),
+        (wrong, f"are {others}", f"give {wanted}"),
+        (broken, f"are not valid polygons ({reason})", "repair them, e.g. with make_valid"),
+    ):
+        text = f"{mask.sum():,} of {len(layer):,} rows {what}"
+        faults += rows_fault(f"{path}, geometry", mask, path, text, fix)
+    return faults
 
 
 def _h3_column(path: Path) -> str | None:
     """Return the name of a table's H3 column, or ``None`` if it lacks one or has coordinates."""
     names: Collection[str] = ()
-    try:
+    # A later step reads the whole file and reports any error.
+    with suppress(OSError, ValueError, pyarrow.ArrowException):
         if path.suffix.lower() == ".csv":
             names = read_csv(path, nrows=0).columns
         elif path.suffix.lower() == ".parquet":
             names = pyarrow.parquet.read_schema(path).names
-    except (OSError, ValueError, pyarrow.ArrowException):
-        return None  # a later step reads the whole file and reports the error
     if not {"lon", "lat", "longitude", "latitude", "geometry"}.isdisjoint(names):
         return None
     return next((name for name in H3_COLUMNS if name in names), None)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    if path.suffix.lower() != ".parquet":
-        frame = read_csv(path)
-    elif path.is_file():
-        with unreadable_in_words(path):
-            frame = pd.read_parquet(path)
-    else:
+    if not path.is_file():
         raise InputError(str(path), "no such file")
+    with unreadable_in_words(path):
+        is_parquet = path.suffix.lower() == ".parquet"
+        frame: pd.DataFrame = pd.read_parquet(path) if is_parquet else read_csv(path)
     if frame.empty:
         raise InputError(str(path), "has no rows")
     return frame

@@ -24,19 +24,17 @@ SUM_TOLERANCE = 1e-6
 def session_figures(path: Path | None = None) -> pd.DataFrame:
     """Return the mean public session by vehicle class: kWh, minutes and peak-hour share.
 
-    `path` is a CSV file that replaces ``siting/reference/profiles.csv``, with the same columns.
-
-    Columns: ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share``, each with
-    ``…_low`` and ``…_high``; ``h00`` to ``h23`` (share of the day's public energy, by local hour;
-    the largest is ``peak_hour_share``); ``source``, ``confidence``. Raises `InputError` if hourly
-    shares are negative or do not sum to 1, a range is out of order, or a class is repeated.
+    `path` is a CSV file that replaces ``siting/reference/profiles.csv``. Columns:
+    ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share``, each with ``…_low``
+    and ``…_high``; ``h00`` to ``h23`` (share of the day's public energy, by local hour; the largest
+    is ``peak_hour_share``); ``source``, ``confidence``. Raises `InputError` if hourly shares are
+    negative or do not sum to 1, a range is out of order, or a class is repeated.
 
     >>> figures = session_figures().set_index("vehicle_class")
     >>> figures.loc["car", ["session_kwh", "session_min", "peak_hour_share"]].to_list()
     [25.0, 35.0, 0.085]
     """
-    rows = table("profiles", path)
-    where = str(path) if path else "profiles table"
+    rows, where = table("profiles", path), str(path or "profiles table")
     classes = rows["vehicle_class"].astype(str)
     shares = rows[HOURS].to_numpy(dtype=float)
     uneven = ~(np.abs(shares.sum(axis=1) - 1) <= SUM_TOLERANCE)
@@ -58,13 +56,11 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
 def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return `energy` with added columns for sessions per day and mean peak-hour load (kW).
 
-    ``sessions_day = demand_kwh_day / session_kwh``;
-    ``peak_hour_kw = demand_kwh_day * peak_hour_share`` (kWh in one hour).
-
     `energy` has ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), for a city or by zone.
-    `sessions` is the result of `session_figures`. The added columns are ``sessions_day``,
-    ``session_kwh``, ``session_min``, ``peak_hour_share``, ``peak_hour_sessions``, ``peak_hour_kw``.
-    Raises `InputError` if a class has no session figures.
+    `sessions` is the result of `session_figures`. The added columns are ``session_kwh``,
+    ``session_min``, ``peak_hour_share``, ``sessions_day`` (the demand divided by ``session_kwh``),
+    ``peak_hour_sessions`` and ``peak_hour_kw`` (both times ``peak_hour_share``). Raises
+    `InputError` if a class has no session figures.
 
     >>> energy = pd.DataFrame({"vehicle_class": ["car"], "demand_kwh_day": [1000.0]})
     >>> session_load(energy, session_figures())[["sessions_day", "peak_hour_kw"]].values.tolist()
@@ -75,8 +71,7 @@ def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     refuse(naming("session figures", "no row for a class", lacking, "add one"))
     class_sessions = sessions.set_index("vehicle_class").loc[classes.to_list()]
     load = energy.copy()
-    for column in _RANGED:
-        load[column] = class_sessions[column].to_numpy(dtype=float)
+    load[[*_RANGED]] = class_sessions[[*_RANGED]].to_numpy(dtype=float)
     load["sessions_day"] = load["demand_kwh_day"] / load["session_kwh"]
     load["peak_hour_sessions"] = load["sessions_day"] * load["peak_hour_share"]
     load["peak_hour_kw"] = load["demand_kwh_day"] * load["peak_hour_share"]

@@ -54,20 +54,19 @@ def read_raster(
     `path` is a single-band GeoTIFF, north up, in any coordinate reference system. `area` is a
     polygon, or west, south, east and north, in lon/lat. Only pixels whose centre is in `area` are
     read (default: all pixels). If `density` is true, values are persons per km2, not persons per
-    pixel. `nodata` is the value that marks missing data, if the file does not declare one. To fill
-    cells, use `raster_to_cells`.
+    pixel. `nodata` is the value that marks missing data, if the file does not declare one.
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326. Rows are from north to
-    south, then from west to east. Raises `InputError` if the file cannot be read, has several
-    bands, is not north up, has no coordinate reference system, has no data in `area`, or has
-    undeclared negative values. Raises `MissingExtraError` if ``rasterio`` is not installed.
+    south, then from west to east. Raises `InputError` if the file is unreadable or unsuitable, has
+    no data in `area`, or has undeclared negative values. Raises `MissingExtraError` if ``rasterio``
+    is not installed.
     """
     window = read_window(path, None if area is None else _polygon(area), density, nodata)
     x, y, people = window.pixels(window.people != 0)
     if window.area is not None:
         inside = shapely.contains_xy(window.area, x, y)
         x, y, people = x[inside], y[inside], people[inside]
-    _require_people(people, path)
+    _require_people(people.sum(), path)
     half_x, half_y = abs(window.width) / 2, abs(window.height) / 2
     shapes = shapely.box(x - half_x, y - half_y, x + half_x, y + half_y)
     return gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=window.crs).to_crs(4326)
@@ -88,11 +87,9 @@ def raster_to_cells(
 
     A pixel's people are assigned to the cell that contains the pixel's centre. A pixel wider than a
     quarter of a cell is first split into equal parts, each at most a sixteenth of a cell wide.
-
-    `path`, `density` and `nodata` are as in `read_raster`. `network`, `size_m`, `max_snap_m`,
-    `also` and the result are as in `siting.demand.make_cells`. Both functions' errors are raised.
-    `area` is a polygon, or west, south, east and north, in lon/lat; people outside it do not count.
-    By default, it is the box around the roads, extended by `max_snap_m` on each side.
+    Arguments and errors are as in `read_raster` and `make_cells`, and the result is as in
+    `make_cells`. By default, `area` is the box around the roads, extended by `max_snap_m` on each
+    side; people outside it do not count.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")
@@ -117,7 +114,7 @@ def raster_to_cells(
         keys.append(np.column_stack([filled // wide + low, filled % wide + left]))
         people.append(sums[filled])
     total = float(sum(p.sum() for p in people))
-    _require_people(np.array([total]), path)
+    _require_people(total, path)
     if also is not None and len(also):
         at = shapely.get_coordinates(also.geometry.to_crs(network.crs).representative_point())
         keys.append(np.floor(at[:, ::-1] / size_m).astype(np.int64))
@@ -139,11 +136,9 @@ def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Fl
         return
     middle_x = window.west + np.median(columns) * window.width
     middle_y = window.north + np.median(rows) * window.height
-    x, y = to_metres.transform(
-        [middle_x, middle_x + window.width, middle_x],
-        [middle_y, middle_y, middle_y + window.height],
-    )
-    pixel_m = max(math.hypot(x[1] - x[0], y[1] - y[0]), math.hypot(x[2] - x[0], y[2] - y[0]))
+    corners_x = [middle_x, middle_x + window.width, middle_x]
+    x, y = to_metres.transform(corners_x, [middle_y, middle_y, middle_y + window.height])
+    pixel_m = max(math.hypot(x[i] - x[0], y[i] - y[0]) for i in (1, 2))
     whole = pixel_m <= WHOLE_PIXEL * size_m * (1 + 1e-6)
     split = 1 if whole else math.ceil(pixel_m * PARTS_PER_CELL / size_m - 1e-6)
     if float(len(rows)) * split**2 > 100 * MOST_CELLS:
@@ -168,10 +163,9 @@ def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Fl
             yield np.asarray(x), np.asarray(y), part
 
 
-def _around(network: Network, margin_m: float) -> Polygon:
+def _around(network: Network, margin_m: float) -> Polygon | MultiPolygon:
     box = shapely.box(*network.nodes.total_bounds).buffer(margin_m, join_style="mitre")
-    degrees = gpd.GeoSeries([box.segmentize(1000.0)], crs=network.crs).to_crs(4326)
-    return cast("Polygon", degrees.iloc[0])
+    return _moved(box.segmentize(1000.0), network.crs, 4326)
 
 
 def _polygon(area: Area) -> Polygon | MultiPolygon:
@@ -180,8 +174,8 @@ def _polygon(area: Area) -> Polygon | MultiPolygon:
     return shape
 
 
-def _require_people(people: Floats, path: Path) -> None:
-    if not people.sum() > 0:
+def _require_people(people: float, path: Path) -> None:
+    if not people > 0:
         raise InputError(str(path), "nobody lives in the area: every pixel is 0")
 
 
@@ -238,7 +232,9 @@ def read_window(
             crs = pyproj.CRS.from_wkt(source.crs.to_wkt())
             at = source.transform
             _require_on_earth(source, crs, path)
-            area_in_crs = None if area is None else _to_crs(area, crs)
+            # Lines in lon/lat are curved in `crs`. Corners every 0.01 degrees limit the error to
+            # about 1 m.
+            area_in_crs = None if area is None else _moved(area.segmentize(0.01), 4326, crs)
             column, row, wide, high = _extent_in_pixels(source, area_in_crs, crs, path)
             if wide * high > MOST_PIXELS:
                 what = f"{wide * high:,} pixels are too many"
@@ -259,24 +255,22 @@ def read_window(
 
 
 def _require_usable(source: Any, path: Path) -> None:
-    faults = []
-    if source.count != 1:
-        what = f"has {source.count} bands instead of one"
-        faults.append(Fault(str(path), what, "save the band with the people in its own file"))
-    if np.dtype(source.dtypes[0]).kind == "c":
-        faults.append(Fault(str(path), "holds complex numbers", "give real ones"))
-    if source.crs is None:
-        fix = "declare it, e.g. with gdal_edit -a_srs EPSG:4326"
-        faults.append(Fault(str(path), "has no coordinate reference system", fix))
-    if source.transform.is_identity:
-        fix = "use the GeoTIFF, not a picture of it"
-        faults.append(Fault(str(path), "does not say where its pixels lie", fix))
-    elif not (source.transform.a and source.transform.e and np.isfinite(source.transform).all()):
-        what = f"has pixels of {source.transform.a:g} by {source.transform.e:g}"
-        faults.append(Fault(str(path), what, "give the size and corner of its pixels"))
-    elif source.transform.b or source.transform.d:
-        faults.append(Fault(str(path), "is rotated, not north up", "warp it, e.g. with gdalwarp"))
-    refuse(faults)
+    at = source.transform
+    placed = not at.is_identity
+    sized = bool(at.a and at.e and np.isfinite(at).all())
+    checks = (
+        (source.count == 1, f"has {source.count} bands instead of one",
+         "save the band with the people in its own file"),
+        (np.dtype(source.dtypes[0]).kind != "c", "holds complex numbers", "give real ones"),
+        (source.crs is not None, "has no coordinate reference system",
+         "declare it, e.g. with gdal_edit -a_srs EPSG:4326"),
+        (placed, "does not say where its pixels lie", "use the GeoTIFF, not a picture of it"),
+        (sized or not placed, f"has pixels of {at.a:g} by {at.e:g}",
+         "give the size and corner of its pixels"),
+        (not (at.b or at.d) or not (placed and sized), "is rotated, not north up",
+         "warp it, e.g. with gdalwarp"),
+    )  # fmt: skip
+    refuse(Fault(str(path), what, fix) for good, what, fix in checks if not good)
 
 
 def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
@@ -291,10 +285,7 @@ def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
 def _extent_in_pixels(
     source: Any, area: Polygon | MultiPolygon | None, crs: pyproj.CRS, path: Path
 ) -> tuple[int, int, int, int]:
-    """Return first column, first row, width and height of the block of pixels that covers an area.
-
-    `area` is in the raster's coordinates, `crs`.
-    """
+    """Return the first column and row, and the size, of the pixels that cover an area in `crs`."""
     if area is None:
         return 0, 0, source.width, source.height
     at, bounds = source.transform, area.bounds
@@ -346,7 +337,6 @@ def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows:
     return np.asarray(bands / 1e6, dtype=float)
 
 
-def _to_crs(area: Polygon | MultiPolygon, crs: pyproj.CRS) -> Polygon | MultiPolygon:
-    # Lines in lon/lat are curved in `crs`. Corners every 0.01 degrees limit the error to about 1 m.
-    moved = gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs)
-    return cast("Polygon | MultiPolygon", moved.iloc[0])
+def _moved(area: Polygon | MultiPolygon, crs: Any, to: Any) -> Polygon | MultiPolygon:
+    """Return an area in the coordinate system `to`."""
+    return cast("Polygon | MultiPolygon", gpd.GeoSeries([area], crs=crs).to_crs(to).iloc[0])

@@ -69,12 +69,8 @@ class _Class:
         wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
         opening = at["opening_vehicles"] * np.exp(-wear)
         electric = sales * share
-        return {
-            "sales": sales,
-            "electric_share": share,
-            "electric_sales": electric,
-            "stock": alive @ electric + opening,
-        }
+        outputs = (sales, share, electric, alive @ electric + opening)
+        return dict(zip(OUTPUTS, outputs, strict=True))
 
 
 def s_curve(
@@ -187,15 +183,13 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
     frame = pd.DataFrame({"year": np.arange(OPENING_YEAR, until + 1)})
     frame["vehicle_class"] = vehicle.name
     central = vehicle.run(years, {})
-    ends = ("low", "high")
-    alone = {end: [vehicle.run(years, {figure: end}) for figure in RANGED] for end in ends}
-    opening = vehicle.figures["opening_vehicles"]
+    alone = {end: [vehicle.run(years, {name: end}) for name in RANGED] for end in ("low", "high")}
     for output in OUTPUTS:
         for end, sign in (("value", 0), ("low", -1), ("high", 1)):
             value = central[output]
             if sign:
                 value = _combined(value, np.stack([run[output] for run in alone[end]]), sign)
-            first = opening[end] if output == "stock" else np.nan
+            first = vehicle.figures["opening_vehicles"][end] if output == "stock" else np.nan
             frame[output if end == "value" else f"{output}_{end}"] = np.append(first, value)
     return frame
 

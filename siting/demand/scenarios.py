@@ -77,25 +77,22 @@ def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
     faults = _row_faults(rows, where)
     plain: dict[str, dict[str, float]] = {}
     given = []
+    told = {"unit": "share of sales", "source": "set by the user", "confidence": "ASSUMPTION"}
     for vehicle, changes in scenario.overrides.items():
         for figure, value in changes.items():
             if match := _TARGET.fullmatch(figure):
                 if not isinstance(value, Real) or not 0 < value <= 1:
                     what = f"{value} is not a share above 0 and at most 1"
                     faults.append(Fault(f"scenario, {vehicle}.{figure}", what))
-                given.append({"vehicle_class": vehicle, "year": int(match[1]), "value": value})
+                row = {"vehicle_class": vehicle, "year": int(match[1]), **told}
+                given.append(row | dict.fromkeys(ENDS, value))
             else:
                 plain.setdefault(vehicle, {})[figure] = value
     figures = read_figures("sales", SALES_LIMITS, scenario.sales_path, plain, faults)
     if given:
-        changed = pd.DataFrame(given).astype({"value": float})
-        changed = changed.assign(
-            low=changed["value"], high=changed["value"],
-            unit="share of sales", source="set by the user", confidence="ASSUMPTION",
-        )  # fmt: skip
-        key = ["vehicle_class", "year"]
-        kept = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(changed[key]))
-        rows = pd.concat([rows[kept], changed], ignore_index=True)
+        changed = pd.DataFrame(given).astype(dict.fromkeys(ENDS, float))
+        rows = pd.concat([rows, changed], ignore_index=True)
+        rows = rows.drop_duplicates(["vehicle_class", "year"], keep="last")
     targets = rows.drop(columns="scenario", errors="ignore").sort_values("year", kind="stable")
     refuse(_class_faults(figures, targets, where))
     return figures, targets.reset_index(drop=True)
@@ -116,25 +113,21 @@ def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
 def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> list[Fault]:
     """Return the errors in the targets, given the figures of each class."""
     ceilings = figures[figures["figure"] == "saturation"].set_index("vehicle_class")["value"]
-    lacking, late, high = (list[str]() for _ in range(3))
-    for name, ceiling in ceilings.items():
-        pins = targets[targets["vehicle_class"] == name]
-        shares = pins[list(ENDS)].to_numpy(dtype=float)
-        if pins.empty:
-            lacking.append(str(name))
-        elif pins["year"].iloc[0] > BASE_YEAR:
-            late.append(str(name))
-        if not ((shares > 0) & (shares < ceiling)).all():
-            high.append(str(name))
-    strange = sorted(set(targets["vehicle_class"].astype(str)) - set(ceilings.index.astype(str)))
-    checks = (
-        (lacking, "vehicle_class", "no target for a class with sales", "add a target"),
-        (late, "year", f"the first target is later than {BASE_YEAR}", f"add one for {BASE_YEAR}"),
-        (high, "share", "not above 0 and below the saturation", "give a share between them"),
-        (strange, "vehicle_class", "a target for a class without sales", "give its sales figures"),
-    )
+    of = targets["vehicle_class"]
+    shares, ceiling = targets[list(ENDS)].astype(float), of.map(ceilings).astype(float)
+    high = ~((shares > 0).all(axis=1) & shares.lt(ceiling, axis=0).all(axis=1)) & ceiling.notna()
+    first = targets.groupby(of)["year"].min().reindex(ceilings.index)
+    strange = sorted(set(of.astype(str)) - set(ceilings.index.astype(str)))
+    column = f"{where}, column"
+    no_target, late = first.index[first.isna()], first.index[first > BASE_YEAR]
+    by_class = [name for name in ceilings.index if name in set(of[high])]
     return [
-        fault
-        for ids, column, what, fix in checks
-        for fault in naming(f"{where}, column {column}", what, ids, fix)
-    ]
+        *naming(f"{column} vehicle_class", "no target for a class with sales", no_target,
+                "add a target"),
+        *naming(f"{column} year", f"the first target is later than {BASE_YEAR}", late,
+                f"add one for {BASE_YEAR}"),
+        *naming(f"{column} share", "not above 0 and below the saturation", by_class,
+                "give a share between them"),
+        *naming(f"{column} vehicle_class", "a target for a class without sales", strange,
+                "give its sales figures"),
+    ]  # fmt: skip

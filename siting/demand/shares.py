@@ -67,8 +67,7 @@ def city_share(
     0.0167
     """
     row = _city_row(cities, city, "city table")
-    registered = table("registrations", path)
-    where = str(path) if path else "registrations table"
+    registered, where = table("registrations", path), str(path or "registrations table")
     label = registered["city"].astype(str) + " " + registered["vehicle_class"].fillna("")
     twice, ids = label.str.casefold().duplicated(keep=False), label.str.strip().to_list()
     ranges, limit = registered[["low", "share", "high"]], Limits("share", most=1.0)
@@ -94,19 +93,19 @@ def city_share(
 def national_stations(people: float) -> dict[str, Any]:
     """Return the number of public stations in the national policy, and an area's part of it.
 
-    `people` is the population of the area. Keys: ``stations``, ``year``, ``by_people`` (the number
-    in proportion to the area's share of Pakistan's urban population), ``source``, ``confidence``.
+    `people` is the area's population. Keys: ``stations``, ``year``, ``by_people`` (the number in
+    proportion to the area's share of Pakistan's urban population), ``source``, ``confidence``.
 
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])
     (3000, 35)
     """
-    country = table("country").set_index("item")
-    row, values = country.loc["stations_2030"], country["value"].astype(float).to_dict()
+    country = table("country").set_index("item").to_dict("index")
+    row, urban = country["stations_2030"], country["urban_people"]["value"]
     return {
-        "stations": round(values["stations_2030"]),
+        "stations": round(row["value"]),
         "year": 2030,
-        "by_people": values["stations_2030"] * people / values["urban_people"],
+        "by_people": float(row["value"]) * people / urban,
         "source": str(row["source"]),
         "confidence": str(row["confidence"]),
     }
@@ -115,14 +114,9 @@ def national_stations(people: float) -> dict[str, Any]:
 def _of_the_city(row: pd.Series) -> dict[str, Any]:
     """Return a city's fleet share from ``share_of_fleet`` or, if blank, from its population."""
     if pd.notna(row.get("share_of_fleet")):
-        share = row["share_of_fleet"]
-        return {
-            "share": share,
-            "low": row.get("share_low", share),
-            "high": row.get("share_high", share),
-            "source": row["share_source"],
-            "confidence": row["share_confidence"],
-        }
+        ends = {end: row.get(f"share_{end}", row["share_of_fleet"]) for end in ("low", "high")}
+        said = {column: row[f"share_{column}"] for column in ("source", "confidence")}
+        return {"share": row["share_of_fleet"], **ends, **said}
     country = table("country").set_index("item")
     urban, head = country.loc["urban_people"], country.loc["evs_per_head"]
     share = row["people_2023"] / urban["value"]

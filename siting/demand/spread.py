@@ -20,6 +20,8 @@ from siting.tables import CELLS, validate
 
 log = logging.getLogger(__name__)
 
+BAD_WEIGHTS = "not numbers of at least 0, one of them above 0"
+
 
 def spread_demand(
     cells: gpd.GeoDataFrame,
@@ -93,13 +95,13 @@ def spread_demand(
     if not cells["people"].sum() > 0:
         faults.append(Fault("cells, column people", "nobody lives in any cell"))
     names: tuple[str, ...] = ("people",)
-    division = np.ones((len(classes), 1))
+    division, by_cell = np.ones((len(classes), 1)), cells
     if surfaces is not None:
         names = SURFACES
         division, more = _division(weights, classes)
-        faults += _surface_faults(surfaces, cells) + more
+        refuse(faults + _surface_faults(surfaces, cells) + more)
+        by_cell = surfaces.set_index("cell_id").loc[cells["cell_id"]]
     refuse(faults)
-    by_cell = cells if surfaces is None else surfaces.set_index("cell_id").loc[cells["cell_id"]]
     shares = by_cell[list(names)].to_numpy(dtype=float)
     # Factor by which wealth changes ownership: one row per cell, one column per class.
     wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
@@ -125,11 +127,9 @@ def spread_demand(
                       "the other surfaces"] = None  # fmt: skip
     for at_class, name in enumerate(classes):
         if name in fleets:
-            total = spread[:, at_class].sum()
-            spread[:, at_class] = 0.0
             depot_cells = pd.Index(cells["cell_id"]).get_indexer(pd.Index(fleets[name]["cell_id"]))
-            parts = total * depot_shares(fleets[name]).to_numpy()
-            np.add.at(spread[:, at_class], depot_cells, parts)
+            parts = spread[:, at_class].sum() * depot_shares(fleets[name]).to_numpy()
+            spread[:, at_class] = np.bincount(depot_cells, weights=parts, minlength=len(cells))
     for note in notes:
         log.info(note)
     demand = crossed(cell_id=cells["cell_id"], vehicle_class=classes)
@@ -154,14 +154,12 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
     0.5
     """
     rows = table("surface_weights").set_index("vehicle_class")
-    faults = []
+    faults, unit = [], str(rows["unit"].iloc[0])
     for name, given in (overrides or {}).items():
         values = np.array([given.get(surface, np.nan) for surface in SURFACES], dtype=float)
         if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
-            what = "not numbers of at least 0, one of them above 0"
-            faults.append(Fault(f"surface weights, {name}", what))
+            faults.append(Fault(f"surface weights, {name}", BAD_WEIGHTS))
             continue
-        unit = str(rows["unit"].iloc[0])
         for end in ("", "_low", "_high"):
             rows.loc[name, [f"{surface}{end}" for surface in SURFACES]] = values / values.sum()
         rows.loc[name, ["unit", "source", "confidence"]] = [unit, "set by the user", "ASSUMPTION"]
@@ -221,10 +219,9 @@ def _surface_faults(surfaces: pd.DataFrame, cells: pd.DataFrame) -> list[Fault]:
     for name in SURFACES:
         bad = not_numbers(surfaces[name])
         faults += rows_fault(f"surfaces, column {name}", bad, rows, "missing or negative")
-    where = "surfaces, column cell_id"
+    where, ids = "surfaces, column cell_id", cells["cell_id"]
     faults += rows_fault(where, rows.duplicated(), rows, "given twice")
-    without = ~cells["cell_id"].isin(rows)
-    return faults + rows_fault(where, without, cells["cell_id"], "cells without a row")
+    return faults + rows_fault(where, ~ids.isin(rows), ids, "cells without a row")
 
 
 def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats, list[Fault]]:
@@ -241,10 +238,9 @@ def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats,
     have = "add it; there are: " + ", ".join(name)
     faults = rows_fault(where, ~known, classes, "no row for a class", have)
     division = figures.set_index(name)[list(SURFACES)].reindex(classes).to_numpy(dtype=float)
-    bad = known & ~(np.isfinite(division).all(axis=1) & (division >= 0).all(axis=1))
-    bad |= known & ~bad & ~(division.sum(axis=1) > 0)
-    what = "not numbers of at least 0, one of them above 0"
-    return division, faults + rows_fault("surface weights", bad, classes, what)
+    good = np.isfinite(division).all(axis=1) & (division >= 0).all(axis=1)
+    bad = known & ~(good & (division.sum(axis=1) > 0))
+    return division, faults + rows_fault("surface weights", bad, classes, BAD_WEIGHTS)
 
 
 def map_swings(
@@ -262,11 +258,10 @@ def map_swings(
     stays 1. At each end, the share of energy that moves between cells is half the sum of the
     absolute changes in the cells' energy, divided by the total. The effect is the larger share.
 
-    `cells`, `energy`, `surfaces`, `weights` and `ownership` are as in `spread_demand`. `energy`
-    must exclude classes with depots, because surfaces do not affect them. `pois` are places and
-    their weights, as in `siting.demand.surfaces`. Columns: ``figure`` (``home``, ``destination``,
-    ``en_route``, or ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all),
-    ``moved_cells_share``, ``source``, ``confidence``.
+    The arguments are as in `spread_demand`, but `energy` must exclude classes with depots, which
+    surfaces do not affect. `pois` are places and their weights, as in `surfaces`. Columns:
+    ``figure`` (``home``, ``destination``, ``en_route``, or ``poi_weight amenity=bank``),
+    ``vehicle_class`` (blank: all), ``moved_cells_share``, ``source``, ``confidence``.
     """
 
     def by_cell(surfaces: pd.DataFrame, weights: pd.DataFrame) -> Floats:

@@ -20,7 +20,7 @@ import pandas as pd
 import shapely
 from scipy.sparse.csgraph import dijkstra
 
-from siting.demand.cells import Floats
+from siting.demand.cells import Floats, Ints
 from siting.demand.people import along, streets_once
 from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, not_numbers, rows_fault
@@ -50,8 +50,8 @@ def surfaces(
 ) -> pd.DataFrame:
     """Return each cell's share of homes, destinations and passing traffic (0 to 1).
 
-    `pois` (None: no destinations) and `poi_weights` are as `pois` and `weights` in `poi_points`.
-    `road_weights` and `trips` (``trips``, ``trip_min``, ``seed``) are as in `traffic`.
+    `pois` (None: no destinations) and `poi_weights` are as in `poi_points`. `road_weights` and
+    `trips` (``trips``, ``trip_min``, ``seed``) are as in `traffic`.
 
     Columns: ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the
     part of ``en_route`` on each class of road. ``attrs["whole"]`` has the total of each surface
@@ -60,10 +60,12 @@ def surfaces(
     """
     validate(cells, CELLS)
     notes: list[str] = []
-    by_surface = {"home": cells["people"].to_numpy(dtype=float)}
-    by_surface["destination"] = _destinations(cells, pois, poi_weights, notes)
     flow = traffic(network, cells, road_weights, **trips)
-    by_surface["en_route"] = _into_cells(cells, flow, "en_route", notes)
+    by_surface = {
+        "home": cells["people"].to_numpy(dtype=float),
+        "destination": _destinations(cells, pois, poi_weights, notes),
+        "en_route": _into_cells(cells, flow, "en_route", notes),
+    }
     frame = pd.DataFrame({"cell_id": cells["cell_id"].to_numpy()})
     wholes = {name: float(by_surface[name].sum()) for name in SURFACES}
     for name, whole in wholes.items():
@@ -85,11 +87,10 @@ def destination_shares(
 ) -> pd.Series[float]:
     """Return each cell's share of the destinations (0 to 1), by ``cell_id``.
 
-    `cells`, `pois` and `poi_weights` are as in `surfaces`.
+    The arguments are as in `surfaces`.
     """
     weight = _destinations(cells, pois, poi_weights, [])
-    whole = weight.sum()
-    share = weight / whole if whole > 0 else weight
+    share = weight / weight.sum() if weight.sum() > 0 else weight
     return pd.Series(share, index=pd.Index(cells["cell_id"], name="cell_id"), name="destination")
 
 
@@ -115,10 +116,9 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     ``osm_key``, ``osm_value`` (``*``: all other values but ``no``) and ``weight``; None means the
     package's table. A place with several tags counts once, with its heaviest tag.
 
-    Columns: ``weight``, ``tag`` (the table's row with this weight, such as ``amenity=bank`` or
-    ``shop=*``), ``name`` (blank: none) and a point, in the coordinate reference system of `pois`.
-    Only places with a weight above 0 are returned. Raises `InputError` if `pois` has no coordinate
-    reference system, or a weight is missing or negative.
+    Columns: ``weight`` (above 0), ``tag`` (the table's row with this weight, such as ``shop=*``),
+    ``name`` (blank: none) and a point, in the coordinates of `pois`. Raises `InputError` if `pois`
+    has no coordinate reference system, or a weight is missing or negative.
 
     >>> pois = gpd.GeoDataFrame(
     ...     {"amenity": ["bank", "bench"]},
@@ -148,10 +148,10 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     kept = (weight > 0) & ~(pois.geometry.isna() | pois.geometry.is_empty).to_numpy()
     points = shapely.point_on_surface(pois.geometry.to_numpy()[kept])
     name = pois.get("name", pd.Series("", index=pois.index)).astype(object)
-    name = name.where(name.notna(), "")
-    columns = {"weight": weight[kept], "tag": tag[kept], "name": name.to_numpy()[kept]}
-    frame = gpd.GeoDataFrame(columns, geometry=points, crs=pois.crs)
-    return frame.astype({"tag": "str", "name": "str"})
+    name = name.where(name.notna(), "").astype("str").to_numpy()[kept]
+    columns = {"weight": weight[kept], "tag": pd.array(tag[kept], dtype="str"),
+               "name": pd.array(name, dtype="str")}  # fmt: skip
+    return gpd.GeoDataFrame(columns, geometry=points, crs=pois.crs)
 
 
 def cell_places(
@@ -159,18 +159,16 @@ def cell_places(
 ) -> pd.DataFrame:
     """Return the places that attract vehicles to each cell, with their weights.
 
-    Arguments are as in `siting.demand.surfaces`. Columns: ``cell_id``; ``name``, ``tag`` and
-    ``weight`` as in `poi_points`; ``part``, the share of the place in this cell (below 1 if it
-    lies on a border). A cell's ``destination`` is proportional to its sum of ``weight * part``.
+    Arguments are as in `surfaces`. Columns: ``cell_id``; ``name``, ``tag`` and ``weight`` as in
+    `poi_points`; ``part``, the share of the place in this cell (below 1 if it lies on a border). A
+    cell's ``destination`` is proportional to its sum of ``weight * part``.
     """
     places = poi_points(pois, poi_weights)
-    spots = places.geometry.to_crs(cells.crs).to_numpy()
-    point, cell = shapely.STRtree(cells.geometry.to_numpy()).query(spots, predicate="intersects")
-    shared = np.bincount(point, minlength=len(places))
+    point, cell, shared = _touching(cells, places)
     frame = pd.DataFrame({"cell_id": cells["cell_id"].to_numpy()[cell]})
     for column in ("name", "tag", "weight"):
         frame[column] = places[column].array[point]
-    frame["part"] = 1 / shared[point]
+    frame["part"] = 1 / shared
     return frame.sort_values(["cell_id", "weight"], ascending=[True, False], ignore_index=True)
 
 
@@ -202,11 +200,9 @@ def traffic(
 
     Trips start and end in proportion to the ``people`` of `cells` at a ``node_id``. Without cells,
     or if no node has people, all nodes count equally. `trips` is the maximum number of origins, and
-    `trip_min` the longest trip in minutes (``inf``: no limit).
-
-    `road_weights` has ``highway`` and ``weight``; None means the package's table. A link road
-    without a row has the weight of its parent class. Other classes without a row have the weight of
-    ``unclassified``.
+    `trip_min` the longest trip in minutes (``inf``: no limit). `road_weights` has ``highway`` and
+    ``weight``; None means the package's table. A class without a row has the weight of its parent
+    class if it is a link, or else of ``unclassified``.
 
     There is one row per piece of road of at most 200 m. Columns: ``weight``, ``highway`` (the row
     of `road_weights`) and a point in the network's coordinates. Raises `InputError` if a setting or
@@ -239,12 +235,10 @@ def traffic(
 def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.DataFrame:
     figures = table(name) if given is None else given
     refuse(missing_columns(figures, (*key, "weight"), name))
-    rows = figures[list(key)].astype(str).agg(" ".join, axis=1).to_numpy()
+    rows = figures[list(key)].astype(str).agg(" ".join, axis=1)
     bad = not_numbers(figures["weight"])
     faults = rows_fault(f"{name}, column weight", bad, rows, "missing or negative")
-    twice = pd.Series(rows).duplicated()
-    faults += rows_fault(name, twice, rows, "the same row twice", "keep one")
-    refuse(faults)
+    refuse(faults + rows_fault(name, rows.duplicated(), rows, "the same row twice", "keep one"))
     return figures
 
 
@@ -252,16 +246,20 @@ def _into_cells(
     cells: gpd.GeoDataFrame, points: gpd.GeoDataFrame, name: str, notes: list[str]
 ) -> Floats:
     """Return the weight of the points in each cell, with points on borders split among cells."""
-    shapes = cells.geometry.to_numpy()
-    spots = points.geometry.to_crs(cells.crs).to_numpy()
     weight = points["weight"].to_numpy(dtype=float)
-    point, cell = shapely.STRtree(shapes).query(spots, predicate="intersects")
-    shared = np.bincount(point, minlength=len(points))
-    outside = shared == 0
+    point, cell, shared = _touching(cells, points)
+    outside = np.bincount(point, minlength=len(points)) == 0
     if outside.any() and weight.sum() > 0:
         lost = weight[outside].sum() / weight.sum()
         notes.append(f"{name}: {lost:.1%} of it lies outside every cell and is left out")
-    return np.bincount(cell, weights=(weight / np.maximum(shared, 1))[point], minlength=len(cells))
+    return np.bincount(cell, weights=weight[point] / shared, minlength=len(cells))
+
+
+def _touching(cells: gpd.GeoDataFrame, points: gpd.GeoDataFrame) -> tuple[Ints, Ints, Ints]:
+    """Return each pair of a point and a cell that touches it, with the point's number of cells."""
+    spots = points.geometry.to_crs(cells.crs).to_numpy()
+    point, cell = shapely.STRtree(cells.geometry.to_numpy()).query(spots, predicate="intersects")
+    return point, cell, np.bincount(point, minlength=len(points))[point]
 
 
 def _at_nodes(network: Network, cells: pd.DataFrame | None) -> Floats:
@@ -270,8 +268,8 @@ def _at_nodes(network: Network, cells: pd.DataFrame | None) -> Floats:
         return np.ones(size)
     placed = cells[cells["node_id"].notna()]
     at = network.nodes.index.get_indexer(placed["node_id"].astype("int64"))
-    where, ids = "cells, column node_id", placed["node_id"]
-    refuse(rows_fault(where, at < 0, ids, "not nodes of the network"))
+    what = "not nodes of the network"
+    refuse(rows_fault("cells, column node_id", at < 0, placed["node_id"], what))
     people = np.bincount(at, weights=placed["people"].to_numpy(dtype=float), minlength=size)
     return people if people.sum() > 0 else np.ones(size)
 
@@ -283,10 +281,9 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
     u = np.repeat(np.arange(size), np.diff(streets.indptr))
     pair = u * np.int64(size) + streets.indices
     share = people / people.sum()
-    homes = np.flatnonzero(share > 0)
-    if len(homes) <= trips:
-        sources, count = homes, share[homes]
-    else:
+    sources = np.flatnonzero(share > 0)
+    count = share[sources]
+    if len(sources) > trips:
         drawn = np.random.default_rng(seed).choice(size, size=trips, p=share)
         sources, times = np.unique(drawn, return_counts=True)
         count = times / trips
@@ -306,17 +303,12 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
 
 
 def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Floats:
-    """Return, for each node in a tree of quickest paths, its weight plus its descendants' weights.
-
-    The search for depths doubles its step up the tree. Levels are summed from the deepest up.
-    """
+    """Return each node's weight plus its descendants' weights, in a tree of quickest paths."""
+    # The search for depths doubles its step up the tree. Levels are summed from the deepest up.
     parent = np.where(before >= 0, before, root).astype(np.intp)
     up, depth = parent.copy(), (np.arange(len(parent)) != root).astype(np.intp)
     depth[before < 0] = 0
-    while True:
-        more = depth[up]
-        if not more.any():
-            break
+    while (more := depth[up]).any():
         depth += more
         up = up[up]
     total = weight.copy()

@@ -35,8 +35,6 @@ FACTORS = (
     *("country_vehicles", "city_share", "area_share", "zone_share"),
     *("km_day", "electric_km_share", "kwh_km", "public_share"),
 )
-
-
 # Columns, apart from the rank, of the table that ranks figures by their effect.
 RANKED = (
     *("figure", "vehicle_class", "low_kwh_day", "high_kwh_day", "swing_kwh_day", "swing_share"),
@@ -78,8 +76,8 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     """Return public charging energy by scenario (low, central, high), zone and class (kWh/day).
 
     In ``low``, every figure is at the end of its range that gives less energy; in ``high``, at the
-    end that gives more. Both are extremes. For likely outcomes, see `draw_energy`. Columns:
-    ``scenario``, ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
+    end that gives more. For likely outcomes, see `draw_energy`. Columns: ``scenario``, ``zone_id``,
+    ``vehicle_class``, ``demand_kwh_day``.
     """
     case = _case(area)
     ends = (_end(case, more=False), case.column("value"), _end(case, more=True))
@@ -95,11 +93,10 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
     triangular density would put the median of the draws far above the central demand. A figure's
     random numbers depend only on the seed and the figure, so a larger `n` keeps earlier draws.
 
-    `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `paces` is the
-    result of `fleet_paces`; without it, each class's fleet varies only within its own range.
-
-    Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
-    `InputError` if `n` or `seed` is invalid, and as `zone_energy` does.
+    `n` is the number of draws, at least 1. `seed` is at least 0. `paces` is the result of
+    `fleet_paces`; without it, each class's fleet varies only within its own range. Columns:
+    ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises `InputError`
+    if `n` or `seed` is invalid, and as `zone_energy` does.
     """
     refuse(
         Fault(name, f"{value!r} is not a whole number of at least {least}")
@@ -125,9 +122,8 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     """Return the vehicles of each class in each scenario of `PACES`, relative to the given fleet.
 
     `fleet` is as in `city_energy`, and `others` has the fleets of the scenarios by name. The index
-    is ``vehicle_class``, and the columns are the scenarios' percentiles (0 to 1). The value is 1
-    for classes whose fleet in the study area is known. The result is None if `others` has fewer
-    than two of the scenarios.
+    is ``vehicle_class``, and the columns are the scenarios' percentiles (0 to 1). Classes whose
+    fleet in the area is known have 1. The result is None for fewer than two scenarios.
 
     >>> from siting.demand import FleetScenario, national_fleet
     >>> others = {name: national_fleet(2030, FleetScenario(name)) for name in PACES}
@@ -139,12 +135,9 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     if len(known) < 2:
         return None
     ours = fleet.set_index("vehicle_class")["vehicles"].astype(float)
-    kept = in_area(fleet)
-    ratios = {}
-    for at, other in known.items():
-        ratio = other.set_index("vehicle_class")["vehicles"].reindex(ours.index) / ours
-        ratios[at] = ratio.where((ratio > 0) & np.isfinite(ratio) & ~kept, 1.0)
-    return pd.DataFrame(ratios)
+    theirs = {at: other.set_index("vehicle_class")["vehicles"] for at, other in known.items()}
+    ratios = pd.DataFrame(theirs).reindex(ours.index).div(ours, axis=0)
+    return ratios.where((ratios > 0) & np.isfinite(ratios) & ~in_area(fleet)[:, None], 1.0)
 
 
 def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
@@ -162,11 +155,9 @@ def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
     classes = list(dict.fromkeys(draws["vehicle_class"].astype(str)))
     wide = draws.pivot_table("demand_kwh_day", index="draw", columns="vehicle_class")[classes]
     wide["all"] = wide.sum(axis=1)
-    summary = pd.DataFrame({"vehicle_class": wide.columns.astype(str)})
-    summary["mean_kwh_day"] = wide.mean().to_numpy()
-    for q in QUANTILES:
-        summary[f"p{100 * q:02.0f}_kwh_day"] = wide.quantile(q).to_numpy()
-    return summary
+    columns = {"vehicle_class": wide.columns.astype(str), "mean_kwh_day": wide.mean().to_numpy()}
+    quantiles = {f"p{100 * q:02.0f}_kwh_day": wide.quantile(q).to_numpy() for q in QUANTILES}
+    return pd.DataFrame(columns | quantiles)
 
 
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -196,33 +187,27 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     on_map = None if shares is None else _on_map(case, shares)
     rows = []
     for key, group in case.figures.groupby(keys, sort=False):
-        moved = (keys == key).to_numpy()
-        if not (low[moved] != high[moved]).any():
+        varied = (keys == key).to_numpy()
+        if not (low[varied] != high[varied]).any():
             continue
-        ends = [case.kwh(np.where(moved, end, central)) for end in (low, high)]
+        ends = [case.kwh(np.where(varied, end, central)) for end in (low, high)]
         ends.sort(key=np.sum)
         if all(np.array_equal(end, before) for end in ends):
             continue
         names = group["vehicle_class"].astype(str).to_list()
         all_classes = len(names) == len(case.classes) > 1
         low_kwh, high_kwh = (float(end.sum()) for end in ends)
-        rows.append(
-            {
-                "figure": group["figure"].iloc[0],
-                "vehicle_class": "" if all_classes else ", ".join(names),
-                "low_kwh_day": low_kwh,
-                "high_kwh_day": high_kwh,
-                "swing_kwh_day": high_kwh - low_kwh,
-                "swing_share": (high_kwh - low_kwh) / total,
-                "moved_share": max(_moved(before, end) for end in ends),
-                "moved_zones_share": max(_moved(before.sum(1), end.sum(1)) for end in ends),
-                "moved_cells_share": np.nan
-                if on_map is None
-                else max(_moved(on_map @ before.ravel(), on_map @ end.ravel()) for end in ends),
-                "source": group["source"].iloc[0],
-                "confidence": group["confidence"].iloc[0],
-            }
-        )
+        swing_kwh = high_kwh - low_kwh
+        moved = max(_moved(before, end) for end in ends)
+        moved_zones = max(_moved(before.sum(1), end.sum(1)) for end in ends)
+        moved_cells = np.nan
+        if on_map is not None:
+            cells = on_map @ before.ravel()
+            moved_cells = max(_moved(cells, on_map @ end.ravel()) for end in ends)
+        figure, *said = group[["figure", "source", "confidence"]].iloc[0]
+        shown = (figure, "" if all_classes else ", ".join(names), low_kwh, high_kwh)
+        moves = (swing_kwh, swing_kwh / total, moved, moved_zones, moved_cells)
+        rows.append((*shown, *moves, *said))
     ranked = pd.DataFrame(rows, columns=list(RANKED))
     order = ["swing_share", "figure", "vehicle_class"]
     ranked = ranked.sort_values(order, ascending=[False, True, True], ignore_index=True)

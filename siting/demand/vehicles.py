@@ -29,10 +29,10 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     package's ``kwh_km`` is measured at the wall and includes charging losses, so the efficiency is
     1. A ``kwh_km`` measured at the battery also needs a ``charging_efficiency`` (about 0.9).
 
-    `path` is a custom table with the columns of ``siting/reference/vehicles.csv``. Its rows replace
-    the package's rows for the same class and figure. `overrides` changes some figures of a class:
-    any of `VEHICLE_LIMITS`, or ``public_share``, which applies in every zone, regardless of
-    housing. A new class needs ``kwh_km``, ``km_day`` and either ``home_share`` or ``public_share``.
+    `path` is a table whose rows replace rows of ``siting/reference/vehicles.csv`` for the same
+    class and figure. `overrides` changes figures of a class: any of `VEHICLE_LIMITS`, or
+    ``public_share``, which applies in every zone, regardless of housing. A new class needs
+    ``kwh_km``, ``km_day`` and either ``home_share`` or ``public_share``.
 
     Columns: ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``,
     ``…_confidence``; ``public_share`` (1 - ``home_share``) with its range; the class's ``source``
@@ -60,10 +60,8 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     wide["public_share_high"] = 1 - wide["home_share_low"]
     stated = long[long["figure"].isin(["kwh_km", "km_day", "home_share"])]
     stated = stated.assign(source=stated["figure"] + ": " + stated["source"])
-    per_class = stated.groupby("vehicle_class")
-    wide["source"] = per_class["source"].agg("; ".join).loc[classes].to_numpy()
-    marks = per_class["confidence"].agg(weakest)
-    wide["confidence"] = marks.loc[classes].to_numpy()
+    joined = {"source": "; ".join, "confidence": weakest}
+    wide[[*joined]] = stated.groupby("vehicle_class").agg(joined).loc[classes].to_numpy()
     return wide
 
 

@@ -37,28 +37,24 @@ def relative_wealth(
     """Return each cell's wealth (the nearest known figure), relative to the mean over people.
 
     `cells` are demand cells with ``people``, in metres. `path` is a single-band GeoTIFF, or a layer
-    of points, such as Meta's Relative Wealth Index in CSV. `column` is the layer's column with the
-    figures. If `index` is true, the figures are an index around zero, and their exponential is
-    used. `nodata` is the raster value that marks missing data, if the file does not declare one.
+    of points with the figures in `column`, such as Meta's Relative Wealth Index in CSV. If `index`
+    is true, the figures are an index around zero, and their exponential is used. `nodata` marks
+    missing data in a raster that does not declare such a value.
 
     Raises `InputError` if the file cannot be read, a cell with people has no figure within 5 km, a
     figure is missing or below 0 (or, in an index, beyond -10 to 10), or all figures where people
     live are 0. Raises `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
     """
-    if path.suffix.lower() in (".tif", ".tiff"):
-        points, value, labels = _raster(path, cells, nodata)
-    else:
-        points, value, labels = _layer(path, column)
+    is_raster = path.suffix.lower() in (".tif", ".tiff")
+    points, value, labels = _raster(path, cells, nodata) if is_raster else _layer(path, column)
     bad = ~np.isfinite(value) | ((np.abs(value) > MOST_INDEX) if index else (value < 0))
     if bad.any():
-        first = value[bad][0]
-        what = f"{bad.sum():,} of {len(value):,} figures "
+        what = "are below zero or not numbers"
+        fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
         if index:
-            what += f"are not an index around zero, e.g. {first:g}"
+            what = "are not an index around zero"
             fix = "set demand.wealth.nodata if that means no data, or index: false"
-        else:
-            what += f"are below zero or not numbers, e.g. {first:g}"
-            fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
+        what = f"{bad.sum():,} of {len(value):,} figures {what}, e.g. {value[bad][0]:g}"
         raise InputError(str(path), what, fix, labels(np.flatnonzero(bad)[:100]))
     # Imported here, because most studies use no wealth data.
     from scipy.spatial import cKDTree
@@ -70,8 +66,8 @@ def relative_wealth(
     if far.any():
         what = f"has no figure within 5 km of {far.sum():,} of {len(cells):,} cells: "
         what += f"it lies at {extent(points)}, the cells at {extent(cells.geometry)}"
-        fix = "give the figures of this place"
-        raise InputError(rows_fault(str(path), far, cells["cell_id"], what, fix))
+        ids, fix = cells["cell_id"], "give the figures of this place"
+        raise InputError(rows_fault(str(path), far, ids, what, fix))
     wealth = (np.exp(value) if index else value)[nearest]
     mean = float(wealth @ people / max(people.sum(), 1e-9))
     if not mean > 0:
@@ -80,8 +76,7 @@ def relative_wealth(
 
 
 def _raster(path: Path, cells: gpd.GeoDataFrame, nodata: float | None) -> Figures:
-    west, south, east, north = cells.to_crs(4326).total_bounds
-    area = shapely.box(west, south, east, north).buffer(MARGIN_DEG)
+    area = shapely.box(*cells.to_crs(4326).total_bounds).buffer(MARGIN_DEG)
     window = read_window(path, area, False, nodata, least=-np.inf, blank=np.nan)
     x, y, value = window.pixels(~np.isnan(window.people))
     points = gpd.GeoSeries(shapely.points(x, y), crs=window.crs)

@@ -53,20 +53,18 @@ def read_zones(
     """Return zones and their populations, as polygons in lon/lat (EPSG:4326) without overlaps.
 
     `path` is a layer file of polygons, such as tehsils or union councils. The other arguments are
-    names of columns. `people_column` has the number of people (None: 0 in each zone). `id_column`
-    has the zone's id (default: ``zone_id`` or ``id`` if the layer has it, else ``z001`` …).
-    `name_column` has the display name (default: ``name`` if the layer has it, else the id).
-    `renting_column` and `high_rise_column` have the shares (0 to 1) of households that rent and
-    that live in high-rise buildings. `ownership_column` has vehicles per head, or a proxy.
+    names of columns: the number of people (None: 0 in each zone), the id (default: ``zone_id`` or
+    ``id`` if the layer has it, else ``z001`` …), the display name (default: ``name`` if the layer
+    has it, else the id), the shares (0 to 1) of households that rent and that live in high-rise
+    buildings, and vehicles per head or a proxy.
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
     (0 to 1, blank if unknown), ``ownership`` if its column is given, the layer's other columns
     (prefixed ``user_`` if the name is used here), ``geometry``. Rows are in the file's order. The
-    result of `zone_report` is in ``attrs["report"]``.
-
-    An `InputError` lists every error in the file: missing columns; invalid counts, as in
-    `read_people`; shares outside 0 to 1; missing or repeated ids; missing, invalid or non-polygon
-    geometry; overlaps of more than 0.1 % of the smaller zone.
+    result of `zone_report` is in ``attrs["report"]``. An `InputError` lists every error in the
+    file: missing columns; invalid counts, as in `read_people`; shares outside 0 to 1; missing or
+    repeated ids; geometry that is missing, invalid or not a polygon; overlaps of more than 0.1 % of
+    the smaller zone.
     """
     require_commas(path)
     layer = read_layer(path)
@@ -81,10 +79,10 @@ def read_zones(
     if id_column in layer.columns:
         faults += id_faults(layer, path, (str(id_column),))
         faults += _mask_fault(layer[id_column].isna(), path, str(id_column), "have no id")
-    for column, most, what in (
-        *((column, 1.0, "between 0 and 1") for column in shares.values()),
-        (ownership_column, np.inf, "a number of at least 0"),
-    ):
+    limits = dict.fromkeys(shares.values(), (1.0, "between 0 and 1"))
+    for column, (most, what) in (
+        limits | {ownership_column: (np.inf, "a number of at least 0")}
+    ).items():
         if column in layer.columns:
             bad = layer[column].notna() & not_numbers(layer[column], most=most)
             faults += _mask_fault(bad, path, str(column), f"are not {what}")
@@ -93,11 +91,9 @@ def read_zones(
     if id_column is not None:
         ids = layer[id_column].astype(str).to_list()
     names = ids if name_column is None else layer[name_column].astype("str")
-    columns: dict[str, Any] = {
-        "zone_id": pd.array(ids, dtype="str"),
-        "name": pd.array(names, dtype="str"),
-        "people": 0.0,
-    }
+    columns: dict[str, Any] = {"zone_id": ids, "name": names}
+    columns = {name: pd.array(texts, dtype="str") for name, texts in columns.items()}
+    columns["people"] = 0.0
     numbers = {"people": people_column, **shares, "ownership": ownership_column}
     for name, column in numbers.items():
         if column is not None:
@@ -127,15 +123,11 @@ def read_zones(
 def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     """Return overlaps and gaps of zones in km2, with the zones' ids.
 
-    `zones` are polygons with ``zone_id`` and a coordinate reference system. The result has:
-
-    - ``area_km2`` of all zones
-    - ``overlap_km2`` of all pairs of zones, including slivers
-    - ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller zone
-      (``zone_id``, ``other_id``, ``overlap_km2``, ``share``)
-    - ``gap_km2`` of all gaps, which are holes between zones
-    - ``gaps``: one record for each gap (``gap_km2``, and ``lon``, ``lat`` of a point inside)
-    - ``warnings``: strings
+    `zones` are polygons with ``zone_id`` and a coordinate reference system. The result has the
+    ``area_km2`` of all zones, the ``overlap_km2`` of all pairs (including slivers), the ``gap_km2``
+    of all holes between zones, ``warnings``, and two lists of records: ``overlaps``, the pairs that
+    share more than 0.1 % of the smaller zone (``zone_id``, ``other_id``, ``overlap_km2``,
+    ``share``), and ``gaps`` (``gap_km2``, and ``lon``, ``lat`` of a point inside).
 
     >>> two = [shapely.box(73, 33, 73.1, 33.1), shapely.box(73.1, 33, 73.2, 33.1)]
     >>> zones = gpd.GeoDataFrame({"zone_id": ["a", "b"]}, geometry=two, crs=4326)
@@ -151,20 +143,15 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     shared_km2 = shapely.area(shapely.intersection(shapes[one], shapes[other])) / 1e6
     area_km2 = shapely.area(shapes) / 1e6
     share = shared_km2 / np.minimum(area_km2[one], area_km2[other])
-    overlaps = [
-        {"zone_id": ids[i], "other_id": ids[j], "overlap_km2": float(a), "share": float(s)}
-        for i, j, a, s in zip(one, other, shared_km2, share, strict=True)
-        if s > MOST_OVERLAP
-    ]
+    pairs = {"zone_id": ids[one], "other_id": ids[other], "overlap_km2": shared_km2, "share": share}
+    overlaps = pd.DataFrame(pairs)[share > MOST_OVERLAP].to_dict("records")
     parts = shapely.get_parts(shapely.union_all(shapes))
     rings = [ring for part in parts if part.geom_type == "Polygon" for ring in part.interiors]
     holes = gpd.GeoSeries([shapely.Polygon(ring) for ring in rings], crs=utm)
     holes = holes[holes.area / 1e6 >= LEAST_GAP_KM2]
     inside = holes.representative_point().to_crs(4326)
-    gaps = [
-        {"gap_km2": float(area / 1e6), "lon": float(at.x), "lat": float(at.y)}
-        for area, at in zip(holes.area, inside, strict=True)
-    ]
+    columns = {"gap_km2": holes.area / 1e6, "lon": inside.x, "lat": inside.y}
+    gaps = pd.DataFrame(columns).to_dict("records")
     gap_km2 = float(sum(gap["gap_km2"] for gap in gaps))
     warnings = []
     if gaps:
@@ -173,14 +160,8 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
             f"{len(gaps):,} gaps between the zones, {gap_km2:.3f} km2 in all, the largest at "
             f"{at['lon']:.4f} E, {at['lat']:.4f} N: nobody is counted there"
         )
-    return {
-        "area_km2": float(area_km2.sum()),
-        "overlap_km2": float(shared_km2.sum()),
-        "overlaps": overlaps,
-        "gap_km2": gap_km2,
-        "gaps": gaps,
-        "warnings": warnings,
-    }
+    whole = {"area_km2": float(area_km2.sum()), "overlap_km2": float(shared_km2.sum())}
+    return {**whole, "overlaps": overlaps, "gap_km2": gap_km2, "gaps": gaps, "warnings": warnings}
 
 
 def spread_zones(
@@ -205,11 +186,11 @@ def spread_zones(
     _require_zones(zones)
     utm = utm_epsg(zones.to_crs(4326).total_bounds) if network is None else network.crs
     shapes = zones.geometry.to_crs(utm).to_numpy()
+    basis, layer = ("buildings", buildings) if buildings is not None else ("pois", pois)
     if network is not None:
         basis = "streets"
         points, zone, weight = _on_streets(shapes, network)
     else:
-        basis, layer = ("buildings", buildings) if buildings is not None else ("pois", pois)
         assert layer is not None
         points, zone, weight = _on_places(shapes, layer, utm, basis)
     people = zones["people"].to_numpy(dtype=float)
@@ -308,14 +289,10 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     """
     utm = utm_epsg(area.bounds)
     # In degrees, the edges of zones and area remain straight, so clipped neighbours have no gaps.
-    inside = shapely.intersection(zones.geometry.to_numpy(), area)
-    whole_m2 = zones.geometry.to_crs(utm).area.to_numpy()
-    part_m2 = gpd.GeoSeries(inside, crs=4326).to_crs(utm).area.to_numpy()
-    share = np.clip(part_m2 / whole_m2, 0.0, 1.0)
-    kept = share > 0
-    if not kept.any():
+    inside = zones.geometry.intersection(area)
+    share = (inside.to_crs(utm).area / zones.geometry.to_crs(utm).area).clip(0.0, 1.0)
+    if not (share > 0).any():
         what = "none overlaps the area of the roads"
         raise InputError("zones", what, "give the zones of this city")
     clipped = zones.assign(people=zones["people"] * share, area_share=share)
-    clipped = clipped.set_geometry(gpd.GeoSeries(inside, index=zones.index, crs=4326))
-    return clipped[kept].reset_index(drop=True)
+    return clipped.set_geometry(inside)[share > 0].reset_index(drop=True)

@@ -35,9 +35,8 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     """Return a table of figures, from the package or from a user's file.
 
     `name` is the subject, e.g. ``"chargers"`` or ``"speeds"``. `path` is a user's CSV file with the
-    same columns, which replaces the packaged table. If a figure's ``…_low`` and ``…_high`` columns
-    are missing, the figure has no range. ``confidence`` is one of `CONFIDENCE`. Raises `InputError`
-    with the file, column and line of each error.
+    same columns, which replaces the packaged table; a figure without ``…_low`` and ``…_high``
+    columns has no range. Raises `InputError` with the file, column and line of each error.
 
     >>> "source" in table("speeds").columns
     True
@@ -62,12 +61,11 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if "source" in user_table.columns and default["source"].notna().all():
         unsaid, fix = user_table["source"].isna(), "say where the figure is from"
         faults += rows_fault(f"{path}, column source", unsaid, path, "blank", fix)
-    for column in default.columns:
-        if column in user_table.columns and pd.api.types.is_numeric_dtype(default[column]):
-            numbers = pd.to_numeric(user_table[column], errors="coerce")
-            may_be_blank = bool(default[column].isna().any())
-            bad = numbers.isna() & (user_table[column].notna() if may_be_blank else True)
-            faults += rows_fault(f"{path}, column {column}", bad, path, "not a number")
+    for column in default.select_dtypes("number").columns.intersection(user_table.columns):
+        bad = pd.to_numeric(user_table[column], errors="coerce").isna()
+        if default[column].isna().any():  # may be blank
+            bad &= user_table[column].notna()
+        faults += rows_fault(f"{path}, column {column}", bad, path, "not a number")
     refuse(faults)
     return user_table
 
@@ -75,8 +73,8 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
 def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.DataFrame:
     """Return a table's rows, with `column` set to the figures of a preset.
 
-    `rows` is a table; its ``prudent`` column, if it has one, gives the prudent figures. `preset` is
-    one of `PRESETS`. `column` is the column to fill. Raises `InputError` if the preset is unknown.
+    The prudent figures are in the table's ``prudent`` column, if it has one. `preset` is one of
+    `PRESETS`; an `InputError` is raised for any other.
 
     >>> works = at_preset(table("works"), "prudent").set_index("item")
     >>> float(works.loc["contingency_share", "value"]), float(works.loc["om_share", "value"])

@@ -20,20 +20,9 @@ CONFIG = "config.yaml"
 # If a configuration sets a figure, the figure's source starts with one of these.
 _SET = ("set by the user", "set in the configuration", "configuration")
 _UNITS = {
-    "pkr": "PKR",
-    "kw": "kW",
-    "kva": "kVA",
-    "kwh": "kWh",
-    "kwh_km": "kWh/km",
-    "pkr_kwh": "PKR/kWh",
-    "years": "years",
-    "min": "min",
-    "kmh": "km/h",
-    "factor": "factor",
-    "share": "share",
-}
-
-
+    "pkr": "PKR", "kw": "kW", "kva": "kVA", "kwh": "kWh", "kwh_km": "kWh/km", "pkr_kwh": "PKR/kWh",
+    "years": "years", "min": "min", "kmh": "km/h", "factor": "factor", "share": "share",
+}  # fmt: skip
 _UNITLESS = {"people_2023": "people", "value": "1"}
 
 
@@ -82,10 +71,9 @@ SUBJECTS = {
 def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     """Return a table's figures in long form: one row for each figure of each table row.
 
-    `name` is the table, one of `SUBJECTS`. `rows` are all rows of the table, or only the rows in
-    use. `table` is the name of the file, by default the packaged file. The columns are `LISTED`;
-    ``of`` names the table row. The low and high ends of a figure without a range are the figure
-    itself. Blank figures are left out.
+    `name` is the table, one of `SUBJECTS`. `rows` are its rows, or only the rows in use. `table` is
+    the name of the file, by default the packaged file. The columns are `LISTED`; ``of`` names the
+    table row. A figure without a range is its own low and high end. Blank figures are left out.
 
     >>> from siting.reference import table
     >>> rows = listed("chargers", table("chargers")).set_index(["of", "figure"])
@@ -100,13 +88,9 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
         of = of + ("=" if key == "osm_value" else " ") + texts[key]
     of = of.str.strip()
     ends, main = _ranged(list(map(str, rows.columns)))
-    columns = [
-        str(column)
-        for column in (subject.columns or rows.columns)
-        if column in rows.columns
-        and column not in (*keys, *ends.values(), "prudent")
-        and pd.api.types.is_numeric_dtype(rows[column])
-    ]
+    numeric = rows.select_dtypes("number").columns.drop("prudent", errors="ignore")
+    wanted = subject.columns or numeric
+    columns = [str(c) for c in wanted if c in numeric and c not in (*keys, *ends.values())]
     if not columns:  # each row counts as the figure 1 if it is present
         rows, columns = rows.assign(value=1.0), ["value"]
         ends, main = {("value", end): end for end in ("low", "high") if end in rows}, "value"
@@ -114,22 +98,15 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     for column in columns:
         value = rows[column].astype(float)
         called = subject.title if column in ("value", "weight", "share") else ""
-        low, high = (
-            rows[ends[column, end]].astype(float).fillna(value) if (column, end) in ends else value
-            for end in ("low", "high")
-        )
+        given = (rows[ends.get((column, end), column)] for end in ("low", "high"))
+        low, high = (figure.astype(float).fillna(value) for figure in given)
+        mark = rows.get(f"{column}_confidence", rows.get("confidence", ""))
         cells = {
             "figure": rows["figure"].astype(str) if "figure" in rows.columns else called or column,
-            "of": of,
-            "value": value,
-            "low": low,
-            "high": high,
-            "unit": _unit(rows, column, main),
+            "of": of, "value": value, "low": low, "high": high, "unit": _unit(rows, column, main),
             "source": rows.get(f"{column}_source", rows.get("source", "")),
-            "confidence": "definition"
-            if column in subject.ratings
-            else rows.get(f"{column}_confidence", rows.get("confidence", "")),
-        }
+            "confidence": "definition" if column in subject.ratings else mark,
+        }  # fmt: skip
         parts.append(pd.DataFrame(cells, index=rows.index)[value.notna()])
     figures = pd.concat(parts, ignore_index=True)
     return placed(figures, table or f"{name}.csv", subject.used_for)

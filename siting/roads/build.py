@@ -45,8 +45,8 @@ def build_network(
     Parameters
     ----------
     graph
-        An OSMnx graph of drivable streets with ``highway`` and ``length`` (m); see
-        `siting.roads.read_file` and `siting.roads.download_place`.
+        An OSMnx graph of drivable streets with ``highway`` and ``length`` (m), such as
+        `siting.roads.read_file` returns.
     speeds
         Free speed (km/h) and peak factor by group of cities and kind of road, from
         ``siting.reference.table("speeds")``. A plausible ``maxspeed`` replaces the free speed.
@@ -113,11 +113,10 @@ def network_of(
 ) -> Network:
     """Return the largest connected network of the streets that cars may use.
 
-    `nodes` has ``geometry`` (UTM metres) and is sorted by ``node_id``. `streets` has a row for each
-    directed street that was read, sorted by ``u``, ``v`` and ``key``. Its columns are lines in UTM
-    metres, ``name`` (missing if untagged), ``length_m``, ``bus_only`` and those of
-    `siting.roads.speeds.edge_speeds`. `bus_only_ways` is the number of ways open only to buses.
-    Other arguments and errors are as in `build_network`.
+    `nodes` is sorted by ``node_id``. `streets` has a row for each directed street that was read,
+    sorted by ``u``, ``v`` and ``key``: its line, ``name`` (missing if untagged), ``length_m``,
+    ``bus_only`` and the columns of `edge_speeds`. Both are in UTM metres. Other arguments and
+    errors are as in `build_network`.
     """
     cars = ~streets["bus_only"].to_numpy()
     if not cars.any():
@@ -151,14 +150,9 @@ def network_of(
         "kinds_without_speed": (odd.groupby(streets_left["highway"]).sum() / 1000).to_dict(),
     }
     network = Network(nodes_left, streets_left, report)
-    logger.info(
-        "%s; %.1f km (%.1f %%) cut off, %d bus-only ways dropped, %.0f %% by maxspeed",
-        network,
-        lost_km,
-        100 * report["share_lost"],
-        bus_only_ways,
-        100 * report["maxspeed_share"],
-    )
+    text = "%s; %.1f km (%.1f %%) cut off, %d bus-only ways dropped, %.0f %% by maxspeed"
+    lost, by_limit = 100 * report["share_lost"], 100 * report["maxspeed_share"]
+    logger.info(text, network, lost_km, lost, bus_only_ways, by_limit)
     return network
 
 
@@ -176,11 +170,9 @@ def _strongest_part(
     nodes: gpd.GeoDataFrame, index: pd.MultiIndex, cars: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the nodes and streets of the largest strongly connected part of the car network."""
-    u = nodes.index.get_indexer(index.get_level_values("u"))
-    v = nodes.index.get_indexer(index.get_level_values("v"))
-    size = (len(nodes), len(nodes))
-    ends = (u[cars], v[cars])
-    links = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=size).tocsr()
+    u, v = (nodes.index.get_indexer(index.get_level_values(end)) for end in ("u", "v"))
+    open_, size = np.ones(cars.sum(), dtype=np.int8), (len(nodes), len(nodes))
+    links = coo_array((open_, (u[cars], v[cars])), shape=size).tocsr()
     _, part = connected_components(links, directed=True, connection="strong")
     count = np.bincount(part)
     # Nodes are sorted by id, so if several parts are largest, the lowest node id decides.

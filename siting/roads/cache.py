@@ -25,24 +25,18 @@ _TABLES = ("nodes.parquet", "edges.parquet")
 def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Network]) -> Network:
     """Return the network stored under a key, or build and store it.
 
-    Each network has its own folder with file hashes, written completely or not at all. A damaged
-    network is rebuilt, with a warning. If a network cannot be written, it is still returned, with a
-    warning.
-
-    `folder` holds the stored networks, and is created if missing. `key` holds everything on which
-    the network depends, in JSON types (the source's hash, the speeds, the settings). The versions
-    of this package and of OSMnx are added to the key. `build` is called if nothing is stored under
-    the key.
+    Each network has its own folder with file hashes in `folder`. A damaged network is rebuilt, and
+    a network that cannot be written is still returned, both with a warning. `key` holds everything
+    on which the network depends, in JSON types (the source's hash, the speeds, the settings); the
+    versions of this package and of OSMnx are added.
     """
     full = {**key, "format": FORMAT, "siting": __version__, "osmnx": version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)
     entry = folder / hashlib.sha256(text.encode()).hexdigest()[:32]
-    return kept(
-        entry, read=_load, build=build, write=lambda part, network: _save(network, part, full)
-    )
+    return kept(entry, read=_load, build=build, write=lambda at, made: _save(full, at, made))
 
 
-def _save(network: Network, folder: Path, key: dict[str, Any]) -> None:
+def _save(key: dict[str, Any], folder: Path, network: Network) -> None:
     for name, table in zip(_TABLES, (network.nodes, network.edges), strict=True):
         table.to_parquet(folder / name, compression="zstd")
     manifest = {

@@ -38,10 +38,8 @@ def network_from_file(
     """Return the network of a road file, like ``build_network(read_file(path, clip), …)``.
 
     OSM XML and PBF are read directly into arrays, in a fraction of OSMnx's time and memory. GraphML
-    is read by OSMnx. A table written by `Network.to_parquet` is used unchanged.
-
-    `path` and `clip` are as in `siting.roads.read_file`. Other arguments and the report are as in
-    `siting.roads.build_network`. The errors of both functions may be raised.
+    is read by OSMnx. A table written by `Network.to_parquet` is used unchanged. Arguments, report
+    and errors are as in those two functions.
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:
@@ -58,13 +56,11 @@ def network_from_file(
     edge = np.repeat(np.arange(len(edges.u)), edges.size)
     merged, which = _merged(edge, pieces.kind[segments.piece[edges.segments]])
     tags = [_together(pieces, kinds) for kinds in merged]
-    bus = np.array(
-        [len(kinds) > 1 and is_bus_only(t) for kinds, t in zip(merged, tags, strict=True)]
-    )
+    both = zip(merged, tags, strict=True)
+    bus = np.array([len(kinds) > 1 and is_bus_only(t) for kinds, t in both])
     gone = segments.piece[edges.segments][bus[which][edge]]
-    frame = edge_speeds(
-        [t.get("highway") for t in tags], [t.get("maxspeed") for t in tags], classes
-    )
+    highway, maxspeed = ([t.get(tag) for t in tags] for tag in ("highway", "maxspeed"))
+    frame = edge_speeds(highway, maxspeed, classes)
     ends = [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key]
     table = frame.iloc[which].assign(
         name=joined_names([t.get("name") for t in tags])[which],

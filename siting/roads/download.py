@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -45,38 +46,30 @@ class Download:
 
     def __post_init__(self) -> None:
         """Check all settings at once."""
-        faults = []
+        checks = [
+            ("timeout_s", self.timeout_s > 0, f"{self.timeout_s:g} s is not above 0"),
+            ("retries", self.retries >= 0, f"{self.retries} is below 0"),
+            ("pause_s", self.pause_s >= 0, f"{self.pause_s:g} s is below 0"),
+        ]
         for name in ("overpass_url", "nominatim_url"):
-            address = getattr(self, name)
-            url = urlsplit(address)
-            if url.scheme not in ("http", "https") or not url.netloc:
-                faults.append(Fault(f"download.{name}", f"{address!r} is not an http address"))
-        if not self.timeout_s > 0:
-            faults.append(Fault("download.timeout_s", f"{self.timeout_s:g} s is not above 0"))
-        if self.retries < 0:
-            faults.append(Fault("download.retries", f"{self.retries} is below 0"))
-        if not self.pause_s >= 0:
-            faults.append(Fault("download.pause_s", f"{self.pause_s:g} s is below 0"))
-        refuse(faults)
+            url = urlsplit(getattr(self, name))
+            good = url.scheme in ("http", "https") and bool(url.netloc)
+            checks.append((name, good, f"{getattr(self, name)!r} is not an http address"))
+        refuse(Fault(f"download.{name}", what) for name, good, what in checks if not good)
 
 
 def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
 
-    `query` is the name of an area in Nominatim, e.g. ``"Islamabad, Pakistan"``. `download` sets the
-    servers, the timeout, the number of retries and the folder for the servers' responses.
-
-    The result equals ``osmnx.graph_from_place(query, network_type="drive")``, except that
-    unconnected parts are kept. If the download fails, a `DownloadError` names the server, the
-    failure, the number of attempts and a remedy.
+    `query` is the name of an area in Nominatim, e.g. ``"Islamabad, Pakistan"``. The result equals
+    ``osmnx.graph_from_place(query, network_type="drive")``, except that unconnected parts are kept.
+    If the download fails, a `DownloadError` names the server, the failure, the number of attempts
+    and a remedy.
     """
     import osmnx as ox
 
-    return _fetch(
-        lambda: ox.graph_from_place(query, network_type="drive", retain_all=True),
-        f"streets of {query!r}",
-        download,
-    )
+    place = partial(ox.graph_from_place, query, network_type="drive", retain_all=True)
+    return _fetch(place, f"streets of {query!r}", download)
 
 
 def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.MultiDiGraph[Any]:
@@ -89,11 +82,8 @@ def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.
     require_area(polygon)
     import osmnx as ox
 
-    return _fetch(
-        lambda: ox.graph_from_polygon(polygon, network_type="drive", retain_all=True),
-        f"streets of the area {_bounds(polygon)}",
-        download,
-    )
+    area = partial(ox.graph_from_polygon, polygon, network_type="drive", retain_all=True)
+    return _fetch(area, f"streets of the area {_bounds(polygon)}", download)
 
 
 def download_features(
@@ -102,7 +92,7 @@ def download_features(
     """Return the points of interest of an area as points in lon/lat (EPSG:4326).
 
     `polygon` is the area in lon/lat. Features with any of the OSM `tags` are returned, e.g.
-    ``{"amenity": ["fuel", "parking"], "shop": "mall"}``. `download` is as in `download_place`.
+    ``{"amenity": ["fuel", "parking"], "shop": "mall"}``.
 
     Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column per tag found, and
     ``geometry`` (for a line or area, a point inside). Rows are sorted by kind and id. Raises
@@ -113,11 +103,8 @@ def download_features(
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
     import osmnx as ox
 
-    features = _fetch(
-        lambda: ox.features_from_polygon(polygon, tags),
-        f"{words} in the area {_bounds(polygon)}",
-        download,
-    )
+    found = partial(ox.features_from_polygon, polygon, tags)
+    features = _fetch(found, f"{words} in the area {_bounds(polygon)}", download)
     kind, number = (features.index.get_level_values(level).astype(str) for level in (0, 1))
     points = features.reset_index(drop=True)
     points["geometry"] = points.geometry.representative_point()
@@ -128,8 +115,8 @@ def download_features(
 def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
     """Return the outline of a named place in lon/lat.
 
-    `query` is the name of an area in Nominatim. `download` is as in `download_place`. Raises
-    `DownloadError` as in `download_place`, and if the place is unknown or is only a point.
+    `query` is the name of an area in Nominatim. Raises `DownloadError` as in `download_place`, and
+    if the place is unknown or is only a point.
     """
     import osmnx as ox
 

@@ -49,14 +49,13 @@ def is_drivable(tags: Mapping[str, Any]) -> bool:
     >>> is_drivable({"highway": ["residential", "steps"]})
     False
     """
-    if "highway" not in tags:
-        return False
-    return not any(
+    excluded = (
         words.search(value)
         for tag, words in _NOT_DRIVABLE.items()
         if tag in tags
         for value in _values(tags[tag])
     )
+    return "highway" in tags and not any(excluded)
 
 
 def is_bus_only(tags: Mapping[str, Any]) -> bool:
@@ -92,17 +91,12 @@ def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
 
     Bus-only streets are kept, so that `without_bus_only` can count them.
     """
-    gone = [
-        (u, v, key)
-        for u, v, key, tags in graph.edges(keys=True, data=True)
-        if not (is_drivable(tags) or is_bus_only(tags))
-    ]
+    edges = graph.edges(keys=True, data=True)
+    gone = [edge[:3] for edge in edges if not (is_drivable(edge[-1]) or is_bus_only(edge[-1]))]
     return _without(graph, gone)
 
 
-def _without(
-    graph: nx.MultiDiGraph[Any], edges: list[tuple[Any, Any, Any]]
-) -> nx.MultiDiGraph[Any]:
+def _without(graph: nx.MultiDiGraph[Any], edges: list[tuple[Any, ...]]) -> nx.MultiDiGraph[Any]:
     if not edges:
         return graph
     rest = graph.copy()

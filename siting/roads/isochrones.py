@@ -26,9 +26,8 @@ def isochrones(
     An area consists of squares of side `SQUARE_M`, at most `ASIDE` squares away from a street.
     Outlines are simplified so that no gaps open between bands.
 
-    `node_min` is the driving time from each node (minutes, by ``node_id``; infinite without a
-    path), as returned by `minutes_to_nearest`. `within_min` holds the upper limits of the bands
-    (minutes, ascending). Columns: ``over_min``, ``within_min`` (minutes) and ``geometry``
+    `node_min` is the result of `minutes_to_nearest`. `within_min` holds the upper limits of the
+    bands (minutes, ascending). Columns: ``over_min``, ``within_min`` (minutes) and ``geometry``
     (MultiPolygon, in the network's coordinates). Empty bands are left out.
     """
     spots, minutes = _street_spots(network, node_min)

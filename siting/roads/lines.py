@@ -61,12 +61,11 @@ def lines_of_layer(
     if odd.any() or layer.empty:
         named = tuple(layer.loc[odd, name_column].astype(str))
         raise InputError(f"{key}, {path}", "holds shapes that are not lines", "", named)
-    lines_by_name: dict[str, list[shapely.LineString]] = {}
-    shapes = layer.to_crs(crs).geometry
-    for name, rows in shapes.groupby(layer[name_column].astype(str)):
-        merged = shapely.line_merge(shapely.union_all(rows.to_numpy()))
-        lines_by_name[str(name)] = list(shapely.get_parts(merged))
-    return lines_by_name
+    by_name = layer.to_crs(crs).geometry.groupby(layer[name_column].astype(str))
+    return {
+        str(name): list(shapely.get_parts(shapely.line_merge(shapely.union_all(rows.to_numpy()))))
+        for name, rows in by_name
+    }
 
 
 def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:

@@ -24,9 +24,9 @@ type Places = list[tuple[str, str, str, float, float]]
 def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
     """Return the named places of a city in a road file, as points in lon/lat (EPSG:4326).
 
-    `path` is OSM XML (plain, gz or bz2) or PBF. GraphML has no place names. Columns: ``name`` (in
-    English if available), ``name_ur`` (in Urdu; blank if missing), ``kind`` (one of `PLACE_KINDS`),
-    ``geometry``. The result may be empty. Raises `InputError` if the file cannot be read.
+    Only OSM XML (plain, gz or bz2) and PBF have place names; the result may be empty. Columns:
+    ``name`` (in English if available), ``name_ur`` (in Urdu; blank if missing), ``kind`` (one of
+    `PLACE_KINDS`), ``geometry``. Raises `InputError` if the file cannot be read.
     """
     places: Places = []
     suffix = road_suffix(path)
@@ -61,11 +61,8 @@ def _of_pbf(path: Path) -> Places:
     import osmium
 
     places: Places = []
-    nodes = (
-        osmium.FileProcessor(osmium.io.File(str(path), "pbf"), osmium.osm.NODE)
-        .with_filter(osmium.filter.KeyFilter("place"))
-    )  # fmt: skip
-    for entity in nodes:
+    nodes = osmium.FileProcessor(osmium.io.File(str(path), "pbf"), osmium.osm.NODE)
+    for entity in nodes.with_filter(osmium.filter.KeyFilter("place")):
         node = cast("osmium.osm.Node", entity)
         if node.location.valid():
             tags = {tag.k: tag.v for tag in node.tags}

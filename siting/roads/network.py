@@ -78,13 +78,10 @@ class Network:
     def to_graph(self) -> nx.MultiDiGraph[Any]:
         """Return the OSMnx graph: projected, ``length`` in metres, ``travel_time`` in seconds.
 
-        Returns
-        -------
-        MultiDiGraph
-            Nodes with ``x`` and ``y`` (metres); edges with ``length`` (m), ``speed_kph``,
-            ``travel_time`` (s), ``name``, ``highway``, ``speed_source``, ``geometry``; the report
-            under ``graph["report"]``. OSMnx's routing, distances and plots accept the graph. Ids of
-            OSM ways (``osmid``) are not kept. `from_graph` is the inverse.
+        Nodes have ``x`` and ``y`` (metres); edges have ``length`` (m), ``speed_kph``,
+        ``travel_time`` (s), ``name``, ``highway``, ``speed_source`` and ``geometry``; the report is
+        under ``graph["report"]``. OSMnx's routing, distances and plots accept the graph. Ids of OSM
+        ways (``osmid``) are not kept. `from_graph` is the inverse.
         """
         import osmnx as ox
 
@@ -103,28 +100,21 @@ class Network:
         therefore be unreachable; a study rejects a network in which a node has no street that leads
         away from it.
 
-        Parameters
-        ----------
-        graph
-            An OSMnx graph with ``length`` (m) and ``travel_time`` (s) on every edge, as returned by
-            `to_graph` or ``osmnx.add_edge_travel_times``. A graph in lon/lat is projected to UTM.
-
-        Raises
-        ------
-        InputError
-            If the graph is not a directed multigraph or has no edges, or if an edge lacks
-            ``length`` or ``travel_time``.
+        `graph` has ``length`` (m) and ``travel_time`` (s) on every edge, as returned by `to_graph`
+        or ``osmnx.add_edge_travel_times``. A graph in lon/lat is projected to UTM. Raises
+        `InputError` if the graph is not a directed multigraph or has no edges, or if an edge lacks
+        ``length`` or ``travel_time``.
         """
         nodes, edges = graph_tables(graph)
+        length_m, travel_s = tag_numbers(edges, "length"), tag_numbers(edges, "travel_time")
         faults = []
-        for column, unit in (("length", "m"), ("travel_time", "s")):
-            values = tag_numbers(edges, column)
+        for column, values, unit in (("length", length_m, "m"), ("travel_time", travel_s, "s")):
             bad = ~(np.isfinite(values) & (values >= 0))
             what = f"edges without a value in {unit} of 0 or more"
             fix = "use build_network, or osmnx.add_edge_speeds and add_edge_travel_times"
             faults += edge_faults(f"graph, edge attribute {column}", edges.index, bad, what, fix)
         refuse(faults)
-        length_m, travel_min = tag_numbers(edges, "length"), tag_numbers(edges, "travel_time") / 60
+        travel_min = travel_s / 60
         speed_kmh = tag_numbers(edges, "speed_kph")
         moving = np.isnan(speed_kmh) & (travel_min > 0)
         speed_kmh[moving] = length_m[moving] / 1000 / (travel_min[moving] / 60)
@@ -156,10 +146,7 @@ class Network:
     def from_parquet(cls, path: Path | str) -> Self:
         """Return the network that `to_parquet` wrote, exact to the last bit.
 
-        Raises
-        ------
-        InputError
-            If the file was not written by `to_parquet`.
+        Raises `InputError` if the file was not written by `to_parquet`.
         """
         return cls(*read_edge_table(Path(path), {}))
 
@@ -246,10 +233,8 @@ def street_names(edges: pd.DataFrame) -> Any:
 
 def joined_names(values: list[Any]) -> Any:
     """Return values as strings, with lists sorted and joined by " / "; None remains missing."""
-    joined = [
-        " / ".join(sorted(set(map(str, value)))) if isinstance(value, list | tuple | set) else value
-        for value in values
-    ]
+    lists = (list, tuple, set)
+    joined = [" / ".join(sorted(set(map(str, v)))) if isinstance(v, lists) else v for v in values]
     return pd.array(joined, dtype="str")
 
 

@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha1
@@ -86,14 +86,8 @@ def troubles() -> tuple[type[Exception], ...]:
     """Return the exceptions that OSMnx may raise for a request; `trouble_of` explains them."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
-    return (
-        UnsoundAnswerError,
-        requests.RequestException,
-        InsufficientResponseError,
-        ResponseStatusCodeError,
-        ValueError,
-        TypeError,
-    )
+    of_osmnx = (InsufficientResponseError, ResponseStatusCodeError, ValueError, TypeError)
+    return (UnsoundAnswerError, requests.RequestException, *of_osmnx)
 
 
 class Answers:
@@ -117,22 +111,14 @@ class Answers:
         silence_s = settings.get("requests_timeout", ox.settings.requests_timeout)
         read = partial(_read, limit_s=WHOLE_ANSWER * float(silence_s))
         hooks = {"response": [_refuse_bad_status, read]}
-        with (
-            osmnx_settings(
-                use_cache=True,
-                cache_folder=self.folder,
-                overpass_rate_limit=False,
-                doh_url_template=None,
-                requests_kwargs={**ox.settings.requests_kwargs, "hooks": hooks},
-                **settings,
-            ),
-            swapped(
-                _http,
-                _retrieve_from_cache=self.load,
-                _save_to_cache=self.save,
-                _config_dns=lambda url: None,
-            ),
-        ):
+        settings |= {
+            "use_cache": True, "cache_folder": self.folder,
+            "overpass_rate_limit": False, "doh_url_template": None,
+            "requests_kwargs": {**ox.settings.requests_kwargs, "hooks": hooks},
+        }  # fmt: skip
+        functions = {"_retrieve_from_cache": self.load, "_save_to_cache": self.save,
+                     "_config_dns": lambda url: None}  # fmt: skip
+        with osmnx_settings(**settings), swapped(_http, **functions):
             yield
 
     def load(self, url: str) -> Any:
@@ -147,8 +133,7 @@ class Answers:
         except (OSError, ValueError) as err:
             logger.warning("stored answer %s is damaged (%s); requesting it again", path, err)
             return None
-        trouble = _fault_of(answer)
-        if trouble is not None:
+        if trouble := _fault_of(answer):
             logger.warning("stored answer %s: %s; requesting it again", path, trouble.what)
             return None
         if _is_empty(answer):
@@ -160,11 +145,10 @@ class Answers:
     def save(self, url: str, answer: Any, ok: bool) -> None:
         """Store a valid answer; an empty answer remains pending until `keep_pending` is called.
 
-        `url` includes the query, and `ok` says whether the HTTP status was a success. Raises
-        `UnsoundAnswerError` if the answer has the wrong form or reports a failure.
+        The arguments are those of the function in OSMnx. Raises `UnsoundAnswerError` if the answer
+        has the wrong form or reports a failure.
         """
-        trouble = _fault_of(answer)
-        if trouble is not None:
+        if trouble := _fault_of(answer):
             raise UnsoundAnswerError(trouble)
         if _is_empty(answer):
             self._pending[self._path(url)] = answer
@@ -218,9 +202,7 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
     if isinstance(err, InsufficientResponseError | ResponseStatusCodeError):
         if isinstance(err.__cause__, ValueError):
             return _broken_json(getattr(err.__cause__, "doc", ""))
-        if "did not return a" in str(err):
-            return _WRONG_FORM
-        return _NOTHING
+        return _WRONG_FORM if "did not return a" in str(err) else _NOTHING
     if isinstance(err, requests.Timeout) or "Read timed out" in str(err):
         return Trouble(f"timed out: no answer within {timeout_s:g} s")
     if isinstance(err, requests.exceptions.ChunkedEncodingError):
@@ -237,12 +219,10 @@ def _answers_at(host: str, port: int) -> bool:
     answered = threading.Event()
 
     def connect() -> None:
-        try:
-            socket.create_connection((host, port), timeout=_CONNECT_S).close()
-        except OSError as err:
-            if not isinstance(err, ConnectionError):
-                return
-        answered.set()
+        with suppress(OSError):
+            with suppress(ConnectionError):
+                socket.create_connection((host, port), timeout=_CONNECT_S).close()
+            answered.set()
 
     # A name lookup has no time limit, so it runs in a thread.
     thread = threading.Thread(target=connect, daemon=True)

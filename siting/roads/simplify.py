@@ -106,7 +106,7 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     """
     u, v = segments.u, segments.v
     near = _neighbours(u, v, len(node_id))
-    end = _ends(u, v, near)
+    end = _ends(u, v, near[1])
     paths, path_size = _paths(u, v, end, near, node_id)
     last = np.cumsum(path_size) - 1
     passed = np.ones(len(paths), dtype=bool)
@@ -149,9 +149,8 @@ def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
     return np.asarray(u.astype(np.int64) * nodes + v)
 
 
-def _ends(u: np.ndarray, v: np.ndarray, near: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _ends(u: np.ndarray, v: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
     """Return the nodes where streets end; the rule is in the module docstring."""
-    _, neighbours = near
     leaving = np.bincount(u, minlength=len(neighbours))
     arriving = np.bincount(v, minlength=len(neighbours))
     degree = leaving + arriving
@@ -185,10 +184,8 @@ def _paths(
         size = 1
         paths.append(begin)
         while (row := where[now]) >= 0:
-            if one[row] == before:
-                step, ahead = to_other[row], other[row]
-            else:
-                step, ahead = to_one[row], one[row]
+            back = one[row] == before
+            step, ahead = (to_other[row], other[row]) if back else (to_one[row], one[row])
             if step < 0:
                 break
             paths.append(step)
@@ -233,5 +230,5 @@ def _lone_rings(u: np.ndarray, v: np.ndarray, kept: np.ndarray) -> np.ndarray:
     links = coo_array((np.ones(len(u), dtype=np.int8), (u, v)), shape=(nodes, nodes))
     _, part = connected_components(links, directed=True, connection="weak")
     with_end = np.zeros(nodes, dtype=bool)
-    with_end[part[_ends(u, v, _neighbours(u, v, nodes)) & kept]] = True
+    with_end[part[_ends(u, v, _neighbours(u, v, nodes)[1]) & kept]] = True
     return kept & ~with_end[part]

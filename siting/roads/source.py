@@ -134,11 +134,8 @@ def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
     faults += naming(str(where), what, odd, f"number them: {label}")
     lost = (node for node, at in graph.nodes(data=True) if not _finite(at.get("x"), at.get("y")))
     faults += naming(str(where), "nodes without x and y", lost, fix)
-    bare = (
-        f"{u}-{v}"
-        for u, v, tags in graph.edges(data=True)
-        if "highway" not in tags or not _finite(tags.get("length"))
-    )
+    edges = graph.edges(data=True)
+    bare = (f"{u}-{v}" for u, v, t in edges if "highway" not in t or not _finite(t.get("length")))
     refuse(faults + naming(str(where), "edges without highway or length", bare, fix))
 
 
@@ -147,10 +144,7 @@ def _finite(*numbers: object) -> bool:
 
 
 def road_suffix(path: Path) -> str:
-    """Return the extension of a road file, one of `ROAD_SUFFIXES`.
-
-    Raises `InputError` if the file is missing or has an unknown extension.
-    """
+    """Return the extension of a road file; raise `InputError` if it is unknown or has no file."""
     name = path.name.lower()
     suffix = next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
     if suffix is None:
@@ -178,10 +172,7 @@ def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
 
 
 def graph_from_pieces(pieces: Pieces) -> nx.MultiDiGraph[Any]:
-    """Return the OSMnx graph of drivable ways, simplified, in lon/lat, with all parts kept.
-
-    ``graph["bus_only_ways"]`` counts the bus-only ways left out.
-    """
+    """Return the OSMnx graph of drivable ways, simplified, in lon/lat, with all parts kept."""
     with scratch_folder() as folder:
         sifted = folder / "drive.osm"
         _write_xml(sifted, pieces)
@@ -202,14 +193,11 @@ def _write_xml(path: Path, pieces: Pieces) -> None:
     ref = pieces.node_id[pieces.refs].tolist()
     with path.open("w", encoding="utf-8") as file:
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n<osm version="0.6">\n')
-        for node_id, lon, lat in zip(
-            pieces.node_id.tolist(), pieces.lon.tolist(), pieces.lat.tolist(), strict=True
-        ):
+        columns = (pieces.node_id, pieces.lon, pieces.lat)
+        for node_id, lon, lat in zip(*(column.tolist() for column in columns), strict=True):
             file.write(f'<node id="{node_id}" lat="{lat!r}" lon="{lon!r}"/>\n')
-        begin = 0
-        for way_id, kind, size in zip(
-            pieces.way_id.tolist(), pieces.kind.tolist(), pieces.size.tolist(), strict=True
-        ):
+        begin, columns = 0, (pieces.way_id, pieces.kind, pieces.size)
+        for way_id, kind, size in zip(*(column.tolist() for column in columns), strict=True):
             file.write(f'<way id="{way_id}">')
             file.writelines(f'<nd ref="{node}"/>' for node in ref[begin : begin + size])
             file.write(lines[kind] + "</way>\n")

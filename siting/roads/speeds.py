@@ -39,9 +39,9 @@ def _parse(text: str) -> float:
 def parse_maxspeed(value: Any) -> float:
     """Return a posted limit in km/h, or NaN if the tag has no plausible limit.
 
-    `value` is an OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or
-    a list if streets were merged. The lowest of several plausible limits is taken. Words
-    (``"PK:urban"``, ``"none"``) and values outside 5 to 130 km/h are ignored.
+    `value` is an OSM ``maxspeed`` (``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number), or a list
+    if streets were merged. The lowest of several plausible limits is taken. Words (``"PK:urban"``)
+    and values outside 5 to 130 km/h are ignored.
 
     >>> parse_maxspeed("50"), parse_maxspeed(["60", "40 km/h", "2"])
     (50.0, 40.0)
@@ -99,14 +99,12 @@ def edge_speeds(
     """Return each street's free speed (km/h) and the peak factor of its driving time.
 
     A plausible posted limit is taken as the free speed, although it may be too high on narrow
-    streets. The peak factor always depends on the kind of road alone. If merged streets have
-    several kinds (a list), the one that is slowest at the peak hour is used. `classes` is the
-    result of `class_speeds`.
+    streets. The peak factor depends only on the kind of road. If merged streets have several kinds
+    (a list), the slowest at the peak hour is used. `classes` is the result of `class_speeds`.
     Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``),
     ``peak_factor``, ``in_table`` (whether the kind has a row in `classes`).
     """
-    paces = classes["peak_factor"] / classes["free_kmh"]
-    pace: dict[str, float] = dict(zip(paces.index.astype(str), paces.tolist(), strict=True))
+    pace: dict[Any, float] = (classes["peak_factor"] / classes["free_kmh"]).to_dict()
 
     def slowest(kinds: Any) -> str:
         if isinstance(kinds, list | tuple | set):

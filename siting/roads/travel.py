@@ -75,11 +75,9 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
     """Return each point's nearest road node, and the distances (m) to that node and to a road.
 
-    The limit `max_m` applies to the distance to the road. The access time depends on the distance
-    to the node. A place beside a long road without junctions is near the road but far from a node.
-
-    `points` are features in any declared coordinate reference system; areas and lines are
-    represented by their centre. `max_m` is the maximum distance to a road (m), or ``inf``.
+    The limit `max_m` (m, or ``inf``) applies to the distance to the road, because a place beside a
+    long road without junctions is near the road but far from a node. Areas and lines in `points`
+    are represented by their centre.
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
     (m to the nearest road), on the index of `points`. Raises `InputError` if the points have no
@@ -90,9 +88,8 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     if points.crs is None:
         what = "have no coordinate reference system"
         raise InputError("points", what, "declare it, e.g. EPSG:4326")
-    lost = points.geometry.isna() | points.geometry.is_empty
-    what = f"{lost.sum():,} rows without a place"
-    refuse(rows_fault("points, geometry", lost, points.index, what))
+    lost, index = points.geometry.isna() | points.geometry.is_empty, points.index
+    refuse(rows_fault("points, geometry", lost, index, f"{lost.sum():,} rows without a place"))
     centres = points.geometry.to_crs(network.crs).centroid
     spots = np.column_stack([centres.x, centres.y])
     nodes = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
@@ -108,7 +105,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     node_id = pd.array(network.nodes.index.to_numpy()[nearest], dtype="Int64")
     node_id[~(road_m <= max_m)] = pd.NA
     columns = {"node_id": node_id, "snap_m": distance, "road_m": road_m}
-    return pd.DataFrame(columns, index=points.index)
+    return pd.DataFrame(columns, index=index)
 
 
 def reach(
@@ -129,10 +126,9 @@ def reach(
     network
         The roads.
     cells
-        ``cell_id``, ``node_id`` (missing if too far from a road), ``snap_m``; see
-        `siting.tables.CELLS`.
+        ``cell_id``, ``node_id`` (missing if too far from a road), ``snap_m``.
     candidates
-        ``site_id``, ``node_id``, ``snap_m``; see `siting.tables.CANDIDATES`.
+        ``site_id``, ``node_id``, ``snap_m``.
     cutoff_min
         Maximum driving time (minutes), including access.
     access_kmh
@@ -194,9 +190,8 @@ def minutes_to_nearest(
 ) -> pd.Series[float]:
     """Return the driving minutes from each node to the nearest site, by ``node_id``.
 
-    The minutes include access from the road node to the site, and are infinite beyond the limit.
-    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the maximum driving time
-    (minutes).
+    The minutes include access from the road node to the site, and are infinite beyond `limit_min`.
+    `sites`, `access_kmh` and the errors are as in `reach`.
     """
     _require_above_0("limit_min", limit_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -242,9 +237,8 @@ def _blocks(
 
     For short drives in a large city, scipy takes longer to initialise every node than to search.
     Therefore, one search finds the nodes in reach of any target of a block, and the matrix is
-    reduced to these nodes. No path within the limit leaves these nodes. Threads would not help,
-    because scipy holds Python's global lock while it searches. Starting another process takes about
-    as long as all the searches of a city.
+    reduced to these nodes, which no path within the limit leaves. Threads would not help, because
+    scipy holds Python's global lock while it searches.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):
@@ -265,10 +259,8 @@ def _blocks(
 
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
     """Return a matrix of minutes from u to v (from v to u if `back`), and each entry's street."""
-    index = network.nodes.index
-    u = index.get_indexer(network.edges.index.get_level_values("u"))
-    v = index.get_indexer(network.edges.index.get_level_values("v"))
-    row, column = (v, u) if back else (u, v)
+    index, ends = network.nodes.index, ("v", "u") if back else ("u", "v")
+    row, column = (index.get_indexer(network.edges.index.get_level_values(e)) for e in ends)
     minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
     order = np.lexsort((minutes, column, row))
     order = order[row[order] != column[order]]

@@ -20,7 +20,7 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     """Return the charger types: power (kW), ports, installed price with range (PKR), and life.
 
     A swap cabinet's price excludes batteries; ``battery_kwh`` and ``battery_pkr_kwh`` describe the
-    batteries in its slots. The number of batteries on the road depends on sales (works.csv).
+    batteries in its slots.
 
     Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr``,
     ``capex_low_pkr``, ``capex_high_pkr``, ``life_years``, the battery columns, ``source``,
@@ -31,28 +31,24 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     3500000
     """
     chargers = table("chargers", path)
-    where = str(path) if path else "charger table"
+    column_of = f"{path or 'charger table'}, column"
     ids = chargers["charger_id"].astype("str")
     twice = ids.duplicated(keep=False)
-    faults = rows_fault(f"{where}, column charger_id", twice, ids, "given twice")
+    faults = rows_fault(f"{column_of} charger_id", twice, ids, "given twice")
     odd = ~chargers["charger_group"].astype("str").str.fullmatch(r"[a-z0-9_]+")
     what, fix = "not lower-case letters, digits and _", "it becomes part of a column's name"
-    faults += rows_fault(f"{where}, column charger_group", odd, ids, what, fix)
-    for column in ("power_kw", "ports", "life_years"):
-        bad = not_numbers(chargers[column], ABOVE_0)
-        faults += rows_fault(f"{where}, column {column}", bad, ids, "not a number above 0")
-    for column in ("capex_pkr", "battery_kwh", "battery_pkr_kwh"):
-        bad = not_numbers(chargers[column])
-        faults += rows_fault(f"{where}, column {column}", bad, ids, "not a number at least 0")
+    faults += rows_fault(f"{column_of} charger_group", odd, ids, what, fix)
+    above_0 = dict.fromkeys(("power_kw", "ports", "life_years"), (ABOVE_0, "above 0"))
+    money = ("capex_pkr", "battery_kwh", "battery_pkr_kwh")
+    for column, (least, what) in (above_0 | dict.fromkeys(money, (0.0, "at least 0"))).items():
+        bad = not_numbers(chargers[column], least)
+        faults += rows_fault(f"{column_of} {column}", bad, ids, f"not a number {what}")
     refuse(faults)
     return chargers
 
 
 def at_exchange_rate(chargers: pd.DataFrame, pkr_per_usd: float | None) -> pd.DataFrame:
-    """Return the catalogue with imported parts priced at a different exchange rate (PKR).
-
-    `chargers` is the result of `charger_catalogue`, at the packaged rate. `pkr_per_usd` is the new
-    rate, or None to keep the packaged rate.
+    """Return the catalogue with imported parts priced at a new exchange rate (PKR; None: as it is).
 
     >>> dear = at_exchange_rate(charger_catalogue(), 350.0).set_index("charger_id")
     >>> round(float(dear.loc["dc_60", "capex_pkr"]))  # 3.5 m x (1 + 0.7 x (350 / 280 - 1))
@@ -78,12 +74,10 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     >>> float(grid.loc["pmt_630", "max_kw"])
     598.5
     """
-    grid = table("grid", path)
-    where = str(path) if path else "grid table"
-    needed = ("overhead_11kv", "distance_city", "power_factor")
+    grid, where = table("grid", path), str(path or "grid table")
     faults = [
         Fault(f"{where}, column item", f"has no {item}")
-        for item in needed
+        for item in ("overhead_11kv", "distance_city", "power_factor")
         if (grid["item"] == item).sum() != 1
     ]
     bad, what = not_numbers(grid["value"]), "not a number at least 0"
@@ -136,12 +130,10 @@ def charging_limits() -> pd.DataFrame:
 
 
 def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Return the maximum share of the day for which ports may be in use, by charger group.
+    """Return the maximum share of the day for which ports may draw power, by charger group.
 
-    A port is in use while it draws power. Shares are above 0 and at most 1. `own` has shares that
-    replace the packaged shares. Ranges, sources and confidence marks are in
-    ``siting.reference.table("time_utilisation")``. An `InputError` lists every name in `own` that
-    is not a charger group.
+    `own` has shares (above 0, at most 1) that replace the packaged shares. An `InputError` lists
+    every name in `own` that is not a charger group.
 
     >>> time_utilisation({"dc": 0.2})["dc"], time_utilisation()["lev"]
     (0.2, 0.3)
@@ -169,10 +161,8 @@ def parking_rule() -> pd.DataFrame:
     """Return NEECA's parking rule: charging points by number of bays in a car park.
 
     Press reports say that a number of points "can be established", which may mean a minimum or a
-    maximum. The number is 1 for 5-50 bays, 2 for 50-100 and 3 for 100-150. At 50 and 100 bays, the
-    smaller number applies.
-
-    Columns: ``max_bays`` (ascending; infinite: no limit), ``points``, ``source``, ``confidence``.
+    maximum. Columns: ``max_bays`` (ascending; infinite: no limit), ``points``, ``source``,
+    ``confidence``.
 
     >>> parking_rule()["points"].to_list()
     [0, 1, 2, 3, 3]

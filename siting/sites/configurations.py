@@ -57,24 +57,20 @@ class Rules:
     line_km: float | None = None
     headroom_kw: float = 800.0
     parking: pd.DataFrame = field(default_factory=parking_rule)
+    upgrade: bool = False  # whether more power than the headroom can be bought
+    least_ports: int = 0  # minimum number of ports of a size
     mixes: dict[str, Mix] = field(default_factory=dict, repr=False)
 
     def mix(self, group: str) -> Mix:
         """Return the mean session of a charger group."""
         if group not in self.mixes:
-            self.mixes[group] = group_mix(
-                group,
-                self.compatibility,
-                sessions=self.sessions,
-                limits=self.limits,
-                energy_kwh_day=self.energy_kwh_day,
-            )
+            given = (self.sessions, self.limits, self.energy_kwh_day)
+            self.mixes[group] = group_mix(group, self.compatibility, *given)
         return self.mixes[group]
 
     def mix_faults(self, types: pd.DataFrame) -> list[Fault]:
         """Return every error in the session figures used for the capacity of these chargers."""
-        swaps = types["battery_kwh"].fillna(0.0) > 0
-        needed = types[swaps | (self.service.rule == "waiting")]
+        needed = types[_swaps(types) | (self.service.rule == "waiting")]
         faults: list[Fault] = []
         for group in dict.fromkeys(needed["charger_group"].astype(str)):
             try:
@@ -85,8 +81,7 @@ class Rules:
 
     def group_kwh_day(self, types: pd.DataFrame, number: np.ndarray) -> float:
         """Return the capacity of one group's chargers (kWh/day) if they have power all day."""
-        swaps = bool((types["battery_kwh"].fillna(0.0) > 0).any())
-        needed = swaps or self.service.rule == "waiting"
+        needed = _swaps(types).any() or self.service.rule == "waiting"
         mix = self.mix(str(types["charger_group"].iloc[0])) if needed else None
         return group_capacity_kwh_day(types, number, mix, self.service)
 
@@ -140,28 +135,25 @@ def given_faults(given: OfferFigures) -> list[Fault]:
     return faults
 
 
-def rules_of(given: OfferFigures) -> Rules:
-    """Return the rules with the figures in `given`, and packaged figures for the rest."""
+def rules_of(given: OfferFigures, **fit: Any) -> Rules:
+    """Return the rules with the figures in `given` and `fit`, and packaged figures for the rest."""
     figures: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
     used = figures.pop("utilisation", USED_SHARE)
-    return Rules(**{"service": ServiceStandard("rated_share", used), **figures})
+    return Rules(**{"service": ServiceStandard("rated_share", used), **figures, **fit})
 
 
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
-    """Return the configurations with the costs, load and capacity that are the same at all sites.
-
-    An `InputError` lists every vehicle class that lacks required session figures.
-    """
+    """Return the configurations with the costs, load and capacity that are equal at all sites."""
     chosen = {name: dict(numbers) for name, numbers in configurations.items()}
     count = pd.DataFrame.from_dict(chosen, orient="index").fillna(0).astype(float)
-    chargers = rules.chargers
+    chargers, fees, costs = rules.chargers, rules.fees, rules.costs
     types = chargers.set_index(chargers["charger_id"].astype(str)).loc[count.columns]
     refuse(rules.mix_faults(types))
     n = count.to_numpy()
     kw = types["power_kw"].to_numpy(dtype=float)
     ports = types["ports"].to_numpy(dtype=float)
     battery = types["battery_kwh"].fillna(0) * types["battery_pkr_kwh"].fillna(0)
-    swap = (types["battery_kwh"].fillna(0) > 0).to_numpy()
+    swap = _swaps(types).to_numpy()
     out = pd.DataFrame({"configuration": count.index.astype(str)})
     listed = ([f"{k} x {name}" for name, k in of.items()] for of in configurations.values())
     out["chargers"] = list(map(" + ".join, listed))
@@ -173,9 +165,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     out["bays_needed"] = bays_needed(n, types, rules.bays).astype(int)
     out["charger_cost_pkr"] = n @ (types["capex_pkr"] + battery).to_numpy(dtype=float)
     out["battery_cost_pkr"] = n @ battery.to_numpy(dtype=float)
-    fees = rules.fees
     out["fee_cost_pkr"] = float(fees.loc[fees["item"] == "application", "value"].sum())
-    costs = rules.costs
     out["civil_cost_pkr"] = out["bays_needed"] * costs.civil_bay_pkr
     upfront = costs.land_bay_upfront_pkr if costs.land == "upfront" else 0.0
     out["land_cost_pkr"] = out["bays_needed"] * upfront
@@ -197,7 +187,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
         load = np.array([rules.group_load_kw(alike, row, kwh) for row, kwh in pairs])
         out[f"capacity_{group}_kwh_day"] = served[which]
         out["load_kw"] += load[which]
-        on_road = rules.costs.road_battery(group) * battery_pkr_kwh(alike)
+        on_road = costs.road_battery(group) * battery_pkr_kwh(alike)
         if on_road:
             out[["charger_cost_pkr", "battery_cost_pkr"]] += on_road * served[which, None]
     return pd.concat([out, connection_tier(out["load_kw"].to_numpy(), rules.grid)], axis=1)
@@ -241,8 +231,9 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
         if not chosen:
             faults.append(Fault(where, "has no chargers", "give a type and a number"))
         unknown = [charger for charger in chosen if charger not in set(known)]
-        fix = f"the table has: {', '.join(known)}"
-        faults += naming(where, "unknown charger type", unknown, fix)
+        faults += naming(
+            where, "unknown charger type", unknown, f"the table has: {', '.join(known)}"
+        )
         odd = (f"{charger}: {n}" for charger, n in chosen.items() if not is_count(n))
         faults += naming(where, "not a whole number of at least 1", odd)
     return faults
@@ -251,6 +242,11 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
 def is_count(number: object) -> bool:
     """Return whether a value is a whole number of at least 1."""
     return isinstance(number, Integral) and not isinstance(number, bool) and int(number) >= 1
+
+
+def _swaps(types: pd.DataFrame) -> pd.Series[bool]:
+    """Return whether each charger type is a swap cabinet."""
+    return types["battery_kwh"].fillna(0.0) > 0
 
 
 def _classes(n: np.ndarray, types: pd.DataFrame, compatibility: pd.DataFrame) -> list[str]:

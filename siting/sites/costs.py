@@ -76,15 +76,17 @@ class SiteCosts:
 
     def __post_init__(self) -> None:
         """Raise one `InputError` that lists every invalid figure."""
+        pkr, kwh = "an amount of at least PKR 0", "at least 0 kWh for each kWh a day"
         amounts = {
-            "an amount of at least PKR 0": (
-                "civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw"
-            ),
-            "at least 0 kWh for each kWh a day": ("road_battery_2w", "road_battery_3w"),
-        }  # fmt: skip
+            "civil_bay_pkr": pkr,
+            "land_bay_month_pkr": pkr,
+            "land_bay_upfront_pkr": pkr,
+            "deposit_pkr_kw": pkr,
+            "road_battery_2w": kwh,
+            "road_battery_3w": kwh,
+        }
         faults = wrong_figures("site costs", self, [
-            *((name, 0 <= getattr(self, name) < np.inf, what)
-              for what, names in amounts.items() for name in names),
+            *((name, 0 <= getattr(self, name) < np.inf, what) for name, what in amounts.items()),
             *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in SHARES),
             ("site_bays", self.site_bays >= 0, "at least 0 bays"),
             ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1"),
@@ -105,11 +107,10 @@ WORKS = {
 
 
 def site_costs(**overrides: Any) -> SiteCosts:
-    """Return the packaged costs of a site (PKR), with the user's overrides applied.
+    """Return the packaged costs of a site (PKR), with the user's overrides of fields applied.
 
-    `**overrides` are fields of `SiteCosts`. Overriding `site_bays` also removes the packaged bays
-    by kind of place. `preset` selects the values of figures that are not overridden. An
-    `InputError` lists every unknown field and every invalid figure.
+    Overriding `site_bays` also removes the packaged bays by kind of place. An `InputError` lists
+    every unknown field and every invalid figure.
 
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
@@ -120,7 +121,7 @@ def site_costs(**overrides: Any) -> SiteCosts:
     figures: dict[str, Any] = {name: float(rows[item]) for name, item in WORKS.items()}
     if "site_bays" not in overrides:
         by_kind = table("site_bays").set_index("kind")["bays"].astype(float)
-        figures["bays_by_kind"] = {str(kind): float(bays) for kind, bays in by_kind.items()}
+        figures["bays_by_kind"] = by_kind.to_dict()
     return SiteCosts(**(figures | overrides))
 
 
@@ -255,26 +256,23 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     tier = tiers.iloc[_step(limits, power_kw)]
     by_kw = grid[grid["kind"] == "connection_kw"].set_index("max_kw")["value"].astype(float)
     price_kw = tier["max_kw"].map(by_kw).fillna(0.0).to_numpy(dtype=float)
+    largest = f"above the largest transformer tier, {limits[-1]:,.0f} kW"
+    reasons = ["" if kw <= limits[-1] else f"needs {kw:,.0f} kW, {largest}" for kw in power_kw]
     return pd.DataFrame(
         {
             "grid_item": tier["item"].to_numpy(),
             "connection_cost_pkr": tier["value"].to_numpy(dtype=float) + price_kw * power_kw,
             "needs_line": tier["kva"].notna().to_numpy(),
-            "reason": [
-                "" if power <= limits[-1] else
-                f"needs {power:,.0f} kW, above the largest transformer tier, {limits[-1]:,.0f} kW"
-                for power in power_kw
-            ],
+            "reason": reasons,
         }
-    )  # fmt: skip
+    )
 
 
 def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
     """Return NEECA's level and annual fee (PKR) for the power of the largest charger (kW)."""
-    levels = fees[fees["item"] == "annual"]
-    levels = levels.assign(max_kw=levels["max_kw"].astype(float).fillna(np.inf))
-    levels = levels.sort_values("max_kw")
-    level = levels.iloc[_step(levels["max_kw"].to_numpy(), largest_kw)].reset_index(drop=True)
+    levels = fees[fees["item"] == "annual"].sort_values("max_kw")  # blank (no limit) comes last
+    limits = levels["max_kw"].fillna(np.inf).to_numpy(dtype=float)
+    level = levels.iloc[_step(limits, largest_kw)].reset_index(drop=True)
     fee = level["value"].astype(float)
     return pd.DataFrame({"neeca_level": level["level"], "annual_fee_pkr": fee})
 
@@ -284,8 +282,8 @@ def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floa
     bay_rules = bays.set_index("charger_group")
     groups = types["charger_group"].astype(str)
     per_unit = groups.map(bay_rules["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)
-    per_port = (groups.map(bay_rules["per"]) != "charger").to_numpy()
-    units = np.where(per_port, types["ports"].to_numpy(dtype=float), 1.0)
+    units = types["ports"].to_numpy(dtype=float)
+    units = np.where(groups.map(bay_rules["per"]) == "charger", 1.0, units)
     # The tolerance allows for rounding, so that 3 x 1/3 of a bay is one bay.
     return np.asarray(np.ceil(number @ (per_unit * units) - 1e-9))
 

@@ -39,8 +39,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     ``source``, ``geometry``. A station counts as existing if it is in service and open to all.
     Other stations become places of kind "existing (not operating)" or "existing (private)". A
     missing power is assumed to be 60 kW; ``source`` states this and the row's ``flag``, if any. An
-    `InputError` lists every error: a file that cannot be read, missing columns or geometry, invalid
-    powers or ports, values other than yes and no, repeated ids.
+    `InputError` lists every error in the file.
     """
     layer = read_layer(path)
     faults: list[Fault] = []

@@ -8,7 +8,7 @@ with the smallest size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.errors import InputError
-from siting.sites.configurations import UPGRADED
+from siting.sites.configurations import UPGRADED, Rules
 from siting.sites.costs import points_required
 from siting.texts import counted
 
@@ -24,30 +24,8 @@ type Flags = npt.NDArray[np.bool_]
 type Places = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True)
-class Fitting:
-    """The rules that decide whether chargers fit a site."""
-
-    grid: pd.DataFrame
-    parking: pd.DataFrame  # NEECA's parking rule: charging points by number of bays
-    points_rule: str = "none"
-    upgrade: bool = False  # whether more power than the headroom can be bought
-    least_ports: int = 0  # minimum number of ports of a size
-
-    def points(self, sites: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """Return the points that NEECA's rule sets for each site; 0 if the bays are unknown."""
-        known = sites["site_bays"].where(sites["bays_known"].astype(bool))
-        return points_required(known.to_numpy(dtype=float), self.parking)
-
-    def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
-        """Return a mask of the rows with too few points, and a mask of the rows with too many."""
-        few = (points < asked) & (self.points_rule == "minimum")
-        # Below its first step (`asked` is 0), NEECA's rule allows any number of points.
-        return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
-
-
 def pairs(
-    sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting
+    sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Rules
 ) -> tuple[Places, Places, bool]:
     """Return the pairs that become offers (site rows and choice rows), and whether any size fits.
 
@@ -70,13 +48,26 @@ def paired(
     return pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
 
 
-def _fits(sites: pd.DataFrame, choices: pd.DataFrame, rules: Fitting) -> Flags:
+def _points_asked(sites: pd.DataFrame, rules: Rules) -> npt.NDArray[np.float64]:
+    """Return the points that NEECA's rule sets for each site; 0 if the bays are unknown."""
+    known = sites["site_bays"].where(sites["bays_known"].astype(bool))
+    return points_required(known.to_numpy(dtype=float), rules.parking)
+
+
+def _wrong_points(points: Any, asked: Any, rules: Rules) -> tuple[Any, Any]:
+    """Return a mask of the rows with too few points, and a mask of the rows with too many."""
+    few = (points < asked) & (rules.costs.neeca_points == "minimum")
+    # Below its first step (`asked` is 0), NEECA's rule allows any number of points.
+    return few, (points > asked) & (asked > 0) & (rules.costs.neeca_points == "maximum")
+
+
+def _fits(sites: pd.DataFrame, choices: pd.DataFrame, rules: Rules) -> Flags:
     def both(column: str) -> npt.NDArray[Any]:
         added = choices[column].to_numpy()[None]
         return added + sites[column].to_numpy()[:, None] if column in sites.columns else added
 
     bays, headroom = (sites[c].to_numpy(float)[:, None] for c in ("site_bays", "headroom_kw"))
-    few, many = rules.wrong_points(both("points"), rules.points(sites)[:, None])
+    few, many = _wrong_points(both("points"), _points_asked(sites, rules)[:, None], rules)
     fits: Flags = (choices["reason"] == "").to_numpy(bool)[None] & (both("bays_needed") <= bays)
     if not rules.upgrade:
         fits &= choices["load_kw"].to_numpy(float)[None] <= headroom
@@ -92,7 +83,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
     return int(rows[np.lexsort(order.to_numpy(dtype=float).T)[0]])
 
 
-def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
+def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Rules) -> None:
     """Raise an `InputError` with the needs of the smallest size, because no size fits any site."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
@@ -120,7 +111,7 @@ def _room(bays: float, kw: float) -> str:
     return f"{counted(bays, 'bay')} and {kw:,.4g} kW"
 
 
-def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
+def with_upgrade(offers: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Return the offers, with a reason or an upgrade's price where the headroom is too small."""
     out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
     added = out["load_kw"] - out["standing_kw"]
@@ -139,12 +130,12 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
     return out
 
 
-def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataFrame:
+def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Rules) -> pd.DataFrame:
     """Return the offers, with a reason where the number of bays, points or ports is wrong."""
-    asked = rules.points(offers)
+    asked = _points_asked(offers, rules)
     points, ports = (offers[c].to_numpy() for c in ("points", "ports"))
     bays, there = (offers[c].to_numpy(float) for c in ("bays_needed", "site_bays"))
-    few, many = rules.wrong_points(points, asked)
+    few, many = _wrong_points(points, asked, rules)
     small = (ports < rules.least_ports) & sized
     reason = offers["reason"].to_numpy(dtype=object, copy=True)
     for row in np.flatnonzero((bays > there) | few | many | small):

@@ -23,8 +23,7 @@ def nearest_line_km(
     `candidates` are sites in projected coordinates in metres (existing values of ``line_km`` are
     kept). `network` has 11 kV lines, or substations as points or areas, in any coordinate system.
     `detour` is the length along streets divided by the straight distance, at least 1. An
-    `InputError` lists missing shapes, missing or geographic coordinate systems, and a detour below
-    1.
+    `InputError` lists every error in them.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
@@ -53,9 +52,8 @@ def assign_feeders(
     coordinate system. `within_m` is the maximum distance (m) of a site from its feeder.
 
     Columns added: ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and ``feeder_m``
-    (distance to the feeder, m). Of several equally near feeders, the one whose id sorts first is
-    used. An `InputError` lists every error: missing columns, repeated or blank ids, headroom that
-    is not a number of at least 0, a missing or geographic coordinate system.
+    (distance to the feeder, m). Of equally near feeders, the one whose id sorts first is used. An
+    `InputError` lists every error in the tables.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
@@ -74,24 +72,19 @@ def assign_feeders(
     ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
     at, away_m = _nearest(candidates, ordered)
     found = (ordered["feeder_id"].to_numpy(object)[at], ordered["headroom_kw"].to_numpy(float)[at])
-    ids, spare, feeder_m = (
-        pd.Series(values, index=candidates.index).where(away_m <= within_m)
-        for values in (*found, away_m)
-    )
+    near = (pd.Series(column, index=candidates.index) for column in (*found, away_m))
+    ids, spare, feeder_m = (column.where(away_m <= within_m) for column in near)
     known = candidates.get("headroom_kw", spare).astype(float).fillna(spare)
     return _geometry_last(candidates.assign(feeder_id=ids, headroom_kw=known, feeder_m=feeder_m))
 
 
 def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return each site's nearest row of the layer (the first among ties), and its distance."""
-    local = layer.to_crs(sites.crs)
-    tree = shapely.STRtree(local.geometry.to_numpy())
-    pairs, away_m = tree.query_nearest(
-        sites.geometry.to_numpy(), return_distance=True, all_matches=True
-    )
-    order = np.lexsort((pairs[1], pairs[0]))
-    _, first = np.unique(pairs[0][order], return_index=True)
-    return pairs[1][order][first], away_m[order][first]
+    tree = shapely.STRtree(layer.geometry.to_crs(sites.crs).to_numpy())
+    (site, row), away_m = tree.query_nearest(sites.geometry.to_numpy(), return_distance=True)
+    order = np.lexsort((row, site))
+    _, first = np.unique(site[order], return_index=True)
+    return row[order][first], away_m[order][first]
 
 
 def _layer_faults(candidates: gpd.GeoDataFrame, layer: gpd.GeoDataFrame, name: str) -> list[Fault]:

@@ -78,13 +78,13 @@ def group_load_kw(
     count). `served_kwh_day` is the energy that the group can serve with power all day. `busy_share`
     is the share of the busiest hour in which the load covers all ports in use.
     """
+    kw, ports = (types[column].to_numpy(dtype=float) for column in ("power_kw", "ports"))
     full = float(number @ draw_kw(types, fastest))
-    ports = types["ports"].to_numpy(dtype=float)
     of_type = number * ports
     there = int(of_type.sum())
     if mix is None or not there or (types["battery_kwh"].fillna(0.0) > 0).any():
         return full
-    minutes = np.array([mix.minutes(kw) for kw in types["power_kw"].to_numpy(dtype=float) / ports])
+    minutes = np.array(list(map(mix.minutes, kw / ports)))
     mean_h = float(of_type @ minutes) / there / MINUTES
     sessions_h = served_kwh_day * mix.peak_hour_share / mix.session_kwh
     return full * ports_taken(there, sessions_h * mean_h, busy_share) / there

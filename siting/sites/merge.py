@@ -110,12 +110,12 @@ def _stack(
     layers: Sequence[gpd.GeoDataFrame], network: Network, merge_within_m: float, max_snap_m: float
 ) -> gpd.GeoDataFrame:
     """Return all layers as one layer, in order of priority, in the network's coordinates."""
+    least = (("merge_within_m", merge_within_m, 0.0), ("max_snap_m", max_snap_m, 1e-9))
     faults = [
         Fault(name, f"{value} is not a distance", "give metres")
-        for name, value, least in (("merge_within_m", merge_within_m, 0.0),
-                                   ("max_snap_m", max_snap_m, 1e-9))
-        if not (np.isfinite(value) and value >= least)
-    ]  # fmt: skip
+        for name, value, smallest in least
+        if not (np.isfinite(value) and value >= smallest)
+    ]
     parts = []
     roads = _area(network, max_snap_m)
     for number, layer in enumerate(listed("layers", layers), start=1):
@@ -166,20 +166,12 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         places[column] = given.where(given.notna(), default).astype(type(default))
     for column in ("name", "kind", "source"):
         places[column] = places[column].astype("str").where(places[column].notna())
-    order = pd.DataFrame(
-        {
-            "new": ~places["existing"],
-            "layer": places["layer"],
-            "unnamed": places["name"].isna(),
-            "y": places.geometry.y.round(ROUND_TO),
-            "x": places.geometry.x.round(ROUND_TO),
-            "kind": places["kind"],
-            "name": places["name"],
-            "source": places["source"],
-            "power": -places["existing_power_kw"],
-        }
-    )
-    rows = order.sort_values(list(order.columns), na_position="last", kind="stable").index
+    order = pd.DataFrame(places[["layer", "kind", "name", "source"]]).assign(
+        new=~places["existing"], unnamed=places["name"].isna(), power=-places["existing_power_kw"],
+        y=places.geometry.y.round(ROUND_TO), x=places.geometry.x.round(ROUND_TO),
+    )  # fmt: skip
+    by = ["new", "layer", "unnamed", "y", "x", "kind", "name", "source", "power"]
+    rows = order.sort_values(by, na_position="last", kind="stable").index
     return places.loc[rows].reset_index(drop=True)
 
 
@@ -204,14 +196,14 @@ def _dropped(
     own = _own(far)
     dropped = far[[*columns, *own, "geometry"]].reset_index(drop=True)
     inside = dropped.geometry.intersects(_area(network, max_snap_m))
-    dropped["reason"] = [
-        why
-        if isinstance(why, str)
-        else f"{road_m:,.0f} m from the nearest road, limit {max_snap_m:,.0f} m"
+    away = [
+        f"{road_m:,.0f} m from the nearest road, limit {max_snap_m:,.0f} m"
         if near
         else f"{OUTSIDE}, {road_m / 1000:,.1f} km from the nearest road"
-        for road_m, near, why in zip(dropped["road_m"], inside, unfit, strict=True)
+        for road_m, near in zip(dropped["road_m"], inside, strict=True)
     ]
+    reason = unfit.reset_index(drop=True).fillna(pd.Series(away, dtype="str"))
+    dropped["reason"] = reason.astype("str")
     return dropped[[*columns, "reason", *own, "geometry"]]
 
 

@@ -20,7 +20,7 @@ from siting.sites.configurations import (
     rules_of,
     with_costs,
 )
-from siting.sites.fitting import Fitting, paired, pairs, require_fit, with_reasons, with_upgrade
+from siting.sites.fitting import paired, pairs, require_fit, with_reasons, with_upgrade
 from siting.sites.places import figure_faults
 from siting.sites.sizes import with_sizes
 from siting.sites.standing import extended_offers, standing_offers
@@ -115,17 +115,15 @@ def make_offers(
     [['s1:fast', 120.0, 432.0]]
     """
     figures = OfferFigures.__annotations__
-    faults = naming("make_offers", "unknown figures", [one for one in given if one not in figures],
-                    f"use {', '.join(figures)}")  # fmt: skip
-    required = ("chargers", "grid", "fees", "compatibility")
-    lacking = [one for one in required if one not in given]
+    unknown = (one for one in given if one not in figures)
+    faults = naming("make_offers", "unknown figures", unknown, f"use {', '.join(figures)}")
+    lacking = [one for one in ("chargers", "grid", "fees", "compatibility") if one not in given]
     faults += naming("make_offers", "figures that are missing", lacking,
                      "siting.sites.charger_catalogue(), grid_figures(), fee_figures() and "
                      "compatibility() return the package's")  # fmt: skip
     require_kind("configurations", configurations, Mapping, 'write {"fast": {"dc_60": 2}}')
     refuse(faults)
-    faults += find_faults(candidates, CANDIDATES)
-    faults += _site_faults(candidates)
+    faults = find_faults(candidates, CANDIDATES) + _site_faults(candidates)
     if configurations or not sizes:
         faults += configuration_faults(configurations, given["chargers"])
     faults += given_faults(given)
@@ -137,33 +135,30 @@ def make_offers(
                    for item in ("upgrade_fixed", "upgrade_kw")
                    if (given["grid"]["item"] == item).sum() != 1]  # fmt: skip
     refuse(faults)
-    rules = rules_of(given)
+    rules = rules_of(given, upgrade=upgrade, least_ports=least_ports)
     sites = _sites(candidates, rules)
     if existing_policy == "ignore":
         sites["existing"] = False
     named = with_sizes(configurations, sizes or {}, rules.chargers)
     choices = bare_configurations(named, rules)
     sized = np.arange(len(choices)) >= len(configurations)
-    points_rule = rules.costs.neeca_points
-    fitting = Fitting(rules.grid, rules.parking, points_rule, upgrade, least_ports)
     standing = standing_offers(sites[sites["existing"]], rules)
     new = sites[~sites["existing"]]
-    at_site, choice, fit = pairs(new, choices, sized, fitting)
-    parts = [paired(new, choices, at_site, choice).assign(
-        standing_kw=0.0, standing_kwh_day=0.0, extends=False
-    )]  # fmt: skip
+    at_site, choice, fit = pairs(new, choices, sized, rules)
+    bare = paired(new, choices, at_site, choice)
+    parts = [bare.assign(standing_kw=0.0, standing_kwh_day=0.0, extends=False)]
     picked = [choice]
     if existing_policy == "extend" and len(standing):
-        at_site, choice, more = pairs(standing, choices, sized, fitting)
+        at_site, choice, more = pairs(standing, choices, sized, rules)
         extended = extended_offers(standing, choices, at_site, choice)
         parts.append(extended.assign(existing=False, extends=True))
         picked.append(choice)
         fit |= more
     if sized.any() and not fit and any(map(len, parts)):
-        require_fit(new if len(new) else standing, choices, sized, fitting)
+        require_fit(new if len(new) else standing, choices, sized, rules)
     built = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
-    built = with_costs(with_upgrade(built, fitting), rules)
-    built = with_reasons(built, sized[np.concatenate(picked)], fitting)
+    built = with_costs(with_upgrade(built, rules), rules)
+    built = with_reasons(built, sized[np.concatenate(picked)], rules)
     zero = dict.fromkeys((*MONEY, *RUNNING, "upgrade_kw", "neeca_points"), 0.0)
     blank: dict[str, Any] = dict.fromkeys(LIVES, np.nan) | dict.fromkeys(TEXT, "")
     standing = standing.assign(extends=False, **zero, **blank)
@@ -172,8 +167,8 @@ def make_offers(
     offers = pd.concat(frames, ignore_index=True) if frames else built
     offers = offers.sort_values("order", kind="stable", ignore_index=True)
     capacity = list(dict.fromkeys(capacity_columns(choices) + capacity_columns(standing)))
-    output = offers.reindex(columns=capacity).astype(float).fillna(0.0)
-    offers[capacity] = output.mul(offers["availability"], axis=0)
+    at_full_power = offers.reindex(columns=capacity).astype(float).fillna(0.0)
+    offers[capacity] = at_full_power.mul(offers["availability"], axis=0)
     offers["standing_kwh_day"] *= offers["availability"]
     offers["offer_id"] = offers["site_id"] + ":" + offers["configuration"]
     feeder = ["feeder_id"] if "feeder_id" in offers.columns else []

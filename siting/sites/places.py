@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from siting.demand.people import shape_faults
+from siting.demand.people import id_faults, shape_faults
 from siting.errors import Fault, InputError, refuse
 from siting.files import (
     ABOVE_0,
@@ -67,12 +67,11 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
 
     `path` is OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns.
     `tags` has the accepted values of each OSM key. For example, ``{"amenity": ["fuel", "parking"],
-    "shop": True}`` selects fuel stations, car parks and every shop. The kind of a place comes from
-    the first key that matches.
+    "shop": True}`` selects fuel stations, car parks and every shop.
 
-    Columns: ``name`` (blank if there is none), ``kind`` (the tag's value), ``source`` and
-    ``geometry`` (for an area, a point inside it). Raises `InputError` if the file cannot be read,
-    no tags are given, or no place has one of the tags.
+    Columns: ``name`` (blank: none), ``kind`` (the tag's value, from the first key that matches),
+    ``source`` and ``geometry`` (for an area, a point inside it). Raises `InputError` if the file
+    cannot be read, no tags are given, or no place has one of the tags.
     """
     _require_tags(tags)
     osm = path.name.lower().endswith(OSM_XML)
@@ -84,8 +83,7 @@ def candidates_from_features(features: gpd.GeoDataFrame, tags: Tags) -> gpd.GeoD
     """Return the OSM features that have certain tags, as points in lon/lat (EPSG:4326).
 
     `features` have OSM keys as columns, as `siting.roads.download_features` or OSMnx returns them.
-    `tags` and the result are as in `candidates_from_pois`. Raises `InputError` if no tags are
-    given, no place has one of the tags, or geometry is missing.
+    Otherwise as `candidates_from_pois`.
 
     >>> fuel = gpd.GeoDataFrame(
     ...     {"amenity": ["fuel", "bank"]}, geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326
@@ -120,10 +118,7 @@ def candidates_from_layer(
     named = (name_column, kind_column, id_column)
     faults = missing_columns(layer, [column for column in named if column], str(path))
     id_column = id_column or next((c for c in ID_COLUMNS if c in layer.columns), None)
-    if id_column in layer.columns:
-        ids = layer[id_column]
-        twice, what = ids.duplicated(keep=False) & ids.notna(), "the same id in several rows"
-        faults += rows_fault(f"{path}, column {id_column}", twice, ids, what)
+    faults += id_faults(layer, path, [id_column] if id_column else [])
     faults += figure_faults(layer, str(path), path)
     refuse(faults)
     _require_shapes(layer, path)
@@ -154,11 +149,10 @@ def _require_tags(tags: Tags) -> None:
 def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd.GeoDataFrame:
     kind = pd.Series(pd.NA, index=layer.index, dtype="object")
     for key, wanted in tags.items():
-        if wanted is False or key not in layer.columns:
-            continue
-        value = layer[key]
-        tagged = value.notna() if wanted is True else value.isin(_values(wanted))
-        kind = kind.mask(kind.isna() & tagged, value)
+        if wanted is not False and key in layer.columns:
+            value = layer[key]
+            tagged = value.notna() if wanted is True else value.isin(_values(wanted))
+            kind = kind.mask(kind.isna() & tagged, value)
     chosen = kind.notna()
     if not chosen.any():
         raise NoPlaceError(where, f"no place has the tag {_in_words(tags)}", _present(layer, tags))
@@ -170,8 +164,7 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
 def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
 
-    `path` and `tags` are as in `candidates_from_pois`. A layer is read in full, whatever the tags.
-    Raises `InputError` if the file cannot be read, or an OSM file has no place with one of the
+    Arguments and errors are as in `candidates_from_pois`. A layer is read in full, whatever the
     tags.
     """
     if not path.name.lower().endswith(OSM_XML):
@@ -201,11 +194,8 @@ def _places(
     for column in (name_column, "name:en" if name_column == "name" else name_column):
         told = texts_of(layer, column)
         name = told.where(told != "", name)
-    return gpd.GeoDataFrame(
-        {"name": name.array, "kind": kind.array, "source": source},
-        geometry=points.array,
-        crs=layer.crs,
-    ).reset_index(drop=True)
+    columns = {"name": name.array, "kind": kind.array, "source": source}
+    return gpd.GeoDataFrame(columns, geometry=points.array, crs=layer.crs)
 
 
 def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
@@ -240,13 +230,12 @@ def _in_words(tags: Tags) -> str:
 
 def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
     """Return, as text for a message, the most common values of the given OSM keys in a layer."""
-    parts = []
-    for key in tags:
-        if key in layer.columns:
-            common = layer[key].dropna().astype(str).value_counts().index[:5]
-            parts.append(f"{key}: {', '.join(common)}")
-        else:
-            parts.append(f"no column {key}")
+    parts = (
+        f"{key}: {', '.join(layer[key].dropna().astype(str).value_counts().index[:5])}"
+        if key in layer.columns
+        else f"no column {key}"
+        for key in tags
+    )
     return "it has " + "; ".join(parts)
 
 
@@ -278,12 +267,10 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     """Return one street corner per square of `spacing_m` metres, in lon/lat (EPSG:4326).
 
     In each square, the corner on the best class of road is chosen. Ties go to the corner with the
-    most streets, then to the corner nearest to the square's centre.
-
-    `spacing_m` is the side of the squares (m), whose edges lie at its multiples. Columns: ``name``
-    (of the street of the best class at the corner), ``kind`` ("street"), ``source``, ``geometry``.
-    Rows are sorted from south to north, then from west to east. Raises `InputError` if the spacing
-    is not above 0.
+    most streets, then to the corner nearest to the square's centre. Columns: ``name`` (of the
+    street of the best class at the corner), ``kind`` ("street"), ``source``, ``geometry``. Rows are
+    sorted from south to north, then from west to east. Raises `InputError` if the spacing is not
+    above 0.
     """
     if not (np.isfinite(spacing_m) and spacing_m > 0):
         raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
@@ -299,22 +286,16 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     points = network.nodes.geometry
     corners = corners.reindex(points.index)
     x, y = points.x.to_numpy(), points.y.to_numpy()
-    corners["column"], corners["row"] = np.floor(x / spacing_m), np.floor(y / spacing_m)
-    middle_x, middle_y = ((corners[of] + 0.5) * spacing_m for of in ("column", "row"))
-    corners["off_m"] = np.hypot(x - middle_x, y - middle_y)
-    corners["id"] = points.index
+    column, row = np.floor(x / spacing_m), np.floor(y / spacing_m)
+    off_m = np.hypot(x - (column + 0.5) * spacing_m, y - (row + 0.5) * spacing_m)
+    corners = corners.assign(column=column, row=row, off_m=off_m, id=points.index)
     order = ["row", "column", "rank", "streets", "off_m", "id"]
     best = corners.sort_values(order, ascending=[True, True, True, False, True, True])
     best = best.drop_duplicates(["row", "column"])
-    return gpd.GeoDataFrame(
-        {
-            "name": best["name"].array,
-            "kind": "street",
-            "source": f"street grid of {spacing_m:g} m, not a surveyed place",
-        },
-        geometry=points.loc[best["id"]].array,
-        crs=network.crs,
-    ).to_crs(4326)
+    source = f"street grid of {spacing_m:g} m, not a surveyed place"
+    columns = {"name": best["name"].array, "kind": "street", "source": source}
+    shapes = points.loc[best["id"]].array
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs=network.crs).to_crs(4326)
 
 
 def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFrame:

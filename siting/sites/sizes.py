@@ -16,7 +16,6 @@ import pandas as pd
 from siting.errors import Fault, naming, refuse
 from siting.sites.chargers_text import readable_counts, size_name
 from siting.sites.configurations import EXTENDED, UPGRADED, Configurations, is_count
-from siting.sites.fitting import Flags
 from siting.sites.waiting import Floats
 from siting.tables import reasons_of
 
@@ -35,8 +34,8 @@ def with_sizes(
     `bundles` are the user's configurations, each with the number of chargers of each type. `sizes`
     has the allowed numbers by charger type. `chargers` is the result of `charger_catalogue`. A size
     with the same chargers as a configuration of the user is left out. An `InputError` lists every
-    unknown type, every invalid number and every configuration that has the name of a size. It is
-    also raised if there are more than `MOST_SIZES` sizes.
+    unknown type, every invalid number and every configuration that has the name of a size, or says
+    that there are more than `MOST_SIZES` sizes.
 
     >>> from siting.sites.catalogue import charger_catalogue
     >>> list(with_sizes({}, {"dc_60": [1], "lev_3": [4, 8]}, charger_catalogue()))
@@ -44,12 +43,8 @@ def with_sizes(
     """
     named = {name: dict(counts) for name, counts in bundles.items()}
     refuse(_faults(sizes, chargers))
-    there = {frozenset(counts.items()) for counts in named.values()}
-    made = {
-        size_name(counts): counts
-        for counts in _stations(sizes, chargers)
-        if frozenset(counts.items()) not in there
-    }
+    stations = (of for of in _stations(sizes, chargers) if of not in named.values())
+    made = {size_name(counts): counts for counts in stations}
     taken = [name for name in named if name in made]
     what = "has the name of a size with different numbers"
     refuse(naming("offers.configurations", what, taken, "rename it"))
@@ -112,17 +107,12 @@ def shown_offers(
     bare = offers["configuration"].astype(str).str.removeprefix(EXTENDED)
     bare = bare.str.removesuffix(UPGRADED)
     told = pd.DataFrame({"bare": bare, "chargers": offers["chargers"].astype(str)})
-    of = told.groupby(["bare", "chargers"], sort=False).ngroup().to_numpy()
+    which = told.groupby(["bare", "chargers"], sort=False).ngroup().to_numpy()
     distinct = told.drop_duplicates()
     counts = [readable_counts(chargers)[0] for chargers in distinct["chargers"]]
-    made = np.array(
-        [
-            bool(added) and name not in bundles and name == size_name(added)
-            for name, added in zip(distinct["bare"], counts, strict=True)
-        ],
-        dtype=bool,
-    )
-    sized, steps = made[of], _steps(counts, made)[of]
+    names = zip(distinct["bare"], counts, strict=True)
+    made = [bool(of) and name not in bundles and name == size_name(of) for name, of in names]
+    sized, steps = np.array(made, dtype=bool)[which], _steps(counts, made)[which]
     site = pd.factorize(offers["site_id"].astype(str))[0]
     reason = reasons_of(offers)
     open_ = reason.eq("").to_numpy()
@@ -156,7 +146,7 @@ def step_text(before: str, after: str) -> str:
     )
 
 
-def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
+def _steps(counts: list[dict[str, int]], made: list[bool]) -> Floats:
     """Return the step number of each count of chargers, with a half for a count between steps.
 
     The steps of a charger type are 0 and its counts in the stations that `made` marks as sizes. The

@@ -8,16 +8,14 @@ is in use for at most the share u of the time (`time_utilisation`), so a group s
 
     sum over its ports of 24 h x u x session_kwh / (minutes(p) / 60)
 
-If a group has few ports, the bound on waiting is the smaller one. A session of class c at a port of
-p kW (the charger's kW divided by its ports) takes
+A session of class c at a port of p kW (the charger's kW divided by its ports) takes
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
-The vehicle's limit(c) comes from the table of limits, if the table has the class and the charger
-group. Otherwise, limit(c) is session_kwh / session_min of the profile table, the mean power at a
-strong charger. The classes of a group are weighted by their number of sessions: ``energy_kwh_day``
-divided by session_kwh. If these energies are missing, all classes are assumed to take the same
-energy.
+The vehicle's limit(c) comes from the table of limits or, if it lacks the class and the charger
+group, is session_kwh / session_min of the profile table, the mean power at a strong charger. The
+classes of a group are weighted by their number of sessions: ``energy_kwh_day`` divided by
+session_kwh, or equal energies if these are missing.
 
 A group can have charger types of different speeds. Its k fastest ports form one M/M/k queue, whose
 service time is the mean session time at these ports. The remaining ports of each type form a
@@ -34,10 +32,9 @@ Under the ``rated_share`` rule, the capacity is the sum of kW x 24 h x utilisati
 chargers, regardless of how long ports are in use. At a utilisation of 0.15, a 3.3 kW socket would
 have to be in use for 0.6 of the day if its vehicles draw 0.8 kW.
 
-Swap cabinets are queues of repairable items. A swap takes a full battery out and leaves an empty
-one, which a slot charges at once. A driver waits only while the batteries of all n slots are
-charging. Waits follow the M/M/n queue (Erlang C), where the slots are the servers, and the service
-time is the recharging time of a returned battery,
+At a swap cabinet, a swap leaves an empty battery, which a slot charges at once. A driver waits only
+while the batteries of all n slots are charging. Waits follow the M/M/n queue (Erlang C), where the
+slots are the servers, and the service time is the recharging time of a returned battery,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
@@ -126,18 +123,17 @@ class Mix:
 def group_mix(
     group: str,
     compatibility: pd.DataFrame,
-    *,
     sessions: pd.DataFrame | None = None,
     limits: pd.DataFrame | None = None,
     energy_kwh_day: Mapping[str, float] | None = None,
 ) -> Mix:
     """Return the mean session of the vehicles that use a charger group.
 
-    `compatibility` has the classes of each group. `sessions` is as `siting.demand.session_figures`
-    returns it, and `limits` as `siting.sites.charging_limits` does (default: the packaged tables).
-    `energy_kwh_day` is the public charging energy by class, which weights the classes (if missing
-    or all 0, they weigh as if each took the same energy). Raises `InputError` if no class uses the
-    group, a class has no session figures, or an energy is negative.
+    `compatibility`, `sessions` and `limits` are as the functions `compatibility`, `session_figures`
+    and `charging_limits` return them. `energy_kwh_day` is the public charging energy by class,
+    which weights the classes (if missing or all 0, as if each took the same energy). Raises
+    `InputError` if no class uses the group, a class has no session figures, or an energy is
+    negative.
 
     >>> from siting.sites.catalogue import compatibility
     >>> mix = group_mix("dc", compatibility(), energy_kwh_day={"car": 100.0})
@@ -161,15 +157,14 @@ def group_mix(
     energy = np.array([float(weights.get(name, 0.0)) for name in classes])
     if not energy.any():
         energy = np.ones(len(classes))
-    kwh = figures.loc[classes, "session_kwh"].to_numpy(dtype=float)
-    pace = kwh * MINUTES / figures.loc[classes, "session_min"].to_numpy(dtype=float)
+    columns = ["session_kwh", "session_min", "peak_hour_share"]
+    kwh, minutes, peak = figures.loc[classes, columns].to_numpy(dtype=float).T
     of_group = board_limits[board_limits["charger_group"].astype(str) == group]
     limit_kw = of_group.set_index("vehicle_class")["limit_kw"].reindex(classes)
     drawn = limit_kw.to_numpy(dtype=float, na_value=np.nan)
     count = energy / kwh
     share = count / count.sum()
-    peak = figures.loc[classes, "peak_hour_share"].to_numpy(dtype=float)
-    power = np.where(np.isnan(drawn), pace, drawn)
+    power = np.where(np.isnan(drawn), kwh * MINUTES / minutes, drawn)
     rows = zip(share.tolist(), kwh.tolist(), power.tolist(), strict=True)
     return Mix(float(share @ kwh), float(share @ peak), tuple(rows))
 
@@ -183,8 +178,7 @@ def group_capacity_kwh_day(
     ``rated_share`` without swap cabinets. Callers multiply the result by the availability.
     """
     count = np.asarray(number, dtype=float)
-    kw = types["power_kw"].to_numpy(dtype=float)
-    ports = types["ports"].to_numpy(dtype=float)
+    kw, ports = (types[column].to_numpy(dtype=float) for column in ("power_kw", "ports"))
     battery = types["battery_kwh"].fillna(0.0).to_numpy(dtype=float)
     physical = float(count @ kw) * HOURS_A_DAY
     swap = battery > 0
@@ -194,9 +188,8 @@ def group_capacity_kwh_day(
         raise InputError("service", f"the {standard.rule} rule needs session figures")
     pack = standard.swap_depth * battery / ports
     kwh = np.where(swap, pack, mix.session_kwh)
-    paced = [MINUTES * given / power * standard.swap_taper if one else mix.minutes(power)
-             for given, power, one in zip(pack, kw / ports, swap, strict=True)]  # fmt: skip
-    minutes = np.array(paced)
+    plugged = np.array([mix.minutes(power) for power in kw / ports])
+    minutes = np.where(swap, MINUTES * pack / (kw / ports) * standard.swap_taper, plugged)
     slots = count * ports
     if standard.rule == "rated_share":
         sold = float(count[~swap] @ kw[~swap]) * HOURS_A_DAY * standard.utilisation
@@ -239,9 +232,7 @@ def peak_kwh_per_h(
     best = np.concatenate([[0.0], one * np.minimum.accumulate(kwh[pace])])
     for kind in order:
         left = int(ports[kind]) - np.concatenate([[0], np.cumsum(pace == kind)])
-        of_its_own = np.zeros(len(best))
         some = left > 0
         rate = largest_arrivals_per_h(left[some], minutes[kind], wait_min, alpha)
-        of_its_own[some] = kwh[kind] * rate
-        best = best + of_its_own
+        best[some] += kwh[kind] * rate
     return float(best.max())

@@ -30,8 +30,8 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     known = sites["existing_ports"].to_numpy(dtype=float)
     ports = np.where(np.isnan(known), likely, known).astype(int)
     classes = rules.compatibility.groupby("charger_group")["vehicle_class"].agg(", ".join)
-    figures = {"charger_group": group, "power_kw": kw, "ports": ports, "battery_kwh": 0.0}
-    units = pd.DataFrame(figures)
+    units = pd.DataFrame({"charger_group": group, "power_kw": kw, "ports": ports})
+    units["battery_kwh"] = 0.0
     out = sites.assign(
         configuration=EXISTING,
         chargers=[f"1 x {power:g} kW (stands)" for power in kw],
@@ -47,13 +47,9 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     # Each distinct station is computed once. For each row, `alike` has the number of its distinct
     # station, in order of first appearance.
     alike = units.groupby(list(units.columns), sort=False).ngroup().to_numpy()
-    served = np.array(
-        [
-            rules.group_kwh_day(units.loc[[i]], np.ones(1)) if kw[i] > 0 else 0.0
-            for i in units.drop_duplicates().index
-        ],
-        dtype=float,
-    )[alike]
+    first = units.drop_duplicates().index
+    kwh = [rules.group_kwh_day(units.loc[[i]], np.ones(1)) if kw[i] > 0 else 0.0 for i in first]
+    served = np.array(kwh, dtype=float)[alike]
     out["standing_kwh_day"] = served
     for name in dict.fromkeys(group):
         out[f"capacity_{name}_kwh_day"] = np.where(group == name, served, 0.0)

@@ -48,9 +48,9 @@ _GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {
 def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     """Return the share of arrivals that must wait, 0 to 1; 1 if the load is at least `servers`.
 
-    `servers` are numbers of ports, whole and at least 1. `offered_load` is the number of arrivals
-    an hour times the mean service time in hours (erlangs), at least 0. The arguments are broadcast
-    to a common shape. An `InputError` lists every invalid number.
+    `servers` are numbers of ports, at least 1. `offered_load` is the number of arrivals an hour
+    times the mean service time in hours (erlangs). The arguments are broadcast to a common shape.
+    An `InputError` lists every invalid number.
 
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
     0.5
@@ -65,20 +65,17 @@ def wait_probability(
 ) -> Floats:
     """Return P(wait > t), the share of drivers who wait longer than `wait_min`, 0 to 1.
 
-    `servers` is the number of ports, at least 1. `arrivals_per_h` is the number of drivers an hour,
-    at least 0. `session_min` is the mean time at the port (minutes), above 0. `wait_min` is the
-    wait (minutes), at least 0. The arguments are broadcast to a common shape. An `InputError` lists
-    every invalid number.
+    `servers` is the number of ports, at least 1. `arrivals_per_h` is the number of drivers an hour.
+    `session_min` is the mean time at the port (minutes), above 0. The arguments are broadcast to a
+    common shape. An `InputError` lists every invalid number.
 
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844
     """
     n, rate, service, wait = _checked(
-        servers=(servers, WHOLE),
-        arrivals_per_h=(arrivals_per_h, LEAST),
-        session_min=(session_min, ABOVE),
-        wait_min=(wait_min, LEAST),
-    )
+        servers=(servers, WHOLE), arrivals_per_h=(arrivals_per_h, LEAST),
+        session_min=(session_min, ABOVE), wait_min=(wait_min, LEAST),
+    )  # fmt: skip
     return _wait(n, rate * service / MINUTES, wait / service)
 
 
@@ -94,11 +91,9 @@ def largest_arrivals_per_h(
     0.2
     """
     n, service, wait, share = _checked(
-        servers=(servers, WHOLE),
-        session_min=(session_min, ABOVE),
-        wait_min=(wait_min, LEAST),
+        servers=(servers, WHOLE), session_min=(session_min, ABOVE), wait_min=(wait_min, LEAST),
         alpha=(alpha, INSIDE),
-    )
+    )  # fmt: skip
     low, high = np.zeros(n.shape), n.astype(float)
     for _ in range(BISECTIONS):
         load = (low + high) / 2

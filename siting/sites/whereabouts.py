@@ -47,13 +47,13 @@ def with_whereabouts(
     streets = _streets(points, edges)
     places = _nearest(points, named, PLACE_M)
     around = _nearest(points, parts.to_crs(sites.crs), PART_M)
-    texts = [
-        _in_words(street, "" if has else place[0], part)
-        for street, place, part, has in zip(streets, places, around, has_name, strict=True)
-    ]
     lonlat = sites.geometry.to_crs(4326)
-    bare = [f"at {y:.4f} N, {x:.4f} E" for x, y in zip(lonlat.x, lonlat.y, strict=True)]
-    told = pd.Series([text or at for text, at in zip(texts, bare, strict=True)], index=sites.index)
+    known = zip(streets, places, around, has_name, lonlat.x, lonlat.y, strict=True)
+    texts = [
+        _in_words(street, "" if has else place[0], part) or f"at {y:.4f} N, {x:.4f} E"
+        for street, place, part, has, x, y in known
+    ]
+    told = pd.Series(texts, index=sites.index)
     out = sites.copy()
     out["name"] = name.where(has_name, told).astype("str")
     out.insert(out.columns.get_loc("name") + 1, "whereabouts", told.astype("str"))

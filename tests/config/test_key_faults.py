@@ -76,7 +76,7 @@ ONE_FAULT = [
     ("car: 0.01", "car: 1.01", 36, "demand.fleet_share.car", "1.01 is greater than 1", ""),
     ("boat: 0.5", "bus: 0.5", 37, "demand.fleet_share.bus",
      "'bus' is not among demand.vehicle_classes", ""),
-    ("    - boat", "    - car", 40, "demand.vehicle_classes.1", "'car' is listed twice", ""),
+    ("    - boat", "    - car", 40, "demand.vehicle_classes.1", "car is repeated", "leave it out"),
     ("    - boat", "    - Boat", 40, "demand.vehicle_classes.1", "'Boat' does not fit", ""),
     ("    - boat", "    - 5", 40, "demand.vehicle_classes.1", "5 is not text", "put it in quotes"),
     ("km_day: 35", "km_dya: 35", 46, "demand.figures.car.km_dya", "unknown key; did you mean "
