@@ -159,12 +159,8 @@ class Outcome(Solved):
     def read(cls, facts: Mapping[str, Any], frame: Callable[[str], pd.DataFrame]) -> Outcome:
         """Return the outcome that a run folder stores.
 
-        Parameters
-        ----------
-        facts
-            The result of `Outcome.facts`, read from JSON.
-        frame
-            Function that returns the table for a file name.
+        `facts` is the result of `Outcome.facts`, read from JSON. `frame` returns the table for a
+        file name.
         """
         proofs = []
         for one in facts["proofs"]:
@@ -230,11 +226,9 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
 
 
 def _by_slice(names: Sequence[str], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame({"slice": name}, t.index).join(t)
-        for name, t in zip(names, tables, strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True).astype({"slice": "str"})
+    parts = [t.assign(slice=name) for name, t in zip(names, tables, strict=True)]
+    whole = pd.concat(parts, ignore_index=True).astype({"slice": "str"})
+    return whole[["slice", *tables[0].columns]]
 
 
 def _paid(answer: Answer) -> pd.DataFrame:

@@ -40,17 +40,10 @@ def table(
 ) -> str:
     """Return a table as HTML, in an element that scrolls horizontally.
 
-    Parameters
-    ----------
-    heads, rows
-        Headings and cells as HTML. The last cell of a short row spans the remaining columns.
-    sides
-        The CSS class of each column, ``n`` for numbers; by default, all but the first are ``n``.
-    kinds
-        The CSS class of each row; by default, none.
+    `heads` and the cells of `rows` are HTML. The last cell of a short row spans the remaining
+    columns. `sides` has the CSS class of each column, by default ``n`` (numbers) for all but the
+    first. `kinds` has the CSS class of each row.
 
-    Examples
-    --------
     >>> table(["City", "kW"], [["Lahore", "60"]])
     '<div class="wide"><table><thead><tr><th class="">City</th><th class="n">kW</th></tr></thead>\
 <tbody><tr class=""><td class="">Lahore</td><td class="n">60</td></tr></tbody></table></div>'

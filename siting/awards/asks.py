@@ -97,14 +97,9 @@ class Market:
     """
 
     def __init__(
-        self,
-        program: Program,
-        closed: Collection[str] = (),
-        *,
-        limit_s: float,
-        threads: int = 2,
+        self, program: Program, closed: Collection[str] = (), *, limit_s: float, threads: int = 2,
         seed: int = 1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         instance = program.instance
         others = tuple(one for one in instance.limits if not one.per_rupee)
         asked = replace(program, instance=replace(instance, limits=others)).without_budget()

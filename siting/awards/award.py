@@ -159,9 +159,9 @@ def award_to_folder(
 def _study_of(
     config: Config | Source, overrides: Sequence[str], now: datetime, progress: Report | None
 ) -> Study:
-    if isinstance(config, Study | Plan):
-        return study_of(config)
-    if not isinstance(config, Config) and Path(config).is_dir():
+    if isinstance(config, Study | Plan) or (
+        isinstance(config, Path | str) and Path(config).is_dir()
+    ):
         return study_of(config)
     return Study(config, overrides, progress=progress, today=now.date())
 
@@ -262,24 +262,18 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
         ask = asks.get(str(name))
         asked = float(own["ask_pkr"].sum())
         chargers = (" + ".join(f"{n} x {c}" for c, n in k.items()) for k in own["counts"])
+        low, high = (math.nan, math.nan) if ask is None else (ask.low_pkr, ask.high_pkr)
         rows.append(
             {
-                "bid": name,
-                "bidder": one["bidder"],
-                "name": ", ".join(own["name"]),
-                "places": len(own),
-                "chargers": "; ".join(chargers),
-                "ask_pkr": asked,
-                "rent_pkr": float(own["rent_pkr"].sum()),
-                "critical_low_pkr": math.nan if ask is None else ask.low_pkr,
-                "critical_high_pkr": math.nan if ask is None else ask.high_pkr,
-                "proven": ask is not None and ask.proven,
-                "won": bool(one["won"]),
-                "adds": adds.get(str(name), math.nan),
-                "over_pkr": math.nan if ask in (None, NO_ASK) else asked - max(ask.high_pkr, 0.0),
+                "bid": name, "bidder": one["bidder"], "name": ", ".join(own["name"]),
+                "places": len(own), "chargers": "; ".join(chargers), "ask_pkr": asked,
+                "rent_pkr": float(own["rent_pkr"].sum()), "critical_low_pkr": low,
+                "critical_high_pkr": high, "proven": ask is not None and ask.proven,
+                "won": bool(one["won"]), "adds": adds.get(str(name), math.nan),
+                "over_pkr": math.nan if ask == NO_ASK else asked - max(high, 0.0),
                 "why": _why(str(one["why_not"]), ask, asked),
             }
-        )
+        )  # fmt: skip
     table = pd.DataFrame(rows)
     winners = table[table["won"]].drop(columns=["won", "over_pkr", "why"])
     losers = table[~table["won"]].drop(columns=["won", "adds"])

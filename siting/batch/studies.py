@@ -90,12 +90,9 @@ def _own_sweep(path: Path, overrides: Sequence[str]) -> Mapping[str, Sequence[An
 
 
 def _study(
-    path: Path,
-    overrides: Sequence[str],
-    chosen: Mapping[str, Any],
-    today: date | None,
+    path: Path, overrides: Sequence[str], chosen: Mapping[str, Any], today: date | None,
     hashes: dict[Path, str],
-) -> BatchStudy:
+) -> BatchStudy:  # fmt: skip
     try:
         config = load(path, [*overrides, "sweep={}", *as_overrides(chosen)], today)
         if chosen:  # otherwise, all reports of a sweep would have the same title

@@ -115,13 +115,9 @@ def flag(name: str, help_: str) -> Any:
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The study's YAML file.")]
 Overrides = Annotated[
     list[str] | None,
-    option(
-        "KEY=VALUE",
-        "Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
-        default=...,
-        name="--set",
-    ),
-]
+    option("KEY=VALUE", "Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
+           default=..., name="--set"),
+]  # fmt: skip
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else.")
@@ -139,13 +135,9 @@ def _rupees(text: str) -> float:
 
 Budget = Annotated[
     float | None,
-    option(
-        "PKR",
-        "The budget, instead of the one in the file: 5e6, 5m, 50 lakh, 2cr.",
-        default=...,
-        parser=_rupees,
-    ),
-]
+    option("PKR", "The budget, instead of the one in the file: 5e6, 5m, 50 lakh, 2cr.",
+           default=..., parser=_rupees),
+]  # fmt: skip
 Gap = Annotated[
     float | None,
     option("SHARE", "Gap at which to stop (solver.gap).", default=..., min=0, max=1),
@@ -156,12 +148,9 @@ TimeLimit = Annotated[
 ]
 Run = Annotated[
     Path,
-    typer.Argument(
-        metavar="RUN",
-        help="A run: its folder, its name in `siting runs`, or @latest.",
-        autocompletion=names_like,
-    ),
-]
+    typer.Argument(metavar="RUN", help="A run: its folder, its name in `siting runs`, or @latest.",
+                   autocompletion=names_like),
+]  # fmt: skip
 
 
 @dataclass
@@ -185,12 +174,8 @@ class Reply:
 
 
 # Options that several commands have, in the order of ``--help``.
-_SOLVER: dict[str, Any] = {
-    "overrides": Overrides,
-    "budget": Budget,
-    "gap": Gap,
-    "time_limit": TimeLimit,
-}
+_SOLVER: dict[str, Any] = {"overrides": Overrides, "budget": Budget, "gap": Gap,
+                           "time_limit": TimeLimit}  # fmt: skip
 
 
 def to_folder(help_: str) -> Any:
@@ -212,12 +197,11 @@ def verb(
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
         # Without `short_help`, the list of commands would cut off long descriptions.
         said = " ".join((function.__doc__ or "").split())
-        return app.command(
-            function.__name__.rstrip("_"),  # a final _ avoids names that Python uses
-            short_help=said,
-            epilog=f"Example: {example}",
-            rich_help_panel=group,
-        )(function if bare else _with_common_options(function, solver, quiet))
+        name = function.__name__.rstrip("_")  # a final _ avoids names that Python uses
+        command = app.command(
+            name, short_help=said, epilog=f"Example: {example}", rich_help_panel=group
+        )
+        return command(function if bare else _with_common_options(function, solver, quiet))
 
     return make
 
@@ -249,9 +233,8 @@ def _with_common_options(
                     raise typer.Exit(FAR_FROM_PROVEN)
 
     def added_option(name: str, kind: Any, default: Any = None) -> inspect.Parameter:
-        return inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
-        )
+        only = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(name, only, annotation=kind, default=default)
 
     added = {name: added_option(name, _SOLVER[name]) for name in solver}
     if "overrides" in own:
@@ -269,12 +252,9 @@ def _with_common_options(
 
 
 def asked_of_solver(
-    overrides: Sequence[str] | None,
-    gap: float | None = None,
-    time_limit: float | None = None,
-    budget: float | None = None,
-    budget_key: str = "program.budget_pkr",
-) -> list[str]:
+    overrides: Sequence[str] | None, gap: float | None = None, time_limit: float | None = None,
+    budget: float | None = None, budget_key: str = "program.budget_pkr",
+) -> list[str]:  # fmt: skip
     """Return the overrides of a command, including its solver options; errors name the option."""
     options = (
         ("--budget", budget_key, budget),
@@ -352,14 +332,9 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def _root(
     *,
-    version: bool = typer.Option(
-        False,
-        "--version",
-        help="Print the version and stop.",
-        callback=_print_version,
-        is_eager=True,
-    ),
-) -> None:
+    version: bool = typer.Option(False, "--version", help="Print the version and stop.",
+                                 callback=_print_version, is_eager=True),
+) -> None:  # fmt: skip
     """Define the options that precede a command."""
 
 

@@ -2,18 +2,12 @@
 
 from siting.export.charts import frontier_figure, plot_plan, save_plan_pictures
 from siting.export.credit import credit_line, noted, owners_of
-from siting.export.dictionary import data_dictionary_of, fields_of, short_names, with_units
+from siting.export.dictionary import data_dictionary_of, fields_of, with_units
 from siting.export.exchange import write_exchange
 from siting.export.figure import save_figure
 from siting.export.geojson import geojson_of, write_geojson
 from siting.export.geopackage import write_geopackage
-from siting.export.layers import (
-    demand_layer,
-    outside_layer,
-    road_layer,
-    service_layer,
-    wanted_layer,
-)
+from siting.export.layers import demand_layer, outside_layer, road_layer, wanted_layer
 from siting.export.lonlat import to_lonlat
 from siting.export.maps import draw_demand, plan_figure
 from siting.export.run_tables import layers_of, write_run_tables
@@ -38,8 +32,6 @@ __all__ = [
     "road_layer",
     "save_figure",
     "save_plan_pictures",
-    "service_layer",
-    "short_names",
     "styles_of",
     "to_lonlat",
     "wanted_layer",

@@ -64,42 +64,23 @@ def colour(hex_: str, alpha: float = 1.0) -> str:
 
 
 def marker(
-    shape: str,
-    fill: str,
-    size_mm: float,
-    *,
-    outline: str = "#ffffff",
-    outline_mm: float = 0.3,
+    shape: str, fill: str, size_mm: float, *, outline: str = "#ffffff", outline_mm: float = 0.3,
     size: Size | None = None,
-) -> Element:
+) -> Element:  # fmt: skip
     """Return a marker, such as ``circle``, ``square``, ``triangle`` or ``cross2``."""
     part = {
-        "name": shape,
-        "color": colour(fill),
-        "outline_color": colour(outline),
-        "outline_width": f"{outline_mm:g}",
-        "outline_width_unit": "MM",
-        "size": f"{size_mm:g}",
-        "size_unit": "MM",
-        "scale_method": "diameter",
-    }
+        "name": shape, "color": colour(fill), "outline_color": colour(outline),
+        "outline_width": f"{outline_mm:g}", "outline_width_unit": "MM", "size": f"{size_mm:g}",
+        "size_unit": "MM", "scale_method": "diameter",
+    }  # fmt: skip
     driven = {}
     if size is not None:
         by_area = {
-            "exponent": 0.5,
-            "minSize": LEAST_MM,
-            "maxSize": MOST_MM,
-            "minValue": 0.0,
-            "maxValue": float(size.most),
-            "nullSize": 2.0,
-            "scaleType": _AREA,
-        }
-        driven["size"] = {
-            "active": True,
-            "field": size.field,
-            "transformer": {"d": by_area, "t": 1},
-            "type": _FIELD,
-        }
+            "exponent": 0.5, "minSize": LEAST_MM, "maxSize": MOST_MM, "minValue": 0.0,
+            "maxValue": float(size.most), "nullSize": 2.0, "scaleType": _AREA,
+        }  # fmt: skip
+        by_field = {"transformer": {"d": by_area, "t": 1}, "type": _FIELD}
+        driven["size"] = {"active": True, "field": size.field, **by_field}
     return _symbol("marker", "SimpleMarker", part, driven)
 
 
@@ -108,13 +89,9 @@ def line(
 ) -> Element:
     """Return a line; `width_by` is an expression for its width in millimetres."""
     part = {
-        "line_color": colour(hex_, alpha),
-        "line_width": f"{width_mm:g}",
-        "line_width_unit": "MM",
-        "line_style": "solid",
-        "capstyle": "round",
-        "joinstyle": "round",
-    }
+        "line_color": colour(hex_, alpha), "line_width": f"{width_mm:g}", "line_width_unit": "MM",
+        "line_style": "solid", "capstyle": "round", "joinstyle": "round",
+    }  # fmt: skip
     driven = {}
     if width_by:
         driven["outlineWidth"] = {"active": True, "expression": width_by, "type": _EXPRESSION}
@@ -122,23 +99,15 @@ def line(
 
 
 def fill(
-    hex_: str,
-    *,
-    alpha: float = 1.0,
-    outline: str = "#ffffff",
-    outline_mm: float = 0.08,
+    hex_: str, *, alpha: float = 1.0, outline: str = "#ffffff", outline_mm: float = 0.08,
     style: str = "solid",
-) -> Element:
+) -> Element:  # fmt: skip
     """Return a fill; `style` is ``solid``, ``no`` (outline only) or a hatch (``b_diagonal``)."""
     part = {
-        "color": colour(hex_, alpha),
-        "style": style,
-        "outline_color": colour(outline),
-        "outline_style": "solid" if outline_mm else "no",
-        "outline_width": f"{outline_mm:g}",
-        "outline_width_unit": "MM",
-        "joinstyle": "bevel",
-    }
+        "color": colour(hex_, alpha), "style": style, "outline_color": colour(outline),
+        "outline_style": "solid" if outline_mm else "no", "outline_width": f"{outline_mm:g}",
+        "outline_width_unit": "MM", "joinstyle": "bevel",
+    }  # fmt: skip
     return _symbol("fill", "SimpleFill", part, {})
 
 
@@ -187,15 +156,9 @@ def rules(rule_list: Sequence[Rule]) -> Element:
 
 
 def labels(
-    expression: str,
-    *,
-    scale: int,
-    size_pt: float = 8.0,
-    hex_: str = "#1f2937",
-    along_line: bool = False,
-    away_mm: float = 0.0,
-    priority: int = 5,
-) -> Element:
+    expression: str, *, scale: int, size_pt: float = 8.0, hex_: str = "#1f2937",
+    along_line: bool = False, away_mm: float = 0.0, priority: int = 5,
+) -> Element:  # fmt: skip
     """Return labels with an expression's text and a white halo, shown at `scale` and closer."""
     labeling = ET.fromstring((files("siting.export") / "labels.xml").read_text(encoding="utf-8"))
     style, placement, rendering = (
@@ -221,14 +184,9 @@ def area_labels(expression: str) -> Element:
 
 
 def document(
-    renderer: Element,
-    *,
-    labeling: Element | None = None,
-    aliases: Iterable[tuple[str, str]] = (),
-    shown_by: str = "",
-    scale: int = 0,
-    opacity: float = 1.0,
-) -> str:
+    renderer: Element, *, labeling: Element | None = None, aliases: Iterable[tuple[str, str]] = (),
+    shown_by: str = "", scale: int = 0, opacity: float = 1.0,
+) -> str:  # fmt: skip
     """Return the style of a layer as QML.
 
     `aliases` maps fields to readable names. `shown_by` is the expression that names a feature.

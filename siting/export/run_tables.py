@@ -112,14 +112,10 @@ def write_run_tables(
 
 
 def layers_of(
-    plan: Any,
-    *,
-    cells: gpd.GeoDataFrame | None = None,
-    offers: pd.DataFrame | None = None,
-    zone_of_cells: pd.Series | None = None,
-    neighbourhoods: gpd.GeoDataFrame | None = None,
+    plan: Any, *, cells: gpd.GeoDataFrame | None = None, offers: pd.DataFrame | None = None,
+    zone_of_cells: pd.Series | None = None, neighbourhoods: gpd.GeoDataFrame | None = None,
     isochrones: gpd.GeoDataFrame | None = None,
-) -> dict[str, pd.DataFrame]:
+) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Return the layers and tables of a plan by name, ready for maps and files.
 
     `plan` is a `siting.Plan`, or an object with the same tables as attributes. `cells` and `offers`

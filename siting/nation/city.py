@@ -264,9 +264,8 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
         instance = program.instance
         new = {str(o): 1.0 for o in instance.offer_ids[~instance.offer_existing]}
         need = float(ask.least_stations)
-        program = program.limit(
-            Limit("new stations", "number", "stations", math.inf, new, at_least=need)
-        )
+        least = Limit("new stations", "number", "stations", math.inf, new, at_least=need)
+        program = program.limit(least)
     found_answer = Effort(study.config).solve(program, start=start)
     outcome, _ = bare_outcome(asked, found_answer)
     whole = math.fsum(weights_of(config))
@@ -276,17 +275,13 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
         rupees = rupees_of(program, limit_s=limit_s, seed=asked.config.solver.seed) / whole
     used = {str(one["limit"]): float(one["used"]) for one in outcome.limits}
     return {
-        "status": outcome.status,
-        "error": "",
-        **_figures(study, outcome),
-        "subsidy_pkr": outcome.subsidy_pkr,
-        "cost_pkr": outcome.cost_pkr,
+        "status": outcome.status, "error": "", **_figures(study, outcome),
+        "subsidy_pkr": outcome.subsidy_pkr, "cost_pkr": outcome.cost_pkr,
         "bound_kwh_day": bound if math.isfinite(bound) else math.nan,
-        "new_stations": found_answer.new_stations,
-        "offers": _as_built(outcome),
+        "new_stations": found_answer.new_stations, "offers": _as_built(outcome),
         "rupee": rupees.tolist(),
         "envelopes": {name: used.get(name, 0.0) for name in ask.envelopes},
-    }
+    }  # fmt: skip
 
 
 @_guarded
@@ -301,14 +296,8 @@ def write(
 
 def written_row(study: Study, plan: Plan) -> Row:
     """Return the figures of a city's run that the nation's tables use."""
-    return {
-        "status": plan.outcome.status,
-        "error": "",
-        **_figures(study, plan.outcome),
-        "subsidy_pkr": plan.facts["subsidy_pkr"],
-        "cost_pkr": plan.facts["cost_pkr"],
-        "new_stations": plan.facts["new_stations"],
-    }
+    told = {key: plan.facts[key] for key in ("subsidy_pkr", "cost_pkr", "new_stations")}
+    return {"status": plan.outcome.status, "error": "", **_figures(study, plan.outcome), **told}
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:

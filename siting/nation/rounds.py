@@ -64,15 +64,9 @@ class Rounds:
     """
 
     def __init__(
-        self,
-        config: NationConfig,
-        cities: Sequence[Config],
-        provinces: Sequence[str],
-        *,
-        rows: Sequence[Row] = (),
-        workers: Workers | None = None,
-        progress: Report | None = None,
-    ) -> None:
+        self, config: NationConfig, cities: Sequence[Config], provinces: Sequence[str], *,
+        rows: Sequence[Row] = (), workers: Workers | None = None, progress: Report | None = None,
+    ) -> None:  # fmt: skip
         self.config = config
         self.studies: dict[str, Config] = {one.name: one for one in cities}
         self.province = dict(zip(self.studies, provinces, strict=True))

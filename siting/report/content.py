@@ -17,18 +17,13 @@ from siting.sites.chargers_text import told_as
 # Maximum number of feeders shown, the fullest first; a city may have hundreds.
 MOST_FEEDERS = 12
 _COSTS = {
-    "charger_cost_pkr": "Chargers",
-    "battery_cost_pkr": "Batteries for swapping",
-    "connection_cost_pkr": "Grid connection and transformer",
-    "line_cost_pkr": "11 kV line",
-    "upgrade_cost_pkr": "Stronger feeder",
-    "fee_cost_pkr": "Fees",
-    "civil_cost_pkr": "Civil works",
-    "land_cost_pkr": "Land",
-    "design_cost_pkr": "Design and permits",
-    "contingency_cost_pkr": "Contingency",
+    "charger_cost_pkr": "Chargers", "battery_cost_pkr": "Batteries for swapping",
+    "connection_cost_pkr": "Grid connection and transformer", "line_cost_pkr": "11 kV line",
+    "upgrade_cost_pkr": "Stronger feeder", "fee_cost_pkr": "Fees",
+    "civil_cost_pkr": "Civil works", "land_cost_pkr": "Land",
+    "design_cost_pkr": "Design and permits", "contingency_cost_pkr": "Contingency",
     "deposit_cost_pkr": "Security deposit",
-}
+}  # fmt: skip
 # A new station is weak if other stations could serve all but the share `WEAK_LOSS` of its energy,
 # or if it uses less than the share `WEAK_USE` of its capacity.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25

@@ -133,14 +133,9 @@ def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
 
 
 def _chart(
-    title: str,
-    rows: pd.DataFrame,
-    lines: list[tuple[str, str, str]],
-    mark: int | None,
-    here: float,
-    *,
-    per_cent: bool = False,
-) -> dict[str, Any]:
+    title: str, rows: pd.DataFrame, lines: list[tuple[str, str, str]], mark: int | None,
+    here: float, *, per_cent: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Return a line chart; `lines` has the name, column and CSS class of each line."""
     x = rows["budget_pkr"].to_numpy(dtype=float) / 1e6
     y = [rows[column].to_numpy(dtype=float) for _, column, _ in lines]
