@@ -198,13 +198,11 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     )
     services = [answer.service(name) for name in names]
     classes = np.array(instance.class_names, dtype=object)
-    rows = pd.DataFrame(
-        {
-            "demand_id": instance.demand_ids.astype(str),
-            "cell_id": instance.cell_ids[instance.demand_cell].astype(str),
-            "vehicle_class": classes[instance.demand_class].astype(str),
-        }
-    )
+    of_row = {
+        "demand_id": instance.demand_ids, "cell_id": instance.cell_ids[instance.demand_cell],
+        "vehicle_class": classes[instance.demand_class],
+    }  # fmt: skip
+    rows = pd.DataFrame({name: ids.astype(str) for name, ids in of_row.items()})
     wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
     reference = next((aim.best for aim in program.aims if aim.best), ())
     # An entry with share 0 is not a floor, but a group of the aim `WorstShare`.
@@ -213,16 +211,12 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     best = pd.DataFrame({"scenario": scenarios[: len(reference)]})
     return Outcome(
         **{name: getattr(answer, name) for name in _SAME},
-        blocks=tuple(blocks),
-        aim=aim or ", then ".join(one.aim for one in answer.proofs),
-        service=services[-1],
-        slices=slices,
-        services=_by_slice(names, services),
-        demand=_by_slice(names, wanted),
-        paid=_paid(answer),
+        blocks=tuple(blocks), aim=aim or ", then ".join(one.aim for one in answer.proofs),
+        service=services[-1], slices=slices, services=_by_slice(names, services),
+        demand=_by_slice(names, wanted), paid=_paid(answer),
         floors=floors[floors["share"] > 0].reset_index(drop=True),
         best=best.assign(best=list(reference[: len(best)])).astype({"best": float}),
-    )
+    )  # fmt: skip
 
 
 def _by_slice(names: Sequence[str], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -33,11 +33,9 @@ def page(title: str, style: str, body: str) -> str:
 
 
 def table(
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    sides: Sequence[str] | None = None,
+    heads: Sequence[str], rows: Iterable[Sequence[str]], sides: Sequence[str] | None = None,
     kinds: Iterable[str] | None = None,
-) -> str:
+) -> str:  # fmt: skip
     """Return a table as HTML, in an element that scrolls horizontally.
 
     `heads` and the cells of `rows` are HTML. The last cell of a short row spans the remaining
@@ -79,17 +77,17 @@ def cells_of(
     >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     (['Money'], [['1,200']], ['n'])
     """
-    parts = {name: head.partition(",") for name, head in columns.items()}
-    cells = [[_text(row[name], form) for name, (_, _, form) in parts.items()] for row in rows]
-    heads, _, forms = zip(*parts.values(), strict=True)
+    heads, _, forms = zip(*(head.partition(",") for head in columns.values()), strict=True)
+    named = dict(zip(columns, forms, strict=True))
+    cells = [[_text(row[name], form) for name, form in named.items()] for row in rows]
     return [*heads], cells, ["n" if form else "" for form in forms]
 
 
 def _text(value: Any, form: str) -> str:
     if not form or isinstance(value, str):
         return str(value)
-    million = form == "m"
-    return figure(value, ",.2f" if million else form, 1e6 if million else 1.0, blank="")
+    form, unit = (",.2f", 1e6) if form == "m" else (form, 1.0)
+    return figure(value, form, unit, blank="")
 
 
 def figure(value: Any, form: str = ",.0f", unit: float = 1.0, blank: str = "–") -> str:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from siting.awards.asks import NO_ASK, SAME, Ask, Bid, Market
 from siting.awards.award_page import NOT_IN_TIME, TOO_MUCH, Award, between, page_of
-from siting.awards.bid_program import Bidding, bidding_of
+from siting.awards.bids import Bidding, bidding_of
 from siting.config import Config
 from siting.engine.fixed import proven
 from siting.engine.solvers import HIGHS
@@ -286,13 +286,9 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
         places[kept], geometry=shape.reindex(places["site_id"]).to_numpy(), crs=study.candidates.crs
     )
     return Award(
-        plan=study.plan,
-        winners=with_units(winners),
-        losers=with_units(losers),
-        places=layer,
-        payments=_payments(winners),
-        notes=_notes(study, asks, table),
-    )
+        study.plan, with_units(winners), with_units(losers), layer, _payments(winners),
+        _notes(study, asks, table),
+    )  # fmt: skip
 
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
@@ -319,14 +315,10 @@ def _payments(winners: pd.DataFrame) -> pd.DataFrame:
     paid = winners[winners["rent_pkr"] == 0]
     low = paid["critical_low_pkr"].fillna(paid["ask_pkr"]).clip(lower=paid["ask_pkr"])
     high = paid["critical_high_pkr"].fillna(math.inf)
-    return pd.DataFrame(
-        [
-            ("pay as bid", asked, asked),
+    rows = [("pay as bid", asked, asked),
             ("pay the critical ask", float(low.sum()), float(high.sum())),
-            ("rents paid", rent, rent),
-        ],
-        columns=["rule", "low_pkr", "high_pkr"],
-    )
+            ("rents paid", rent, rent)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["rule", "low_pkr", "high_pkr"])
 
 
 def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:

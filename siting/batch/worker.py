@@ -32,8 +32,7 @@ LASTING = (errors.ConfigError, errors.InfeasibleError, InputError, errors.SolveE
 # Maximum wait (s) for another worker that is running the same study.
 WAIT_S = 3600.0
 
-# A worker takes one study at a time: solvers use all threads of a study, and OSMnx has one set of
-# settings per process.
+# One study at a time: solvers use all its threads, and OSMnx has one set of settings per process.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -130,13 +129,10 @@ def row_of(folder: Path) -> dict[str, Any]:
     same = ("status", "stopped", "served_share", "bound_kwh_day", "gap", "subsidy_pkr", "cost_pkr",
             "new_stations", "note")  # fmt: skip
     return {
-        **{key: facts[key] for key in same},
-        "served_kwh_day": facts["objective_kwh_day"],
-        "proof": facts["proof_text"],
-        "seconds": round(sum(facts["seconds"].values()), 3),
-        "folder": f"{RUNS}/{folder.name}",
-        "error": "",
-    }
+        **{key: facts[key] for key in same}, "served_kwh_day": facts["objective_kwh_day"],
+        "proof": facts["proof_text"], "seconds": round(sum(facts["seconds"].values()), 3),
+        "folder": f"{RUNS}/{folder.name}", "error": "",
+    }  # fmt: skip
 
 
 def failure(err: BaseException, seconds: float) -> dict[str, Any]:

@@ -16,12 +16,10 @@ from siting import tables
 # File with the meaning and unit of each field; the unit may be blank.
 _FIELDS = Path(__file__).with_name("fields.csv")
 _SPECIFIED = {
-    "demand": (tables.CELLS, tables.DEMAND),
-    "service": (tables.SERVICE,),
-    "candidates": (tables.CANDIDATES,),
-    "dropped": (tables.CANDIDATES,),
+    "demand": (tables.CELLS, tables.DEMAND), "service": (tables.SERVICE,),
+    "candidates": (tables.CANDIDATES,), "dropped": (tables.CANDIDATES,),
     "offers": (tables.OFFERS,),
-}
+}  # fmt: skip
 # Units at the end of field names, and how labels write them; the longest ending comes first.
 _UNITS = (
     ("_pkr_kwh", "PKR/kWh"), ("_pkr_year", "PKR/year"), ("_kwh_day", "kWh/day"), ("_kwh", "kWh"),

@@ -15,8 +15,7 @@ from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# If a network has more roads than this, they are joined into lines. Without joining, the roads of
-# Karachi take 110 MB.
+# More roads than this are joined into lines; without joining, the roads of Karachi take 110 MB.
 MOST_ROADS = 100_000
 # Maximum distance between a joined line and its roads (m).
 DRAWN_WITHIN_M = 2.0

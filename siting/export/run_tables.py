@@ -96,12 +96,9 @@ def write_run_tables(
             path = folder / f"{name}.geojson"
             write_geojson(layers[name], path, name=name, note=descriptions[name], key=key)
             write_qml(path, styles[name])
+    types = {name: kind for name, (_, kind) in _LAYERS.items() if kind}
     write_geopackage(
-        folder / "plan.gpkg",
-        layers,
-        descriptions=descriptions,
-        geometry_types={name: kind for name, (_, kind) in _LAYERS.items() if kind},
-        styles=styles,
+        folder / "plan.gpkg", layers, descriptions=descriptions, geometry_types=types, styles=styles
     )
     printed = [credit, f"Made on {made:%d %B %Y} with siting." if made else ""]
     below = " ".join(filter(None, printed))

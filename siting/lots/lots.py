@@ -31,8 +31,7 @@ from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_from_run, plan_of, study_of
 from siting.writing import claimed_folder, write_text
 
-# Default maximum radius of a search area (m). German tenders used 2 km, both inside and outside
-# cities.
+# Default maximum radius of a search area (m). German tenders used 2 km, in and outside cities.
 MOST_M = 1000.0
 # Minimum drawn radius of a search area (m), about the size of a station's plot.
 LEAST_M = 25.0
@@ -104,19 +103,13 @@ def part_into_lots(
     held = business_of(at_rules, plan.offers, drawn, plan.service, Hurdle())
     years = plan.outcome.built.groupby("site_id")["year"].min().fillna(study.config.year)
     stations = new[["site_id", "name", "whereabouts", "geometry"]].assign(
-        lot=lot,
-        least_chargers=new["chargers"],
-        least_ports=offers["ports"].to_numpy(dtype=int),
-        least_power_kw=new["power_kw"],
-        bays_needed=offers["bays_needed"].to_numpy(dtype=float),
+        lot=lot, least_chargers=new["chargers"], least_ports=offers["ports"].to_numpy(dtype=int),
+        least_power_kw=new["power_kw"], bays_needed=offers["bays_needed"].to_numpy(dtype=float),
         open_by=[f"{years[site]:.0f}-01-01" for site in new["site_id"]],
-        energy_kwh_day=energy,
-        cost_pkr=new["cost_pkr"],
-        npv_pkr=whole.npv,
+        energy_kwh_day=energy, cost_pkr=new["cost_pkr"], npv_pkr=whole.npv,
         at_hurdle_pkr=held.set_index("site_id")["npv_pkr"].loc[new["site_id"]].to_numpy(),
-        plan_subsidy_pkr=new["subsidy_pkr"],
-        snap_m=sites["snap_m"].to_numpy(dtype=float),
-    )
+        plan_subsidy_pkr=new["subsidy_pkr"], snap_m=sites["snap_m"].to_numpy(dtype=float),
+    )  # fmt: skip
     stations = with_areas(
         stations, plan.service, plan.cells, study.network,
         cutoff_min=reach.cutoff_min, access_kmh=reach.access_kmh, loss=loss, most_m=most_m,

@@ -100,11 +100,10 @@ class Ask:
             for name, (pkr, groups) in self.envelopes.items()
         }
         more: dict[str, Any] = {
-            "budget_pkr": self.budget_pkr,
+            "budget_pkr": self.budget_pkr, "alternatives": None,
             "limits.envelopes": {**program.limits.envelopes, **kept},
-            "alternatives": None,
             "min_served_share": max(program.min_served_share, self.least_share),
-        }
+        }  # fmt: skip
         if not self.shorten:
             more["then"] = tuple(aim for aim in program.then or () if aim not in DRIVES)
         if program.years is not None:
@@ -210,13 +209,11 @@ def facts_of(study: Study) -> Row:
         "vehicles": float(study.energy["vehicles"].sum()),
         "demand_kwh_day": math.fsum(weights * wanted),
         "reachable_kwh_day": math.fsum(weights * wanted),
-        "wanted_by_year": wanted,
-        "reachable_by_year": wanted,
-        "by_class": by_class.to_dict(),
+        "wanted_by_year": wanted, "reachable_by_year": wanted, "by_class": by_class.to_dict(),
         "cells": dict(zip(cells["cell_id"].astype(str), cells.to_wkb()["geometry"], strict=True)),
         "lon": float(np.average(middle.x, weights=weight)),
         "lat": float(np.average(middle.y, weights=weight)),
-    }
+    }  # fmt: skip
     try:
         instance = study.instance
         # `served_pairs` is false for rows of 0 kWh/day, so every row gets a demand of 1 here.

@@ -55,8 +55,7 @@ def write_nation(
     for name, row in nation.workers.each(tasks):
         written[name] = row
         if row["error"]:
-            nation.failed[name] = row["error"]
-            nation.tell(f"{name}: failed, the other cities continue: {row['error']}")
+            nation.fail(name, row["error"])
         else:
             nation.tell(f"{name}: report written, {row['seconds']:,.1f} s")
     plan = plan_of(nation, chosen, written, time.perf_counter() - begun)

@@ -100,9 +100,7 @@ def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
     """Return the sections in which two configurations differ, except budget, solver and output."""
 
     def bare(section: Any) -> Any:
-        if not isinstance(section, dict):
-            return section
-        return {k: v for k, v in section.items() if k != "budget_pkr"}
+        return section | {"budget_pkr": None} if isinstance(section, dict) else section
 
     names = sorted({*one, *other} - {"output", "solver", "name", "title", "note", "report"})
     return tuple(n for n in names if bare(one.get(n)) != bare(other.get(n)))

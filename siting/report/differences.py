@@ -21,8 +21,7 @@ _NAMES = {
     "new_power_kw": "New power, kW", "mean_travel_min": "Mean drive, min", "gap": "Proven gap",
     "bound_kwh_day": "Upper bound on energy served, kWh/day",
 }  # fmt: skip
-# Labels of figures on public money at risk in a fleet scenario, by the beginning of the figure's
-# name.
+# Labels of figures on public money at risk in a fleet scenario, by the start of their names.
 _AT_RISK = {
     "below_npv_0_": "New stations with a negative NPV, scenario",
     "at_risk_": "Public money of these stations, PKR m, scenario",
@@ -102,20 +101,13 @@ def render_differences(comparison: Any) -> str:
     words = {"all": "the same in all", "changed": "different chargers"}
     page = _environment().get_template("differences.html")
     return page.render(
-        title=comparison.titles[0],
-        notes=comparison.notes,
-        runs=runs,
-        figures=figures_in_words(comparison),
-        settings=settings_in_words(comparison),
+        title=comparison.titles[0], notes=comparison.notes, runs=runs,
+        figures=figures_in_words(comparison), settings=settings_in_words(comparison),
         counts=[(f"{n:,}", words.get(what, what)) for what, n in comparison.counts.items()],
         stations=[site for site in sites if site["status"] != "all"],
-        policy=_policy(leaflet.script, script),
-        leaflet=leaflet,
-        page_style=_asset("page.css"),
-        page_script=script,
-        data=json_in_page(data),
-        version=__version__,
-    )
+        policy=_policy(leaflet.script, script), leaflet=leaflet, page_style=_asset("page.css"),
+        page_script=script, data=json_in_page(data), version=__version__,
+    )  # fmt: skip
 
 
 def _site(row: dict[str, Any], runs: int) -> dict[str, Any]:

@@ -24,8 +24,7 @@ from siting.report.shapes import SCALE, flat_lines, polygons_of, polygons_of_all
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
-# Roads that take more characters than this are simplified further, and then short minor roads are
-# left out.
+# Roads that take more characters are simplified further; then, short minor roads are left out.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
@@ -61,20 +60,13 @@ def map_data(run: RunRecord) -> dict[str, Any]:
     polygons = all(cell["shape"] for cell in cells)
     roads, coarse = road_lines(run.roads)
     return {
-        "scale": SCALE,
-        "classes": run.classes,
-        "roads": roads,
-        "names": road_names(run.roads),
-        "parts": _parts(run),
-        "coarse": coarse,
-        "cells": cells,
+        "scale": SCALE, "classes": run.classes, "roads": roads, "names": road_names(run.roads),
+        "parts": _parts(run), "coarse": coarse, "cells": cells,
         "unit": "kWh/day per km²" if polygons else "kWh/day",
         "breaks": _breaks(cells, len(run.classes), polygons=polygons),
-        "sites": _sites(run.sites, run.service, run.classes, index),
-        "areas": service_areas(run),
-        "minutes": _minutes(run),
-        "years": _years(run, index),
-    }
+        "sites": _sites(run.sites, run.service, run.classes, index), "areas": service_areas(run),
+        "minutes": _minutes(run), "years": _years(run, index),
+    }  # fmt: skip
 
 
 def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
