@@ -210,8 +210,7 @@ def new_config(
 """
     size_m = 1000 if total > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(total * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
-    # The key ``city_people`` is written only if it differs from its default, the population of the
-    # city proper.
+    # ``city_people`` is written only if it differs from its default, the city's own population.
     whole = ""
     if not in_library or total != int(row["people_2023"]):
         whole = f"""

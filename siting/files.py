@@ -89,14 +89,12 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     """
     if not path.is_file():
         raise InputError(str(path), "no such file")
-    try:
-        with unreadable_in_words(path, "cannot be read as CSV"):
+    with unreadable_in_words(path, "cannot be read as CSV"):
+        try:
             frame: pd.DataFrame = pd.read_csv(path, encoding="utf-8-sig", **reading)
-    except InputError as err:
-        if isinstance(err.__cause__, UnicodeDecodeError):
-            what = f"is not UTF-8 (byte {err.__cause__.start:,})"
+        except UnicodeDecodeError as err:
+            what = f"is not UTF-8 (byte {err.start:,})"
             raise InputError(str(path), what, "save it as CSV UTF-8") from err
-        raise
     if not isinstance(frame.index, pd.RangeIndex):
         what = "lines have more values than the header has names"
         raise InputError(str(path), what, 'enclose text that contains commas in "quotes"')

@@ -28,13 +28,9 @@ _WRONG = (
 
 
 def kept[T](
-    entry: Path,
-    *,
-    read: Callable[[Path], T],
-    build: Callable[[], T],
-    write: Callable[[Path, T], object],
-    least_s: float = 0.0,
-) -> T:
+    entry: Path, *, read: Callable[[Path], T], build: Callable[[], T],
+    write: Callable[[Path, T], object], least_s: float = 0.0,
+) -> T:  # fmt: skip
     """Return the content of a folder, or build the content and store it there.
 
     The name of the folder `entry` must identify all inputs of the content. `read` must raise an

@@ -129,10 +129,9 @@ def read_manifest(
     `tables` names the tables that the folder must have. Raises `InputError` if the folder is not a
     run folder or has another format, or if files are missing or were edited.
     """
-    if not folder.is_dir():
-        raise InputError(str(folder), "no such run folder", "name the folder of a run")
     if not (folder / "run.json").is_file():
         what = "is not a run folder: it has no run.json"
+        what = what if folder.is_dir() else "no such run folder"
         raise InputError(str(folder), what, "name the folder of a run")
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST

@@ -33,24 +33,15 @@ def page(title: str, style: str, body: str) -> str:
 
 
 def table(
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    sides: Sequence[str] | None = None,
+    heads: Sequence[str], rows: Iterable[Sequence[str]], sides: Sequence[str] | None = None,
     kinds: Iterable[str] | None = None,
-) -> str:
+) -> str:  # fmt: skip
     """Return a table as HTML, in an element that scrolls horizontally.
 
-    Parameters
-    ----------
-    heads, rows
-        Headings and cells as HTML. The last cell of a short row spans the remaining columns.
-    sides
-        The CSS class of each column, ``n`` for numbers; by default, all but the first are ``n``.
-    kinds
-        The CSS class of each row; by default, none.
+    `heads` and the cells of `rows` are HTML. The last cell of a short row spans the remaining
+    columns. `sides` has the CSS class of each column, by default ``n`` (numbers) for all but the
+    first. `kinds` has the CSS class of each row.
 
-    Examples
-    --------
     >>> table(["City", "kW"], [["Lahore", "60"]])
     '<div class="wide"><table><thead><tr><th class="">City</th><th class="n">kW</th></tr></thead>\
 <tbody><tr class=""><td class="">Lahore</td><td class="n">60</td></tr></tbody></table></div>'
@@ -86,17 +77,17 @@ def cells_of(
     >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     (['Money'], [['1,200']], ['n'])
     """
-    parts = {name: head.partition(",") for name, head in columns.items()}
-    cells = [[_text(row[name], form) for name, (_, _, form) in parts.items()] for row in rows]
-    heads, _, forms = zip(*parts.values(), strict=True)
+    heads, _, forms = zip(*(head.partition(",") for head in columns.values()), strict=True)
+    named = dict(zip(columns, forms, strict=True))
+    cells = [[_text(row[name], form) for name, form in named.items()] for row in rows]
     return [*heads], cells, ["n" if form else "" for form in forms]
 
 
 def _text(value: Any, form: str) -> str:
     if not form or isinstance(value, str):
         return str(value)
-    million = form == "m"
-    return figure(value, ",.2f" if million else form, 1e6 if million else 1.0, blank="")
+    form, unit = (",.2f", 1e6) if form == "m" else (form, 1.0)
+    return figure(value, form, unit, blank="")
 
 
 def figure(value: Any, form: str = ",.0f", unit: float = 1.0, blank: str = "–") -> str:

@@ -149,13 +149,7 @@ class Plan(PlanTables):
         return {name: with_units(one, name) for name, one in layers_of(self, **shown).items()}
 
     def to_geojson(self, layer: str = "sites") -> dict[str, Any]:
-        """Return a layer as a GeoJSON feature collection, in lon/lat.
-
-        Parameters
-        ----------
-        layer
-            The name of one of the `layers` with geometry.
-        """
+        """Return one of the `layers` with geometry as a GeoJSON feature collection, in lon/lat."""
         layers = self.layers
         if not isinstance(layers.get(layer), gpd.GeoDataFrame):
             drawn = [name for name, one in layers.items() if isinstance(one, gpd.GeoDataFrame)]
@@ -214,19 +208,10 @@ class Plan(PlanTables):
     def plot(self, what: str = "map") -> Figure:
         """Return a picture of the plan as a Matplotlib figure, for display in a notebook.
 
-        Parameters
-        ----------
-        what
-            ``map``, ``classes`` (kWh/day by vehicle class), ``cost`` (PKR by cost component and
-            payer), ``use`` (kWh/day by station), ``years`` or ``frontier`` (if the plan has the
-            table).
-
-        Raises
-        ------
-        InputError
-            If there is no such picture, or the plan lacks the table that the picture shows.
-        MissingExtraError
-            If Matplotlib is not installed (``pip install "siting[map]"``).
+        `what` is ``map``, ``classes`` (kWh/day by vehicle class), ``cost`` (PKR by cost component
+        and payer), ``use`` (kWh/day by station), ``years`` or ``frontier``. Raises `InputError` if
+        there is no such picture or the plan lacks its table, and `MissingExtraError` if Matplotlib
+        is missing (extra ``siting[map]``).
 
         Examples
         --------
@@ -426,15 +411,9 @@ def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) ->
     sites["subsidy_pkr"] = paid.fillna(sites["subsidy_pkr"])
     return Plan(
         **{**vars(tables), "demand": demand},
-        title=title,
-        note=note,
-        sites=sites,
-        classes=classes,
-        service=service,
-        outcome=outcome,
-        checks=pd.DataFrame(columns=["check", "found", "limit"]),
-        tables=dict(outcome.tables),
-    )
+        title=title, note=note, sites=sites, classes=classes, service=service, outcome=outcome,
+        checks=pd.DataFrame(columns=["check", "found", "limit"]), tables=dict(outcome.tables),
+    )  # fmt: skip
 
 
 def _site_table(

@@ -157,37 +157,6 @@ def whole_folder(path: Path) -> Iterator[Path]:
     replaced, and a symbolic link is followed. Raises `InputError` if `path` is a file, is not
     empty, is being written, or is in a stored run, and `OutputError` if writing fails.
     """
-    with claimed_folder(path) as claim:
-        yield claim.part
-
-
-@contextmanager
-def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
-    """Reserve `path` or the first free folder, and yield the reservation; see `whole_folder`.
-
-    Without `path`, the first free folder of `usual`, ``usual-2``, ``usual-3`` … is reserved.
-    """
-    with ExitStack() as held:
-        if path is not None:
-            place, part = path, held.enter_context(_claimed(path))
-        else:
-            assert usual is not None
-            for n in itertools.count(1):
-                place = usual if n == 1 else usual.with_name(f"{usual.name}-{n}")
-                try:
-                    part = held.enter_context(_claimed(place))
-                except _TakenError:
-                    continue
-                break
-        yield Claim(place, part)
-
-
-class _TakenError(InputError):
-    """A path already exists, or another process is writing it."""
-
-
-@contextmanager
-def _claimed(path: Path) -> Iterator[Path]:
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
         _require_empty(path, place)
@@ -212,6 +181,30 @@ def _claimed(path: Path) -> Iterator[Path]:
             _put(part, place, path)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
+    """Reserve `path` or the first free folder, and yield the reservation; see `whole_folder`.
+
+    Without `path`, the first free folder of `usual`, ``usual-2``, ``usual-3`` … is reserved.
+    """
+    first = usual if path is None else path
+    assert first is not None
+    with ExitStack() as held:
+        for n in itertools.count(1):
+            place = first if n == 1 else first.with_name(f"{first.name}-{n}")
+            try:
+                part = held.enter_context(whole_folder(place))
+                break
+            except _TakenError:
+                if path is not None:
+                    raise
+        yield Claim(place, part)
+
+
+class _TakenError(InputError):
+    """A path already exists, or another process is writing it."""
 
 
 def _require_empty(path: Path, place: Path) -> None:

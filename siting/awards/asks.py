@@ -97,14 +97,9 @@ class Market:
     """
 
     def __init__(
-        self,
-        program: Program,
-        closed: Collection[str] = (),
-        *,
-        limit_s: float,
-        threads: int = 2,
+        self, program: Program, closed: Collection[str] = (), *, limit_s: float, threads: int = 2,
         seed: int = 1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         instance = program.instance
         others = tuple(one for one in instance.limits if not one.per_rupee)
         asked = replace(program, instance=replace(instance, limits=others)).without_budget()
@@ -143,8 +138,7 @@ class Market:
         if most.choice is None:
             self.none_without = most.bound == -math.inf
             return None
-        # While public money is minimised, worth may fall by a tolerance, wider if a bid is left
-        # out.
+        # While public money is minimised, worth may fall by a tolerance, wider without a bid.
         least = most.value * (1 - (EXACT if without is None else SAME))
         with clock.within(clock.share_after(SECOND)):
             cheap = self._cheapest(self.drawn, gone, least)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from siting.awards.asks import NO_ASK, SAME, Ask, Bid, Market
 from siting.awards.award_page import NOT_IN_TIME, TOO_MUCH, Award, between, page_of
-from siting.awards.bid_program import Bidding, bidding_of
+from siting.awards.bids import Bidding, bidding_of
 from siting.config import Config
 from siting.engine.fixed import proven
 from siting.engine.solvers import HIGHS
@@ -159,9 +159,9 @@ def award_to_folder(
 def _study_of(
     config: Config | Source, overrides: Sequence[str], now: datetime, progress: Report | None
 ) -> Study:
-    if isinstance(config, Study | Plan):
-        return study_of(config)
-    if not isinstance(config, Config) and Path(config).is_dir():
+    if isinstance(config, Study | Plan) or (
+        isinstance(config, Path | str) and Path(config).is_dir()
+    ):
         return study_of(config)
     return Study(config, overrides, progress=progress, today=now.date())
 
@@ -262,6 +262,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
         ask = asks.get(str(name))
         asked = float(own["ask_pkr"].sum())
         chargers = (" + ".join(f"{n} x {c}" for c, n in k.items()) for k in own["counts"])
+        low, high = (math.nan, math.nan) if ask is None else (ask.low_pkr, ask.high_pkr)
         rows.append(
             {
                 "bid": name,
@@ -271,12 +272,12 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
                 "chargers": "; ".join(chargers),
                 "ask_pkr": asked,
                 "rent_pkr": float(own["rent_pkr"].sum()),
-                "critical_low_pkr": math.nan if ask is None else ask.low_pkr,
-                "critical_high_pkr": math.nan if ask is None else ask.high_pkr,
+                "critical_low_pkr": low,
+                "critical_high_pkr": high,
                 "proven": ask is not None and ask.proven,
                 "won": bool(one["won"]),
                 "adds": adds.get(str(name), math.nan),
-                "over_pkr": math.nan if ask in (None, NO_ASK) else asked - max(ask.high_pkr, 0.0),
+                "over_pkr": math.nan if ask == NO_ASK else asked - max(high, 0.0),
                 "why": _why(str(one["why_not"]), ask, asked),
             }
         )
@@ -292,12 +293,12 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
         places[kept], geometry=shape.reindex(places["site_id"]).to_numpy(), crs=study.candidates.crs
     )
     return Award(
-        plan=study.plan,
-        winners=with_units(winners),
-        losers=with_units(losers),
-        places=layer,
-        payments=_payments(winners),
-        notes=_notes(study, asks, table),
+        study.plan,
+        with_units(winners),
+        with_units(losers),
+        layer,
+        _payments(winners),
+        _notes(study, asks, table),
     )
 
 
@@ -325,14 +326,12 @@ def _payments(winners: pd.DataFrame) -> pd.DataFrame:
     paid = winners[winners["rent_pkr"] == 0]
     low = paid["critical_low_pkr"].fillna(paid["ask_pkr"]).clip(lower=paid["ask_pkr"])
     high = paid["critical_high_pkr"].fillna(math.inf)
-    return pd.DataFrame(
-        [
-            ("pay as bid", asked, asked),
-            ("pay the critical ask", float(low.sum()), float(high.sum())),
-            ("rents paid", rent, rent),
-        ],
-        columns=["rule", "low_pkr", "high_pkr"],
-    )
+    rows = [
+        ("pay as bid", asked, asked),
+        ("pay the critical ask", float(low.sum()), float(high.sum())),
+        ("rents paid", rent, rent),
+    ]
+    return pd.DataFrame(rows, columns=["rule", "low_pkr", "high_pkr"])
 
 
 def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:

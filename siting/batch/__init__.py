@@ -6,13 +6,6 @@ from siting.batch.studies import BatchStudy, list_studies, sweep_words
 from siting.batch.table import results_table
 
 __all__ = [
-    "BatchEvent",
-    "BatchResult",
-    "BatchStudy",
-    "dask_pool",
-    "list_studies",
-    "local_pool",
-    "results_table",
-    "run_batch",
-    "sweep_words",
-]
+    "BatchEvent", "BatchResult", "BatchStudy", "dask_pool", "list_studies", "local_pool",
+    "results_table", "run_batch", "sweep_words",
+]  # fmt: skip

@@ -7,8 +7,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -16,9 +16,14 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 from siting.errors import Fault, InputError, needs_extra
+from siting.interrupts import held
 
+Row = dict[str, Any]
+Task = tuple[Callable[..., Row], tuple[Any, ...]]
 # Maximum waits (s) for a scheduler to answer and for its first worker.
 ANSWER_S, WORKERS_S = 15, 60
+# Seconds between progress reports while no task finishes.
+TICK_S = 1.0
 
 
 def cores() -> int:
@@ -33,6 +38,43 @@ def share_threads(workers: int) -> int:
     1
     """
     return max(cores() // max(workers, 1), 1)
+
+
+def rows_of[K](
+    executor: Executor, tasks: Mapping[K, Task], idle: Callable[[], object] = lambda: None
+) -> Generator[tuple[K, Row | str]]:
+    """Run tasks, and yield the key of each with its row or, if it was lost, the reason as text.
+
+    Tasks that a broken executor leaves undone are not yielded. `idle` is called once a second while
+    no task finishes.
+    """
+    futures: dict[Future[Row], K] = {}
+    order = {key: n for n, key in enumerate(tasks)}
+    try:
+        for key, (work, args) in tasks.items():
+            try:
+                with held():
+                    futures[executor.submit(work, *args)] = key
+            except BrokenExecutor:
+                pass
+            except Exception as err:  # the client of a cluster closes if its scheduler is lost
+                yield key, f"{type(err).__name__}: {err}"
+        waiting = set(futures)
+        while waiting:
+            ready, waiting = wait(waiting, TICK_S, return_when="FIRST_COMPLETED")
+            for future in sorted(ready, key=lambda one: order[futures[one]]):
+                try:
+                    yield futures[future], future.result()
+                except BrokenExecutor:
+                    pass
+                # A task that is cancelled, lost or not serialisable does not stop the others.
+                except Exception as err:
+                    yield futures[future], f"{type(err).__name__}: {err}"
+            if not ready:
+                idle()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import suppress
+from concurrent.futures import Executor
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,26 +18,21 @@ import pandas as pd
 
 from siting import __version__
 from siting.batch.batch_page import PAGE, render, short_columns, status_words
-from siting.batch.pools import cores, local_pool, share_threads
+from siting.batch.pools import Row, Task, cores, local_pool, rows_of, share_threads
 from siting.batch.studies import BatchStudy
 from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table
 from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
 from siting.config.yaml_text import read
 from siting.errors import InputError
-from siting.interrupts import held
 from siting.locks import hold, holder
 from siting.shown import Block, Column, Shown, block_of
 from siting.writing import clear_part_files, require_free, write_text
 
 # Names of workers' locks and of half-written folders begin with the study's key.
 _STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
-# Seconds between progress reports while no study finishes.
-TICK_S = 1.0
 # Seconds between writes of the table during the batch.
 WRITE_S = 10.0
-WAITING: dict[str, Any] = {"status": "waiting", "error": ""}
-
-Row = dict[str, Any]
+WAITING: Row = {"status": "waiting", "error": ""}
 
 
 @dataclass(frozen=True)
@@ -220,39 +215,24 @@ class _Batch:
         self, executor: Executor, todo: Sequence[BatchStudy], threads: Mapping[str, int | None]
     ) -> list[BatchStudy]:
         """Run studies with the given `threads`; return those that a broken executor left undone."""
-        left: list[BatchStudy] = []
-        futures: dict[Future[Row], BatchStudy] = {}
-        try:
-            for study in todo:
-                own = {"key": study.key, "text": study.text, "threads": threads[study.key]}
-                task = {"out": str(self.out), "token": self.token, "siting": __version__, **own}
-                try:
-                    with held():
-                        futures[executor.submit(work, task)] = study
-                except BrokenExecutor:
-                    left.append(study)
-                except Exception as err:  # the client of a cluster closes if its scheduler is lost
-                    self.give_up([study], f"{type(err).__name__}: {err}")
-            waiting = set(futures)
-            while waiting:
-                ready, waiting = wait(waiting, TICK_S, FIRST_COMPLETED)
-                for future in sorted(ready, key=lambda f: self.place[futures[f].key]):
-                    study = futures[future]
-                    try:
-                        row = future.result()
-                    except BrokenExecutor:
-                        left.append(study)
-                    # A study that is cancelled, lost or not serialisable does not stop the others.
-                    except Exception as err:
-                        self.give_up([study], f"{type(err).__name__}: {err}")
-                    else:
-                        self.take(self.place[study.key], row, kept=False)
-                if not ready:
-                    self.tell(BatchEvent(self.done, len(self.rows), running=self.running()))
-        finally:
-            for future in futures:
-                future.cancel()
-        return sorted(left, key=lambda study: self.place[study.key])
+        here = {"out": str(self.out), "token": self.token, "siting": __version__}
+        tasks: dict[str, Task] = {
+            s.key: (work, ({**here, "key": s.key, "text": s.text, "threads": threads[s.key]},))
+            for s in todo
+        }
+        left = {study.key: study for study in todo}
+
+        def idle() -> None:
+            self.tell(BatchEvent(self.done, len(self.rows), running=self.running()))
+
+        with closing(rows_of(executor, tasks, idle)) as rows:
+            for key, row in rows:
+                study = left.pop(key)
+                if isinstance(row, str):
+                    self.give_up([study], row)
+                else:
+                    self.take(self.place[key], row, kept=False)
+        return list(left.values())
 
     def take(self, i: int, row: Row, *, kept: bool) -> None:
         """Store a row and report it."""

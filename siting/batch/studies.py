@@ -30,8 +30,7 @@ _NOT_CONTENT: Mapping[str, Any] = {
 class BatchStudy:
     """One study of a batch."""
 
-    # The run folder's name: the study's name and 16 digits of `study_sha256`. It is blank if the
-    # study cannot be read.
+    # The run folder's name: the study's name and 16 digits of `study_sha256`; blank if unreadable.
     key: str
     config: str  # the configuration file, as the user named it
     name: str  # the study's short name, or the file's name if the configuration cannot be read
@@ -90,12 +89,9 @@ def _own_sweep(path: Path, overrides: Sequence[str]) -> Mapping[str, Sequence[An
 
 
 def _study(
-    path: Path,
-    overrides: Sequence[str],
-    chosen: Mapping[str, Any],
-    today: date | None,
+    path: Path, overrides: Sequence[str], chosen: Mapping[str, Any], today: date | None,
     hashes: dict[Path, str],
-) -> BatchStudy:
+) -> BatchStudy:  # fmt: skip
     try:
         config = load(path, [*overrides, "sweep={}", *as_overrides(chosen)], today)
         if chosen:  # otherwise, all reports of a sweep would have the same title

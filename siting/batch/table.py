@@ -16,15 +16,11 @@ TABLE, TABLE_CSV = "results.parquet", "results.csv"
 MADE_BY = {"made_by": "siting batch"}
 # Heading, format and divisor of each figure on the page.
 FIGURES = {
-    "served_share": ("Served", ".1%", 1.0),
-    "served_kwh_day": ("kWh/day", ",.0f", 1.0),
-    "bound_kwh_day": ("At most", ",.0f", 1.0),
-    "gap": ("Gap", ".2%", 1.0),
-    "subsidy_pkr": ("Subsidy, PKR m", ",.2f", 1e6),
-    "cost_pkr": ("Cost, PKR m", ",.2f", 1e6),
-    "new_stations": ("Stations", ",.0f", 1.0),
-    "seconds": ("Seconds", ",.1f", 1.0),
-}
+    "served_share": ("Served", ".1%", 1.0), "served_kwh_day": ("kWh/day", ",.0f", 1.0),
+    "bound_kwh_day": ("At most", ",.0f", 1.0), "gap": ("Gap", ".2%", 1.0),
+    "subsidy_pkr": ("Subsidy, PKR m", ",.2f", 1e6), "cost_pkr": ("Cost, PKR m", ",.2f", 1e6),
+    "new_stations": ("Stations", ",.0f", 1.0), "seconds": ("Seconds", ",.1f", 1.0),
+}  # fmt: skip
 _BEFORE = ("status", "stopped", "served_share", "served_kwh_day", "bound_kwh_day", "gap", "proof")
 _AFTER = ("subsidy_pkr", "cost_pkr", "new_stations", "seconds", "folder", "note", "error")
 
@@ -39,18 +35,13 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
     ``subsidy_pkr``, ``cost_pkr``, ``new_stations``, ``seconds``, ``folder``, ``note``, ``error``.
     """
     swept = list(dict.fromkeys(key for study in studies for key in study.sweep))
-    table = pd.DataFrame(
-        [
-            {
-                "study": study.key,
-                "name": study.name,
-                "config": study.config,
-                **{key: study.sweep.get(key) for key in swept},
-                **{key: row.get(key) for key in (*_BEFORE, *_AFTER)},
-            }
-            for study, row in zip(studies, rows, strict=True)
-        ]
-    )
+    told = [
+        {"study": study.key, "name": study.name, "config": study.config}
+        | {key: study.sweep.get(key) for key in swept}
+        | {key: row.get(key) for key in (*_BEFORE, *_AFTER)}
+        for study, row in zip(studies, rows, strict=True)
+    ]
+    table = pd.DataFrame(told)
     for name in FIGURES:
         whole = name == "new_stations"
         table[name] = pd.to_numeric(table[name]).astype("Int64" if whole else "float64")

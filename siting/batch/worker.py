@@ -16,17 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from siting import __version__
+from siting import __version__, errors
 from siting.batch.studies import study_sha256
 from siting.config import load, with_keys
-from siting.errors import (
-    ConfigError,
-    InfeasibleError,
-    InputError,
-    SitingError,
-    SolveError,
-    VerifyError,
-)
+from siting.errors import InputError, SitingError
 from siting.locks import Lock, hold, holder
 from siting.writing import write_text
 
@@ -34,12 +27,12 @@ RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"
 
 # These errors would occur again. Only studies with other errors are tried again at the next start.
-LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
+LASTING = (errors.ConfigError, errors.InfeasibleError, InputError, errors.SolveError,
+           errors.VerifyError)  # fmt: skip
 # Maximum wait (s) for another worker that is running the same study.
 WAIT_S = 3600.0
 
-# A worker takes one study at a time: solvers use all threads of a study, and OSMnx has one set of
-# settings per process.
+# One study at a time: solvers use all its threads, and OSMnx has one set of settings per process.
 _ONE_AT_A_TIME = threading.Lock()
 
 

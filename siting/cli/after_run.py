@@ -108,15 +108,14 @@ def replan(
     folder: Run,
     *,
     drop: list[str] | None = option(
-        "SITE", "Site that must not have a station; [A,B] for several."
-    ),
+        "SITE", "Site that must not have a station; [A,B] for several."),
     require: list[str] | None = option("SITE", "Site that must have a station; [A,B] for several."),
     budget_pkr: float | None = option("PKR", "The new budget.", name="--budget", min=0),
     add: Path | None = option("LAYER", "A layer of additional candidate sites."),
     answers: Path | None = option("CSV", "A CSV of places sanctioned, refused or withdrawn."),
     overrides: Overrides = None,
     out: Path | None = to_folder("The new folder; by default RUN-replan-TIME next to the run."),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Replan a stored run with different requirements, and show the changes.
 
     Exit code 3 means a gap over 100 %.
@@ -145,14 +144,11 @@ def export(
     folder: Run,
     *,
     to: Path = option(
-        "FILE", "A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx.", default=...
-    ),
+        "FILE", "A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx.", default=...),
     layer: list[str] | None = option(
-        "NAME",
-        "A layer, or a list [A,B]. By default the stations; in .kml and "
-        ".gpkg the demand too; in .xlsx everything but the roads.",
-    ),
-) -> Reply:
+        "NAME", "A layer, or a list [A,B]. By default the stations; in .kml and .gpkg the demand "
+        "too; in .xlsx everything but the roads."),
+) -> Reply:  # fmt: skip
     """Export a stored run, e.g. to GeoPackage, Shapefile, GeoParquet, KML or a workbook."""
     from siting.export.exchange import require_ending
 
@@ -166,15 +162,13 @@ def export(
 def trace(
     folder: Run,
     wanted: str = typer.Argument(
-        ..., metavar="CELL|STATION", help="The id of a cell, or the id or name of a station."
-    ),
+        ..., metavar="CELL|STATION", help="The id of a cell, or the id or name of a station."),
     *,
     vehicle_class: str | None = option(
-        "CLASS", "One vehicle class; by default all.", name="--class"
-    ),
+        "CLASS", "One vehicle class; by default all.", name="--class"),
     year: int | None = typer.Option(None, help="Year of a multi-year plan; by default the last."),
     scenario: str | None = option("NAME", "Scenario of a plan for several scenarios."),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Trace a cell's demand or a station's figures back to the table rows behind them."""
     from siting import review
     from siting.terminal.reason_tables import print_trace
@@ -188,26 +182,14 @@ def trace(
 def explain(
     folder: Run,
     site: str | None = typer.Argument(
-        None, metavar="[SITE]", help="The id or name of a place; all places by default."
-    ),
+        None, metavar="[SITE]", help="The id or name of a place; all places by default."),
     *,
     alternatives: int = option(
-        "N",
-        "Number of near-optimal plans to check for a station at the place; 0 for none.",
-        default=5,
-        min=0,
-        max=50,
-    ),
-    seconds: float = typer.Option(
-        30.0,
-        "--time-limit",
-        "--seconds",
-        metavar="S",
-        min=1,
-        max=3600,
-        help="Time limit for each solve, s.",
-    ),
-) -> Reply:
+        "N", "Number of near-optimal plans to check for a station at the place; 0 for none.",
+        default=5, min=0, max=50),
+    seconds: float = typer.Option(30.0, "--time-limit", "--seconds", metavar="S", min=1, max=3600,
+                                  help="Time limit for each solve, s."),
+) -> Reply:  # fmt: skip
     """Explain why a place has a station or not, or list all stations, the most doubtful first."""
     from siting.review import Explained, explain_plan, explain_site
     from siting.terminal.reason_tables import print_plan_reasons, print_site_reasons
@@ -243,21 +225,16 @@ def lots(
     folder: Run,
     *,
     lots: int = option("N", "How many lots.", default=...),
-    within: float = typer.Option(
-        0.10,
-        metavar="SHARE",
-        help="Share by which the largest lot may exceed the smallest, in energy and public money.",
-    ),
-    loss: float = typer.Option(
-        0.05,
-        metavar="SHARE",
-        help="Maximum share of energy that a station may lose by moving within its search area.",
-    ),
-    most_m: float = typer.Option(
-        1000.0, "--radius", metavar="M", help="Maximum radius of a search area, metres."
-    ),
+    within: float = option(
+        "SHARE", "Share by which the largest lot may exceed the smallest, in energy and public "
+        "money.", default=0.10),
+    loss: float = option(
+        "SHARE", "Maximum share of energy that a station may lose by moving within its search "
+        "area.", default=0.05),
+    most_m: float = option(
+        "M", "Maximum radius of a search area, metres.", default=1000.0, name="--radius"),
     out: Path | None = to_folder("The new folder; by default RUN-lots-TIME next to the run."),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Divide a run's new stations into connected lots of similar value for a tender."""
     from siting.lots import lots_to_folder
     from siting.terminal.plan_tables import print_lots
@@ -305,13 +282,11 @@ def evaluate(
     overrides: Overrides = None,
     map_config: list[str] | None = option(
         "THEIRS=OURS",
-        "A configuration or charger, as the layer names it and as the study names it.",
-    ),
+        "A configuration or charger, as the layer names it and as the study names it."),
     same_stations: bool = flag(
-        "--same-stations", "Allow the best plan no more new stations than theirs."
-    ),
+        "--same-stations", "Allow the best plan no more new stations than theirs."),
     out: Path | None = to_folder("By default runs/NAME-evaluate-TIME."),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Score a plan made by hand or by another tool against the best plan with the same budget.
 
     Exit code 3 means a gap over 100 %.
@@ -333,14 +308,11 @@ def evaluate(
 @verb(AFTER, "siting compare @latest islamabad-20261124-153000")
 def compare(
     runs: list[Path] = typer.Argument(
-        ...,
-        metavar="RUN...",
-        help="Two or more runs: folders, names in `siting runs`, or @latest.",
-        autocompletion=names_like,
-    ),
+        ..., metavar="RUN...", autocompletion=names_like,
+        help="Two or more runs: folders, names in `siting runs`, or @latest."),
     *,
     out: Path | None = to_folder("The new folder; by default compare-TIME next to the first run."),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Compare stored runs of one city: figures, configurations and a map of differences."""
     from siting.review import compare_to_folder
     from siting.terminal.comparison_tables import print_comparison
@@ -356,13 +328,11 @@ def simulate(
     days: int = typer.Option(10, min=2, help="Independent days."),
     seed: int = typer.Option(1, help="Random seed of the days."),
     balk_min: float = option(
-        "MIN", "Longest expected wait that drivers accept, min.", default=30.0
-    ),
+        "MIN", "Longest expected wait that drivers accept, min.", default=30.0),
     spread: float = typer.Option(
-        0.5, help="Coefficient of variation of session energy; 1: exponential."
-    ),
+        0.5, help="Coefficient of variation of session energy; 1: exponential."),
     out: Path | None = to_folder("The new folder; by default RUN-simulate-TIME next to the run."),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Simulate a plan's day driver by driver: waits, drivers turned away and use of stations."""
     from siting.review import Rules, simulate_to_folder
     from siting.terminal.comparison_tables import print_simulation

@@ -212,12 +212,11 @@ def verb(
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
         # Without `short_help`, the list of commands would cut off long descriptions.
         said = " ".join((function.__doc__ or "").split())
-        return app.command(
-            function.__name__.rstrip("_"),  # a final _ avoids names that Python uses
-            short_help=said,
-            epilog=f"Example: {example}",
-            rich_help_panel=group,
-        )(function if bare else _with_common_options(function, solver, quiet))
+        name = function.__name__.rstrip("_")  # a final _ avoids names that Python uses
+        command = app.command(
+            name, short_help=said, epilog=f"Example: {example}", rich_help_panel=group
+        )
+        return command(function if bare else _with_common_options(function, solver, quiet))
 
     return make
 
@@ -249,9 +248,8 @@ def _with_common_options(
                     raise typer.Exit(FAR_FROM_PROVEN)
 
     def added_option(name: str, kind: Any, default: Any = None) -> inspect.Parameter:
-        return inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
-        )
+        only = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(name, only, annotation=kind, default=default)
 
     added = {name: added_option(name, _SOLVER[name]) for name in solver}
     if "overrides" in own:
@@ -269,12 +267,9 @@ def _with_common_options(
 
 
 def asked_of_solver(
-    overrides: Sequence[str] | None,
-    gap: float | None = None,
-    time_limit: float | None = None,
-    budget: float | None = None,
-    budget_key: str = "program.budget_pkr",
-) -> list[str]:
+    overrides: Sequence[str] | None, gap: float | None = None, time_limit: float | None = None,
+    budget: float | None = None, budget_key: str = "program.budget_pkr",
+) -> list[str]:  # fmt: skip
     """Return the overrides of a command, including its solver options; errors name the option."""
     options = (
         ("--budget", budget_key, budget),
@@ -352,14 +347,9 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def _root(
     *,
-    version: bool = typer.Option(
-        False,
-        "--version",
-        help="Print the version and stop.",
-        callback=_print_version,
-        is_eager=True,
-    ),
-) -> None:
+    version: bool = typer.Option(False, "--version", help="Print the version and stop.",
+                                 callback=_print_version, is_eager=True),
+) -> None:  # fmt: skip
     """Define the options that precede a command."""
 
 
@@ -475,8 +465,7 @@ def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
-    # A terminal would break long lines inside words, so they are wrapped for it, but not for a
-    # pipe.
+    # A terminal would break long lines inside words, so they are wrapped there, but not in a pipe.
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for line in str(err).splitlines():
         lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]

@@ -94,13 +94,10 @@ def new(
     ),
     people: int | None = option("N", "The population; by default from the census.", min=1),
     roads: Path | None = option(
-        "FILE",
-        "The road file (.osm, .pbf, .graphml) to use; nothing is downloaded.",
-        exists=True,
-        dir_okay=False,
-    ),
+        "FILE", "The road file (.osm, .pbf, .graphml) to use; nothing is downloaded.",
+        exists=True, dir_okay=False),
     out: Path | None = option("FILE", "The new file; by default CITY.yaml here."),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Write a commented configuration for any city or town, ready for `siting check`."""
     from siting.cities import new_config, slug_of
     from siting.writing import write_text

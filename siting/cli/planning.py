@@ -56,12 +56,11 @@ def run(
     overrides: Overrides = None,
     out: Path | None = to_folder("The run folder; by default runs/NAME-TIME."),
     write_lp: Path | None = option(
-        "FILE", "Write the whole program as a new .lp file, then solve."
-    ),
+        "FILE", "Write the whole program as a new .lp file, then solve."),
     robust: bool = flag(
         "--robust", "Make one plan for slow, planned and fast sales (probabilities 0.3, 0.5, 0.2)."
     ),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Make a plan and write its run folder. Exit code 3 means a gap over 100 %."""
     from siting import study
     from siting.terminal.plan_tables import print_plan
@@ -79,15 +78,12 @@ def award(
     overrides: Overrides = None,
     gap: float = typer.Option(0.0, min=0, max=0.999, help="Gap at which to stop."),
     asks_limit: float | None = option(
-        "S", "Time limit, s, for critical asks; by default 5 x the award's.", min=0
-    ),
+        "S", "Time limit, s, for critical asks; by default 5 x the award's.", min=0),
     nearest: int | None = option(
-        "N",
-        "Number of losing bids that get a critical ask, cheapest per kWh first; by default all.",
-        min=0,
-    ),
+        "N", "Number of losing bids that get a critical ask, cheapest per kWh first; by default "
+        "all.", min=0),
     out: Path | None = to_folder("By default runs/NAME-award-TIME."),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Choose among bids for places, and find the largest ask at which each loser would win."""
     from siting import awards
     from siting.terminal.plan_tables import print_award
@@ -200,8 +196,7 @@ def frontier(
 @verb(PLAN, "siting nation configs/nation.yaml --budget 3e8", solver=("gap", "time_limit"))
 def nation(
     config: Path = typer.Argument(
-        ..., metavar="CONFIG", help="The nation's YAML file, or a nation's folder to verify."
-    ),
+        ..., metavar="CONFIG", help="The nation's YAML file, or a nation's folder to verify."),
     *,
     overrides: Overrides = None,
     budget: Budget = None,
@@ -209,17 +204,13 @@ def nation(
     workers: int | None = _WORKERS,
     dask: str | None = _DASK,
     earlier: Path | None = option(
-        "DIR",
-        "An earlier plan: reuse its solutions for the cities, and show the changes.",
-        name="--from",
-    ),
+        "DIR", "An earlier plan: reuse its solutions for the cities, and show the changes.",
+        name="--from"),
     explain: str | None = option(
-        "CITY", "For a nation's folder: explain a city's share of the budget."
-    ),
+        "CITY", "For a nation's folder: explain a city's share of the budget."),
     compare: Path | None = option(
-        "DIR", "For a nation's folder: show the changes from another folder."
-    ),
-) -> Reply:
+        "DIR", "For a nation's folder: show the changes from another folder."),
+) -> Reply:  # fmt: skip
     """Divide one budget among cities and prove how good that is, or check a nation's folder."""
     if not config.is_dir():
         if explain or compare:
@@ -253,13 +244,9 @@ def nation(
 
 
 def plan_nation(
-    config: Path,
-    overrides: list[str] | None,
-    budget: float | None,
-    out: Path | None = None,
-    earlier: Path | None = None,
-    **workers: Any,
-) -> Reply:
+    config: Path, overrides: list[str] | None, budget: float | None, out: Path | None = None,
+    earlier: Path | None = None, **workers: Any,
+) -> Reply:  # fmt: skip
     """Make the plan of a nation and write its folder."""
     from siting.nation import Nation, compare_nations
     from siting.terminal.nation_tables import print_changes, print_nation
@@ -288,21 +275,17 @@ def batch(
     *,
     overrides: Overrides = None,
     sweep: list[str] | None = option(
-        "KEY=LIST",
-        "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for 5 even steps. "
-        "If repeated: every combination.",
-    ),
-    out: Path = option(
-        "DIR", "The batch's folder; a batch already there is continued.", default=Path("runs/batch")
-    ),
+        "KEY=LIST", "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for 5 even steps. "
+        "If repeated: every combination."),
+    out: Path = option("DIR", "The batch's folder; a batch already there is continued.",
+                       default=Path("runs/batch")),
     workers: int | None = _WORKERS,
     threads: int | None = typer.Option(
-        None, min=1, max=1024, help="Solver threads per study; by default cores / workers."
-    ),
+        None, min=1, max=1024, help="Solver threads per study; by default cores / workers."),
     dask: str | None = _DASK,
     retry: bool = flag("--retry", "Rerun the studies that failed because of their inputs."),
     dry_run: bool = flag("--dry-run", "List the studies without running them."),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Run many studies, each only once; a restart runs only the unfinished ones."""
     from siting import batch as many
     from siting.config import parse_sweeps

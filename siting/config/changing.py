@@ -164,8 +164,10 @@ def _merged(standing: Any, change: Any) -> Any:
     if not isinstance(change, Mapping):
         return change
     if isinstance(standing, tuple) and set(change) <= set(map(str, range(len(standing)))):
-        return [_merged(item, change[str(n)]) if str(n) in change else plain(item)
-                for n, item in enumerate(standing)]  # fmt: skip
+        return [
+            _merged(item, change[str(n)]) if str(n) in change else plain(item)
+            for n, item in enumerate(standing)
+        ]
     if not isinstance(standing, BaseModel):
         return change
     out = plain(standing)

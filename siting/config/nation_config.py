@@ -242,8 +242,14 @@ def _cities_apart(cities: Sequence[Config]) -> Iterator[Refusal]:
 def _plain_questions(cities: Sequence[Config]) -> Iterator[Refusal]:
     for i, city in enumerate(cities):
         program = city.program
-        usual = {"years": None, "scenarios": None, "fairness": "none", "least_cost": None,
-                 "decay": None, "objective": "energy"}  # fmt: skip
+        usual = {
+            "years": None,
+            "scenarios": None,
+            "fairness": "none",
+            "least_cost": None,
+            "decay": None,
+            "objective": "energy",
+        }
         odd = [key for key, value in usual.items() if getattr(program, key) != value]
         for key in odd + ["least_gain.rule"] * program.least_gain.always:
             what = f"{city.name} sets program.{key}; a nation's aim is the most energy"

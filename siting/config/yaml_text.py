@@ -130,9 +130,13 @@ def write(value: Any, *, one_line: bool = False) -> str:
     '{year: 2030, tags: [fuel]}'
     """
     text: str = yaml.dump(
-        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True,
-        width=float("inf") if one_line else 100, default_flow_style=one_line,
-    )  # fmt: skip
+        value,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=float("inf") if one_line else 100,
+        default_flow_style=one_line,
+    )
     return text.removesuffix("\n").removesuffix("\n...") if one_line else text
 
 

@@ -68,8 +68,11 @@ class Housing:
         ids = zones["zone_id"].astype(str).fillna("(blank)")
         people = _numbers(zones["people"])
         known, share = [], (1.0, "share of at least 0 and at most 1")
-        limits = {"renting_share": share, "high_rise_share": share,
-                  "ownership": (np.inf, "number of at least 0")}  # fmt: skip
+        limits = {
+            "renting_share": share,
+            "high_rise_share": share,
+            "ownership": (np.inf, "number of at least 0"),
+        }
         for column, (most, what) in limits.items():
             given = zones.get(column, pd.Series(np.nan, index=zones.index))
             bad = given.notna().to_numpy() & not_numbers(given, most=most)

@@ -259,17 +259,29 @@ def _require_usable(source: Any, path: Path) -> None:
     placed = not at.is_identity
     sized = bool(at.a and at.e and np.isfinite(at).all())
     checks = (
-        (source.count == 1, f"has {source.count} bands instead of one",
-         "save the band with the people in its own file"),
+        (
+            source.count == 1,
+            f"has {source.count} bands instead of one",
+            "save the band with the people in its own file",
+        ),
         (np.dtype(source.dtypes[0]).kind != "c", "holds complex numbers", "give real ones"),
-        (source.crs is not None, "has no coordinate reference system",
-         "declare it, e.g. with gdal_edit -a_srs EPSG:4326"),
+        (
+            source.crs is not None,
+            "has no coordinate reference system",
+            "declare it, e.g. with gdal_edit -a_srs EPSG:4326",
+        ),
         (placed, "does not say where its pixels lie", "use the GeoTIFF, not a picture of it"),
-        (sized or not placed, f"has pixels of {at.a:g} by {at.e:g}",
-         "give the size and corner of its pixels"),
-        (not (at.b or at.d) or not (placed and sized), "is rotated, not north up",
-         "warp it, e.g. with gdalwarp"),
-    )  # fmt: skip
+        (
+            sized or not placed,
+            f"has pixels of {at.a:g} by {at.e:g}",
+            "give the size and corner of its pixels",
+        ),
+        (
+            not (at.b or at.d) or not (placed and sized),
+            "is rotated, not north up",
+            "warp it, e.g. with gdalwarp",
+        ),
+    )
     refuse(Fault(str(path), what, fix) for good, what, fix in checks if not good)
 
 

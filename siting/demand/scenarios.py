@@ -122,12 +122,25 @@ def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> l
     no_target, late = first.index[first.isna()], first.index[first > BASE_YEAR]
     by_class = [name for name in ceilings.index if name in set(of[high])]
     return [
-        *naming(f"{column} vehicle_class", "no target for a class with sales", no_target,
-                "add a target"),
-        *naming(f"{column} year", f"the first target is later than {BASE_YEAR}", late,
-                f"add one for {BASE_YEAR}"),
-        *naming(f"{column} share", "not above 0 and below the saturation", by_class,
-                "give a share between them"),
-        *naming(f"{column} vehicle_class", "a target for a class without sales", strange,
-                "give its sales figures"),
-    ]  # fmt: skip
+        *naming(
+            f"{column} vehicle_class", "no target for a class with sales", no_target, "add a target"
+        ),
+        *naming(
+            f"{column} year",
+            f"the first target is later than {BASE_YEAR}",
+            late,
+            f"add one for {BASE_YEAR}",
+        ),
+        *naming(
+            f"{column} share",
+            "not above 0 and below the saturation",
+            by_class,
+            "give a share between them",
+        ),
+        *naming(
+            f"{column} vehicle_class",
+            "a target for a class without sales",
+            strange,
+            "give its sales figures",
+        ),
+    ]

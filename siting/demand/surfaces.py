@@ -149,8 +149,11 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     points = shapely.point_on_surface(pois.geometry.to_numpy()[kept])
     name = pois.get("name", pd.Series("", index=pois.index)).astype(object)
     name = name.where(name.notna(), "").astype("str").to_numpy()[kept]
-    columns = {"weight": weight[kept], "tag": pd.array(tag[kept], dtype="str"),
-               "name": pd.array(name, dtype="str")}  # fmt: skip
+    columns = {
+        "weight": weight[kept],
+        "tag": pd.array(tag[kept], dtype="str"),
+        "name": pd.array(name, dtype="str"),
+    }
     return gpd.GeoDataFrame(columns, geometry=points, crs=pois.crs)
 
 

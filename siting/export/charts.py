@@ -43,18 +43,12 @@ _STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw
 # Background that hides grid lines behind text.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 _PARTS = {
-    "charger_cost_pkr": "Chargers",
-    "grid_cost_pkr": "Grid works",
-    "connection_cost_pkr": "Grid connection",
-    "line_cost_pkr": "11 kV line",
-    "upgrade_cost_pkr": "Grid upgrade",
-    "civil_cost_pkr": "Civil works",
-    "land_cost_pkr": "Land",
-    "design_cost_pkr": "Design and permits",
-    "contingency_cost_pkr": "Contingency",
-    "deposit_cost_pkr": "Security deposit",
-    "fee_cost_pkr": "Fees",
-}
+    "charger_cost_pkr": "Chargers", "grid_cost_pkr": "Grid works",
+    "connection_cost_pkr": "Grid connection", "line_cost_pkr": "11 kV line",
+    "upgrade_cost_pkr": "Grid upgrade", "civil_cost_pkr": "Civil works", "land_cost_pkr": "Land",
+    "design_cost_pkr": "Design and permits", "contingency_cost_pkr": "Contingency",
+    "deposit_cost_pkr": "Security deposit", "fee_cost_pkr": "Fees",
+}  # fmt: skip
 # Parts of the grid works, which are shown instead of their sum if they are known.
 _GRID_PARTS = {"connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"}
 PICTURES = {

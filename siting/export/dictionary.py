@@ -16,37 +16,20 @@ from siting import tables
 # File with the meaning and unit of each field; the unit may be blank.
 _FIELDS = Path(__file__).with_name("fields.csv")
 _SPECIFIED = {
-    "demand": (tables.CELLS, tables.DEMAND),
-    "service": (tables.SERVICE,),
-    "candidates": (tables.CANDIDATES,),
-    "dropped": (tables.CANDIDATES,),
+    "demand": (tables.CELLS, tables.DEMAND), "service": (tables.SERVICE,),
+    "candidates": (tables.CANDIDATES,), "dropped": (tables.CANDIDATES,),
     "offers": (tables.OFFERS,),
-}
+}  # fmt: skip
 # Units at the end of field names, and how labels write them; the longest ending comes first.
 _UNITS = (
-    ("_pkr_kwh", "PKR/kWh"),
-    ("_pkr_year", "PKR/year"),
-    ("_kwh_day", "kWh/day"),
-    ("_kwh", "kWh"),
-    ("_kmh", "km/h"),
-    ("_pkr", "PKR"),
-    ("_kw", "kW"),
-    ("_km", "km"),
-    ("_min", "min"),
-    ("_years", "years"),
-    ("_m", "m"),
-)
+    ("_pkr_kwh", "PKR/kWh"), ("_pkr_year", "PKR/year"), ("_kwh_day", "kWh/day"), ("_kwh", "kWh"),
+    ("_kmh", "km/h"), ("_pkr", "PKR"), ("_kw", "kW"), ("_km", "km"), ("_min", "min"),
+    ("_years", "years"), ("_m", "m"),
+)  # fmt: skip
 _WORDS = {
-    "npv": "NPV",
-    "neeca": "NEECA",
-    "om": "upkeep",
-    "pv": "present value",
-    "osm": "OSM",
-    "lev": "light vehicle charger",
-    "ac": "AC",
-    "dc": "DC",
-    "h3": "H3",
-}
+    "npv": "NPV", "neeca": "NEECA", "om": "upkeep", "pv": "present value", "osm": "OSM",
+    "lev": "light vehicle charger", "ac": "AC", "dc": "DC", "h3": "H3",
+}  # fmt: skip
 MOST_LETTERS = 10  # maximum length of a field name in a Shapefile
 UNEXPLAINED = "column of an input, passed on unchanged"
 

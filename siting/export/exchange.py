@@ -42,13 +42,9 @@ def require_ending(path: Path) -> None:
 
 
 def write_exchange(
-    layers: Mapping[str, pd.DataFrame],
-    path: Path,
-    names: Sequence[str] = (),
-    *,
-    title: str = "",
+    layers: Mapping[str, pd.DataFrame], path: Path, names: Sequence[str] = (), *, title: str = "",
     note: str = "",
-) -> Path:
+) -> Path:  # fmt: skip
     """Write layers to a file for other programs, in lon/lat (EPSG:4326); return the file.
 
     The extension of `path`, a new file, determines the format. ``.parquet`` (GeoParquet), ``.fgb``

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,28 +33,19 @@ def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
     with needs_extra("map", "matplotlib", "is needed to draw a picture"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure as Drawn
-    size = (width_in, height_in)
-    figure: Figure = _shown_by_notebooks(Drawn)(figsize=size, facecolor="white", **options)
+    figure = Drawn(figsize=(width_in, height_in), facecolor="white", **options)
     FigureCanvasAgg(figure)
+    vars(figure)["_repr_png_"] = partial(_png, figure)  # with it, notebooks need no pyplot
     return figure
 
 
-@cache
-def _shown_by_notebooks(kind: Any) -> Any:
-    """Return a figure class that notebooks show without pyplot."""
+def _png(figure: Figure) -> bytes:
+    from matplotlib import rc_context
 
-    class Picture(kind):  # type: ignore[misc]
-        def _repr_png_(self) -> bytes:
-            from io import BytesIO
-
-            from matplotlib import rc_context
-
-            held = BytesIO()
-            with rc_context(_SAVED):
-                self.savefig(held, format="png", dpi=100)
-            return held.getvalue()
-
-    return Picture
+    held = BytesIO()
+    with rc_context(_SAVED):
+        figure.savefig(held, format="png", dpi=100)
+    return held.getvalue()
 
 
 def save_figure(figure: Figure, path: Path) -> None:

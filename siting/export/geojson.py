@@ -25,24 +25,10 @@ def write_geojson(
     rounded. Each feature is one line, in the order of the rows. The same layer always gives the
     same bytes.
 
-    Parameters
-    ----------
-    layer
-        The layer to write, in any coordinate reference system; it is not changed.
-    path
-        The file, which is written whole or not at all.
-    name
-        The layer's name in a GIS; by default, the file's name without its extension.
-    note
-        A note for readers, e.g. that the layer is schematic, written as the member ``description``.
-        GDAL and QGIS show this member; other readers ignore it (RFC 7946, section 6.1).
-    key
-        The column of ids, which is also written as each feature's ``id``.
-
-    Raises
-    ------
-    InputError
-        If the layer has no geometry or no coordinate reference system, or two rows share a key.
+    `name` is the layer's name in a GIS, by default that of the file. The `note` becomes the member
+    ``description``, which GDAL and QGIS show and other readers ignore (RFC 7946, section 6.1). The
+    column `key` is also written as each feature's ``id``. Raises `InputError` if the layer has no
+    geometry or no coordinate reference system, or two rows share a key.
     """
     head, features = _collection(layer, name or path.stem, note, key)
 

@@ -44,35 +44,18 @@ _DEFINITION = "http://www.geopackage.org/spec121/#extension_schema"
 
 
 def write_geopackage(
-    path: Path,
-    layers: Mapping[str, pd.DataFrame],
-    *,
-    descriptions: Mapping[str, str] | None = None,
-    geometry_types: Mapping[str, str] | None = None,
+    path: Path, layers: Mapping[str, pd.DataFrame], *,
+    descriptions: Mapping[str, str] | None = None, geometry_types: Mapping[str, str] | None = None,
     styles: Mapping[str, Sequence[Style]] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Write layers and plain tables into one GeoPackage, in lon/lat (EPSG:4326, degrees).
 
     Coordinates are rounded to 7 decimals; other numbers are written in full. Missing values are
     NULL. GeoPackage's schema extension stores the alias and the meaning of each field.
 
-    Parameters
-    ----------
-    path
-        The file, which is written whole or not at all.
-    layers
-        Layers and tables by name, in the order of writing.
-    descriptions
-        The description of each layer in a GIS.
-    geometry_types
-        The geometry type of each layer, used only if the layer has no rows.
-    styles
-        QGIS styles of each layer (`styles_of`). QGIS opens the layer with its first style.
-
-    Raises
-    ------
-    InputError
-        If a layer has no coordinate reference system.
+    `layers` are written in their order. `descriptions` and `styles` (`styles_of`) are for a GIS;
+    QGIS opens a layer with its first style. `geometry_types` are used only for layers without rows.
+    Raises `InputError` if a layer has no coordinate reference system.
     """
 
     def write(part: Path) -> None:

@@ -19,13 +19,9 @@ Array = np.ndarray[Any, Any]
 
 # Width (points) and colour of each road class, in drawing order. Other roads are drawn as streets.
 _ROADS = {
-    "street": (0.35, "#cfd3d8"),
-    "tertiary": (0.7, "#c3c8ce"),
-    "secondary": (1.1, "#aeb4bc"),
-    "primary": (1.6, "#989fa8"),
-    "trunk": (2.2, "#858c96"),
-    "motorway": (2.2, "#858c96"),
-}
+    "street": (0.35, "#cfd3d8"), "tertiary": (0.7, "#c3c8ce"), "secondary": (1.1, "#aeb4bc"),
+    "primary": (1.6, "#989fa8"), "trunk": (2.2, "#858c96"), "motorway": (2.2, "#858c96"),
+}  # fmt: skip
 # Colours of cells with low and with high demand: one pair if none of the demand is served, one if
 # half is served, and one if all is served.
 _SHADES = np.array(

@@ -15,8 +15,7 @@ from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# If a network has more roads than this, they are joined into lines. Without joining, the roads of
-# Karachi take 110 MB.
+# More roads than this are joined into lines; without joining, the roads of Karachi take 110 MB.
 MOST_ROADS = 100_000
 # Maximum distance between a joined line and its roads (m).
 DRAWN_WITHIN_M = 2.0
@@ -28,42 +27,19 @@ _SERVICE_COLUMNS = [column.name for column in SERVICE.columns]
 def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFrame:
     """Return one row per cell: its demand and the energy served, in kWh/day.
 
-    Parameters
-    ----------
-    cells
-        `siting.tables.CELLS`; further columns are kept.
-    demand
-        `siting.tables.DEMAND` with ``served_kwh_day``; further columns come from the user.
+    `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`, the latter with
+    ``served_kwh_day``. The result has the cells in their order and coordinate reference system,
+    with ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
+    without demand), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for each vehicle
+    class, ``in_network`` (false if the cell is too far from a road), the columns of `cells` except
+    ``node_id``, and further demand columns (`one_each`). Raises `InputError` if a demand row names
+    an unknown cell.
 
-    Returns
-    -------
-    GeoDataFrame
-        The cells in their order and coordinate reference system, with ``demand_kwh_day``,
-        ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing without demand),
-        ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for each vehicle class,
-        ``in_network`` (false if the cell is too far from a road), the columns of `cells` except
-        ``node_id``, and further demand columns (`one_each`).
-
-    Raises
-    ------
-    InputError
-        If a demand row names an unknown cell.
-
-    Examples
-    --------
     >>> cells = gpd.GeoDataFrame(
-    ...     {"cell_id": ["c00001"], "people": [90.0], "node_id": [7], "snap_m": [12.0]},
-    ...     geometry=gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643),
-    ... )
-    >>> demand = pd.DataFrame(
-    ...     {
-    ...         "demand_id": ["d00001"],
-    ...         "cell_id": ["c00001"],
-    ...         "vehicle_class": ["car"],
-    ...         "demand_kwh_day": [40.0],
-    ...         "served_kwh_day": [30.0],
-    ...     }
-    ... )
+    ...     {"cell_id": ["c1"], "people": [90.0], "node_id": [7], "snap_m": [12.0]},
+    ...     geometry=gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643))
+    >>> demand = pd.DataFrame({"demand_id": ["d1"], "cell_id": ["c1"], "vehicle_class": ["car"],
+    ...     "demand_kwh_day": [40.0], "served_kwh_day": [30.0]})
     >>> layer = demand_layer(cells, demand)
     >>> layer[["unserved_kwh_day", "served_share", "demand_car_kwh_day"]].to_dict("list")
     {'unserved_kwh_day': [10.0], 'served_share': [0.75], 'demand_car_kwh_day': [40.0]}

@@ -35,14 +35,9 @@ DEMAND_IN, GAP_IN, DEMAND_HEAD_IN, COLUMNS = 3.1, 0.25, 0.45, 4
 
 
 def plan_figure(
-    *,
-    edges: gpd.GeoDataFrame,
-    cells_layer: gpd.GeoDataFrame,
-    sites: gpd.GeoDataFrame,
-    title: str,
-    note: str = "",
-    subtitle: str = "",
-) -> Figure:
+    *, edges: gpd.GeoDataFrame, cells_layer: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, title: str,
+    note: str = "", subtitle: str = "",
+) -> Figure:  # fmt: skip
     """Return the map of a plan: roads, each cell's demand and share served, and stations.
 
     Cells with more demand (per km², or per cell if cells are points) are darker. Cells with a
@@ -151,14 +146,10 @@ def _example_powers(power: Array) -> list[float]:
 
 
 def draw_side_by_side(
-    path: Path,
-    *,
-    edges: gpd.GeoDataFrame,
-    panels: Mapping[str, tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]],
-    title: str,
-    subtitle: str = "",
+    path: Path, *, edges: gpd.GeoDataFrame,
+    panels: Mapping[str, tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]], title: str, subtitle: str = "",
     note: str = "",
-) -> None:
+) -> None:  # fmt: skip
     """Draw the maps of several plans side by side in a PNG file, coloured as in `plan_figure`.
 
     `edges` are roads with ``highway``, in metres. `panels` maps the title of each map to its cells
@@ -228,14 +219,9 @@ def _panel_ground(ground: Ground, longest_in: float = _PANEL_IN) -> Ground:
 
 
 def draw_demand(
-    path: Path,
-    *,
-    edges: gpd.GeoDataFrame,
-    cells: gpd.GeoDataFrame,
-    demand: pd.DataFrame,
-    title: str,
-    note: str = "",
-) -> None:
+    path: Path, *, edges: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, demand: pd.DataFrame,
+    title: str, note: str = "",
+) -> None:  # fmt: skip
     """Draw demand maps (PNG, SVG or PDF): one for all vehicle classes, and one per class.
 
     Each map has its own scale, in which the darkest shade begins at about the 97th percentile.

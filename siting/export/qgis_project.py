@@ -48,13 +48,9 @@ _BAR_MM = 48.0  # width of the scale bar; 60 mm with its labels
 
 
 def write_qgis_project(
-    path: Path,
-    layers: Mapping[str, pd.DataFrame],
-    styles: Mapping[str, Sequence[Style]],
-    title: str,
-    note: str,
-    credit: str,
-) -> None:
+    path: Path, layers: Mapping[str, pd.DataFrame], styles: Mapping[str, Sequence[Style]],
+    title: str, note: str, credit: str,
+) -> None:  # fmt: skip
     """Write a QGIS project with the layers of ``plan.gpkg`` in the same folder.
 
     The first of `layers` is drawn on top, and tables are skipped. Each layer is drawn in the first

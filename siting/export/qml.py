@@ -64,14 +64,9 @@ def colour(hex_: str, alpha: float = 1.0) -> str:
 
 
 def marker(
-    shape: str,
-    fill: str,
-    size_mm: float,
-    *,
-    outline: str = "#ffffff",
-    outline_mm: float = 0.3,
+    shape: str, fill: str, size_mm: float, *, outline: str = "#ffffff", outline_mm: float = 0.3,
     size: Size | None = None,
-) -> Element:
+) -> Element:  # fmt: skip
     """Return a marker, such as ``circle``, ``square``, ``triangle`` or ``cross2``."""
     part = {
         "name": shape,
@@ -94,12 +89,8 @@ def marker(
             "nullSize": 2.0,
             "scaleType": _AREA,
         }
-        driven["size"] = {
-            "active": True,
-            "field": size.field,
-            "transformer": {"d": by_area, "t": 1},
-            "type": _FIELD,
-        }
+        by_field = {"transformer": {"d": by_area, "t": 1}, "type": _FIELD}
+        driven["size"] = {"active": True, "field": size.field, **by_field}
     return _symbol("marker", "SimpleMarker", part, driven)
 
 
@@ -122,13 +113,9 @@ def line(
 
 
 def fill(
-    hex_: str,
-    *,
-    alpha: float = 1.0,
-    outline: str = "#ffffff",
-    outline_mm: float = 0.08,
+    hex_: str, *, alpha: float = 1.0, outline: str = "#ffffff", outline_mm: float = 0.08,
     style: str = "solid",
-) -> Element:
+) -> Element:  # fmt: skip
     """Return a fill; `style` is ``solid``, ``no`` (outline only) or a hatch (``b_diagonal``)."""
     part = {
         "color": colour(hex_, alpha),
@@ -187,15 +174,9 @@ def rules(rule_list: Sequence[Rule]) -> Element:
 
 
 def labels(
-    expression: str,
-    *,
-    scale: int,
-    size_pt: float = 8.0,
-    hex_: str = "#1f2937",
-    along_line: bool = False,
-    away_mm: float = 0.0,
-    priority: int = 5,
-) -> Element:
+    expression: str, *, scale: int, size_pt: float = 8.0, hex_: str = "#1f2937",
+    along_line: bool = False, away_mm: float = 0.0, priority: int = 5,
+) -> Element:  # fmt: skip
     """Return labels with an expression's text and a white halo, shown at `scale` and closer."""
     labeling = ET.fromstring((files("siting.export") / "labels.xml").read_text(encoding="utf-8"))
     style, placement, rendering = (
@@ -221,14 +202,9 @@ def area_labels(expression: str) -> Element:
 
 
 def document(
-    renderer: Element,
-    *,
-    labeling: Element | None = None,
-    aliases: Iterable[tuple[str, str]] = (),
-    shown_by: str = "",
-    scale: int = 0,
-    opacity: float = 1.0,
-) -> str:
+    renderer: Element, *, labeling: Element | None = None, aliases: Iterable[tuple[str, str]] = (),
+    shown_by: str = "", scale: int = 0, opacity: float = 1.0,
+) -> str:  # fmt: skip
     """Return the style of a layer as QML.
 
     `aliases` maps fields to readable names. `shown_by` is the expression that names a feature.

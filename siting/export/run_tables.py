@@ -96,12 +96,9 @@ def write_run_tables(
             path = folder / f"{name}.geojson"
             write_geojson(layers[name], path, name=name, note=descriptions[name], key=key)
             write_qml(path, styles[name])
+    types = {name: kind for name, (_, kind) in _LAYERS.items() if kind}
     write_geopackage(
-        folder / "plan.gpkg",
-        layers,
-        descriptions=descriptions,
-        geometry_types={name: kind for name, (_, kind) in _LAYERS.items() if kind},
-        styles=styles,
+        folder / "plan.gpkg", layers, descriptions=descriptions, geometry_types=types, styles=styles
     )
     printed = [credit, f"Made on {made:%d %B %Y} with siting." if made else ""]
     below = " ".join(filter(None, printed))
@@ -112,14 +109,10 @@ def write_run_tables(
 
 
 def layers_of(
-    plan: Any,
-    *,
-    cells: gpd.GeoDataFrame | None = None,
-    offers: pd.DataFrame | None = None,
-    zone_of_cells: pd.Series | None = None,
-    neighbourhoods: gpd.GeoDataFrame | None = None,
+    plan: Any, *, cells: gpd.GeoDataFrame | None = None, offers: pd.DataFrame | None = None,
+    zone_of_cells: pd.Series | None = None, neighbourhoods: gpd.GeoDataFrame | None = None,
     isochrones: gpd.GeoDataFrame | None = None,
-) -> dict[str, pd.DataFrame]:
+) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Return the layers and tables of a plan by name, ready for maps and files.
 
     `plan` is a `siting.Plan`, or an object with the same tables as attributes. `cells` and `offers`

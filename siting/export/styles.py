@@ -28,13 +28,10 @@ NOTHING = "#e3f3ef"  # all served
 EXISTING, EXISTING_RIM = "#f0c419", "#1f2937"
 # Shape and colour of new stations by kind of place. The shapes help colour-blind readers.
 KINDS = {
-    "fuel": ("circle", "#0072b2"),
-    "parking": ("square", "#117733"),
-    "mall": ("triangle", "#882255"),
-    "street": ("hexagon", "#332288"),
-    "bus_station": ("pentagon", "#aa4499"),
-    "marketplace": ("star", "#1b7f79"),
-}
+    "fuel": ("circle", "#0072b2"), "parking": ("square", "#117733"),
+    "mall": ("triangle", "#882255"), "street": ("hexagon", "#332288"),
+    "bus_station": ("pentagon", "#aa4499"), "marketplace": ("star", "#1b7f79"),
+}  # fmt: skip
 OTHER_KINDS = (
     *(("equilateral_triangle", "#4d4d4d"), ("octagon", "#3b6fb6")),
     *(("circle", "#5b3a1a"), ("square", "#6b2c91")),

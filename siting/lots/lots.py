@@ -31,8 +31,7 @@ from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_from_run, plan_of, study_of
 from siting.writing import claimed_folder, write_text
 
-# Default maximum radius of a search area (m). German tenders used 2 km, both inside and outside
-# cities.
+# Default maximum radius of a search area (m). German tenders used 2 km, in and outside cities.
 MOST_M = 1000.0
 # Minimum drawn radius of a search area (m), about the size of a station's plot.
 LEAST_M = 25.0

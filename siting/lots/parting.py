@@ -69,13 +69,9 @@ class Parting(NamedTuple):
 
 
 def part(
-    energy_kwh_day: np.ndarray,
-    npv_pkr: np.ndarray,
-    xy: np.ndarray,
-    pairs: np.ndarray,
-    lots: int,
+    energy_kwh_day: np.ndarray, npv_pkr: np.ndarray, xy: np.ndarray, pairs: np.ndarray, lots: int,
     within: float,
-) -> Parting:
+) -> Parting:  # fmt: skip
     """Return connected lots of stations with the smallest spread found.
 
     If annealing finds no lots within the limit, the search lists every connected group of stations

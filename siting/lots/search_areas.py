@@ -15,16 +15,9 @@ METRES_A_MINUTE = 1000.0 / 60.0
 
 
 def with_areas(
-    stations: gpd.GeoDataFrame,
-    service: pd.DataFrame,
-    cells: pd.DataFrame,
-    network: Network,
-    *,
-    cutoff_min: float,
-    access_kmh: float,
-    loss: float,
-    most_m: float,
-) -> gpd.GeoDataFrame:
+    stations: gpd.GeoDataFrame, service: pd.DataFrame, cells: pd.DataFrame, network: Network, *,
+    cutoff_min: float, access_kmh: float, loss: float, most_m: float,
+) -> gpd.GeoDataFrame:  # fmt: skip
     """Return the stations, each with its search radius and the maximum loss within that radius.
 
     A moved station keeps the drivers who reach its new place within the cutoff, and loses the

@@ -7,10 +7,5 @@ from siting.nation.read_folder import read_nation
 from siting.nation.verify_folder import verify_nation
 
 __all__ = [
-    "Nation",
-    "NationPlan",
-    "compare_nations",
-    "explain_city",
-    "read_nation",
-    "verify_nation",
-]
+    "Nation", "NationPlan", "compare_nations", "explain_city", "read_nation", "verify_nation",
+]  # fmt: skip

@@ -101,8 +101,8 @@ class Ask:
         }
         more: dict[str, Any] = {
             "budget_pkr": self.budget_pkr,
-            "limits.envelopes": {**program.limits.envelopes, **kept},
             "alternatives": None,
+            "limits.envelopes": {**program.limits.envelopes, **kept},
             "min_served_share": max(program.min_served_share, self.least_share),
         }
         if not self.shorten:
@@ -264,9 +264,8 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
         instance = program.instance
         new = {str(o): 1.0 for o in instance.offer_ids[~instance.offer_existing]}
         need = float(ask.least_stations)
-        program = program.limit(
-            Limit("new stations", "number", "stations", math.inf, new, at_least=need)
-        )
+        least = Limit("new stations", "number", "stations", math.inf, new, at_least=need)
+        program = program.limit(least)
     found_answer = Effort(study.config).solve(program, start=start)
     outcome, _ = bare_outcome(asked, found_answer)
     whole = math.fsum(weights_of(config))
@@ -301,14 +300,8 @@ def write(
 
 def written_row(study: Study, plan: Plan) -> Row:
     """Return the figures of a city's run that the nation's tables use."""
-    return {
-        "status": plan.outcome.status,
-        "error": "",
-        **_figures(study, plan.outcome),
-        "subsidy_pkr": plan.facts["subsidy_pkr"],
-        "cost_pkr": plan.facts["cost_pkr"],
-        "new_stations": plan.facts["new_stations"],
-    }
+    told = {key: plan.facts[key] for key in ("subsidy_pkr", "cost_pkr", "new_stations")}
+    return {"status": plan.outcome.status, "error": "", **_figures(study, plan.outcome), **told}
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:

@@ -63,19 +63,10 @@ class Nation(Rounds):
             self.rows = read_answers(Path(earlier), self.studies)
 
     def solve(self, out: Path | str | None = None) -> NationPlan:
-        """Return the plan of the nation, written to a folder if `out` is given.
+        """Return the plan of the nation, written to the new or empty folder `out` if it is given.
 
-        Parameters
-        ----------
-        out
-            The new or empty folder to write.
-
-        Raises
-        ------
-        InputError
-            If areas overlap, or if the floor of a city exceeds its demand in reach.
-        InfeasibleError
-            If no division meets all floors.
+        Raises `InputError` if areas overlap or the floor of a city exceeds its demand in reach, and
+        `InfeasibleError` if no division meets all floors.
         """
         if out is not None:
             return self.to_folder(Path(out))[0]
@@ -86,22 +77,10 @@ class Nation(Rounds):
     def to_folder(
         self, out: Path | None = None, *, now: datetime | None = None
     ) -> tuple[NationPlan, Path]:
-        """Return the plan of the nation and its folder.
+        """Return the plan of the nation and its folder, by default ``runs_dir/NAME-TIME``.
 
-        Once the budget is divided, Ctrl-C takes effect only after the folder is written. A second
-        Ctrl-C stops at once.
-
-        Parameters
-        ----------
-        out
-            The new or empty folder to write; by default ``runs_dir/NAME-TIME``.
-        now
-            The time used in the folder's name.
-
-        Raises
-        ------
-        InputError, InfeasibleError
-            As for `solve`.
+        `now` is the time in the folder's name. Once the budget is divided, Ctrl-C takes effect only
+        after the folder is written; a second Ctrl-C stops at once. Errors are as for `solve`.
         """
         begun = time.perf_counter()
         now = now or datetime.now().astimezone()

@@ -134,12 +134,9 @@ def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
 
 
 def divide(
-    cities: Mapping[str, Points],
-    pots: Sequence[Pot],
-    envelopes: Mapping[str, float] | None = None,
-    *,
-    whole: bool = True,
-) -> Divided | None:
+    cities: Mapping[str, Points], pots: Sequence[Pot], envelopes: Mapping[str, float] | None = None,
+    *, whole: bool = True,
+) -> Divided | None:  # fmt: skip
     """Return the division of the budget that serves the most energy, or None if there is none.
 
     `envelopes` maps the name of each envelope to its maximum (PKR); see `Points.use`. If `whole` is
@@ -291,13 +288,9 @@ def best_prices(
     scale = float(np.abs(height).max(initial=0.0)) or 1.0
     k = np.arange(len(rows))
     planes = sparse.csr_array((np.ones(len(rows)), (k, at)), shape=(len(rows), count))
-    money = sparse.csr_array(
-        (
-            -(slope / scale).ravel(),
-            (np.repeat(k, span), (at[:, None] * span + np.arange(span)).ravel()),
-        ),
-        shape=(len(rows), count * span),
-    )
+    where = (np.repeat(k, span), (at[:, None] * span + np.arange(span)).ravel())
+    shape = (len(rows), count * span)
+    money = sparse.csr_array((-(slope / scale).ravel(), where), shape=shape)
     a = sparse.block_array([[planes, money], [None, _limited(pots, names, span)]], format="csc")
     high = np.concatenate([most[name] / MILLION for name in names])
     model = model_of(
@@ -320,12 +313,9 @@ def best_prices(
 
 
 def added_up_by_year(
-    bounds: pd.DataFrame,
-    most: Mapping[str, Floats],
-    pots: Sequence[Pot],
-    prices: Mapping[str, float],
-    years: Sequence[int],
-) -> pd.DataFrame:
+    bounds: pd.DataFrame, most: Mapping[str, Floats], pots: Sequence[Pot],
+    prices: Mapping[str, float], years: Sequence[int],
+) -> pd.DataFrame:  # fmt: skip
     """Return the certificate for budgets by year; `bounds` must have a ``weight`` column.
 
     Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. Any weights

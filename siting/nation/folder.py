@@ -55,8 +55,7 @@ def write_nation(
     for name, row in nation.workers.each(tasks):
         written[name] = row
         if row["error"]:
-            nation.failed[name] = row["error"]
-            nation.tell(f"{name}: failed, the other cities continue: {row['error']}")
+            nation.fail(name, row["error"])
         else:
             nation.tell(f"{name}: report written, {row['seconds']:,.1f} s")
     plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
@@ -82,29 +81,20 @@ def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, writ
 
 
 def _facts(nation: Rounds, plan: NationPlan, written: str) -> dict[str, Any]:
-    config = plan.config
+    config, first = plan.config, next(iter(nation.studies.values()))
     return {
-        "siting": __version__,
-        "name": config.name,
-        "title": config.title,
-        "note": config.note,
-        "written": written,
-        "year": next(iter(nation.studies.values())).year,
-        "years": list(nation.years),
+        "siting": __version__, "name": config.name, "title": config.title, "note": config.note,
+        "written": written, "year": first.year, "years": list(nation.years),
         "carry_over": nation.carry_over,
         "budgets_pkr": dict(zip(map(str, nation.years), nation.money.tolist(), strict=False)),
-        "weights": list(asking.weights_of(next(iter(nation.studies.values())))),
-        "budget_pkr": config.money_pkr,
+        "weights": list(asking.weights_of(first)), "budget_pkr": config.money_pkr,
         "granted_pkr": math.fsum(plan.cities["granted_pkr"]),
         "subsidy_pkr": math.fsum(plan.cities["subsidy_pkr"]),
-        "served_kwh_day": plan.served_kwh_day,
-        "bound_kwh_day": plan.bound_kwh_day,
-        "gap": plan.gap,
-        "far_from_proven": is_far(plan.gap),
+        "served_kwh_day": plan.served_kwh_day, "bound_kwh_day": plan.bound_kwh_day,
+        "gap": plan.gap, "far_from_proven": is_far(plan.gap),
         "floors_cost_kwh_day": plan.floors_cost_kwh_day,
         "floors_cost_pkr": plan.in_pkr(plan.floors_cost_kwh_day),
-        "failed": dict(nation.failed),
-        "unknown": list(plan.unknown),
+        "failed": dict(nation.failed), "unknown": list(plan.unknown),
         "pots": [
             {"name": p.name, "cities": list(p.cities), "at_least_pkr": p.at_least,
              "at_most_pkr": None if math.isinf(p.at_most) else p.at_most,
@@ -160,12 +150,9 @@ class Basis(BaseModel, strict=True, extra="forbid"):
 
 
 def write_basis(
-    folder: Path,
-    nation: Rounds,
-    chosen: Mapping[str, tuple[Floats, Row]],
-    written: Mapping[str, Row],
-    seconds: float,
-) -> None:
+    folder: Path, nation: Rounds, chosen: Mapping[str, tuple[Floats, Row]],
+    written: Mapping[str, Row], seconds: float,
+) -> None:  # fmt: skip
     """Write ``basis.json``, from which a nation's plan can be rebuilt with the stored answers."""
     kept = {
         "config": nation.config.model_dump(mode="json"),

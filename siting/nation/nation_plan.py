@@ -22,12 +22,9 @@ from siting.tables import mean_drive_min
 PARTS = (0.25, 0.5, 0.75, 1.0)
 # Names of the plan and of the other divisions of the budget, for readers.
 WORDS = {
-    "best": "this plan",
-    "population": "by population",
-    "demand": "by energy wanted",
-    "vehicles": "by electric vehicles expected",
-    "equal": "the same for all",
-}
+    "best": "this plan", "population": "by population", "demand": "by energy wanted",
+    "vehicles": "by electric vehicles expected", "equal": "the same for all",
+}  # fmt: skip
 # The columns of the cities in the terminal and in notebooks; the rows are `city_rows`.
 CITY_COLUMNS = (
     Column("City", "city"),
@@ -190,11 +187,9 @@ def city_rows(cities: pd.DataFrame) -> pd.DataFrame:
 
 
 def plan_of(
-    nation: Rounds,
-    chosen: Mapping[str, tuple[Floats, Row]],
-    written: Mapping[str, Row],
+    nation: Rounds, chosen: Mapping[str, tuple[Floats, Row]], written: Mapping[str, Row],
     seconds: float,
-) -> NationPlan:
+) -> NationPlan:  # fmt: skip
     """Return the nation's plan, made from the cities' chosen plans and their runs (if written)."""
     pots, (bounds, terms) = nation.pots, nation.proof()
     none = np.zeros(len(nation.money))

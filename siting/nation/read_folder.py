@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from siting.errors import Fault, InputError, VerifyError, first_line, naming, refuse
-from siting.files import read_csv
+from siting.files import read_csv, rows_fault
 from siting.manifest import as_form, changed, read_json, unsealed
 from siting.nation.division_bound import (
     Pot,
@@ -158,9 +158,7 @@ def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
             must = table[column].notna() | (name == "cities" and column in _THERE)
             bad = must & ~np.isfinite(values)
             table[column] = values
-        if bad.any():
-            lines = tuple(str(i + 2) for i in np.flatnonzero(bad))
-            faults.append(Fault(where, "lines that are blank or not a number", AGAIN, lines))
+        faults += rows_fault(where, bad, path, "blank or not a number", AGAIN)
     refuse(faults)
     return table
 

@@ -42,8 +42,7 @@ LARGER, LEAST_TIME = 0.75, 0.25
 # twice the time, up to `MOST_TIMES` times the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
-# Cells of two cities overlap if more than this share of a cell is common to both. Otherwise, they
-# only touch.
+# Cells of two cities overlap if more than this share of a cell is in both; else, they only touch.
 SLIVER = 0.02
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
@@ -64,15 +63,9 @@ class Rounds:
     """
 
     def __init__(
-        self,
-        config: NationConfig,
-        cities: Sequence[Config],
-        provinces: Sequence[str],
-        *,
-        rows: Sequence[Row] = (),
-        workers: Workers | None = None,
-        progress: Report | None = None,
-    ) -> None:
+        self, config: NationConfig, cities: Sequence[Config], provinces: Sequence[str], *,
+        rows: Sequence[Row] = (), workers: Workers | None = None, progress: Report | None = None,
+    ) -> None:  # fmt: skip
         self.config = config
         self.studies: dict[str, Config] = {one.name: one for one in cities}
         self.province = dict(zip(self.studies, provinces, strict=True))
@@ -184,8 +177,7 @@ class Rounds:
         """Return a query to a city; if `free` is true, its plan need not meet any floor."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
-        # In a query without prices, a city may use only a part of each envelope, so that the
-        # envelope suffices for all cities.
+        # A query without prices may use only a part of each envelope, so that all cities have one.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -200,7 +192,7 @@ class Rounds:
         for name, row in self.workers.each(tasks):
             self.facts[name] = row
             if row["status"] != "optimal":
-                self._fail(name, row["error"])
+                self.fail(name, row["error"])
             else:
                 kwh, s = row["demand_kwh_day"], row["seconds"]
                 self.tell(f"{name}: demand of {kwh:,.0f} kWh/day, {s:,.1f} s")
@@ -219,7 +211,8 @@ class Rounds:
             what = "; ".join(f"{n}: {e}" for n, e in self.failed.items())
             raise SolveError("cities", f"none could be read: {what}")
 
-    def _fail(self, name: str, why: str) -> None:
+    def fail(self, name: str, why: str) -> None:
+        """Record why a city failed, and report it."""
         self.failed[name] = why
         self.tell(f"{name}: failed, the other cities continue: {' '.join(why.split())}")
 
@@ -261,7 +254,7 @@ class Rounds:
                 said = f"{kwh:,.0f} kWh/day for PKR {pkr} m, {row['seconds']:,.1f} s"
             self.tell(f"{ask.city}, {ask.purpose}, {at}: {said}")
             if row["status"] == "failed" and not self.plans(ask.city):
-                self._fail(ask.city, row["error"])
+                self.fail(ask.city, row["error"])
 
     def _start(self, ask: Ask) -> tuple[str, ...]:
         rows = [r for r in self.plans(ask.city) if r["subsidy_pkr"] <= ask.budget_pkr]

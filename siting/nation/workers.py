@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from typing import Any, Self
 
-from siting.batch.pools import cores, dask_pool, local_pool, share_threads
-from siting.interrupts import held
+from siting.batch.pools import Task, cores, dask_pool, local_pool, rows_of, share_threads
 
-Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
 # Number of shared pools to try. Each task that then remains gets a pool of its own.
 POOLS = 2
 KILLED = "its process was killed, perhaps for lack of memory"
@@ -55,43 +53,26 @@ class Workers:
         If the pool of processes breaks, a second pool runs the remaining tasks. If it breaks too,
         each remaining task gets its own pool.
         """
-        left = list(tasks)
+        left = dict(tasks)
         for _ in range(POOLS):
-            left = yield from self._all(tasks, left)
-            if not left:
-                return
-        for key in left:
+            if left:
+                left = yield from self._all(left)
+        for key, task in left.items():
             self._end()
-            if (yield from self._all(tasks, [key])):
+            if (yield from self._all({key: task})):
                 yield key, _lost(KILLED)
 
     def _all[K](
-        self, tasks: Mapping[K, Task], todo: Sequence[K]
-    ) -> Generator[tuple[K, dict[str, Any]], None, list[K]]:
+        self, tasks: Mapping[K, Task]
+    ) -> Generator[tuple[K, dict[str, Any]], None, dict[K, Task]]:
         """Run tasks in one pool and yield their rows; return the tasks lost if the pool breaks."""
-        left: list[K] = []
-        futures: dict[Future[dict[str, Any]], K] = {}
-        for key in todo:
-            work, args = tasks[key]
-            pool = self._begin()
-            try:
-                with held():
-                    future = pool.submit(work, *args)
-            except Exception as err:  # a cluster's client closes if the scheduler is lost
-                future = Future()
-                future.set_exception(err)
-            futures[future] = key
-        for future in as_completed(futures):
-            key = futures[future]
-            try:
-                yield key, future.result()
-            except BrokenExecutor:
-                left.append(key)
-            except Exception as err:  # the task was lost with its machine, or is not serialisable
-                yield key, _lost(f"{type(err).__name__}: {err}")
+        left = dict(tasks)
+        for key, row in rows_of(self._begin(), tasks):
+            del left[key]
+            yield key, _lost(row) if isinstance(row, str) else row
         if left:
             self._end()
-        return [key for key in todo if key in left]
+        return left
 
 
 def _lost(why: str) -> dict[str, Any]:

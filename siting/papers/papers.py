@@ -270,8 +270,7 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
         ("applicant", Blank("name, CNIC or NTN, address, telephone")),
         ("purpose", "charging of electric vehicles"),
         ("chargers' rated power, kW", f"{row['power_kw']:,.1f}"),
-        # The connection, its deposit and its fixed charges are based on this load. The load is
-        # rounded up, so that the load requested is never too small.
+        # The connection and its charges are based on this load. It is rounded up, never down.
         ("load requested, kW", f"{math.ceil(row['load_kw'] * 100 - 1e-6) / 100:,.2f}"),
         ("of which existing, kW", f"{row['standing_kw']:,.2f}"),
         ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
@@ -360,8 +359,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# The title of each paper, and the function that writes it. The function for a tender also takes the
-# folder of lots.
+# The title of each paper, and the function that writes it (that of a tender also takes the lots).
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

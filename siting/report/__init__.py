@@ -7,11 +7,6 @@ from siting.report.page import render
 from siting.report.run_record import RunFacts, RunRecord
 
 __all__ = [
-    "RunFacts",
-    "RunRecord",
-    "is_why_no_report",
-    "read_frontier",
-    "render",
-    "standing",
+    "RunFacts", "RunRecord", "is_why_no_report", "read_frontier", "render", "standing",
     "why_no_report",
-]
+]  # fmt: skip

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from siting.report.content import Shown
-from siting.report.figure_text import (
-    figure,
-    label,
-    missing,
-    number,
-    percent,
-    rupees,
-    source_of,
-    text_or,
-)
+from siting.report.figure_text import figure, label, missing, number, percent, rupees, text_or
 from siting.report.run_record import RunRecord
 
+# Names of inputs for readers, by their keys in the configuration.
+_INPUTS = {
+    "roads.source": "Roads", "demand.people": "People",
+    "demand.surfaces.places": "Places that draw drivers",
+    "candidates.existing": "Existing stations", "candidates.sources": "Candidate places",
+}  # fmt: skip
 _UNSTATED = "not stated"
 _DOUBTFUL = ("ASSUMPTION", "L")
 
@@ -48,7 +46,7 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
     """Return one row per input: its kind, file, owner, licence, date and abbreviated SHA-256."""
     return [
         {
-            "what": source_of(str(row["key"])),
+            "what": _input_of(str(row["key"])),
             "file": str(row.get("file") or row.get("query") or row["kind"]),
             "source": text_or(row["source"], _UNSTATED),
             "licence": text_or(row["licence"], _UNSTATED),
@@ -59,6 +57,16 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
         }
         for row in run.facts["inputs"]
     ]
+
+
+def _input_of(key: str) -> str:
+    """Return the name shown to readers for an input of the configuration.
+
+    >>> _input_of("candidates.sources.1"), _input_of("offers.lines")
+    ('Candidate places', 'Offers lines')
+    """
+    stem = re.sub(r"\.\d+$", "", key)
+    return _INPUTS.get(stem, label(stem.replace(".", " ")))
 
 
 def decides(run: RunRecord) -> list[str]:

@@ -17,18 +17,13 @@ from siting.sites.chargers_text import told_as
 # Maximum number of feeders shown, the fullest first; a city may have hundreds.
 MOST_FEEDERS = 12
 _COSTS = {
-    "charger_cost_pkr": "Chargers",
-    "battery_cost_pkr": "Batteries for swapping",
-    "connection_cost_pkr": "Grid connection and transformer",
-    "line_cost_pkr": "11 kV line",
-    "upgrade_cost_pkr": "Stronger feeder",
-    "fee_cost_pkr": "Fees",
-    "civil_cost_pkr": "Civil works",
-    "land_cost_pkr": "Land",
-    "design_cost_pkr": "Design and permits",
-    "contingency_cost_pkr": "Contingency",
+    "charger_cost_pkr": "Chargers", "battery_cost_pkr": "Batteries for swapping",
+    "connection_cost_pkr": "Grid connection and transformer", "line_cost_pkr": "11 kV line",
+    "upgrade_cost_pkr": "Stronger feeder", "fee_cost_pkr": "Fees",
+    "civil_cost_pkr": "Civil works", "land_cost_pkr": "Land",
+    "design_cost_pkr": "Design and permits", "contingency_cost_pkr": "Contingency",
     "deposit_cost_pkr": "Security deposit",
-}
+}  # fmt: skip
 # A new station is weak if other stations could serve all but the share `WEAK_LOSS` of its energy,
 # or if it uses less than the share `WEAK_USE` of its capacity.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
@@ -145,13 +140,9 @@ def money(run: RunRecord) -> dict[str, Any]:
             _amount("Subsidy paid", f["subsidy_pkr"]),
             _amount("Budget left", f["budget_pkr"] - f["subsidy_pkr"]),
         ]
-    rows = [
-        *budget,
-        _amount("Cost in all", f["cost_pkr"]),
-        _amount("Paid by operators", f["cost_pkr"] - f["subsidy_pkr"]),
-    ]
-    served = f["objective_kwh_day"]
-    if served > 0:
+    paid = _amount("Paid by operators", f["cost_pkr"] - f["subsidy_pkr"])
+    rows = [*budget, _amount("Cost in all", f["cost_pkr"]), paid]
+    if (served := f["objective_kwh_day"]) > 0:
         a_kwh = f["subsidy_pkr"] / served
         text = f"PKR {number(a_kwh)}"
         rows.append(Shown("Subsidy for each kWh/day served by all stations", a_kwh, text))
@@ -217,16 +208,13 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
     kind = new[["configuration", "chargers"]].fillna("").astype(str)
     rows = [
         {
-            "name": _told(name, chargers),
-            "chargers": in_words(chargers),
-            "count": len(part),
-            "kw": number(part["power_kw"].sum()),
-            "cost": rupees(part["cost_pkr"].sum()),
+            "name": _told(name, chargers), "chargers": in_words(chargers), "count": len(part),
+            "kw": number(part["power_kw"].sum()), "cost": rupees(part["cost_pkr"].sum()),
             "subsidy": rupees(part["subsidy_pkr"].sum()),
             "served": number(part["served_kwh_day"].sum()),
         }
         for (name, chargers), part in new.groupby([kind[c] for c in kind], sort=True)
-    ]
+    ]  # fmt: skip
     return sorted(rows, key=lambda row: (-row["count"], row["name"], row["chargers"]))
 
 
@@ -314,12 +302,9 @@ def _station(
         if (kwh := row[f"served_{name}_kwh_day"]) > 0 and served > 0
     ]
     return {
-        "id": str(row["site_id"]),
-        "name": site_name(row["name"], row["site_id"]),
-        "where": text_or(row.get("whereabouts")),
-        "lat": f"{row['lat']:.5f}",
-        "lon": f"{row['lon']:.5f}",
-        "kind": label(text_or(row["kind"])),
+        "id": str(row["site_id"]), "name": site_name(row["name"], row["site_id"]),
+        "where": text_or(row.get("whereabouts")), "lat": f"{row['lat']:.5f}",
+        "lon": f"{row['lon']:.5f}", "kind": label(text_or(row["kind"])),
         "existing": bool(row["existing"]),
         "configuration": _told(row["configuration"], row["chargers"]),
         "chargers": in_words(text_or(row["chargers"])),
@@ -331,9 +316,7 @@ def _station(
         "use": Shown("use", row["use_share"], percent(row["use_share"])),
         "day_use": _day_use(served, row["power_kw"]),
         "minutes": Shown("minutes", row["mean_travel_min"], number(row["mean_travel_min"], 1)),
-        "cells": number(row["cells_served"]),
-        "classes": by_class,
-        "grid": _grid(offer),
+        "cells": number(row["cells_served"]), "classes": by_class, "grid": _grid(offer),
         "costs": [(name, rupees(offer[c])) for c, name in _COSTS.items() if offer[c] > 0],
         "business": [
             (name, show(row[column]))
@@ -342,7 +325,7 @@ def _station(
         ],
         "built_year": "" if missing(built) else str(int(float(built))),
         "why": why.get(str(row["site_id"]), "").splitlines(),
-    }
+    }  # fmt: skip
 
 
 def _day_use(served_kwh: float, power_kw: float) -> str:
@@ -358,12 +341,11 @@ def _day_use(served_kwh: float, power_kw: float) -> str:
 
 def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
     """Return the reason why a new station is weak; an empty string if it is not weak."""
-    served, use = row["served_kwh_day"], row["use_share"]
+    served, use, stays = row["served_kwh_day"], row["use_share"], lost.get("as_it_stands_kwh_day")
     if row["existing"]:
         return ""
     if not served > 0:
         return "serves nobody"
-    stays = lost.get("as_it_stands_kwh_day")
     if stays is not None and stays <= WEAK_LOSS * served:
         return "the other stations could serve nearly all of it"
     if not missing(use) and use < WEAK_USE:

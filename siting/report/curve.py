@@ -100,9 +100,7 @@ def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
     """Return the sections in which two configurations differ, except budget, solver and output."""
 
     def bare(section: Any) -> Any:
-        if not isinstance(section, dict):
-            return section
-        return {k: v for k, v in section.items() if k != "budget_pkr"}
+        return section | {"budget_pkr": None} if isinstance(section, dict) else section
 
     names = sorted({*one, *other} - {"output", "solver", "name", "title", "note", "report"})
     return tuple(n for n in names if bare(one.get(n)) != bare(other.get(n)))
@@ -133,14 +131,9 @@ def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
 
 
 def _chart(
-    title: str,
-    rows: pd.DataFrame,
-    lines: list[tuple[str, str, str]],
-    mark: int | None,
-    here: float,
-    *,
-    per_cent: bool = False,
-) -> dict[str, Any]:
+    title: str, rows: pd.DataFrame, lines: list[tuple[str, str, str]], mark: int | None,
+    here: float, *, per_cent: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Return a line chart; `lines` has the name, column and CSS class of each line."""
     x = rows["budget_pkr"].to_numpy(dtype=float) / 1e6
     y = [rows[column].to_numpy(dtype=float) for _, column, _ in lines]

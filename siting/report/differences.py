@@ -15,19 +15,13 @@ from siting.texts import json_in_page
 
 # Labels of some figures. The labels of all other figures are derived from their names.
 _NAMES = {
-    "budget_pkr": "Budget, PKR m",
-    "subsidy_pkr": "Subsidy, PKR m",
-    "cost_pkr": "Cost in all, PKR m",
-    "wanted_kwh_day": "Energy wanted, kWh/day",
-    "served_kwh_day": "Energy served, kWh/day",
-    "served_share": "  share of demand",
-    "new_power_kw": "New power, kW",
-    "mean_travel_min": "Mean drive, min",
-    "gap": "Proven gap",
+    "budget_pkr": "Budget, PKR m", "subsidy_pkr": "Subsidy, PKR m",
+    "cost_pkr": "Cost in all, PKR m", "wanted_kwh_day": "Energy wanted, kWh/day",
+    "served_kwh_day": "Energy served, kWh/day", "served_share": "  share of demand",
+    "new_power_kw": "New power, kW", "mean_travel_min": "Mean drive, min", "gap": "Proven gap",
     "bound_kwh_day": "Upper bound on energy served, kWh/day",
-}
-# Labels of figures on public money at risk in a fleet scenario, by the beginning of the figure's
-# name.
+}  # fmt: skip
+# Labels of figures on public money at risk in a fleet scenario, by the start of their names.
 _AT_RISK = {
     "below_npv_0_": "New stations with a negative NPV, scenario",
     "at_risk_": "Public money of these stations, PKR m, scenario",
@@ -101,38 +95,19 @@ def render_differences(comparison: Any) -> str:
     """
     leaflet, script, runs = embedded_leaflet(), _asset("differences.js"), comparison.runs
     sites = [_site(row, len(runs)) for row in comparison.sites.to_dict("records")]
-    data = {
-        "scale": SCALE,
-        "roads": road_lines(comparison.roads)[0],
-        "runs": runs,
-        "credits": comparison.credits,
-        "sites": sites,
-    }
-    return (
-        _environment()
-        .get_template("differences.html")
-        .render(
-            title=comparison.titles[0],
-            notes=comparison.notes,
-            runs=runs,
-            figures=figures_in_words(comparison),
-            settings=settings_in_words(comparison),
-            counts=[
-                (
-                    f"{n:,}",
-                    {"all": "the same in all", "changed": "different chargers"}.get(what, what),
-                )
-                for what, n in comparison.counts.items()
-            ],
-            stations=[site for site in sites if site["status"] != "all"],
-            policy=_policy(leaflet.script, script),
-            leaflet=leaflet,
-            page_style=_asset("page.css"),
-            page_script=script,
-            data=json_in_page(data),
-            version=__version__,
-        )
-    )
+    roads = road_lines(comparison.roads)[0]
+    data = {"scale": SCALE, "roads": roads, "runs": runs, "credits": comparison.credits,
+            "sites": sites}  # fmt: skip
+    words = {"all": "the same in all", "changed": "different chargers"}
+    page = _environment().get_template("differences.html")
+    return page.render(
+        title=comparison.titles[0], notes=comparison.notes, runs=runs,
+        figures=figures_in_words(comparison), settings=settings_in_words(comparison),
+        counts=[(f"{n:,}", words.get(what, what)) for what, n in comparison.counts.items()],
+        stations=[site for site in sites if site["status"] != "all"],
+        policy=_policy(leaflet.script, script), leaflet=leaflet, page_style=_asset("page.css"),
+        page_script=script, data=json_in_page(data), version=__version__,
+    )  # fmt: skip
 
 
 def _site(row: dict[str, Any], runs: int) -> dict[str, Any]:

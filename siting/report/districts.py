@@ -15,7 +15,7 @@ import shapely
 
 from siting.files import texts_of
 from siting.report.run_record import RunRecord
-from siting.report.shapes import dissolved, polygons_of, utm_of
+from siting.report.shapes import dissolved, polygons_of
 
 SQUARE_M = 2500
 MOST_COUNTED_ZONES = 60
@@ -36,7 +36,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
         return {"what": "", "rows": [], "shapes": [], "little": 0}
-    metres = layer.to_crs(utm_of(layer))
+    metres = layer.to_crs(layer.estimate_utm_crs())
     what, names = _parts(run, metres)
     layer = layer.assign(part=names)
     stations = _stations(run, metres, names)
@@ -53,20 +53,14 @@ def districts(run: RunRecord) -> dict[str, Any]:
         new = here[~here["existing"]]
         rows.append(
             {
-                "name": str(name),
-                "near": near.get(str(name), ""),
-                "people": people,
-                "wanted": wanted,
-                "served": served,
-                "unserved": wanted - served,
-                "share": served / wanted,
-                "new": len(new),
-                "old": len(here) - len(new),
+                "name": str(name), "near": near.get(str(name), ""), "people": people,
+                "wanted": wanted, "served": served, "unserved": wanted - served,
+                "share": served / wanted, "new": len(new), "old": len(here) - len(new),
                 "subsidy": float(new["subsidy_pkr"].sum()),
                 "little": wanted < LITTLE_SHARE * total or (peopled and not people),
                 "shape": polygons_of(dissolved(list(part.geometry))) or _box(part),
             }
-        )
+        )  # fmt: skip
     rows.sort(key=lambda row: (row["little"], round(row["share"], 9), row["name"]))
     shapes = [row.pop("shape") for row in rows]
     little = sum(row["little"] for row in rows)

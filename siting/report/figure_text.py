@@ -10,20 +10,8 @@ from siting.export.fonts import ARABIC
 
 NONE = "–"
 
-_CONFIDENCE = {
-    "definition": "by definition",
-    "H": "high",
-    "M": "medium",
-    "L": "low",
-    "ASSUMPTION": "assumed",
-}
-_KEYS = {
-    "roads.source": "Roads",
-    "demand.people": "People",
-    "demand.surfaces.places": "Places that draw drivers",
-    "candidates.existing": "Existing stations",
-    "candidates.sources": "Candidate places",
-}
+_CONFIDENCE = {"definition": "by definition", "H": "high", "M": "medium", "L": "low",
+               "ASSUMPTION": "assumed"}  # fmt: skip
 
 
 def missing(value: Any) -> bool:
@@ -94,16 +82,6 @@ def label(name: Any) -> str:
     """
     text = str(name).replace("_", " ").strip()
     return text[:1].upper() + text[1:]
-
-
-def source_of(key: str) -> str:
-    """Return the name shown to readers for an input of the configuration.
-
-    >>> source_of("candidates.sources.1"), source_of("offers.lines")
-    ('Candidate places', 'Offers lines')
-    """
-    stem = re.sub(r"\.\d+$", "", key)
-    return _KEYS.get(stem, label(stem.replace(".", " ")))
 
 
 def confidence(mark: Any) -> str:

@@ -20,19 +20,11 @@ from siting.export.styles import MINUTES
 from siting.files import texts_of
 from siting.report.figure_text import percent
 from siting.report.run_record import BANDS, RunRecord
-from siting.report.shapes import (
-    SCALE,
-    flat_lines,
-    polygons_of,
-    polygons_of_all,
-    service_areas,
-    utm_of,
-)
+from siting.report.shapes import SCALE, flat_lines, polygons_of, polygons_of_all, service_areas
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
-# Roads that take more characters than this are simplified further, and then short minor roads are
-# left out.
+# Roads that take more characters are simplified further; then, short minor roads are left out.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
@@ -68,20 +60,13 @@ def map_data(run: RunRecord) -> dict[str, Any]:
     polygons = all(cell["shape"] for cell in cells)
     roads, coarse = road_lines(run.roads)
     return {
-        "scale": SCALE,
-        "classes": run.classes,
-        "roads": roads,
-        "names": road_names(run.roads),
-        "parts": _parts(run),
-        "coarse": coarse,
-        "cells": cells,
+        "scale": SCALE, "classes": run.classes, "roads": roads, "names": road_names(run.roads),
+        "parts": _parts(run), "coarse": coarse, "cells": cells,
         "unit": "kWh/day per km²" if polygons else "kWh/day",
         "breaks": _breaks(cells, len(run.classes), polygons=polygons),
-        "sites": _sites(run.sites, run.service, run.classes, index),
-        "areas": service_areas(run),
-        "minutes": _minutes(run),
-        "years": _years(run, index),
-    }
+        "sites": _sites(run.sites, run.service, run.classes, index), "areas": service_areas(run),
+        "minutes": _minutes(run), "years": _years(run, index),
+    }  # fmt: skip
 
 
 def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
@@ -195,7 +180,7 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     roads = roads[roads["name"] != ""]
     if roads.empty:
         return []
-    metres = roads.geometry.to_crs(utm_of(roads))
+    metres = roads.geometry.to_crs(roads.estimate_utm_crs())
     code, texts = pd.factorize(roads["name"])
     # Only the longest line of each name and rank is labelled.
     lines, kind = _strokes(metres, code * 3 + _ranks(roads), 1.0)
@@ -241,7 +226,7 @@ def _cells(run: RunRecord) -> tuple[list[dict[str, Any]], dict[str, int]]:
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
         return [], {}
-    metres = layer.to_crs(utm_of(layer))
+    metres = layer.to_crs(layer.estimate_utm_crs())
     area_km2 = metres.area.to_numpy() / 1e6
     first = run.service.drop_duplicates("cell_id")
     starts = shapely.get_coordinates(shapely.get_point(first.geometry.array, 0))
@@ -251,15 +236,12 @@ def _cells(run: RunRecord) -> tuple[list[dict[str, Any]], dict[str, int]]:
     ids, shapes = layer["cell_id"].astype(str), polygons_of_all(layer.geometry)
     cells = [
         {
-            "id": cell_id,
-            "shape": shape,
+            "id": cell_id, "shape": shape,
             "at": [round(float(v) * SCALE) for v in begins.get(cell_id, middle[i])],
-            "km2": round(float(area_km2[i]), 4),
-            "wanted": wanted[i],
-            "served": served[i],
+            "km2": round(float(area_km2[i]), 4), "wanted": wanted[i], "served": served[i],
         }
         for i, (cell_id, shape) in enumerate(zip(ids, shapes, strict=True))
-    ]
+    ]  # fmt: skip
     return cells, {cell["id"]: i for i, cell in enumerate(cells)}
 
 
@@ -300,20 +282,15 @@ def _sites(
         if kwh > 0 and str(cell_id) in index:
             row = [index[str(cell_id)], _short(kwh), _short(weight / kwh, 1)]
             flat.setdefault(str(site_id), []).extend(row)
+    energy = _by_class(sites, classes, "served")
     return [
         {
-            "id": str(row.site_id),
-            "name": site_name(row.name, row.site_id),
-            "old": bool(row.existing),
-            "kw": _short(row.power_kw),
-            "at": _at(row.geometry),
-            "kwh": kwh,
-            "service": flat.get(str(row.site_id), []),
+            "id": str(row.site_id), "name": site_name(row.name, row.site_id),
+            "old": bool(row.existing), "kw": _short(row.power_kw), "at": _at(row.geometry),
+            "kwh": kwh, "service": flat.get(str(row.site_id), []),
         }
-        for row, kwh in zip(
-            sites.itertuples(index=False), _by_class(sites, classes, "served"), strict=True
-        )
-    ]
+        for row, kwh in zip(sites.itertuples(index=False), energy, strict=True)
+    ]  # fmt: skip
 
 
 def _at(point: Any) -> list[int]:

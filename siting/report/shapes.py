@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
@@ -32,17 +31,6 @@ def flat_lines(lines: np.ndarray) -> list[list[int]]:
     moves = begins | (steps != 0).any(axis=1)
     values, first = steps[moves].ravel().tolist(), np.flatnonzero(begins[moves]) * 2
     return [values[i:j] for i, j in pairwise([*first.tolist(), len(values)])]
-
-
-def utm_of(layer: gpd.GeoDataFrame) -> int:
-    """Return the EPSG code of the UTM zone in the middle of a layer in degrees.
-
-    >>> utm_of(gpd.GeoDataFrame(geometry=[shapely.Point(73.0, 33.6)], crs=4326))
-    32643
-    """
-    west, south, east, north = layer.total_bounds
-    zone = min(int(((west + east) / 2 + 180) // 6) + 1, 60)
-    return (32600 if south + north >= 0 else 32700) + zone
 
 
 def polygons_of(shape: Any) -> list[list[list[int]]]:

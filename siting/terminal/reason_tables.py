@@ -134,15 +134,11 @@ def _line(step: Step) -> Text:
 def _factor(one: Factor) -> tuple[str, str]:
     """Return a figure and its source as two lines, because table columns would be too narrow."""
     name = f"{one.figure} {one.of}".strip().replace("_", " ")
-    range_ = f" ({_range(one)})" if _range(one) else ""
+    range_ = ""
+    if one.low is not None and one.high is not None and one.low != one.high:
+        range_ = f" ({_number(one.low)} to {_number(one.high)})"
     why = "; ".join(text for text in (one.said, one.source) if text)
     return f"{name}: {_number(one.value)}{range_}, {one.confidence}, {one.table}", why
-
-
-def _range(one: Factor) -> str:
-    if one.low is None or one.high is None or one.low == one.high:
-        return ""
-    return f"{_number(one.low)} to {_number(one.high)}"
 
 
 def _number(value: float) -> str:

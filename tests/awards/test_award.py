@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import siting
 from siting.awards.award import _asks, _awarded
-from siting.awards.bid_program import bidding_of
+from siting.awards.bids import bidding_of
 from siting.cli import app
 from siting.errors import ConfigError, InputError
 from siting.review import replan, verify_run
