@@ -59,8 +59,8 @@ BUDGETED = (
 def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
     """Yield the greedy plans for the full budget and for every smaller sum.
 
-    The first plans prefer options by worth per rupee, and further plans by worth alone, because the
-    number of stations may be scarcer than money.
+    The first plans prefer options by worth per rupee; further plans, for which the number of
+    stations may be scarcer than money, by worth alone.
     """
     for alike in (False, True):
         purse = Purse(valuer.frame, valuer.room)
@@ -93,15 +93,14 @@ def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Int
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):
         for own_money in settings.OWN_MONEY:
-            below = most * (1 + settings.EXACT)
-            while True:
+            below, ended = most * (1 + settings.EXACT), False
+            while not ended:
                 sower = Sower(cutter, room)
                 sower.own_money = own_money
                 sower.granted = np.array([below * (1 - settings.EXACT)])
                 yield sower.run(clock)
                 below = float(sower.paid[-1])
-                if clock.over or below <= least:
-                    break
+                ended = clock.over or below <= least
 
 
 def guarantee(valuer: Valuer) -> str:

@@ -193,13 +193,9 @@ class Objective:
 
 
 def objective_of(
-    instance: Instance,
-    worth: pd.Series | None = None,
-    unit: str = ENERGY_UNIT,
-    *,
-    decay: Decay | None = None,
-    cutoff_min: float | None = None,
-) -> Objective:
+    instance: Instance, worth: pd.Series | None = None, unit: str = ENERGY_UNIT, *,
+    decay: Decay | None = None, cutoff_min: float | None = None,
+) -> Objective:  # fmt: skip
     """Return the objective of an instance.
 
     `worth` is the weight of each demand row, by ``demand_id``, such as its number of people or of

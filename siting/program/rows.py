@@ -51,15 +51,9 @@ class Rows:
         self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}
 
     def add(
-        self,
-        family: str,
-        row: Ints,
-        column: Ints,
-        value: Floats,
-        *,
-        lower: Floats | None = None,
+        self, family: str, row: Ints, column: Ints, value: Floats, *, lower: Floats | None = None,
         upper: Floats | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Add rows, each divided by its largest coefficient.
 
         `row`, `column` and `value` are the coefficients; rows are numbered from 0 in each call.

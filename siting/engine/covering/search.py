@@ -46,7 +46,7 @@ def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
     cost = plan.covering.cost
     while not clock.over:
         slots, change = plan.exchanges()
-        if change.size and worth > 0:
+        if worth > 0:
             change -= worth * cost
             change += (worth * cost[plan.holds[slots]])[:, None]
         if not change.size or change.max() <= plan.noise:
