@@ -77,11 +77,9 @@ class CoarseLayout(Layout):
         worths = [m for m in self.measures if m.kind == "worth"]
         slices = [self.slices[m.s] for m in worths]
         value = [one.weight * (one.probability if by_chance else 1.0) for one in slices]
-        return (
-            np.array([m.column for m in worths], dtype=np.int64),
-            np.array(value, dtype=float) * self.energy_unit,
-            np.array([one.scenario for one in slices], dtype=np.int64),
-        )
+        column = np.array([m.column for m in worths], dtype=np.int64)
+        scenario = np.array([one.scenario for one in slices], dtype=np.int64)
+        return column, np.array(value, dtype=float) * self.energy_unit, scenario
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
         """Return the column for the energy that counts towards a floor in a slice, and its unit."""

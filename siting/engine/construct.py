@@ -1,10 +1,10 @@
 """Greedy construction of a first plan, guided by the unserved demand in reach of each station.
 
-Partial plans are not evaluated exactly. For each kind of demand, a chosen station takes the same
-share of every row in its reach; the demand that remains determines the gains of other stations.
-Options that help to meet an unmet lower limit, such as a station in every square, are chosen first.
-Demand that counts towards an unmet floor or belongs to the worst-served group weighs more. The plan
-is only a start for `siting.engine.windows`, and may miss a floor.
+Partial plans are not evaluated exactly: for each kind of demand, a chosen station takes the same
+share of every row in its reach, and the rest determines the gains of other stations. Options that
+help to meet an unmet lower limit, such as a station in every square, are chosen first. Demand that
+an unmet floor counts, or of the worst-served group, weighs more. The plan is only a start for
+`siting.engine.windows`, and may miss a floor.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class Sower:
     def run(self, clock: Clock) -> Ints:
         """Choose options until no useful one fits, and return the choice.
 
-        Once time is up, each round chooses all useful options that fit and share no demand. Such
-        rounds are repeated only while a floor or limit is unmet.
+        Once time is up, a round chooses all useful options that fit and share no demand; rounds
+        then continue only while a floor or limit is unmet.
         """
         self._keep()
         late = False
@@ -86,8 +86,7 @@ class Sower:
     def _take_best(self, together: float) -> bool:
         """Choose the best options that share no demand; return whether any was chosen.
 
-        `together`: lowest rate (gain per rupee) at which an option is chosen, as a share of the
-        best rate.
+        `together`: lowest rate (gain per rupee) that is chosen, as a share of the best rate.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -215,10 +214,7 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose an option, unless it shares demand with another option of this round.
-
-        Return whether it was chosen.
-        """
+        """Choose an option and return True, unless it shares demand with another of this round."""
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         j = self.frame.site[option]
         reach = [part.row[part.edge[j] : part.edge[j + 1]] for part in self.cutter.parts]

@@ -29,8 +29,7 @@ from siting.program.service import Service
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
     """Return whether, under these aims, each row in reach is served in full by one station."""
-    decides = (aim for aim in aims if aim.of_worth or aim.of_drives)
-    first = next(decides, None)
+    first = next((aim for aim in aims if aim.of_worth or aim.of_drives), None)
     return not program.capacitated and first is not None and first.of_worth
 
 

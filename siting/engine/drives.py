@@ -60,7 +60,7 @@ def solve_drives(
     """Return the plan with the shortest drive times among plans that keep the worth.
 
     `frame`: a program that `goes` accepts; `start`: a choice that keeps the worth; `gap`: relative
-    gap in drive time at which to stop; `bound`: a lower bound on drive time (kWh·min/day).
+    gap in drive time; `bound`: a lower bound on drive time (kWh·min/day).
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0

@@ -281,8 +281,8 @@ class Elastic:
     ) -> Answered:
         """Minimise the summed excess of the requirements in `aimed`, each divided by its `unit`.
 
-        The objective of the solution is the negative of this sum. Requirements that are neither in
-        `held` nor in `aimed` are dropped. `whole`: whether options must be integers.
+        The objective is the negative of this sum. Requirements neither in `held` nor in `aimed` are
+        dropped. `whole`: whether options must be integers.
         """
         m, count, effort = self.matrix, len(self.requirements), self.effort
         most = np.full(count, np.inf)

@@ -91,10 +91,7 @@ def sow(inc: Incumbent) -> None:
 
 
 def _begin_small(inc: Incumbent, sower: Sower) -> None:
-    """Reduce an infeasible constructed plan to its viable stations, or else to one station.
-
-    A station that is viable among other stations is also viable alone.
-    """
+    """Reduce an infeasible constructed plan to its viable stations, or else to its first one."""
     _keep_viable(inc, inc.sown)
     if not inc.begun and sower.first >= 0:
         alone = inc.frame.by_site(inc.frame.kept)
@@ -149,10 +146,7 @@ type Start = tuple[Ints, bool]
 
 
 def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
-    """Make viable plans from new choices, in parallel, until the gap is proven or time is up.
-
-    Each plan is kept as soon as it is made, even if time runs out before the others are made.
-    """
+    """Make viable plans from new choices, in parallel, until the gap is proven or time is up."""
     new = (start for start in starts if inc.is_new(start[0]))
     while not inc.done:
         some = [
@@ -251,9 +245,9 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 
 
 def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
-    """Return the plan made from a choice, and its value (-inf if infeasible).
+    """Return the plan made from a choice, less stations that are not viable, and its value.
 
-    If public money pays viability gaps, stations that get too little are made smaller or dropped.
+    The value is -inf if the plan is infeasible.
     """
     value = inc.weighed(choice, late=True)
     if inc.frame.program.gap is not None and not math.isfinite(value):

@@ -47,7 +47,6 @@ class FlowGraph:
         more = np.ones(len(flow), dtype=bool) if share is None else flow < link
         unsaturated = units > np.bincount(row, flow, minlength=rows)
         slack = room > np.bincount(node, flow, minlength=nodes)
-
         unserved, _ = _spread(unsaturated, row, node, more, used, nodes)
         _, served = _spread(slack, node, row, more, used, rows)
         if counted is None:
@@ -60,10 +59,7 @@ class FlowGraph:
     def _arcs(
         self, site: Ints, capacity: Floats, share: Floats | None, units: Ints
     ) -> tuple[Ints, Ints, Ints, Ints]:
-        """Return the charger group (node) and row of each arc, and all capacities.
-
-        The capacities of the nodes come first, then the capacities of the arcs.
-        """
+        """Return the node (charger group) and row of each arc; the capacities of nodes and arcs."""
         nodes, rows, rooms, links, count = [], [], [], [], 0
         for g, (start, near) in enumerate(self._near):
             here = np.flatnonzero(capacity[:, g] > 0)

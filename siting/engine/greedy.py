@@ -14,10 +14,9 @@ if sites are required. The gap proven for a plan is usually far smaller than the
 
 The greedy method under a budget is not monotone: with more money, an expensive option may leave no
 room for two better ones. So the plan is the best of the greedy plans for the budget and for every
-smaller sum. Sums are tried in descending order. If a greedy run never spends more than ``C``, all
-sums down to ``C`` give the same plan, and the next sum is just below ``C``. The order of options
-does not depend on the sum. So a larger budget allows all greedy plans of a smaller one, and **more
-money never makes the plan worse**.
+smaller sum. If a greedy run never spends more than ``C``, all sums down to ``C`` give the same
+plan, and the next sum is just below ``C``. The order of options does not depend on the sum, so
+**more money never makes the plan worse**.
 
 This holds for programs of one year whose aim is worth, or worth net of money, if choices are quick
 to evaluate or public money pays viability gaps. There are three exceptions: time may run out before

@@ -179,8 +179,7 @@ class Incumbent:
     def _money(self, choice: Ints | None) -> tuple[float, float]:
         if choice is None:
             return (math.inf, math.inf)
-        last = self.frame.options.last[choice]
-        instance = self.frame.program.instance
+        last, instance = self.frame.options.last[choice], self.frame.program.instance
         return math.fsum(instance.offer_subsidy[last]), math.fsum(instance.offer_cost[last])
 
     def _report(self) -> None:

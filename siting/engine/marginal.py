@@ -122,8 +122,7 @@ class Marginal:
     def offers_at(self, site: str) -> pd.DataFrame:
         """Return a table of the plan's worth with each possible offer at a site, best offer first.
 
-        The columns are ``site_id``, ``offer_id``, ``value`` (the worth), ``gain`` (compared with
-        the plan) and ``subsidy_pkr``.
+        Columns: ``site_id``, ``offer_id``, ``value`` (worth), ``gain`` (added), ``subsidy_pkr``.
         """
         at = self._position[site]
         here = np.flatnonzero(self._frame.site == at).tolist()

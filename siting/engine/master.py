@@ -84,10 +84,7 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return groups of options whose new offers are of the same kind.
-
-        `stands`: offer of each option in one year, -1 if it has none.
-        """
+        """Return groups of options whose new offers `stands` (-1: none) are of the same kind."""
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
@@ -117,9 +114,9 @@ class Master(CutModel):
         self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
 
     def scarce(self) -> Floats:
-        """Return the cost, at the last optimum's prices, of the scarce resources each option uses.
+        """Return the cost of the scarce resources each option uses, at the last optimum's prices.
 
-        Costs are in the unit of the model's objective, and include the small charge on money.
+        Costs are in the unit of the objective, and include the small charge on money.
         """
         rows = self.matrix.family.get("resource", slice(0, 0))
         dual = np.asarray(self.model.getSolution().row_dual)[rows]

@@ -28,10 +28,7 @@ _IN_TIME = (None, _Status.TimeLimit, _Status.Interrupted, _Status.Optimal)
 
 
 def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None) -> Result:
-    """Return the plan that a solver finds for the PuLP problem, with the solver's bound.
-
-    `start`: a plan to start from, with its bound.
-    """
+    """Return the plan that a solver finds from `start` for the PuLP problem, with its bound."""
     matrix, impossible = frame.matrix, Fault("program", "no plan meets all requirements")
     if not matrix.a.shape[1]:  # solvers handle empty programs badly
         none = np.zeros(0, dtype=np.int64)

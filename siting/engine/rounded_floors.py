@@ -96,9 +96,9 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor as a row over options, in which only demand with a high dual is priced.
+        """Return the floor as a row over options that prices only demand with a high dual.
 
-        A dual counts as high if, divided by the floor's dual, it exceeds half the demand's worth.
+        A dual is high if, divided by the floor's dual, it exceeds half the demand's worth.
         """
         of_floor = abs(float(price[floor.row]))
         if not of_floor:

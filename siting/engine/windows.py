@@ -11,21 +11,20 @@ serve, rows not served in full, and rows that its sites would serve better. For 
 the pairs in use are freed and, at first, a few other pairs: with the nearest sites in the window,
 and with stations outside it that have free capacity.
 
-A window has two neighbourhoods, mostly far apart, so that public money can move between them. It
-has only one if the two would share no limit. Windows are first tried where the relaxation and the
-plan differ most. A window is repeated only after something near it changes. Once all windows of a
-size have been tried, the next windows have more sites and more pairs per row. Several windows are
-solved in parallel; their results are applied in order, so that runs are reproducible.
+A window has two neighbourhoods, mostly far apart, so that public money can move between them, or
+one if the two would share no limit. Windows are first tried where the relaxation and the plan
+differ most, and repeated only after something near them changes. Once all windows of a size have
+been tried, the next ones have more sites and more pairs per row. Several windows are solved in
+parallel; their results are applied in order, so that runs are reproducible.
 
-A crossover (combining two plans) is a window of another kind: it frees the sites where the plans
-differ, and allows only the options of these plans. A crossover may therefore free many sites; it
-combines the better parts of both plans. Plans of a large city are combined area by area. Public
-money then has a price, because each area would otherwise be limited to the money that it spends in
-the current plan.
+A crossover combines the better parts of two plans in another kind of window: it frees the sites
+where the plans differ, however many, and allows only the options of these plans. Plans of a large
+city are combined area by area. Public money then has a price, because each area would otherwise be
+limited to the money that it spends in the current plan.
 
-A plan may also be built from nothing, with one window per area. Rows that an area shares with areas
-not decided yet have the prices of a relaxation, so that each area uses only what is worth more to
-it than to the others (relax-and-fix).
+A plan may also be built from nothing, with one window per area. Rows shared with undecided areas
+have the prices of a relaxation, so that each area uses only what is worth more to it than to the
+others (relax-and-fix).
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming

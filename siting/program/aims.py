@@ -418,8 +418,7 @@ class LeastCostToAll(Aim):
     own_unit = "PKR/year"
     # Yearly cost of each offer (PKR), by ``offer_id``; 0 for existing stations, whose cost is sunk.
     cost_pkr_year: Mapping[str, float]
-    # Yearly cost of drivers' time (PKR) per kWh/day and minute of driving, by vehicle class.
-    pkr_kwh_min: Mapping[str, float]
+    pkr_kwh_min: Mapping[str, float]  # by class: PKR a year for driving a kWh/day for a minute
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the aim's value as a linear expression."""

@@ -52,8 +52,7 @@ def groups_of(
 ) -> dict[str, Flags]:
     """Return, for each group of demand rows, a mask of its rows, by the group's name.
 
-    `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
-    of group names by ``demand_id``. A row without a group name is in no group.
+    `of` is as in `Program.floor`. A row without a group name is in no group.
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}

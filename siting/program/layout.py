@@ -295,8 +295,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # A site in a concession has a gap row even if its offers have no need, because its
-            # surplus counts.
+            # The surplus of a site in a concession counts even if its offers have no need.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(case), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
@@ -346,8 +345,8 @@ class Layout:
             amount = self.instance.amounts_of(limit)
             offer = np.flatnonzero((amount != 0) & (column >= 0).any(axis=1))
             last = column.shape[1] - 1
-            # An upgrade moves a site's payments to another offer, so each year needs a row. Without
-            # upgrades, payments only grow, and the last year's row is enough.
+            # Each year needs a row if upgrades can move a site's payments to another offer; without
+            # them, payments only grow.
             for t in range(0 if self.years and self.years.upgrades else last, last + 1):
                 least = limit.at_least if t == last else 0.0
                 most = limit.at_most / self.money_unit

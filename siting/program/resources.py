@@ -103,10 +103,7 @@ class ResourceRows:
             self._rows.append((name, kind, unit, at, use[at], at_least, at_most))
 
     def add_money(self, subsidy: Floats, budget_pkr: float, years: Years | None) -> None:
-        """Add the constraint rows for public money: one row, or one per year.
-
-        `subsidy` is the money that each offer draws (PKR).
-        """
+        """Add the rows for public money (one, or one per year); `subsidy`: of each offer (PKR)."""
         drawn = self.options.of_offers(subsidy)
         if years is None:
             self.add(BUDGET, BUDGET, "PKR", drawn[:, -1], at_most=budget_pkr)

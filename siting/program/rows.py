@@ -54,10 +54,9 @@ class Rows:
         self, family: str, row: Ints, column: Ints, value: Floats, *, lower: Floats | None = None,
         upper: Floats | None = None,
     ) -> None:  # fmt: skip
-        """Add rows, each divided by its largest coefficient.
+        """Add rows, each divided by its largest coefficient, with lower or upper bounds or both.
 
         `row`, `column` and `value` are the coefficients; rows are numbered from 0 in each call.
-        `lower` and `upper` are the bounds of the rows; one of them may be missing.
         """
         count = len(next(side for side in (lower, upper) if side is not None))
         if not count:
