@@ -51,13 +51,9 @@ class Location:
 
 
 def make_location(
-    instance: PlainInstance,
-    cost: Floats | None = None,
-    *,
-    p: int | None = None,
-    fixed: Floats | None = None,
-    unserved: Floats | None = None,
-) -> Location:
+    instance: PlainInstance, cost: Floats | None = None, *, p: int | None = None,
+    fixed: Floats | None = None, unserved: Floats | None = None,
+) -> Location:  # fmt: skip
     """Return the problem of an instance with the given costs; by default, serving costs nothing."""
     cost = np.zeros(len(instance.site)) if cost is None else cost
     fixed = np.zeros(len(instance.site_ids)) if fixed is None else fixed
@@ -113,9 +109,8 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
         now, open_sites, gain, drop, swap = _profits(problem, chosen)
         moves = [(0.0, -1, -1)]
         if len(open_sites):
-            move = int(np.argmax(swap))
-            new, old = divmod(move, len(open_sites))
-            moves.append((float(swap.flat[move]), new, int(open_sites[old])))
+            new, old = divmod(int(np.argmax(swap)), len(open_sites))
+            moves.append((float(swap[new, old]), new, int(open_sites[old])))
             moves.append((float(drop.max()), -1, int(open_sites[np.argmax(drop)])))
         if len(open_sites) < problem.most:
             moves.append((float(gain.max()), int(np.argmax(gain)), -1))
@@ -144,7 +139,7 @@ def settle(problem: Location, chosen: Flags) -> Flags:
         if len(idle):
             chosen[idle[-1]] = False
             continue
-        lower = np.arange(len(chosen))[:, None] < open_sites[None, :]
+        lower = np.arange(len(chosen))[:, None] < open_sites
         free = np.argwhere((swap >= -noise) & lower)
         if not len(free):
             return chosen
@@ -154,19 +149,17 @@ def settle(problem: Location, chosen: Flags) -> Flags:
 
 def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Floats, Floats]:
     """Return the cost, the chosen sites, and the saving from each addition, drop and exchange."""
-    sites = len(chosen)
     cheapest, site, second = nearest(problem, chosen)
-    open_sites = np.flatnonzero(chosen)
-    at = np.full(sites, -1)
-    at[open_sites] = np.arange(len(open_sites))
+    sites, open_sites = len(chosen), np.flatnonzero(chosen)
+    at = np.cumsum(chosen) - 1  # place of each open site among the open ones
     served = site >= 0
     # `loss`: rise in cost if an open site closes. `extra`: the part of this rise that a new site
     # would avoid.
     loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(open_sites))
     near = np.flatnonzero(problem.cost < second[problem.row])
     row, new, cost = problem.row[near], problem.site[near], problem.cost[near]
-    gain = np.bincount(new, np.maximum(cheapest[row] - cost, 0.0), minlength=sites)
-    gain = gain - problem.fixed
+    saved = np.maximum(cheapest[row] - cost, 0.0)
+    gain = np.bincount(new, saved, minlength=sites) - problem.fixed
     gain[chosen] = -np.inf
     drop = problem.fixed[open_sites] - loss
     drop[problem.existing[open_sites]] = -np.inf

@@ -111,8 +111,8 @@ class PlainInstance(ReadOnlyArrays):
         >>> PlainInstance.from_tables(demand, candidates, reach)
         PlainInstance: 2 demands (weight 4), 2 sites, 3 pairs
         """
-        tables = (demand, candidates, reach)
-        _check_tables(tables, cost, weight, fixed_cost, capacity, cost_per)
+        of_sites = (fixed_cost, capacity)
+        _check_tables(demand, candidates, reach, cost, weight, of_sites, cost_per)
         wanted = _by_id(demand, "demand_id")
         sites = _by_id(candidates, "site_id")
         row = pd.Index(wanted["demand_id"]).get_indexer(pd.Index(reach["demand_id"].astype(str)))
@@ -178,23 +178,16 @@ class PlainInstance(ReadOnlyArrays):
         >>> PlainInstance.from_siting_tables(demand, pd.DataFrame({"site_id": ["s1"]}), reach)
         PlainInstance: 1 demand (weight 50), 1 site, 1 pair
         """
-        faults = [*find_faults(demand, DEMAND)]
-        if cost == "travel_min":
-            faults += find_faults(reach, REACH)
-        refuse(faults)
+        of_reach = find_faults(reach, REACH) if cost == "travel_min" else []
+        refuse([*find_faults(demand, DEMAND), *of_reach])
         cells = demand[["demand_id", "cell_id"]].astype(str)
         pairs = reach.assign(cell_id=reach["cell_id"].astype(str))
         if "site_id" in candidates.columns:
             pairs = pairs[pairs["site_id"].astype(str).isin(set(candidates["site_id"].astype(str)))]
         return cls.from_tables(
-            demand,
-            candidates,
-            cells.merge(pairs, on="cell_id"),
-            cost=cost,
-            weight="demand_kwh_day",
-            fixed_cost=fixed_cost,
-            capacity=capacity,
-        )
+            demand, candidates, cells.merge(pairs, on="cell_id"), cost=cost,
+            weight="demand_kwh_day", fixed_cost=fixed_cost, capacity=capacity,
+        )  # fmt: skip
 
     @property
     def row(self) -> Ints:
@@ -204,24 +197,17 @@ class PlainInstance(ReadOnlyArrays):
     @property
     def needed(self) -> Flags:
         """Whether each demand must be served in models that serve all demand."""
-        if self.cost_per == "demand":
-            return np.ones(len(self.demand_ids), dtype=bool)
-        return self.weight > 0
+        every: Flags = np.full(len(self.demand_ids), self.cost_per == "demand")
+        return every | (self.weight > 0)
 
     def restricted(self, pairs: Flags, rows: Flags | None = None) -> PlainInstance:
         """Return the instance with only the flagged pairs and demands, but all sites."""
         rows = np.ones(len(self.demand_ids), dtype=bool) if rows is None else rows
         keep = pairs & rows[self.row]
         count = np.bincount(self.row[keep], minlength=len(rows))[rows]
-        return replace(
-            self,
-            demand_ids=self.demand_ids[rows],
-            weight=self.weight[rows],
-            start=np.cumsum(np.append(0, count)),
-            site=self.site[keep],
-            cost=self.cost[keep],
-            whole=self.whole[keep],
-        )
+        left = {name: getattr(self, name)[rows] for name in ("demand_ids", "weight")}
+        left |= {name: getattr(self, name)[keep] for name in ("site", "cost", "whole")}
+        return replace(self, start=np.cumsum(np.append(0, count)), **left)
 
     def wanted(self) -> PlainInstance:
         """Return the instance with only the demands that must be served."""
@@ -241,9 +227,8 @@ class PlainInstance(ReadOnlyArrays):
 
 
 def _by_id(frame: pd.DataFrame, key: str) -> pd.DataFrame:
-    return frame.assign(**{key: frame[key].astype(str)}).sort_values(
-        key, kind="stable", ignore_index=True
-    )
+    named = frame.assign(**{key: frame[key].astype(str)})
+    return named.sort_values(key, kind="stable", ignore_index=True)
 
 
 def _numbers(frame: pd.DataFrame, column: str, default: float) -> Floats:
@@ -253,15 +238,11 @@ def _numbers(frame: pd.DataFrame, column: str, default: float) -> Floats:
 
 
 def _check_tables(
-    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
-    cost: str,
-    weight: str,
-    fixed_cost: str,
-    capacity: str,
-    cost_per: str,
-) -> None:
+    demand: pd.DataFrame, candidates: pd.DataFrame, reach: pd.DataFrame, cost: str, weight: str,
+    of_sites: tuple[str, str], cost_per: str,
+) -> None:  # fmt: skip
     """Raise an `InputError` that lists every error in the three tables and in their shared ids."""
-    demand, candidates, reach = tables
+    fixed_cost, capacity = of_sites
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")
     counts = Column(weight, "number", "", "weight of the demand")

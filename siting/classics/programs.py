@@ -210,9 +210,8 @@ def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> 
     name = "capacitated_facility_location" if capacitated else "facility_location"
     program = _start(name, instance.wanted())
     fixed = program.instance.fixed_cost[program.site].tolist()
-    opening = list(zip(program.y, fixed, strict=True))
     serve = _serve_within_capacity if capacitated else _serve_from_nearest
-    serve(program, opening)
+    serve(program, list(zip(program.y, fixed, strict=True)))
     return program
 
 

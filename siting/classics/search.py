@@ -61,11 +61,9 @@ class Means:
         if start is not None:
             for variable, j in zip(program.y, program.site.tolist(), strict=True):
                 variable.varValue = float(start[j])
+        options = {"gap": self.gap, "start": start is not None, **self.options}
         with self.clock.phase("search"):
-            run = run_solver(
-                self.solver, program.prob, self.clock, gap=self.gap, start=start is not None,
-                **self.options,
-            )  # fmt: skip
+            run = run_solver(self.solver, program.prob, self.clock, **options)
         chosen = program.instance.existing.copy()
         if run.found:
             chosen[program.site[[(v.varValue or 0.0) > 0.5 for v in program.y]]] = True
@@ -120,17 +118,11 @@ def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) ->
 
 def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Covering:
     """Return the maximal covering problem for p sites as a `Covering` whose options are sites."""
-    near = instance.within(radius)
-    sites = len(instance.site_ids)
+    near, sites = instance.within(radius), len(instance.site_ids)
     return Covering(
-        weight=near.weight.copy(),
-        start=near.start.copy(),
-        option=near.site.astype(np.int32),
-        cost=np.ones(sites),
-        group=np.arange(sites),
-        budget=float(p),
-        forced=np.flatnonzero(instance.existing),
-    )
+        near.weight.copy(), near.start.copy(), near.site.astype(np.int32), np.ones(sites),
+        np.arange(sites), float(p), np.flatnonzero(instance.existing),
+    )  # fmt: skip
 
 
 def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> Found:
@@ -213,11 +205,9 @@ def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
         first = np.unique(row, return_index=True)[1]
         shares[pair[first]] = 1.0
         return shares
-    number = np.full(len(chosen), -1)
-    number[tight] = np.arange(len(tight))
-    full = np.flatnonzero(number[site] >= 0)
+    full = np.flatnonzero(np.isin(site, tight))
     unit = max(float(instance.weight.mean()), 1e-300)
-    used = (instance.weight[row[full]] / unit, (number[site[full]], full))
+    used = instance.weight[row[full]] / unit, (np.searchsorted(tight, site[full]), full)
     served = (np.ones(len(pair)), (row, np.arange(len(pair))))
     answer = linprog(  # type: ignore[call-overload]
         instance.whole[pair],

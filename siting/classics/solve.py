@@ -234,14 +234,13 @@ class _Solve:
         if self.model == "lscp" and math.isfinite(bound):
             bound = math.ceil(bound - settings.SIGNIFICANT)
         served = np.flatnonzero(shares > 0)
-        assignment = pd.DataFrame(
-            {
-                "demand_id": needed.demand_ids[needed.row[served]],
-                "site_id": needed.site_ids[needed.site[served]],
-                "cost": needed.cost[served],
-                "share": shares[served],
-            }
-        )
+        columns = {
+            "demand_id": needed.demand_ids[needed.row[served]],
+            "site_id": needed.site_ids[needed.site[served]],
+            "cost": needed.cost[served],
+            "share": shares[served],
+        }
+        assignment = pd.DataFrame(columns)
         ids = self.instance.demand_ids
         return ClassicSolution(
             model=self.model,
@@ -335,16 +334,12 @@ def _stranded(needed: PlainInstance) -> Fault:
     shares = transport(wider, np.ones(sites + 1, dtype=bool))
     assert shares is not None
     left = shares * (wider.site == sites)
-    short = float(wider.weight[wider.row] @ left)
+    short, need = float(wider.weight[wider.row] @ left), float(needed.weight.sum())
     where = needed.demand_ids[np.unique(wider.row[left > settings.SIGNIFICANT])]
-    need = float(needed.weight.sum())
-    return Fault(
-        "candidates, capacity",
-        f"with every site open {need - short:,.6g} of {need:,.6g} can be served: "
-        "the rest has no capacity within reach",
-        f"add {short:,.6g} or more within reach of these demands",
-        tuple(where.tolist()),
-    )
+    what = f"with every site open {need - short:,.6g} of {need:,.6g} can be served: "
+    what += "the rest has no capacity within reach"
+    fix = f"add {short:,.6g} or more within reach of these demands"
+    return Fault("candidates, capacity", what, fix, tuple(where.tolist()))
 
 
 # --- faults of a problem --------------------------------------------------------------------------
@@ -389,9 +384,8 @@ def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[F
 
 def _radius_faults(model: str, radius: float | None) -> list[Fault]:
     if model not in TAKES_RADIUS:
-        what = f"is not used by {model}"
         fix = "leave it out, or drop pairs beyond it from the reach table"
-        return [] if radius is None else [Fault("radius", what, fix)]
+        return [] if radius is None else [Fault("radius", f"is not used by {model}", fix)]
     if radius is None:
         fix = "give it in the unit of the cost column"
         return [Fault("radius", f"missing: {model} needs one", fix)]

@@ -31,15 +31,15 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.highs import run_native
 from siting.engine.linear import model_of
-from siting.engine.station_bound import OF_A_SITE, BySites
+from siting.engine.station_bound import OF_A_SITE, BySites, best_of_sites
 from siting.program.instance import Flags, Floats, Ints
 
 
 class AreaBound:
     """Bounds at fixed prices, which are lowered by solving an integer program for each area.
 
-    `price`: scaled price of each row, with a sign that the row's limits allow; `by`: the bound by
-    sites at these prices; `live`: the options that the bounds must cover.
+    `price`: scaled prices, with signs that the rows' limits allow; `by`: the bound by sites at
+    these prices; `live`: the options that the bounds must cover.
     """
 
     def __init__(self, frame: Frame, price: Floats, by: BySites, live: Flags) -> None:
@@ -68,19 +68,16 @@ class AreaBound:
         value = of_site[site] + reduced[: frame.count]
         if math.isfinite(by.bound):
             value = np.minimum(value, (by.at_most - by.bound) / unit + by.earned[site])
-        best = np.where(frame.must, -np.inf, 0.0)
-        np.maximum.at(best, site[live], value[live])
-        self._earned = np.where(best > -np.inf, best, 0.0)
+        self._earned = best_of_sites(frame, value, live)
         # A bound on any plan, and for each option a bound on plans with it (more is better).
         self.bound = self._alone = by.bound - unit * float((by.earned - self._earned).sum())
         self.at_most = self._each = self._alone + unit * (value - self._earned[site])
         self._size = settings.AREA  # maximum number of sites of an area in the next call
 
     def lower(self, gap: float, clock: Clock, *, threads: int, seed: int) -> bool:
-        """Lower the bounds by solving areas; each call solves larger areas than the last.
+        """Solve areas, larger in each call, to lower the bounds; return whether larger ones remain.
 
-        Areas are left out if together they cannot lower the bound by the relative `gap`. Return
-        whether larger areas remain to be tried.
+        Areas that together cannot lower the bound by the relative `gap` are left out.
         """
         solved, largest = False, settings.GROWTH * self.frame.sites
         while not solved and self._size < largest and math.isfinite(self._alone):
@@ -120,10 +117,8 @@ class AreaBound:
         inside = np.zeros(self.frame.sites)
         inside[area] = 1.0
         there = self._touches @ inside
-        local = there == self._sites_of_row
-        return np.flatnonzero((there > 0) & local), np.flatnonzero(
-            (there > 0) & ~local & self._packed
-        )
+        touched, local = there > 0, there == self._sites_of_row
+        return np.flatnonzero(touched & local), np.flatnonzero(touched & ~local & self._packed)
 
     def _shared(self, rows: Ints) -> float:
         """Return the total of price times limit over the given rows that several sites share."""

@@ -40,14 +40,10 @@ class Progress:
 def relative_gap(objective: float, bound: float) -> float:
     """Return the relative gap between a plan's objective and a bound.
 
-    >>> relative_gap(200.0, 201.0)
-    0.005
-    >>> relative_gap(0.0, 0.0)
-    0.0
+    >>> relative_gap(200.0, 201.0), relative_gap(0.0, 0.0)
+    (0.005, 0.0)
     """
-    if bound == objective:
-        return 0.0
-    return abs(bound - objective) / max(abs(objective), 1e-12)
+    return 0.0 if bound == objective else abs(bound - objective) / max(abs(objective), 1e-12)
 
 
 class Clock:

@@ -28,9 +28,8 @@ class Measure:
     """A column of the master problem that replaces many columns of flows or payments."""
 
     column: int  # column in the coarse matrix
-    # What the column measures: ``worth`` (value of the energy served in a part), ``energy`` (which
-    # counts towards a floor in a slice), ``money`` (paid by the end of a year), or ``envelope``
-    # (money paid from one envelope by the end of the last year).
+    # ``worth``: value of the energy served in a part; ``energy``: energy that a floor counts in a
+    # slice; ``money``: paid by the end of a year; ``envelope``: paid from it in all years.
     kind: str
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
@@ -78,11 +77,9 @@ class CoarseLayout(Layout):
         worths = [m for m in self.measures if m.kind == "worth"]
         slices = [self.slices[m.s] for m in worths]
         value = [one.weight * (one.probability if by_chance else 1.0) for one in slices]
-        return (
-            np.array([m.column for m in worths], dtype=np.int64),
-            np.array(value, dtype=float) * self.energy_unit,
-            np.array([one.scenario for one in slices], dtype=np.int64),
-        )
+        column = np.array([m.column for m in worths], dtype=np.int64)
+        scenario = np.array([one.scenario for one in slices], dtype=np.int64)
+        return column, np.array(value, dtype=float) * self.energy_unit, scenario
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
         """Return the column for the energy that counts towards a floor in a slice, and its unit."""
@@ -108,24 +105,15 @@ class CoarseLayout(Layout):
         """Write the constraint rows for options, public money and minimum service (floors)."""
         self._write_options(rows)
         if self.gap is not None:
-            self._write_money(rows)
-        self._write_floors(rows)
-
-    def _write_money(self, rows: Rows) -> None:
-        if self.years is None:
-            if np.isfinite(self.budget_pkr):
-                at = np.array([self._money[-1]])
-                rows.add_one("subsidies", at, np.ones(1), upper=self.budget_pkr / self.money_unit)
-        else:
-            for t, pkr in enumerate(self.years.limit_pkr.tolist()):
-                at, by = np.array([self._money[t]]), np.ones(1)
-                if t and not self.years.carry_over:
-                    at, by = np.array(self._money[t - 1 : t + 1]), np.array([-1.0, 1.0])
-                rows.add_one("subsidies", at, by, upper=pkr / self.money_unit)
+            self._write_budget(rows)
         for m in self.measures:
             if m.kind == "envelope":
                 most = self.instance.limits[m.index].at_most / self.money_unit
                 rows.add_one("subsidies", np.array([m.column]), np.ones(1), upper=most)
+        self._write_floors(rows)
+
+    def _paid_by(self, t: int) -> Ints:
+        return np.array([self._money[t]])
 
 
 def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> tuple[Matrix, list[Measure]]:

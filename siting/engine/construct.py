@@ -1,10 +1,10 @@
 """Greedy construction of a first plan, guided by the unserved demand in reach of each station.
 
-Partial plans are not evaluated exactly. For each kind of demand, a chosen station takes the same
-share of every row in its reach; the demand that remains determines the gains of other stations.
-Options that help to meet an unmet lower limit, such as a station in every square, are chosen first.
-Demand that counts towards an unmet floor or belongs to the worst-served group weighs more. The plan
-is only a start for `siting.engine.windows`, and may miss a floor.
+Partial plans are not evaluated exactly: for each kind of demand, a chosen station takes the same
+share of every row in its reach, and the rest determines the gains of other stations. Options that
+help to meet an unmet lower limit, such as a station in every square, are chosen first. Demand that
+an unmet floor counts, or of the worst-served group, weighs more. The plan is only a start for
+`siting.engine.windows`, and may miss a floor.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class Sower:
     def run(self, clock: Clock) -> Ints:
         """Choose options until no useful one fits, and return the choice.
 
-        Once time is up, each round chooses all useful options that fit and share no demand. Such
-        rounds are repeated only while a floor or limit is unmet.
+        Once time is up, a round chooses all useful options that fit and share no demand; rounds
+        then continue only while a floor or limit is unmet.
         """
         self._keep()
         late = False
@@ -86,8 +86,7 @@ class Sower:
     def _take_best(self, together: float) -> bool:
         """Choose the best options that share no demand; return whether any was chosen.
 
-        `together`: lowest rate (gain per rupee) at which an option is chosen, as a share of the
-        best rate.
+        `together`: lowest rate (gain per rupee) that is chosen, as a share of the best rate.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -137,9 +136,10 @@ class Sower:
         service, slices = self.frame.service, self.frame.program.slices
         lacking = self._lacking()
         for p, part in enumerate(self.cutter.parts):
-            worth = self.worth[p] if lacking is None else lacking[p] + self.worth[p] * 1e-3
-            if lacking is not None and not (self.frame.aim.of_money or self.frame.aim.groups):
-                worth = lacking[p] + self.worth[p]
+            worth = self.worth[p]
+            if lacking is not None:  # if the aim is worth, it still counts in full
+                aim = self.frame.aim
+                worth = lacking[p] + worth * (1e-3 if aim.of_money or aim.groups else 1.0)
             amount = part.intake(worth, self.left[p])
             gain += self.weight[p] * self.cutter.option_amounts(p, amount)
             if self.gap is not None:
@@ -157,20 +157,16 @@ class Sower:
         return bool(self._towards().any()) or any(worth.any() for worth in lacking)
 
     def _lacking(self) -> list[Floats] | None:
-        """Return the weights of each part's pairs: 1 if a pair counts towards an unmet floor.
+        """Return the weights of each part's pairs: 1 for pairs that an unmet floor counts, else 0.
 
-        Other pairs have weight 0. The result is None if every floor is met and the aim is not
-        money.
+        The result is None if every floor is met and the aim is not money.
         """
-        program, service = self.frame.program, self.frame.service
-        aim = self.frame.aim
-        groups = aim.groups
-        floors = [floor for floor in program.groups if floor.share > 0 or floor in groups]
+        program, service, aim = self.frame.program, self.frame.service, self.frame.aim
         out = [np.zeros(len(part.pairs)) for part in self.cutter.parts]
         shares: list[tuple[float, int, int, float]] = []
-        for floor in floors:
-            f = program.groups.index(floor)
-            for s in floor.holds_in(program.slices):
+        for f, floor in enumerate(program.groups):
+            aimed = floor in aim.groups
+            for s in floor.holds_in(program.slices) if aimed or floor.share > 0 else ():
                 wanted = float(floor.wanted(program.demand_kwh)[s])
                 if wanted <= 0:
                     continue
@@ -180,13 +176,11 @@ class Sower:
                     if part.slice == s
                 )
                 share = served * self.frame.layout.energy_unit / wanted
-                least = floor.share if floor not in groups else 1.0
-                shares.append((share, f, s, least))
+                shares.append((share, f, s, 1.0 if aimed else floor.share))
         worst = min((share for share, *_ in shares), default=1.0) + settings.WORST
         some = False
         for share, f, s, least in shares:
-            aimed = program.groups[f] in groups
-            if share >= least or (aimed and share > worst):
+            if share >= least or (program.groups[f] in aim.groups and share > worst):
                 continue
             some = True
             for p, part in enumerate(self.cutter.parts):
@@ -197,9 +191,7 @@ class Sower:
     def _paid(self, sold: Floats) -> Floats:
         """Return each option's price by year; infinite if its viability gap exceeds its cap."""
         if self.gap is None:
-            price = self.scarce
-            if self.frame.aim.of_money:
-                price = self.frame.money
+            price = self.frame.money if self.frame.aim.of_money else self.scarce
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
         lacks = np.maximum(self.need - sold, 0.0)
         fails = (lacks > self.cap).any(axis=0)
@@ -222,24 +214,20 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose an option, unless it shares demand with another option of this round.
-
-        Return whether it was chosen.
-        """
+        """Choose an option and return True, unless it shares demand with another of this round."""
         near: list[tuple[Part, Floats, Floats, Ints]] = []
+        j = self.frame.site[option]
+        reach = [part.row[part.edge[j] : part.edge[j + 1]] for part in self.cutter.parts]
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])
             if offer < 0:
                 continue
-            j = part.offer_site[offer]
-            rows = part.row[part.edge[j] : part.edge[j + 1]]
-            if touched is not None and touched[p][rows].any():
+            if touched is not None and touched[p][reach[p]].any():
                 return False
-            near.append((part, self.left[p], part.capacity[offer].copy(), rows))
+            near.append((part, self.left[p], part.capacity[offer].copy(), reach[p]))
         if touched is not None:
-            for p, part in enumerate(self.cutter.parts):
-                j = self.frame.site[option]
-                touched[p][part.row[part.edge[j] : part.edge[j + 1]]] = True
+            for mine, rows in zip(touched, reach, strict=True):
+                mine[rows] = True
         for part, wanted, room, rows in near:
             kinds = part.kind[rows]
             for k in sorted(range(len(part.kinds)), key=lambda k: len(part.columns[k])):
@@ -253,7 +241,7 @@ class Sower:
                 wanted[mine] *= 1.0 - sold / there
                 if np.isfinite(able):
                     room[groups] *= 1.0 - sold / able
-        self.choice[self.frame.site[option]] = option
+        self.choice[j] = option
         entries = slice(self.use.indptr[option], self.use.indptr[option + 1])
         self.used[self.use.indices[entries]] += self.use.data[entries]
         return True

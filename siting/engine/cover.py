@@ -29,8 +29,7 @@ from siting.program.service import Service
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
     """Return whether, under these aims, each row in reach is served in full by one station."""
-    decides = (aim for aim in aims if aim.of_worth or aim.of_drives)
-    first = next(decides, None)
+    first = next((aim for aim in aims if aim.of_worth or aim.of_drives), None)
     return not program.capacitated and first is not None and first.of_worth
 
 
@@ -46,10 +45,8 @@ def nearest(program: Program, choice: Ints) -> tuple[Service, Floats]:
         offer, row = standing[pairs.site], pairs.row
         there = np.flatnonzero((offer >= 0) & (pairs.kwh[row, s] > 0))
         there = there[able[offer[there], pairs.kind[row[there]]]]
-        order = np.lexsort(
-            (pairs.site[there], pairs.minutes[there], -pairs.factor[there], row[there])
-        )
-        there = there[order]
+        keys = pairs.site, pairs.minutes, -pairs.factor, row
+        there = there[np.lexsort([key[there] for key in keys])]
         first = there[np.diff(row[there], prepend=-1) != 0]
         energy[first, s] = pairs.kwh[row[first], s]
     return pairs, energy
@@ -78,29 +75,20 @@ def covering_of(program: Program) -> Covering | None:
     if (of_site[must] != 1).any():
         return None
     one = program.slices[0]
-    at_site = sparse.csr_array(
-        (np.ones(len(options)), (options.site, np.arange(len(options)))),
-        shape=(len(must), len(options)),
-    )
-    reach = sparse.csr_array(
-        (np.ones(len(service.site)), service.site, service.start),
-        shape=(len(service.kwh), len(must)),
-    )
+    count, rows, sites = len(options), len(service.kwh), len(must)
+    place = options.site, np.arange(count)
+    at_site = sparse.csr_array((np.ones(count), place), shape=(sites, count))
+    ones = np.ones(len(service.site))
+    reach = sparse.csr_array((ones, service.site, service.start), shape=(rows, sites))
     pairs = (reach @ at_site).tocoo()
     there = _able(program, service)[options.last[pairs.col], service.kind[pairs.row]]
-    covers = sparse.csr_array(
-        (np.ones(int(there.sum())), (pairs.row[there], pairs.col[there])), shape=pairs.shape
-    )
+    entries = pairs.row[there], pairs.col[there]
+    covers = sparse.csr_array((np.ones(int(there.sum())), entries), shape=pairs.shape)
     cost = resources.use[[0]].toarray().ravel() if kinds else np.zeros(len(options))
     most = float((resources.at_most + resources.slack)[0]) if kinds else 0.0
-    return Covering.of_matrix(
-        covers,
-        one.weight * one.probability * service.kwh[:, 0] * service.worth[:, 0],
-        cost,
-        most,
-        group=options.site,
-        forced=np.flatnonzero(must[options.site]).tolist(),
-    )
+    worth = one.weight * one.probability * service.kwh[:, 0] * service.worth[:, 0]
+    forced = np.flatnonzero(must[options.site]).tolist()
+    return Covering.of_matrix(covers, worth, cost, most, group=options.site, forced=forced)
 
 
 def solve_covered(

@@ -39,19 +39,15 @@ class Row:
 class Relaxed:
     """An optimum of the relaxed master problem."""
 
-    # Bound on the value of any choice that the branching decisions allow; -inf if no choice is
-    # feasible. If the aim is minimised, values have the opposite sign.
+    # Bound on any choice that the branching decisions allow, negated if less is better; -inf if
+    # none is feasible.
     bound: float
     taken: Floats  # value of each option, 0 to 1
-    # Change in the bound (at most 0) if an option's value changes from 0 to 1, or from 1 to 0.
-    price: Floats
+    price: Floats  # change in the bound (at most 0) if an option moves from 0 to 1, or from 1 to 0
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options that no choice of a value above `enough` uses.
-
-        Also return a bound on the value of choices with any of these options.
-        """
+        """Return the options in no choice worth more than `enough`; a bound on choices with any."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -109,7 +105,7 @@ class CutModel(ABC):
 
     def open_all(self) -> None:
         """Undo all branching decisions."""
-        sizes = np.array([float(len(kind)) for kind in self.kinds])
+        sizes = np.array([len(kind) for kind in self.kinds], dtype=float)
         self.allow(np.ones(self.count, dtype=bool), self.must, np.zeros(len(sizes)), sizes)
 
     # --- cuts --------------------------------------------------------------------------------
@@ -119,10 +115,9 @@ class CutModel(ABC):
         if not rows:
             return
         new = rows_of([(row.index, row.value) for row in rows], self.model.getNumCol())
-        added = self.model.addRows(
-            len(rows), np.full(len(rows), -highspy.kHighsInf), np.array([row.most for row in rows]),
-            new.nnz, new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32), new.data,
-        )  # fmt: skip
+        sides = np.full(len(rows), -highspy.kHighsInf), np.array([row.most for row in rows])
+        at = new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32)
+        added = self.model.addRows(len(rows), *sides, new.nnz, *at, new.data)
         if added == highspy.HighsStatus.kError:
             raise SolveError(Fault("HiGHS", "refused the rows of a cut"))
         self.rows += rows

@@ -76,8 +76,8 @@ class Cutter:
                 if part.slice == m.s and member[part.pairs].any():
                     self.counted[m.column, p] = member[part.pairs]
         # Parts whose cuts on worth need a linear program, and groups of parts linked by measures.
-        several = enumerate(parts)
-        self.alone = [p for p, part in several if part.capacitated and part.uniform is None]
+        of = range(len(parts))
+        self.alone = [p for p in of if parts[p].capacitated and parts[p].uniform is None]
         self.linked = self._linked()
 
     def _linked(self) -> list[list[int]]:
@@ -185,22 +185,16 @@ class Cutter:
     def plain(self) -> list[Cut]:
         """Return the cuts that follow from capacities, reach and least payments, without search."""
         out = []
-        for p, part in enumerate(self.parts):
-            none = np.zeros(len(part.rows))
-            if p in self.worth_of:
-                out.append(self.single(self.worth_of[p], [(p, part.worth, none)]))
+        none = [np.zeros(len(part.rows)) for part in self.parts]
+        for p, m in self.worth_of.items():
+            out.append(self.single(m, [(p, self.parts[p].worth, none[p])]))
         for m in self.energies:
-            reached = [
-                (p, counted.astype(float), np.zeros(len(self.parts[p].rows)))
-                for p, counted in self.counted_in(m).items()
-            ]
-            out.append(self.single(m, reached))
+            reached = self.counted_in(m).items()
+            out.append(self.single(m, [(p, pairs.astype(float), none[p]) for p, pairs in reached]))
         least = least_payments(self.frame) if self.money else []
-        for m in self.money if least else ():
-            if m.kind == "money" and least[m.index].any():
-                paid = np.array([m.column])
-                out.append(Cut(paid, np.array([-1.0]), 0.0, -least[m.index], {}))
-        return out
+        years = [m for m in self.money if least and m.kind == "money" and least[m.index].any()]
+        minus = -np.ones(1)
+        return out + [Cut(np.array([m.column]), minus, 0.0, -least[m.index], {}) for m in years]
 
     # --- cuts at a point ---------------------------------------------------------------------
 
@@ -219,18 +213,17 @@ class Cutter:
         for m in energies:
             alternatives = []
             for p, counted in self.counted_in(m).items():
-                prices = self.prices(p, taken, counted.astype(float), counted)
-                ends = (prices[0], prices[-1])
-                alternatives.append([(p, counted.astype(float), price) for price in ends])
+                value = counted.astype(float)
+                prices = self.prices(p, taken, value, counted)
+                alternatives.append([(p, value, price) for price in (prices[0], prices[-1])])
             out += [self.single(m, list(choice)) for choice in zip(*alternatives, strict=True)]
         return out
 
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:
         """Return one or two lists of row prices for cuts at a point.
 
-        `taken`: value of each option, 0 to 1; `worth`: value of a kWh in each pair; `counted`:
-        pairs whose `worth` is above 0 (None: all). If there are capacities, all of these pairs must
-        have the same `worth`.
+        `taken`: value of each option; `worth`: value of a kWh in each pair; `counted`: pairs whose
+        `worth` is above 0 (None: all), which must be equal if there are capacities.
         """
         part = self.parts[p]
         offer = self.offer[p]
@@ -249,24 +242,19 @@ class Cutter:
             self.frame.site[option], capacity, None if whole else share, rows
         )
         level = float(worth.max(initial=0.0))
-        # Rows on the unserved side have price 0. The price of every other row is what a kWh is
-        # worth.
-        both = [np.where(side, 0.0, level) for side in sides]
-        if rows is not None:
-            both = [np.where(rows, price, 0.0) for price in both]
+        counts = True if rows is None else rows
+        # Rows on the unserved side have price 0; the price of other rows is what a kWh is worth.
+        both = [np.where(~side & counts, level, 0.0) for side in sides]
         return both[:1] if (both[0] == both[1]).all() else both
 
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
         """Return one or two lists of row prices for cuts at a point, if there are no capacities.
 
-        A row's price is what a kWh is worth at the last station needed to serve the row in full. If
-        the stations serve a row exactly in full, the second list has what a kWh is worth at the
-        next station.
+        A row's price is what a kWh is worth at the last station needed to serve the row in full or,
+        in the second list, at the next one if the stations serve the row exactly in full.
         """
         open_ = np.zeros((part.sites, len(part.kinds)))
-        site = part.offer_site[offer]
-        for k in range(len(part.kinds)):
-            np.add.at(open_[:, k], site, share * part.able[offer, k])
+        np.add.at(open_, part.offer_site[offer], share[:, None] * part.able[offer])
         part_of = np.minimum(open_[part.site, part.kind[part.row]], 1.0)
         there = np.flatnonzero((part_of > settings.ARITHMETIC) & (worth > 0))
         order = there[np.lexsort((-worth[there], part.row[there]))]
@@ -278,9 +266,8 @@ class Cutter:
         out = []
         for enough in (1 - settings.EXACT, 1 + settings.EXACT):
             # Last station needed to serve a row in full; a row never served in full has price 0.
-            done = np.flatnonzero(filled >= enough)
+            last = np.flatnonzero(filled >= enough)[::-1]
             price = np.zeros(len(part.rows))
-            last = done[::-1]
             price[row[last]] = worth[order[last]]
             out.append(price)
         return out[:1] if (out[0] == out[1]).all() else out

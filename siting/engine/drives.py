@@ -33,15 +33,15 @@ from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
 
 
 class Solved(Protocol):
-    """A solver that improves a choice until a gap is proven or its turns run out.
-
-    `briefly`: whether to improve the choice without proving a bound.
-    """
+    """A solver that improves a choice until a gap is proven or its turns run out."""
 
     def __call__(
         self, frame: Frame, start: Ints, gap: float, *, turns: int, briefly: bool = False
     ) -> Result:
-        """Return the result; its stop reason is the node limit if the turns ran out."""
+        """Return the result; its stop reason is the node limit if the turns ran out.
+
+        If `briefly` is true, no bound is proven.
+        """
 
 
 def goes(frame: Frame) -> bool:
@@ -60,15 +60,13 @@ def solve_drives(
     """Return the plan with the shortest drive times among plans that keep the worth.
 
     `frame`: a program that `goes` accepts; `start`: a choice that keeps the worth; `gap`: relative
-    gap in drive time at which to stop; `bound`: a lower bound on drive time (kWh·min/day).
+    gap in drive time; `bound`: a lower bound on drive time (kWh·min/day).
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
     best, value = _shortened(frame, start, clock)
-    nodes, at = 0, best
-    times, tried = settings.FIRST_HORIZON, set[float]()
-    if program.gap is not None:
-        times = settings.FIRST_HORIZON_OF_GAP
+    nodes, at, tried = 0, best, set[float]()
+    times = settings.FIRST_HORIZON if program.gap is None else settings.FIRST_HORIZON_OF_GAP
     turns, share = settings.TURNS, settings.ROOT_SHARE
     stopped: Stopped = "time limit"
     while not clock.over and value - bound > gap * value and kept > 0:
@@ -103,14 +101,9 @@ def solve_drives(
         tried.add(times)
         times = 2 * times if lost else times / 2
         times = min(max(times, settings.FIRST_HORIZON), settings.LONGEST_HORIZON)
-    return Result(
-        choice=best,
-        value=value,
-        bound=min(bound, value),
-        stopped="interrupted" if clock.interrupted else stopped,
-        nodes=nodes,
-        noise=settings.NOISE * abs(frame.matrix.size),
-    )
+    stopped = "interrupted" if clock.interrupted else stopped
+    noise = settings.NOISE * abs(frame.matrix.size)
+    return Result(best, value, min(bound, value), stopped, nodes, noise=noise)
 
 
 def _nearer(frame: Frame, horizon_min: float) -> Frame:

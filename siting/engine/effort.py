@@ -35,8 +35,7 @@ class Effort:
         """Return an error for each invalid option."""
         faults = []
         if self.method not in ("exact", "greedy", "milp"):
-            fix = "use exact, greedy or milp"
-            faults.append(Fault("method", f"is {self.method!r}", fix))
+            faults.append(Fault("method", f"is {self.method!r}", "use exact, greedy or milp"))
         elif self.method != "milp" and self.solver != HIGHS:
             what = f"{self.solver} cannot be used: method {self.method} runs on HiGHS"
             faults.append(Fault("solver", what, "use method milp"))

@@ -52,8 +52,7 @@ class Requirement:
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
         """Return the program with a new figure for this requirement.
 
-        `standing`: for each site, whether it has a station. If this requirement names required
-        sites, only the sites with a station remain required.
+        If this requirement names required sites, only those with a station (`standing`) remain.
         """
         instance, n = program.instance, self.place
         if self.block == "floor":
@@ -116,14 +115,10 @@ def let_go(program: Program) -> Program:
         program,
         instance=replace(instance, limits=limits),
         year_plan=years and replace(years, budgets_pkr=(math.inf,) * len(years.years)),
-        budgeted=False,
         floors=tuple(replace(floor, share=0.0) for floor in program.floors),
-        distances=(),
         gap=gap and replace(gap, cap=1.0),
-        objective=None,
-        worth_by_slice=None,
-        aims=(MostWorth(),),
-    )
+        budgeted=False, distances=(), objective=None, worth_by_slice=None, aims=(MostWorth(),),
+    )  # fmt: skip
 
 
 class Elastic:
@@ -169,9 +164,8 @@ class Elastic:
             reach = service.kwh[service.floor[n]].sum(axis=0)
             short = max((floor.share - reach[s] / wanted[s] for s in held), default=0.0)
             short = float(short) if short > settings.EXACT else 0.0
-            one = Requirement(
-                f"floor, {floor.name}", "floor", n, SHARE, floor.share, least=True, short=short
-            )
+            name, share = f"floor, {floor.name}", floor.share
+            one = Requirement(name, "floor", n, SHARE, share, least=True, short=short)
             owners = self._require(one)
             for s in held:
                 column, kwh = self.layout.energy_of(self.layout.floors[n], s)
@@ -236,9 +230,9 @@ class Elastic:
         for n, (sites, differ) in enumerate(self.program.distances):
             label = f"distance to plan {n + 1}"
             one = Requirement(label, "distance", n, SITES, float(differ), least=True)
-            owners = self._require(one)
             value = np.where(np.isin(site, sites), -1.0, 1.0)
-            self._row(self._of_options(value), differ - float(len(sites)), owners)
+            side = differ - float(len(sites))
+            self._row(self._of_options(value), side, self._require(one))
 
     def _cap(self) -> None:
         rule = self.program.gap
@@ -263,15 +257,11 @@ class Elastic:
         m, count = self.matrix, len(self.requirements)
         self.unit = np.array([r.asked for r in self.requirements])
         for row in self._rows:
-            for k in row.owners:
-                self.unit[k] = max(self.unit[k], row.largest)
-        rows = [
-            (
-                np.append(row.column, self.columns + np.array(row.owners)),
-                np.append(row.value, -self.unit[row.owners]) / row.largest,
-            )
-            for row in self._rows
-        ]
+            self.unit[row.owners] = np.maximum(self.unit[row.owners], row.largest)
+        rows = []
+        for row in self._rows:
+            column = np.append(row.column, self.columns + np.array(row.owners))
+            rows.append((column, np.append(row.value, -self.unit[row.owners]) / row.largest))
         elastic_rows = rows_of(rows, self.columns + count)
         # The money of a year is the difference of two sums, which may have the same columns.
         elastic_rows.sum_duplicates()
@@ -291,8 +281,8 @@ class Elastic:
     ) -> Answered:
         """Minimise the summed excess of the requirements in `aimed`, each divided by its `unit`.
 
-        The objective of the solution is the negative of this sum. Requirements that are neither in
-        `held` nor in `aimed` are dropped. `whole`: whether options must be integers.
+        The objective is the negative of this sum. Requirements neither in `held` nor in `aimed` are
+        dropped. `whole`: whether options must be integers.
         """
         m, count, effort = self.matrix, len(self.requirements), self.effort
         most = np.full(count, np.inf)
@@ -301,10 +291,9 @@ class Elastic:
         cost[[self.columns + k for k in aimed]] = -1.0
         options: dict[str, Any] = {"threads": 1, "solver": "simplex" if self.small else "ipm"}
         if whole:
-            options = {
-                "threads": effort.threads, "mip_abs_gap": settings.EXACT,
-                "mip_rel_gap": min(effort.gap, settings.CONFLICT_GAP), **STRICT,
-            }  # fmt: skip
+            near = min(effort.gap, settings.CONFLICT_GAP)
+            gaps = {"mip_abs_gap": settings.EXACT, "mip_rel_gap": near}
+            options = {"threads": effort.threads, **gaps, **STRICT}
         model = model_of(
             self._a, cost, np.append(m.lower, np.zeros(count)), np.append(m.upper, most),
             self._lower, self._upper, random_seed=effort.seed,

@@ -71,12 +71,11 @@ def _keep_viable(inc: Incumbent, choice: Ints) -> None:
 def sow(inc: Incumbent) -> None:
     """Construct a plan; if the aim minimises money, search for cheaper plans by bisection."""
     sower = Sower(inc.master.cutter, inc.room)
-    choice = sower.run(inc.clock)
-    inc.sown = choice
-    value = inc.weighed(choice)
-    if not math.isfinite(value):
+    inc.sown = choice = sower.run(inc.clock)
+    feasible = math.isfinite(inc.weighed(choice))
+    if not feasible:
         _begin_small(inc, sower)
-    if not inc.frame.aim.of_money or not math.isfinite(value):
+    if not inc.frame.aim.of_money or not feasible:
         return
     money = inc.frame.money
     low, high = 0.0, float(money[choice].sum())
@@ -92,10 +91,7 @@ def sow(inc: Incumbent) -> None:
 
 
 def _begin_small(inc: Incumbent, sower: Sower) -> None:
-    """Reduce an infeasible constructed plan to its viable stations, or else to one station.
-
-    A station that is viable among other stations is also viable alone.
-    """
+    """Reduce an infeasible constructed plan to its viable stations, or else to its first one."""
     _keep_viable(inc, inc.sown)
     if not inc.begun and sower.first >= 0:
         alone = inc.frame.by_site(inc.frame.kept)
@@ -150,10 +146,7 @@ type Start = tuple[Ints, bool]
 
 
 def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
-    """Make viable plans from new choices, in parallel, until the gap is proven or time is up.
-
-    Each plan is kept as soon as it is made, even if time runs out before the others are made.
-    """
+    """Make viable plans from new choices, in parallel, until the gap is proven or time is up."""
     new = (start for start in starts if inc.is_new(start[0]))
     while not inc.done:
         some = [
@@ -168,19 +161,17 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
 
 
 def build(inc: Incumbent, nth: int = 0) -> None:
-    """Build a plan area by area at the prices of a relaxation, if areas can be solved quickly.
+    """Build a plan area by area at a relaxation's prices; `nth` makes it differ from earlier ones.
 
-    `nth`: a number that changes the random seed, so that further plans differ from earlier ones.
+    Nothing is built if areas cannot be solved quickly.
     """
     frame = inc.frame
     slow = not frame.layout.by_pair or frame.drawn_by_year
     if inc.prices is None or frame.reached or slow:
         return
     nothing = np.zeros(frame.matrix.a.shape[1])
-    windows = Windows(
-        inc.tight, nothing, inc.taken, inc.clock,
-        threads=inc.effort.threads, seed=inc.effort.seed + nth,
-    )  # fmt: skip
+    threads, seed = inc.effort.threads, inc.effort.seed + nth
+    windows = Windows(inc.tight, nothing, inc.taken, inc.clock, threads=threads, seed=seed)
     whole = windows.build(row_prices(inc.tight, inc.prices))
     choice, value = take(inc, windows.choice)
     inc.plans.add(choice, value)
@@ -206,8 +197,7 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
 def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[Start]:
     """Yield choices of one site per cluster, sampled in proportion to values in a relaxation.
 
-    The relaxations take turns. A relaxation is dropped once a sample from it repeats an earlier
-    sample.
+    The relaxations take turns; each is dropped once its sample repeats an earlier one.
     """
     rng, drawn = np.random.default_rng(inc.effort.seed), set[bytes]()
     left = deque(_by_site(inc.frame, taken) for taken in relaxations)
@@ -235,9 +225,8 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
     """Return the centres of clusters of sites, each with about one station in a relaxation.
 
     A centre is the site with the largest value or, with `rng`, a site sampled in proportion to its
-    value. First its own value is removed, and then the values of the sites that share most of their
-    demand with it, until the removed values add up to one station. The next centre is found from
-    the values that remain.
+    value. Its own value is removed, then those of the sites that share most of their demand with
+    it, until one station is removed. The values that remain give the next centre.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))
@@ -256,9 +245,9 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 
 
 def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
-    """Return the plan made from a choice, and its value (-inf if infeasible).
+    """Return the plan made from a choice, less stations that are not viable, and its value.
 
-    If public money pays viability gaps, stations that get too little are made smaller or dropped.
+    The value is -inf if the plan is infeasible.
     """
     value = inc.weighed(choice, late=True)
     if inc.frame.program.gap is not None and not math.isfinite(value):

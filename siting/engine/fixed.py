@@ -28,17 +28,13 @@ Standing = Iterable[str] | Mapping[int, Iterable[str]]
 def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) -> Answer:
     """Return the solution of a program with fixed offers: the energy they serve, without a proof.
 
-    Budget, limits, floors, distances and required sites are ignored, so a plan that violates them
-    can be evaluated too. Aims whose values depend on the offers alone are left out. `offers`: ids
-    of the offers in place, including existing ones, at most one per site, for all years or by year.
-    `within_budget`: whether the budget and the caps limit the money that fills viability gaps.
+    Budget, limits, floors, distances and required sites are ignored, so a plan may violate them.
+    Aims whose values depend on the offers alone are left out. `offers`: ids of the offers in place,
+    including existing ones, at most one per site, for all years or by year. `within_budget`:
+    whether the budget and the caps limit the money that fills viability gaps.
 
-    Raises
-    ------
-    InputError
-        If an offer is unknown, or two offers are at the same site.
-    SolveError
-        If the budget and the caps apply and allow too little money for these offers.
+    Raises `InputError` if an offer is unknown or two offers are at the same site, and `SolveError`
+    if the budget and the caps apply and allow too little money for these offers.
     """
     stand = _standing(program, offers)
     all_ = np.unique(np.concatenate(list(map(program.instance.positions_of, stand))))
@@ -50,14 +46,13 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
         distances=(),
         aims=tuple(dict.fromkeys(_left_to_decide(program))),
     )
-    choice = choice_of(bare, offers)
     try:
-        return _answer(bare, choice)
+        return proven(bare, offers)
     except SolveError:
         if bare.gap is None or within_budget:
             raise
         # A plan made elsewhere may have viability gaps above their caps.
-        return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
+        return proven(replace(bare, gap=replace(bare.gap, cap=1.0)), offers)
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
@@ -86,22 +81,28 @@ def choice_of(program: Program, offers: Standing) -> Ints:
 
 
 def proven(
-    program: Program,
-    offers: Standing,
-    bounds: Sequence[float],
-    *,
-    gap_asked: float,
-    stopped: Stopped,
-    seconds: dict[str, float],
-) -> Answer:
+    program: Program, offers: Standing, bounds: Sequence[float] = (), *, gap_asked: float = 0.0,
+    stopped: Stopped = "solver stopped", seconds: dict[str, float] | None = None,
+) -> Answer:  # fmt: skip
     """Return the solution of a program with fixed offers, with a proven bound on each aim.
 
-    `bounds`: for each aim, a proven bound on any plan; other arguments are as in `Proof`.
+    `bounds`: for each aim, a bound on any plan (default: infinite); others: as in `Proof`.
     """
     choice = choice_of(program, offers)
-    return _answer(
-        program, choice, bounds, gap_asked=gap_asked, stopped=stopped, seconds=seconds
-    )  # fmt: skip
+    reached: list[Reached] = []
+    alike = served_whole(program.all_aims, program)  # whether the aims make no difference
+    for aim in dict.fromkeys(_left_to_decide(program)):
+        value = 0.0 if alike else _value(program, aim, reached, choice)
+        reached.append(Reached(aim, value))
+    solver = (HIGHS, highs_version()) if bounds else ("", "")
+    answer = Answer(program, choice, *worked_out(program, choice, reached), (), "exact", *solver)
+    proofs = []
+    for n, aim in enumerate(program.all_aims):
+        bound = bounds[n] if bounds else -math.inf if aim.less_is_better else math.inf
+        proofs.append(AimProof.of(
+            aim, answer, bound, gap_asked=gap_asked, stopped=stopped, seconds=seconds
+        ))  # fmt: skip
+    return replace(answer, proofs=tuple(proofs))
 
 
 def _standing(program: Program, offers: Standing) -> list[Iterable[str]]:
@@ -133,32 +134,6 @@ def _value(program: Program, aim: Aim, reached: Sequence[Reached], choice: Ints)
         raise SolveError(Fault("plan", "its service could not be computed"))
     frame, served = found
     return frame.sign * frame.signed(served.objective)
-
-
-def _answer(
-    program: Program,
-    choice: Ints,
-    bounds: Sequence[float] = (),
-    *,
-    gap_asked: float = 0.0,
-    stopped: Stopped = "solver stopped",
-    seconds: dict[str, float] | None = None,
-) -> Answer:
-    reached: list[Reached] = []
-    alike = served_whole(program.all_aims, program)  # whether the aims make no difference
-    for aim in dict.fromkeys(_left_to_decide(program)):
-        value = 0.0 if alike else _value(program, aim, reached, choice)
-        reached.append(Reached(aim, value))
-    solver = (HIGHS, highs_version()) if bounds else ("", "")
-    answer = Answer(program, choice, *worked_out(program, choice, reached), (), "exact", *solver)
-    proofs = []
-    for n, aim in enumerate(program.all_aims):
-        bound = bounds[n] if bounds else -math.inf if aim.less_is_better else math.inf
-        proof = AimProof.of(
-            aim, answer, bound, gap_asked=gap_asked, stopped=stopped, seconds=seconds
-        )
-        proofs.append(proof)
-    return replace(answer, proofs=tuple(proofs))
 
 
 def assign(

@@ -29,11 +29,7 @@ class FlowGraph:
             self._near.append((together.indptr.astype(np.int64), together.indices.astype(np.int64)))
 
     def cut_sides(
-        self,
-        site: Ints,
-        capacity: Floats,
-        share: Floats | None = None,
-        counted: Flags | None = None,
+        self, site: Ints, capacity: Floats, share: Floats | None, counted: Flags | None
     ) -> tuple[Flags, Flags]:
         """Return masks of rows on the unserved side of the smallest and the largest minimum cut.
 
@@ -51,7 +47,6 @@ class FlowGraph:
         more = np.ones(len(flow), dtype=bool) if share is None else flow < link
         unsaturated = units > np.bincount(row, flow, minlength=rows)
         slack = room > np.bincount(node, flow, minlength=nodes)
-
         unserved, _ = _spread(unsaturated, row, node, more, used, nodes)
         _, served = _spread(slack, node, row, more, used, rows)
         if counted is None:
@@ -64,10 +59,7 @@ class FlowGraph:
     def _arcs(
         self, site: Ints, capacity: Floats, share: Floats | None, units: Ints
     ) -> tuple[Ints, Ints, Ints, Ints]:
-        """Return the charger group (node) and row of each arc, and all capacities.
-
-        The capacities of the nodes come first, then the capacities of the arcs.
-        """
+        """Return the node (charger group) and row of each arc; the capacities of nodes and arcs."""
         nodes, rows, rooms, links, count = [], [], [], [], 0
         for g, (start, near) in enumerate(self._near):
             here = np.flatnonzero(capacity[:, g] > 0)
@@ -108,11 +100,10 @@ class FlowGraph:
 def _spread(
     begun: Flags, here: Ints, there: Ints, out: Flags, back: Flags, others: int
 ) -> tuple[Flags, Flags]:
-    """Return masks of the reachable nodes on this side and on the other side of the arcs.
+    """Return masks of the nodes on this side and on the other side that `begun` nodes reach.
 
-    `begun`: nodes on this side to start from; `here`, `there`: each arc's end on this side and on
-    the other side; `out`, `back`: whether each arc can be followed to the other side, and back from
-    it; `others`: size of the other side.
+    `here`, `there`: each arc's ends on the two sides; `out`, `back`: whether each arc can be
+    followed to the other side, and back from it; `others`: size of the other side.
     """
     reached, other, count = begun.copy(), np.zeros(others, dtype=bool), -1
     while count != (count := int(reached.sum())):

@@ -25,8 +25,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Flows:
     """The energy variables in the relaxation, and the constraints that link them to options.
 
-    `start`: sites of a known plan. If there are any, half of each row's first columns belong to the
-    nearest of these sites.
+    If there are `start` sites, half of each row's first columns belong to the nearest of them.
     """
 
     def __init__(self, frame: Frame, start: Ints) -> None:
@@ -76,31 +75,25 @@ class Flows:
 
     def link_rows(self, columns: Ints) -> tuple[sparse.csr_array, Ints]:
         """Return the linking constraints over `columns` (``<= 0``), and the columns they limit."""
-        place = np.full(self.first + len(self.site), -1, dtype=np.int64)
-        inside = columns < len(place)
-        place[columns[inside]] = np.flatnonzero(inside)
-        linked = np.flatnonzero(self.linked & (place[self.first :] >= 0))
+        place = np.full(self.frame.matrix.a.shape[1], -1, dtype=np.int64)
+        place[columns] = np.arange(len(columns))
+        linked = np.flatnonzero(self.linked & (place[self.first :][: len(self.site)] >= 0))
         options = columns[columns < self.first]
-        shape = (len(linked), len(columns))
-        one = sparse.csr_array(
-            (np.ones(len(linked)), (np.arange(len(linked)), place[self.first + linked])), shape
-        )
+        sites, shape = self.frame.sites, (len(linked), len(columns))
+        mine = np.arange(len(linked)), place[self.first + linked]
+        one = sparse.csr_array((np.ones(len(linked)), mine), shape)
+        there = self.frame.site[options], place[options]
+        own = sparse.csr_array((np.ones(len(options)), there), (sites, len(columns)))
         for s in range(len(self.frame.program.slices)):
             rows = np.flatnonzero(self.slice[linked] == s)
             of = linked[rows]
             at_site = sparse.csr_array(
-                (self.upper[of], (rows, self.site[of])), (len(linked), self.frame.sites)
+                (self.upper[of], (rows, self.site[of])), (len(linked), sites)
             )
-            own = sparse.csr_array(
-                (np.ones(len(options)), (self.frame.site[options], place[options])),
-                (self.frame.sites, len(columns)),
-            )
-            there = sparse.coo_array(at_site @ own)
-            option = columns[there.col]
-            able = self.frame.able[s][option, self.kind[linked[there.row]]]
-            one = one - sparse.csr_array(
-                (there.data[able], (there.row[able], there.col[able])), shape
-            )
+            both = sparse.coo_array(at_site @ own)
+            able = self.frame.able[s][columns[both.col], self.kind[linked[both.row]]]
+            entries = both.row[able], both.col[able]
+            one = one - sparse.csr_array((both.data[able], entries), shape)
         return one, linked
 
     def less_by_links(self, price: Floats) -> Floats:

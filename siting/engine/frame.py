@@ -110,10 +110,7 @@ class Frame:
         return out
 
     def areas(self, sites: Ints, size: int, near: sparse.csr_array | None = None) -> list[Ints]:
-        """Divide sites into areas of up to `size` sites that share demand, from the edge inwards.
-
-        `near`: demand that each pair of sites shares; by default `shared_demand`.
-        """
+        """Divide sites into areas of up to `size` that share demand (`near`), the edge first."""
         near = self.shared_demand if near is None else near
         left, out = np.zeros(self.sites, dtype=bool), []
         left[sites] = True
@@ -148,12 +145,10 @@ class Frame:
         """Return the frame with added rows that all plans satisfy; `least`: their lower limits."""
         m = self.matrix
         wide = sparse.csr_array((rows.data, rows.indices, rows.indptr), (len(least), m.a.shape[1]))
-        more = replace(
-            m, a=sparse.csr_array(sparse.vstack([m.a, wide])),
-            row_lower=np.concatenate([m.row_lower, least]),
-            row_upper=np.concatenate([m.row_upper, np.full(len(least), np.inf)]),
-        )  # fmt: skip
-        return self.with_matrix(more)
+        lower = np.concatenate([m.row_lower, least])
+        upper = np.concatenate([m.row_upper, np.full(len(least), np.inf)])
+        a = sparse.csr_array(sparse.vstack([m.a, wide]))
+        return self.with_matrix(replace(m, a=a, row_lower=lower, row_upper=upper))
 
     def with_matrix(self, matrix: Matrix) -> Frame:
         """Return the frame with another matrix and without values cached for the old one."""
@@ -174,9 +169,8 @@ class Frame:
     @cached_property
     def shared_demand(self) -> sparse.csr_array:
         """Demand (kWh/day) shared by each pair of sites; if there are many rows, from a sample."""
-        return overlap(
-            self.service.kwh.max(axis=1), self.service.row, self.service.site, self.sites
-        )
+        of = self.service
+        return overlap(of.kwh.max(axis=1), of.row, of.site, self.sites)
 
     @cached_property
     def able(self) -> list[Flags]:
@@ -248,17 +242,15 @@ class Frame:
     def fits(self, choice: Ints) -> bool:
         """Return whether a choice keeps all limits, has the required sites and repeats no site."""
         count = np.bincount(self.site[choice], minlength=self.sites)
-        return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
-            choice
-        )
+        one_each = bool((count <= 1).all() and (count[self.must] == 1).all())
+        return one_each and self.resources.within(choice)
 
     def serve(
         self, choice: Ints, clock: Clock, threads: int = 1, *, strict: bool = False
     ) -> Answered:
-        """Return the optimum of the program when its options are fixed to a choice.
+        """Return the optimum of the program, with values for the whole matrix, at a fixed choice.
 
-        The point, the duals and the reduced costs cover the whole matrix. `strict`: whether to use
-        the tightest tolerances.
+        `strict`: whether to use the tightest tolerances.
         """
         m = self.matrix
         columns = self.open_columns(choice)
@@ -267,8 +259,8 @@ class Frame:
         fixed[choice] = 1.0
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.bincount(part.indices, minlength=m.a.shape[0]) > 0
-        # Rows that contain only options are skipped. The other rows must hold even if none of their
-        # columns is open.
+        # Rows of options alone are skipped; other rows must hold even if none of their columns is
+        # open.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows
@@ -306,10 +298,9 @@ def _solved(
     pieces = _apart(a)
     models = []
     for rows, columns in pieces:
-        sides = row_lower[rows], row_upper[rows]
+        ends = lower[columns], upper[columns], row_lower[rows], row_upper[rows]
         part = sparse.csc_array(a[:, columns][rows])
-        ends = lower[columns], upper[columns]
-        models.append(model_of(part, cost[columns], *ends, *sides, **options))
+        models.append(model_of(part, cost[columns], *ends, **options))
     for n in range(0, len(models), threads):
         run_native(models[n : n + threads], clock)
     answers = [answered(model) for model in models]
@@ -341,10 +332,7 @@ def _none(*, infeasible: bool) -> Answered:
 
 
 def overlap(kwh: Floats, row: Ints, site: Ints, sites: int) -> sparse.csr_array:
-    """Return the demand shared by each pair of sites.
-
-    `kwh`: demand of each row; `row`, `site`: the pairs within reach.
-    """
+    """Return the demand shared by each pair of sites; `row` and `site` are the pairs in reach."""
     by_row = sparse.csr_array((np.sqrt(kwh[row]), (row, site)), shape=(len(kwh), sites))
     degree = np.diff(by_row.indptr)
     if float((degree.astype(float) ** 2).sum()) > 3e7:

@@ -14,10 +14,9 @@ if sites are required. The gap proven for a plan is usually far smaller than the
 
 The greedy method under a budget is not monotone: with more money, an expensive option may leave no
 room for two better ones. So the plan is the best of the greedy plans for the budget and for every
-smaller sum. Sums are tried in descending order. If a greedy run never spends more than ``C``, all
-sums down to ``C`` give the same plan, and the next sum is just below ``C``. The order of options
-does not depend on the sum. So a larger budget allows all greedy plans of a smaller one, and **more
-money never makes the plan worse**.
+smaller sum. If a greedy run never spends more than ``C``, all sums down to ``C`` give the same
+plan, and the next sum is just below ``C``. The order of options does not depend on the sum, so
+**more money never makes the plan worse**.
 
 This holds for programs of one year whose aim is worth, or worth net of money, if choices are quick
 to evaluate or public money pays viability gaps. There are three exceptions: time may run out before
@@ -59,8 +58,8 @@ BUDGETED = (
 def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
     """Yield the greedy plans for the full budget and for every smaller sum.
 
-    The first plans prefer options by worth per rupee, and further plans by worth alone, because the
-    number of stations may be scarcer than money.
+    The first plans prefer options by worth per rupee; further plans, for which the number of
+    stations may be scarcer than money, by worth alone.
     """
     for alike in (False, True):
         purse = Purse(valuer.frame, valuer.room)
@@ -93,15 +92,14 @@ def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Int
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):
         for own_money in settings.OWN_MONEY:
-            below = most * (1 + settings.EXACT)
-            while True:
+            below, ended = most * (1 + settings.EXACT), False
+            while not ended:
                 sower = Sower(cutter, room)
                 sower.own_money = own_money
                 sower.granted = np.array([below * (1 - settings.EXACT)])
                 yield sower.run(clock)
                 below = float(sower.paid[-1])
-                if clock.over or below <= least:
-                    break
+                ended = clock.over or below <= least
 
 
 def guarantee(valuer: Valuer) -> str:

@@ -50,7 +50,6 @@ class InterruptibleHighs(pulp.HiGHS):
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)
         native(lp).setOptionValue("time_limit", max(limit, 0.01))
-
         run_native([native(lp)], self.clock)
 
 

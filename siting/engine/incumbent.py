@@ -32,27 +32,18 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The result of a relaxation with all options: its bounds and its solution.
+    """The result of a relaxation with all options: its bounds and its solution."""
 
-    `whole`: the frame with all options; `options`: positions in `whole` of the current options;
-    `at_most`: for each option of `whole`, a bound on the value of any plan that uses it.
-    """
-
-    whole: Frame
-    options: Ints
+    whole: Frame  # the frame with all options
+    options: Ints  # positions in `whole` of the current options
     bound: float
     taken: Floats  # value of each current option
-    at_most: Floats
+    at_most: Floats  # for each option of `whole`, a bound on the value of any plan that uses it
     prices: Prices
     areas: AreaBound | None = None
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return the missing options that a plan of a value above `enough` may use.
-
-        If there are many, return none.
-
-        `at_most`: for each option, a bound on the value of any plan that uses it.
-        """
+        """Return the missing options whose bound `at_most` is above `enough`; none if many are."""
         new = np.setdiff1d(np.flatnonzero(at_most > enough), self.options)
         return new if len(new) <= settings.WIDER * len(self.options) else new[:0]
 
@@ -60,10 +51,9 @@ class Known:
 class Incumbent:
     """The best plan found for one aim, and the bound on the value of any plan.
 
-    `effort`: options of the solve, with the gap of this aim; `start`: a choice to start from;
-    `briefly`: whether to leave out the proof of a bound; `turns`: maximum number of turns;
-    `yields_from`: share of the time limit after which an aim with slow turns ends early, to leave
-    time for later aims.
+    `effort` has the gap of this aim; `briefly`: whether to leave out the proof of a bound; `turns`:
+    maximum number of turns; `yields_from`: share of the time limit after which an aim with slow
+    turns ends early, to leave time for later aims.
     """
 
     def __init__(
@@ -168,10 +158,7 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options that no plan of a value above `enough` uses.
-
-        Also return a bound on the value of plans with any of these options.
-        """
+        """Return the options in no plan worth more than `enough`, and a bound on plans with any."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -192,8 +179,7 @@ class Incumbent:
     def _money(self, choice: Ints | None) -> tuple[float, float]:
         if choice is None:
             return (math.inf, math.inf)
-        last = self.frame.options.last[choice]
-        instance = self.frame.program.instance
+        last, instance = self.frame.options.last[choice], self.frame.program.instance
         return math.fsum(instance.offer_subsidy[last]), math.fsum(instance.offer_cost[last])
 
     def _report(self) -> None:

@@ -20,8 +20,7 @@ from siting.program.money import cases_of, is_shared
 def least_payments(frame: Frame) -> list[Floats]:
     """Return, for each year, the minimum payment to each option (in the layout's unit of money).
 
-    The list is empty if the program has no viability gap. The minimum is 0 in a concession, where
-    one station may pay another station's costs.
+    The list is empty without viability gaps; in a concession, which shares costs, the minimum is 0.
     """
     rule, layout, m = frame.program.gap, frame.layout, frame.matrix
     if rule is None or not layout.by_pair or "gap" not in m.family:
@@ -57,10 +56,8 @@ def least_payments(frame: Frame) -> list[Floats]:
         np.add.at(most, option, np.minimum(-capacity.data[of_option] * best[row], reach[row]))
         # Energy columns without a capacity row count for every option at their site.
         free = np.zeros(frame.sites)
-        np.add.at(
-            free, sites[gap.row[energy]][~limited],
-            (earned * m.upper[c + first])[~limited],
-        )  # fmt: skip
+        at = sites[gap.row[energy]][~limited]
+        np.add.at(free, at, (earned * m.upper[c + first])[~limited])
         need = np.zeros(first)
         mine = gap.col < first
         need[gap.col[mine]] = -gap.data[mine] / payment[gap.row[mine]]
@@ -72,8 +69,7 @@ def least_payments(frame: Frame) -> list[Floats]:
 
 def with_least_payments(frame: Frame) -> Frame:
     """Return the frame with one more row per site and year, which requires the least payments."""
-    entries = []
-    number = 0
+    entries, number = [], 0
     for t, least in enumerate(least_payments(frame)):
         option = np.flatnonzero(least)
         sites, row = np.unique(frame.site[option], return_inverse=True)

@@ -41,17 +41,9 @@ class Answered:
 
 
 def model_of(
-    a: sparse.csc_array,
-    cost: Floats,
-    lower: Floats,
-    upper: Floats,
-    row_lower: Floats,
-    row_upper: Floats,
-    *,
-    whole: Flags | None = None,
-    start: Floats | None = None,
-    **options: Any,
-) -> highspy.Highs:
+    a: sparse.csc_array, cost: Floats, lower: Floats, upper: Floats, row_lower: Floats,
+    row_upper: Floats, *, whole: Flags | None = None, start: Floats | None = None, **options: Any,
+) -> highspy.Highs:  # fmt: skip
     """Return a HiGHS model that maximises the objective `cost` within column and row limits.
 
     `whole`: whether each column is an integer; `start`: values of the first columns in a plan to

@@ -39,19 +39,14 @@ class _Row(NamedTuple):
     gain: float
     subsidy_pkr: float
 
-    @property
-    def order(self) -> tuple[float, float, str]:
-        return (-round(self.value, 6), self.subsidy_pkr, self.offer_id)
-
 
 def lost_without(
     program: Program, offer_ids: Iterable[str], site_ids: Iterable[str]
 ) -> dict[str, float]:
     """Return, for each site, the worth lost if only its station closes, in the program's unit.
 
-    The loss is 0 if the site has no station. `program`: its floors (minimum service), limits and
-    budget are ignored; `offer_ids`: the offers in place, including existing ones, at most one per
-    site.
+    The loss is 0 if the site has no station. The program's floors, limits and budget are ignored.
+    `offer_ids`: the offers in place, including existing ones, at most one per site.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -100,9 +95,8 @@ class Marginal:
     ) -> tuple[Ints, float]:
         """Remove stations that gain too little; return the remaining plan and its worth.
 
-        Stations that gain the least worth per rupee of public money are removed first.
-        `least_gain`: minimum worth per rupee; `lowest`: minimum worth of the plan; `allowed`: tests
-        whether a plan is feasible.
+        Stations that gain the least worth per rupee go first. `least_gain`: minimum worth per
+        rupee; `lowest`: minimum worth of the plan; `allowed`: tests whether a plan is feasible.
         """
         frame, choice, value = self._frame, self._choice.copy(), self.value
         new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
@@ -128,8 +122,7 @@ class Marginal:
     def offers_at(self, site: str) -> pd.DataFrame:
         """Return a table of the plan's worth with each possible offer at a site, best offer first.
 
-        The columns are ``site_id``, ``offer_id``, ``value`` (the worth), ``gain`` (compared with
-        the plan) and ``subsidy_pkr``.
+        Columns: ``site_id``, ``offer_id``, ``value`` (worth), ``gain`` (added), ``subsidy_pkr``.
         """
         at = self._position[site]
         here = np.flatnonzero(self._frame.site == at).tolist()
@@ -138,18 +131,16 @@ class Marginal:
     def best_elsewhere(self, without: Collection[str], *, larger: bool = False) -> pd.DataFrame:
         """Return a table with the best single station to replace those at the given sites.
 
-        The table has the columns of `offers_at`. It is empty if no station adds worth. The station
-        must fit the budget and limits once the sites in `without` are empty; ``gain`` is the worth
-        that it adds to the plan without them. `larger`: whether to include other offers at sites
-        that already have a station.
+        The table has the columns of `offers_at`, and is empty if no station adds worth. The station
+        must fit the budget and limits once the sites in `without` are empty; ``gain`` is what it
+        then adds. `larger`: whether to include other offers at sites that have a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]
         choice[gone] = -1
-        allowed = self._room.fits(choice)[: frame.count]
+        allowed = self._room.fits(choice)[: frame.count] & ~np.isin(frame.site, gone)
         if not larger:
             allowed &= choice[frame.site] < 0
-        allowed &= ~np.isin(frame.site, gone)
         if self._valuer is not None:
             state = self._valuer.at(choice)
             upper, before = state.upper[: frame.count], state.value
@@ -190,5 +181,5 @@ class Marginal:
 
 def _table(rows: list[_Row]) -> pd.DataFrame:
     kinds = dict.fromkeys(("value", "gain", "subsidy_pkr"), float)
-    ordered = sorted(rows, key=lambda row: row.order)
+    ordered = sorted(rows, key=lambda row: (-round(row.value, 6), row.subsidy_pkr, row.offer_id))
     return pd.DataFrame(ordered, columns=list(_Row._fields)).astype(kinds)

@@ -53,9 +53,8 @@ class Master(CutModel):
         kinds = self._kinds()
         first = model.getNumRow()
         for kind in kinds:  # the count is free until a branching decision limits it
-            model.addRow(
-                0.0, float(len(kind)), len(kind), kind.astype(np.int32), np.ones(len(kind))
-            )
+            n = len(kind)
+            model.addRow(0.0, float(n), n, kind.astype(np.int32), np.ones(n))
         one = m.family.get("one", slice(0, 0))
         super().__init__(
             model, clock, site=frame.site, must=frame.must, size=abs(m.size),
@@ -85,18 +84,13 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return groups of options whose new offers are of the same kind.
-
-        `stands`: offer of each option in one year, -1 if it has none.
-        """
+        """Return groups of options whose new offers `stands` (-1: none) are of the same kind."""
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
             return []
         offer = stands[new]
-        told = np.concatenate(
-            [instance.offer_capacity[offer], instance.offer_subsidy[offer, None]], axis=1
-        )
+        told = np.column_stack([instance.offer_capacity[offer], instance.offer_subsidy[offer]])
         for same in (told, told[:, :-1]):  # if there are too many kinds, ignore the subsidy
             _, label, count = np.unique(same, axis=0, return_inverse=True, return_counts=True)
             if len(count) <= settings.MOST_COUNTS:
@@ -120,9 +114,9 @@ class Master(CutModel):
         self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
 
     def scarce(self) -> Floats:
-        """Return the cost, at the last optimum's prices, of the scarce resources each option uses.
+        """Return the cost of the scarce resources each option uses, at the last optimum's prices.
 
-        Costs are in the unit of the model's objective, and include the small charge on money.
+        Costs are in the unit of the objective, and include the small charge on money.
         """
         rows = self.matrix.family.get("resource", slice(0, 0))
         dual = np.asarray(self.model.getSolution().row_dual)[rows]
@@ -241,8 +235,8 @@ class Master(CutModel):
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
         """Add the cuts that are tight at a choice; return the bound on the choice's worth.
 
-        Most cuts that are tight at a choice bound other choices only weakly. Therefore, cuts are
-        also sought at a point between the choice and `optimum` (the value of each option).
+        Most of them bound other choices only weakly, so cuts are also sought at a point between the
+        choice and `optimum` (the value of each option).
         """
         taken = self.frame.values(choice)
         endless = np.full(self.matrix.a.shape[1], settings.ENDLESS)

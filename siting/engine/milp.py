@@ -23,19 +23,12 @@ from siting.engine.solvers import run_solver
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.pulp_problem import OutOfTimeError, column_names, pulp_problem
 
-_IN_TIME = (
-    None,
-    pulp.LpSolveStatus.TimeLimit,
-    pulp.LpSolveStatus.Interrupted,
-    pulp.LpSolveStatus.Optimal,
-)
+_Status = pulp.LpSolveStatus
+_IN_TIME = (None, _Status.TimeLimit, _Status.Interrupted, _Status.Optimal)
 
 
 def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None) -> Result:
-    """Return the plan that a solver finds for the PuLP problem, with the solver's bound.
-
-    `start`: a plan to start from, with its bound.
-    """
+    """Return the plan that a solver finds from `start` for the PuLP problem, with its bound."""
     matrix, impossible = frame.matrix, Fault("program", "no plan meets all requirements")
     if not matrix.a.shape[1]:  # solvers handle empty programs badly
         none = np.zeros(0, dtype=np.int64)
@@ -65,7 +58,7 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
             )  # fmt: skip
             nodes += run.nodes
             bound = min(bound, run.bound)
-            if run.status == pulp.LpSolveStatus.Infeasible:
+            if run.status == _Status.Infeasible:
                 raise InfeasibleError(impossible)
             if not run.found:
                 begun = _as_begun(start, clock)
@@ -83,12 +76,10 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
             row = pulp.lpSum_vars_coefs(terms) <= len(taken) - 1.0
             prob.addConstraint(row, f"ruled_out_{ruled_out}")
             ruled_out += 1
-    value = matrix.size * served.objective
-    limit = matrix.size * bound
     stopped = "time limit" if run.status in _IN_TIME else "solver stopped"
     stopped = "interrupted" if clock.interrupted else stopped
-    noise = settings.NOISE * abs(matrix.size)
-    return Result(choice, value, limit, stopped, nodes, noise=noise)
+    value, noise = matrix.size * served.objective, settings.NOISE * abs(matrix.size)
+    return Result(choice, value, matrix.size * bound, stopped, nodes, noise=noise)
 
 
 def _written(frame: Frame, clock: Clock) -> tuple[pulp.LpProblem, list[str]] | None:

@@ -34,12 +34,8 @@ class Task[T]:
     def wait(self, clock: Clock, *, until_over: bool = False) -> None:
         """Wait until the task has ended; report progress to the caller meanwhile.
 
-        `until_over`: whether the task must stop when the time of `clock` is up.
-
-        Raises
-        ------
-        StuckError
-            If the task runs long past the time limit: HiGHS's presolve can loop without end.
+        `until_over`: whether the task must stop when the time of `clock` is up. Raises `StuckError`
+        if it runs long past the time limit: HiGHS's presolve can loop without end.
         """
         while self._thread.is_alive():
             try:
@@ -79,12 +75,8 @@ class Task[T]:
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
     """Run functions in parallel, and return their results in order.
 
-    Only the work of the function that did the most work is added to `clock`.
-
-    Raises
-    ------
-    Exception
-        The exception of the first function that failed, once all have ended.
+    Only the work of the function that did the most work is added to `clock`. Once all have ended,
+    the exception of the first that failed is raised.
     """
     tasks = [Task(one, clock.apart()) for one in functions]
     try:

@@ -26,6 +26,7 @@ polyhedra. Combinatorial Structures and their Applications (1970), 69-87.
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -103,11 +104,10 @@ class Part:
     @cached_property
     def graph(self) -> FlowGraph:
         """The network for the maximum flows of the part."""
-        near = []
+        near, shape = [], (self.sites, len(self.rows))
         for k in range(len(self.kinds)):
             pairs = self.kind[self.row] == k
             ones = np.ones(int(pairs.sum()))
-            shape = (self.sites, len(self.rows))
             near.append(sparse.csr_array((ones, (self.site[pairs], self.row[pairs])), shape=shape))
         return FlowGraph(self.wanted, near, self.columns)
 
@@ -135,14 +135,11 @@ class Part:
         levels = np.unique(positive[: settings.WORTHS_SEEN])
         if len(levels) <= 3:
             levels = np.unique(positive)
-        if len(levels) <= 3:
-            below = 0.0
-            for level in levels.tolist():
-                rank = self._rank(worth >= level, wanted)
-                out[self.offers] += (level - below) * rank[self._alike]
-                below = level
+        if len(levels) > 3:
+            out[self.offers] = self._integral(worth, wanted)[self._alike]
             return out
-        out[self.offers] = self._integral(worth, wanted)[self._alike]
+        for below, level in pairwise([0.0, *levels.tolist()]):
+            out[self.offers] += (level - below) * self._rank(worth >= level, wanted)[self._alike]
         return out
 
     def _rank(self, counted: Flags, wanted: Floats) -> Floats:

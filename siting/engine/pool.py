@@ -33,19 +33,14 @@ Condition = tuple[Ints, Floats, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """An integer program over the pool's options and measures, with additional columns of its own.
+    """An integer program over the pool's options and measures, with further columns of its own."""
 
-    `goal`: objective to be maximised; `lower`, `upper`: bounds of all columns; `rows`: constraints
-    added to the pool's rows; `value`: exact objective of a choice, -inf if it is infeasible;
-    `enough`: difference up to which two values count as equal.
-    """
-
-    goal: Floats
+    goal: Floats  # objective to be maximised
     lower: Floats
     upper: Floats
-    rows: Sequence[Condition]
-    value: Callable[[Ints], float]
-    enough: float
+    rows: Sequence[Condition]  # constraints added to the pool's rows
+    value: Callable[[Ints], float]  # exact objective of a choice, -inf if it is infeasible
+    enough: float  # difference up to which two values count as equal
 
 
 @dataclass
@@ -132,10 +127,8 @@ class Pool:
         own: list[Condition] = [(cut.index, cut.value, -math.inf, cut.most) for cut in here]
         rows = [*own, *query.rows, *more]
         extra = rows_of([row[:2] for row in rows], len(query.goal))
-        wide = sparse.csr_array(
-            (matrix.a.data, matrix.a.indices, matrix.a.indptr),
-            shape=(matrix.a.shape[0], len(query.goal)),
-        )
+        a, shape = matrix.a, (matrix.a.shape[0], len(query.goal))
+        wide = sparse.csr_array((a.data, a.indices, a.indptr), shape=shape)
         model = model_of(
             sparse.csc_array(sparse.vstack([wide, extra])),
             query.goal, query.lower, query.upper,

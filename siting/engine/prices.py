@@ -20,7 +20,7 @@ from siting.engine.pricing import is_many
 from siting.engine.relax import Relaxation
 from siting.engine.station_bound import Prices, resource_units
 from siting.engine.year_prices import prices_by_year
-from siting.program.instance import Floats
+from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import BUDGET
 
@@ -48,15 +48,16 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     answer = relaxation.found
     if answer is None or not answer.optimal or not len(answer.price):
         return None
-    return _Named(frame, answer.price, answer.reduced).table()
+    size = abs(frame.matrix.size)
+    return _table(list(_of_duals(frame, answer.price * size, answer.reduced * size)))
 
 
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     """Return the gain from one more rupee in each year, in the first aim's unit.
 
-    The gain is estimated from the master problem's relaxation, with the cuts found within `limit_s`
-    seconds or, if there are many offers per site, from the relaxations of single years. It is not a
-    bound. It is 0 for a year in which money is not scarce.
+    The gain is estimated, not bounded, from the master problem's relaxation with the cuts found
+    within `limit_s` seconds or, if there are many offers per site, from the relaxations of single
+    years. It is 0 for a year in which money is not scarce.
     """
     frame = Frame(program, program.all_aims[0])
     years = 1 if program.year_plan is None else len(program.year_plan.years)
@@ -85,7 +86,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
 
 def table_of(program: Program, prices: Prices) -> pd.DataFrame:
     """Return prices that bound all plans, as a table for `siting.verify.certified`."""
-    years = [str(year) for year in program.year_plan.years] if program.year_plan else [""]
+    years = _years(program)
     money = zip(years, prices.money.tolist(), strict=False)
     rows = [*_of_demand(program, prices.demand), *(("money", "", y, price) for y, price in money)]
     if len(prices.limits) == len(program.resources):
@@ -125,93 +126,63 @@ def _of_resources(program: Program, price: Sequence[float]) -> Iterator[_Row]:
             yield "resource", name, "", each
 
 
-class _Named:
-    """The unscaled duals of rows and columns, with their names."""
+def _years(program: Program) -> list[str]:
+    """Return the years as text; without years, one blank."""
+    return [str(year) for year in program.year_plan.years] if program.year_plan else [""]
 
-    def __init__(self, frame: Frame, price: Floats, reduced: Floats) -> None:
-        self.frame, self.layout, self.program = frame, frame.layout, frame.program
-        self.a, size = frame.matrix.a, abs(frame.matrix.size)
-        self.price, self.reduced = price * size, reduced * size
-        self.rows: list[_Row] = []
 
-    def table(self) -> pd.DataFrame:
-        """Return a table of the nonzero prices."""
-        self._demand()
-        self._limits()
-        self._floors()
-        if self.program.gap is not None:
-            self._subsidies()
-            self._gap()
-        return _table(self.rows)
+def _of_duals(frame: Frame, price: Floats, reduced: Floats) -> Iterator[_Row]:
+    """Yield the rows of the table, given the unscaled duals of matrix rows and columns."""
+    program, layout, service, a = frame.program, frame.layout, frame.service, frame.matrix.a
+    # The prices of demand come from demand rows or, if there are none, from column bounds.
+    merged = np.zeros_like(service.kwh)
+    row, when = frame.energy_row, frame.energy_slice
+    x = slice(frame.count, frame.count + len(row))
+    # The upper bound of a column may come from the site's capacity, not from the demand.
+    wanted = service.kwh[row, when] / layout.energy_unit
+    binds = frame.matrix.upper[x] >= wanted * (1 - settings.ROUNDING)
+    np.maximum.at(merged, (row, when), np.where(binds, reduced[x], 0.0))
+    named = frame.rows_of("demand")
+    first = a.indices[a.indptr[named]] - frame.count
+    merged[row[first], when[first]] = np.maximum(price[named], 0.0)
+    yield from _of_demand(program, service.of_each(merged / layout.energy_unit, missing=0.0))
+    limits = price[frame.rows_of("resource")] / resource_units(frame, frame.matrix)
+    yield from _of_resources(program, limits.tolist())
+    floors = iter(price[frame.rows_of("floor")].tolist())
+    for floor in layout.floors:
+        for s in floor.holds_in(program.slices) if floor.share > 0 else ():
+            if floor.share * float(floor.wanted(layout.demand_kwh)[s]) > 0:
+                each = max(-next(floors) / layout.energy_unit, 0.0)
+                yield "floor", floor.name, program.slices[s].name, each
+    if program.gap is not None:
+        yield from _of_payments(frame, price)
 
-    def _each(self, r: int) -> float:
-        """Return a row's dual, converted to the unit of the row's first column."""
-        first = self.a.indptr[r]
-        if first == self.a.indptr[r + 1]:  # the row is empty
-            return 0.0
-        return float(self.price[r] * abs(self.a.data[first]))
 
-    def _year(self, t: int) -> str:
-        plan = self.program.year_plan
-        return str(plan.years[t]) if plan else ""
+def _of_payments(frame: Frame, price: Floats) -> Iterator[_Row]:
+    """Yield the prices of public money, envelopes and gaps, if money pays viability gaps."""
+    program, layout, a = frame.program, frame.layout, frame.matrix.a
+    plan, years, column = program.year_plan, _years(program), layout.subsidy_column
 
-    def _demand(self) -> None:
-        """Read the prices of demand from demand rows or, if there are none, from column bounds."""
-        frame, service = self.frame, self.frame.service
-        merged = np.zeros_like(service.kwh)
-        row, when = service.row[frame.energy_pair], frame.energy_slice
-        x = slice(frame.count, frame.count + len(row))
-        # The upper bound of a column may come from the site's capacity, not from the demand.
-        wanted = service.kwh[row, when] / self.layout.energy_unit
-        binds = frame.matrix.upper[x] >= wanted * (1 - settings.ROUNDING)
-        np.maximum.at(merged, (row, when), np.where(binds, self.reduced[x], 0.0))
-        named = frame.rows_of("demand")
-        first = self.a.indices[self.a.indptr[named]] - frame.count
-        merged[row[first], when[first]] = np.maximum(self.price[named], 0.0)
-        merged /= self.layout.energy_unit
-        priced = service.of_each(merged, missing=0.0)
-        self.rows += _of_demand(self.program, priced)
+    def entries(r: int) -> tuple[Ints, Floats]:
+        part = slice(a.indptr[r], a.indptr[r + 1])
+        return np.asarray(a.indices[part], dtype=np.int64), abs(a.data[part])
 
-    def _limits(self) -> None:
-        """Read the prices of public money and of limits from the duals of the resource rows."""
-        price = self.price[self.frame.rows_of("resource")]
-        each = price / resource_units(self.frame, self.frame.matrix)
-        self.rows += _of_resources(self.program, each.tolist())
-
-    def _subsidies(self) -> None:
-        """Read the prices of public money and of envelopes from the duals of the payment rows."""
-        rows = self.frame.rows_of("subsidies").tolist()
-        years = self.layout.subsidy_column.shape[1]
-        for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):
-            price = self._each(rows.pop(0)) / self.layout.money_unit
-            self.rows.append(("money", "", self._year(t), price))
-        upgrades = self.program.year_plan is not None and self.program.year_plan.upgrades
-        for limit in (one for one in self.program.instance.limits if one.per_rupee):
-            r = [rows.pop(0) for _ in range(years if upgrades else 1)][-1]
-            at = self.a.indices[self.a.indptr[r] : self.a.indptr[r + 1]]
-            share = self.program.instance.amounts_of(limit)
-            offer = np.flatnonzero(self.layout.subsidy_column[:, -1] == at[0]) if len(at) else at
-            if len(offer):
-                price = self._each(r) / float(share[offer[0]]) / self.layout.money_unit
-                self.rows.append(("resource", limit.name, "", price))
-
-    def _floors(self) -> None:
-        rows = self.frame.rows_of("floor").tolist()
-        for floor in self.layout.floors:
-            for s in floor.holds_in(self.program.slices) if floor.share > 0 else ():
-                if floor.share * float(floor.wanted(self.layout.demand_kwh)[s]) > 0:
-                    price = -self.price[rows.pop(0)] / self.layout.energy_unit
-                    name = self.program.slices[s].name
-                    self.rows.append(("floor", floor.name, name, max(float(price), 0.0)))
-
-    def _gap(self) -> None:
-        all_rows = self.frame.rows_of("gap")
-        of = self.program.instance.site_ids.astype(str)
-        subsidy = np.unique(self.layout.subsidy_column)
-        for t, (sites, rows) in enumerate(self.layout.gap_rows):
-            for site, r in zip(sites.tolist(), all_rows[rows].tolist(), strict=True):
-                part = slice(self.a.indptr[r], self.a.indptr[r + 1])
-                paid = np.isin(self.a.indices[part], subsidy)
-                one = float(np.abs(self.a.data[part][paid]).max(initial=0.0))
-                price = -self.price[r] * one / self.layout.money_unit
-                self.rows.append(("gap", of[site], self._year(t), max(float(price), 0.0)))
+    rows = iter(frame.rows_of("subsidies").tolist())
+    for year in years if math.isfinite(layout.budget_pkr) else ():
+        r = next(rows)
+        # An empty row has no price.
+        yield "money", "", year, price[r] * entries(r)[1][:1].sum() / layout.money_unit
+    for limit in (one for one in program.instance.limits if one.per_rupee):
+        r = [next(rows) for _ in (years if plan and plan.upgrades else years[:1])][-1]
+        at, by = entries(r)
+        offer = np.flatnonzero(column[:, -1] == at[0]) if len(at) else at
+        if len(offer):
+            share = program.instance.amounts_of(limit)[offer[0]]
+            yield "resource", limit.name, "", price[r] * by[0] / share / layout.money_unit
+    subsidy, names = np.unique(column), program.instance.site_ids.astype(str)
+    gap_rows = frame.rows_of("gap")
+    for year, (sites, own) in zip(years, layout.gap_rows, strict=True):
+        for name, r in zip(names[sites], gap_rows[own].tolist(), strict=True):
+            at, by = entries(r)
+            one = by[np.isin(at, subsidy)].max(initial=0.0)
+            yield "gap", name, year, max(-price[r] * one / layout.money_unit, 0.0)

@@ -46,9 +46,12 @@ from siting.engine.station_bound import (
     Bounds,
     BySites,
     Prices,
+    allowed,
+    best_of_sites,
     bound_by,
     row_prices,
     site_rows,
+    sum_at_limits,
 )
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
@@ -84,23 +87,14 @@ class Pricing:
     """The relaxation for one aim, over the options added so far.
 
     `start`: options of known plans, which are never dropped; `some`: options to begin with;
-    `threads`: number of areas solved at the same time;
-    `served`: values of all columns under a known plan; its energy columns above 0 are included from
-    the beginning; `given`: prices that already give a bound.
+    `served`: values of all columns under a known plan, whose energy columns above 0 are included
+    from the beginning; `given`: prices that already give a bound.
     """
 
     def __init__(
-        self,
-        frame: Frame,
-        clock: Clock,
-        *,
-        start: Ints,
-        some: Ints,
-        seed: int,
-        threads: int = 1,
-        served: Floats | None = None,
-        given: Prices | None = None,
-    ) -> None:
+        self, frame: Frame, clock: Clock, *, start: Ints, some: Ints, seed: int, threads: int = 1,
+        served: Floats | None = None, given: Prices | None = None,
+    ) -> None:  # fmt: skip
         frame = with_least_payments(frame)
         self.frame, self.clock, self.seed, self.threads = frame, clock, seed, threads
         # In a small program, cuts give better bounds; with payments by year, area programs are
@@ -122,7 +116,13 @@ class Pricing:
         self.cutter = Cutter(frame, parts_of(frame), [])
         self.floors = RoundedFloors(frame, self.cutter) if self.links else None
         self.caps = m.family.get("cap", slice(0, 0))
-        self._read_caps()
+        # The row that caps each subsidy column, and the column's coefficient in that row.
+        rows = m.a[self.caps.start : self.caps.stop].tocoo()
+        mine = rows.col >= self.count
+        self.cap_row = np.full(m.a.shape[1], -1, dtype=np.int64)
+        self.cap_row[rows.col[mine]] = rows.row[mine] + self.caps.start
+        self.cap_by = np.ones(m.a.shape[1])
+        self.cap_by[rows.col[mine]] = rows.data[mine]
         family = m.family.get("demand", slice(0, 0))
         of_demand = m.a[family][:, : frame.layout.columns.energies].tocoo()
         # Row, column and coefficient of each energy column in its demand row.
@@ -138,15 +138,6 @@ class Pricing:
         # Rows ``<= 0``, each for one site, that fractional options may violate; and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)
-
-    def _read_caps(self) -> None:
-        """Find the row that caps each subsidy column, and the column's coefficient in that row."""
-        rows = self.matrix.a[self.caps.start : self.caps.stop].tocoo()
-        mine = rows.col >= self.count
-        self.cap_row = np.full(self.matrix.a.shape[1], -1, dtype=np.int64)
-        self.cap_row[rows.col[mine]] = rows.row[mine] + self.caps.start
-        self.cap_by = np.ones(self.matrix.a.shape[1])
-        self.cap_by[rows.col[mine]] = rows.data[mine]
 
     def _first(self, some: Ints) -> Flags:
         """Return which options to begin with: `some`, existing stations, and a few at each site."""
@@ -223,7 +214,10 @@ class Pricing:
         if self.given is not None:
             self.last_price = given = row_prices(self.frame, self.given)
             by_sites = bound_by(self.frame, self.cutter, given, self.clock, self.live)
-            known = self._known_before(self.given, by_sites, best)
+            active = np.zeros(self.count, dtype=bool)
+            active[self.frame.kept] = active[self.some] = True
+            bound, none = max(by_sites.bound, best), np.zeros(self.count)
+            known = Priced(active, none, bound, by_sites.at_most, self.given)
         if rounds or known is None:
             known = self._rounds(gap, best, known)
         if known is None or known.infeasible or not self.frame.layout.by_pair:
@@ -232,18 +226,17 @@ class Pricing:
             return self._lowered(known, gap, best)
         if by_sites is None or self.last_price is not given:
             by_sites = bound_by(self.frame, self.cutter, self.last_price, self.clock, self.live)
-        self.bounds = self._with_prices(by_sites)
+        prices, unit = self._prices(self.last_price), self.frame.layout.money_unit
+        gaps = by_sites.gaps * abs(self.matrix.size) / unit
+        prices = replace(prices, demand=np.nan_to_num(prices.demand), gaps=gaps)
+        self.bounds = Bounds(by_sites.bound, by_sites.at_most, prices)
         if self.by_areas:
-            known = replace(
-                known, areas=AreaBound(self.frame, self.last_price, by_sites, self.live)
-            )
+            areas = AreaBound(self.frame, self.last_price, by_sites, self.live)
+            known = replace(known, areas=areas)
         return known.or_less(max(by_sites.bound, best), by_sites.at_most)
 
     def roughly(self) -> Priced | None:
-        """Return prices, values and a loose bound from one relaxation that is solved roughly.
-
-        The result is None if the relaxation is infeasible or if time runs out first.
-        """
+        """Return prices, values and a loose bound from one rough relaxation; None if it fails."""
         columns = self._columns()
         found = self._solve(columns, settings.ROUGH)
         if not (found.optimal or found.infeasible or self.clock.over):
@@ -262,13 +255,6 @@ class Pricing:
         taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
         return taken
 
-    def _known_before(self, prices: Prices, by_sites: BySites, best: float) -> Priced:
-        """Return the bounds at given prices, with `some` as the options of the relaxation."""
-        active = np.zeros(self.count, dtype=bool)
-        active[self.frame.kept] = active[self.some] = True
-        bound = max(by_sites.bound, best)
-        return Priced(active, np.zeros(self.count), bound, by_sites.at_most, prices)
-
     def _lowered(self, known: Priced, gap: float, best: float) -> Priced:
         """Return the bounds; in a large program, lower them first by solving ever larger areas."""
         if self.by is None or not self.by_areas:
@@ -279,13 +265,6 @@ class Pricing:
         while larger and areas.bound > enough and not self.clock.over:
             larger = areas.lower(0.0, self.clock, threads=self.threads, seed=self.seed)
         return known.or_less(max(areas.bound, best), areas.at_most)
-
-    def _with_prices(self, by_sites: BySites) -> Bounds:
-        """Return the site-by-site bounds, and the unscaled prices from which they follow."""
-        prices = self._prices(self.last_price)
-        gaps = by_sites.gaps * abs(self.matrix.size) / self.frame.layout.money_unit
-        known = replace(prices, demand=np.nan_to_num(prices.demand), gaps=gaps)
-        return Bounds(by_sites.bound, by_sites.at_most, known)
 
     def _prices(self, dual: Floats) -> Prices:
         """Return the unscaled prices of demand, money and limits, given the duals of all rows."""
@@ -315,9 +294,8 @@ class Pricing:
                 continue
             if found.infeasible:
                 none = np.full(self.count, -math.inf)
-                return Priced(
-                    self.active, none, -math.inf, none, self._prices(self.price), infeasible=True
-                )
+                prices = self._prices(self.price)
+                return Priced(self.active, none, -math.inf, none, prices, infeasible=True)
             if not found.optimal:
                 return known
             bound, at_most, reduced, price = self._bound()
@@ -329,13 +307,8 @@ class Pricing:
                 limit, each = known.bound, known.at_most
             else:
                 self.last_price = price
-            known = Priced(
-                self.active.copy(),
-                taken,
-                max(limit, best),
-                each,
-                self._prices(self.price),
-            )
+            prices = self._prices(self.price)
+            known = Priced(self.active.copy(), taken, max(limit, best), each, prices)
             if self.links and not rough:
                 by = self._by_sites()
                 known = known.or_less(max(by.bound, best), by.at_most)
@@ -447,15 +420,11 @@ class Pricing:
     def _bound(self) -> tuple[float, Floats, Floats, Floats]:
         """Return the bound, the bound on plans with each option, reduced costs, and prices used.
 
-        The rows that allow one option per site have price 0, because the bound counts only the best
-        option of each site.
+        Rows for one option per site have price 0: the bound counts only each site's best option.
         """
-        m = self.matrix
-        price = self.price.copy()
+        m, count = self.matrix, self.count
+        price = allowed(m, self.price)
         price[m.family.get("one", slice(0, 0))] = 0.0
-        # A positive dual needs a row with a finite upper limit, a negative dual a finite lower one.
-        price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
-        price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)
         reduced -= self.of_sites.T @ self.site_price
         # Payments outside the relaxation may promise gains; prices of the rows that cap these
@@ -468,17 +437,10 @@ class Pricing:
         # Several energy columns outside the relaxation may promise gains on one demand row. The
         # row's price rises, so that the demand is not counted more than once.
         most, more = self._outbid(reduced)
-        less, at = reduced - self.a.T @ more, price + more
-        side = np.where(at > 0, m.row_upper, m.row_lower)
-        total = float(at[at != 0] @ side[at != 0])
-        rest = less[self.count :]
-        limit = np.where(rest > 0, m.upper[self.count :], m.lower[self.count :])
-        total += float(rest[rest != 0] @ limit[rest != 0])
-        gain = reduced[: self.count]
-        must = self.frame.must
-        best = np.where(must, -np.inf, 0.0)
-        np.maximum.at(best, self.frame.site[self.live], gain[self.live])
-        best[~np.isfinite(best)] = 0.0
+        less, gain = reduced - self.a.T @ more, reduced[:count]
+        total = sum_at_limits(price + more, m.row_lower, m.row_upper)
+        total += sum_at_limits(less[count:], m.lower[count:], m.upper[count:])
+        best = best_of_sites(self.frame, gain, self.live)
         total += float(best.sum())
         # A bound by sites does not count the limits of columns, so no column may promise a gain.
         return total, total - best[self.frame.site] + gain, reduced, price + most
@@ -513,8 +475,8 @@ def bounds_on_drives(
 ) -> Priced | None:  # fmt: skip
     """Return bounds for an aim that counts driving times, from the relaxation over all options.
 
-    The result is None if the program has no capacities, or if time runs out first. `choice`: a
-    known plan; `best`: the value of this plan, negated if less is better.
+    The result is None without capacities, or if time runs out first. `best`: the value of the known
+    plan `choice`, negated if less is better.
     """
     if not frame.program.capacitated:
         return None

@@ -117,18 +117,10 @@ class Proof:
 
     @classmethod
     def of(
-        cls,
-        objective: float,
-        bound: float,
-        *,
-        gap_asked: float,
-        stopped: Stopped,
-        unit: str,
-        maximise: bool = True,
-        nodes: int = 0,
-        seconds: dict[str, float] | None = None,
+        cls, objective: float, bound: float, *, gap_asked: float, stopped: Stopped, unit: str,
+        maximise: bool = True, nodes: int = 0, seconds: dict[str, float] | None = None,
         noise: float = 0.0,
-    ) -> Proof:
+    ) -> Proof:  # fmt: skip
         """Return the proof of a plan; a gap missed only by rounding counts as reached.
 
         A bound on the wrong side of the objective is replaced by the objective.

@@ -34,18 +34,11 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
         need = abs(m.a[rows][:, : frame.count]).max(axis=1).toarray().ravel()
         size = np.where(size > settings.EXACT, size, np.maximum(need, settings.EXACT))
     more = sparse.csr_array((size, (rows, np.arange(count))), shape=(m.a.shape[0], count))
-    finite = np.where(np.isfinite(m.upper), m.upper, 1.0)
-    most = float(np.abs(m.cost) @ finite)
+    most = float(np.abs(m.cost) @ np.where(np.isfinite(m.upper), m.upper, 1.0))
     cost = np.full(count, -settings.MISSED_PENALTY * max(most, 1.0))
-    out = frame.with_matrix(
-        replace(
-            m,
-            a=sparse.csr_array(sparse.hstack([m.a, more])),
-            cost=np.append(m.cost, cost),
-            lower=np.append(m.lower, np.zeros(count)),
-            upper=np.append(m.upper, np.ones(count)),
-        )
-    )
+    a, cost = sparse.csr_array(sparse.hstack([m.a, more])), np.append(m.cost, cost)
+    lower, upper = np.append(m.lower, np.zeros(count)), np.append(m.upper, np.ones(count))
+    out = frame.with_matrix(replace(m, a=a, cost=cost, lower=lower, upper=upper))
     columns = np.arange(width, width + count)
     out.layout = copy.copy(frame.layout)
     out.layout.columns = copy.copy(frame.layout.columns)
@@ -60,13 +53,11 @@ def viable(
 ) -> Ints | None:  # fmt: skip
     """Return a choice whose stations all break even with their subsidies; None if none is known.
 
-    If subsidies equal the viability gap, a relaxation may use more stations than the budget can pay
-    for. A station with one of the largest shortfalls is replaced by the most expensive of the
-    cheaper options at its site (a smaller or later station), or dropped if there is none. This
-    repeats until no shortfall remains. In a large program, the cheaper option must save at least
-    the shortfall. That halves the run time; with smaller steps, many stations would also lose some
-    of their sales. If time runs out, all stations with a shortfall are dropped; the others lose no
-    customers.
+    A relaxation may use more stations than the budget can pay for. The stations with the largest
+    shortfalls are replaced by the most expensive of the cheaper options at their sites (smaller or
+    later stations), or dropped if there are none, until no shortfall remains. In a large program,
+    the cheaper option must save at least the shortfall, which halves the run time. If time runs
+    out, all stations with a shortfall are dropped; the others lose no customers.
 
     `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`: whether to
     drop all stations with a shortfall at the first check.
@@ -79,9 +70,10 @@ def viable(
     year = np.repeat(np.arange(len(by_year)), by_year)
     family = frame.matrix.family["gap"]
     gap = columns[family.start - family.stop :][at]
-    need = frame.options.of_offers(frame.program.instance.offer_cost)
-    assert frame.program.gap is not None
-    shared = is_shared(cases_of(frame.program.instance, frame.program.gap))[sites]
+    instance, rule = frame.program.instance, frame.program.gap
+    assert rule is not None
+    need, shared = frame.options.of_offers(instance.offer_cost), is_shared(cases_of(instance, rule))
+    shared = shared[sites]
     need_at = np.zeros(frame.sites)
     np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
     # Money (PKR) that a cheaper option must save for each unit of the station's shortfall.

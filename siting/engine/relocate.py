@@ -21,8 +21,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """Return a choice with stations moved to shorten driving times; unchanged if no move helps.
 
-    `frame`: the program for the shortest driving times; `point`: values of its columns under the
-    choice.
+    `point`: values of the columns of `frame`, the program for the shortest times, at the choice.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -70,9 +69,9 @@ def relocated_often(
 def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
-    Unlike in `relocated`, a station may leave customers to other stations, so each move is judged
-    by the value of the whole plan. Stations with the longest mean driving time are moved first.
-    Each station is first tried at the free sites that could serve most of its energy.
+    Unlike in `relocated`, a station may leave customers to others, so the value of the whole plan
+    judges each move. Stations with the longest mean driving time are moved first, each to the free
+    sites that could serve most of its energy.
     """
     best = frame.serve(choice, clock)
     if not best.found:

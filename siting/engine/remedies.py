@@ -16,11 +16,9 @@ class Mend:
     """Changes that together resolve the conflict."""
 
     excess: dict[int, float]  # amount by which each requirement is relaxed, by its position
-    # New figures, verified by a plan; empty if no plan was found in time.
-    figures: dict[int, float]
+    figures: dict[int, float]  # new figures, verified by a plan; empty if none was found in time
     standing: Flags  # whether each site has a station in that plan
-    # If only one requirement changes, a proven lower bound on its excess.
-    at_least: float
+    at_least: float  # if only one requirement changes, a proven lower bound on its excess
 
 
 @dataclass(frozen=True)

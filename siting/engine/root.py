@@ -45,11 +45,8 @@ def search_root(inc: Incumbent) -> None:
     if inc.choice is not None:
         inc.master.begin_at(inc.choice)
     long = inc.heavy and bool(inc.master.cutter.alone)
-    slow = long or inc.frame.drawn_by_year
-    cut(
-        inc, settings.NODE_STALLED if long else settings.STALLED,
-        settings.START_SHARE if slow else settings.ROOT_SHARE,
-    )  # fmt: skip
+    ends = settings.START_SHARE if long or inc.frame.drawn_by_year else settings.ROOT_SHARE
+    cut(inc, settings.NODE_STALLED if long else settings.STALLED, ends)
     if inc.root is None or inc.done:
         return
     inc.taken = inc.root.taken
@@ -86,9 +83,8 @@ def cut_by(inc: Incumbent, rounds: float, stalled: float) -> bool:
     # Optima with a value above the bound of a known relaxation lead to poor plans.
     far = known is not None and (before is None or before.bound > known.bound)
     inc.master.open_all()
-    root, low = inc.master.tighten(
-        rounds, stalled, inc.proven_at, None if far else inc.relaxations
-    )  # fmt: skip
+    passed = None if far else inc.relaxations
+    root, low = inc.master.tighten(rounds, stalled, inc.proven_at, passed)
     inc.infeasible = low == -math.inf
     inc.limit(low)
     if root is None:  # no time was left
@@ -127,8 +123,7 @@ def _dive(inc: Incumbent) -> None:
 def relax(inc: Incumbent) -> None:
     """Compute the relaxation with all options and dive from it.
 
-    Nothing is done if a relaxation and a plan are known. If there is a plan, only the greedy method
-    dives.
+    With a plan, only the greedy method dives; with a known relaxation too, nothing is done.
     """
     if inc.known is not None and inc.choice is not None:
         return
@@ -167,10 +162,8 @@ def soften(inc: Incumbent) -> None:
         served = frame.serve(inc.sown, inc.clock)
         if not served.found:
             return
-        windows = Windows(
-            frame, served.point, inc.taken, inc.clock,
-            threads=inc.effort.threads, seed=inc.effort.seed,
-        )  # fmt: skip
+        threads, seed = inc.effort.threads, inc.effort.seed
+        windows = Windows(frame, served.point, inc.taken, inc.clock, threads=threads, seed=seed)
         while not inc.clock.over and not windows.exhausted:
             windows.round()
             if windows.point[columns].max(initial=0.0) <= 1e-9:  # the largest shortfall

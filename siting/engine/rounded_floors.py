@@ -64,11 +64,9 @@ class RoundedFloors:
             at = slice(m.a.indptr[row], m.a.indptr[row + 1])
             column, value = m.a.indices[at], m.a.data[at]
             least = float(m.row_lower[row])
-            energy = (column >= first) & (column < ends)
-            if not math.isfinite(least) or least <= 0 or not energy.any():
+            energy, payment = (column >= first) & (column < ends), column >= ends
+            if not math.isfinite(least) or least <= 0 or not energy.any() or payment.any():
                 continue
-            if (column >= ends).any():
-                continue  # the row includes payments too
             worth, of_option = np.zeros(ends), np.zeros(first)
             worth[column[energy]] = value[energy]
             of_option[column[~energy]] = value[~energy]
@@ -98,9 +96,9 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor as a row over options, in which only demand with a high dual is priced.
+        """Return the floor as a row over options that prices only demand with a high dual.
 
-        A dual counts as high if, divided by the floor's dual, it exceeds half the demand's worth.
+        A dual is high if, divided by the floor's dual, it exceeds half the demand's worth.
         """
         of_floor = abs(float(price[floor.row]))
         if not of_floor:
@@ -162,11 +160,8 @@ def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, f
         short = 1 - float(steps @ taken[there]) / most
         if short > settings.SIGNIFICANT:
             found.append((short, q, part, most))
-    found.sort(reverse=True)
-    return [
-        (_steps(amount, q, part, most + above), most)
-        for _, q, part, most in found[: settings.AT_ONCE]
-    ]
+    best = sorted(found, reverse=True)[: settings.AT_ONCE]
+    return [(_steps(amount, q, part, most + above), most) for _, q, part, most in best]
 
 
 def _steps(amount: Floats, q: float, part: float, most: float) -> Floats:

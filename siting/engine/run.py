@@ -56,7 +56,7 @@ def search(inc: Incumbent) -> None:
             ended = inc.done or inc.lacks_options or inc.turns_ended != "done"
             if small and not ended:
                 _whole(inc, 2**31 - 1)
-            inc.ended_in_time = inc.clock.over or inc.turns_ended == "yields"
+            inc.ended_in_time = clock.over or inc.turns_ended == "yields"
 
 
 def begin(inc: Incumbent) -> None:
@@ -98,10 +98,9 @@ def _briefly(inc: Incumbent) -> None:
 
 def _in_any_money(inc: Incumbent) -> bool:
     """Return whether the aim allows greedy plans for all smaller budgets too."""
-    first = not inc.frame.reached and inc.frame.aim.of_worth
-    drawn = inc.frame.program.gap is not None
-    one = inc.frame.program.year_plan is None
-    return first and inc.coarse and one and (drawn or inc.valuer is not None)
+    program, first = inc.frame.program, not inc.frame.reached and inc.frame.aim.of_worth
+    quick = program.gap is not None or inc.valuer is not None
+    return first and inc.coarse and program.year_plan is None and quick
 
 
 def _start_greedily(inc: Incumbent) -> None:
@@ -184,14 +183,6 @@ def result_of(inc: Incumbent) -> Result:
         stopped = "greedy ended"
     elif not inc.clock.over and not inc.ended_in_time:
         stopped = "node limit" if inc.turns_ended == "turns" else "solver stopped"
-    sign = inc.frame.sign
-    return Result(
-        choice=inc.choice,
-        value=sign * inc.best,
-        bound=sign * max(inc.bound, inc.best),
-        stopped=stopped,
-        nodes=inc.nodes,
-        guarantee=inc.guarantee,
-        noise=inc.noise,
-        bounds=inc.bounds,
-    )
+    value, bound = inc.frame.sign * inc.best, inc.frame.sign * max(inc.bound, inc.best)
+    more = inc.nodes, inc.guarantee, inc.noise, inc.bounds
+    return Result(inc.choice, value, bound, stopped, *more)

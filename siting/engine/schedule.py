@@ -21,19 +21,14 @@ Ended = Literal["done", "turns", "yields"]
 
 @dataclass(eq=False)
 class Step:
-    """A step: `turn` takes one turn, and returns whether another turn may gain more.
-
-    `ready`: whether the step can take a turn now; `growth`: ratio of a turn's work to the work of
-    the turn before; `left`: gap between the incumbent and the step's own bound, if it has one.
-    """
+    """A step: `turn` takes one turn, and returns whether another turn may gain more."""
 
     turn: Callable[[], bool]
-    ready: Callable[[], bool] = lambda: True
-    growth: float = 1.0
-    left: Callable[[], float] | None = None
+    ready: Callable[[], bool] = lambda: True  # whether the step can take a turn now
+    growth: float = 1.0  # ratio of a turn's work to the work of the turn before
+    left: Callable[[], float] | None = None  # gap between incumbent and the step's own bound
     work: float = 0.0  # work of all its turns
-    # Gap closed in the last turn, per unit of work that the next turn is expected to take.
-    rate: float = math.inf
+    rate: float = math.inf  # gap closed in the last turn per unit of the next turn's expected work
     pace: float = 0.0  # gap closed in the last turn, per second that the next turn should take
     ended: bool = False  # whether further turns can gain nothing
 
@@ -44,9 +39,8 @@ def take_turns(
 ) -> Ended:  # fmt: skip
     """Let steps take turns until `done` or until none is ready; return why the turns ended.
 
-    `steps`: in the order of their first turns; `clock`: counts the work; `left`: returns the gap,
-    infinite without a bound or an incumbent; `turns`: maximum number of turns; `yields`: whether to
-    leave the remaining time to later aims.
+    `steps`: in the order of their first turns; `left`: returns the gap, infinite without a bound or
+    an incumbent; `yields`: whether to leave the remaining time to later aims.
     """
     going, taken = list(steps), 0
     while (ready := [one for one in going if one.ready()]) and not done():

@@ -21,9 +21,8 @@ from siting.program.instance import Floats, Ints
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice after adding or improving options for as long as resources last.
 
-    The next change is always the one that gains the most for its price; changes that cost nothing
-    come first. Gains only shrink as options are added, so an earlier gain is a bound, and few gains
-    have to be computed again.
+    The next change is the one that gains the most for its price; changes that cost nothing come
+    first. Gains only shrink, so an earlier gain is a bound, and few have to be computed again.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after
@@ -77,8 +76,8 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
     """Return the choice improved by 2-exchanges: one site steps down, another steps up.
 
     A site steps down to a cheaper option or to none; another steps up to any option that then fits.
-    Pairs with the highest bounds are evaluated first. The first improvement is applied, and the
-    remaining resources are used up. A step down that loses no value is applied at once.
+    Pairs with the highest bounds come first. The first improvement is applied, and the remaining
+    resources are used up. A step down that loses no value is applied at once.
     """
     while not clock.over and state.value < enough:
         better = _one_exchange(valuer, state, clock)
@@ -130,7 +129,6 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
     """Drop options, or replace them with cheaper ones, where no value is lost; return the choice.
 
     Options are tried in order of subsidy, then of cost (largest first), then from the last site.
-    Nothing is added.
     """
     improved = True
     while improved:

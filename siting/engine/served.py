@@ -27,8 +27,7 @@ def worked_out(
 ) -> tuple[Service, Floats, Floats]:
     """Return the assignment of demand to a choice, with the shortest driving times the aims allow.
 
-    The result consists of the pairs, the energy by pair and slice (kWh/day), and the payments
-    (`subsidies`).
+    The result is the pairs, the energy by pair and slice (kWh/day), and the payments (`subsidies`).
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
@@ -45,18 +44,13 @@ def worked_out(
 
 
 def reached_again(
-    program: Program,
-    aim: Aim,
-    reached: Sequence[Reached],
-    choice: Ints,
-    *,
-    by_cell: bool = False,
+    program: Program, aim: Aim, reached: Sequence[Reached], choice: Ints, *, by_cell: bool = False
 ) -> tuple[Frame, Answered] | None:
     """Return a frame for an aim in which a choice is feasible, with its assignment, or None.
 
-    A solver may miss a value by its tolerances. Therefore, all values already reached may worsen
-    by a small fraction, the first in `settings.LOSSES` that makes the choice feasible. `by_cell`:
-    whether to merge only cells with equal drive times, and to try the tightest tolerances first.
+    Because of solver tolerances, all values reached may worsen by a fraction: the first in
+    `settings.LOSSES` that makes the choice feasible. `by_cell`: whether to merge only cells with
+    equal drive times, and to try the tightest tolerances first.
     """
     for loss in settings.LOSSES:
         frame = Frame(program, aim, [lowered(one, loss) for one in reached], by_cell=by_cell)
@@ -97,24 +91,23 @@ def energies(frame: Frame, point: Floats) -> Floats:
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
     """Return the public money paid to each offer by the end of each year (PKR): its viability gap.
 
-    Money is paid as late as possible, and earlier only if a later year has too little money. If
-    subsidies do not depend on viability gaps, nothing is paid and the table is empty. `energy`: by
-    pair and slice (kWh/day).
+    Money is paid as late as possible, and earlier only if a later year has too little money. The
+    table is empty if subsidies are fixed. `energy`: by pair and slice (kWh/day).
     """
-    program, service = frame.program, frame.service
+    program, service, instance = frame.program, frame.service, frame.program.instance
     if program.gap is None:
         return np.zeros((0, 0))
     by_year = [offer[offer >= 0] for offer in program.options.offer[choice].T]
-    need, cap = program.instance.offer_cost, caps_of(program.instance, program.gap)
+    need, cap = instance.offer_cost, caps_of(instance, program.gap)
     due, most = np.zeros((2, frame.sites, len(by_year)))
-    so_far, case = np.zeros(frame.sites), cases_of(program.instance, program.gap)
+    so_far, case = np.zeros(frame.sites), cases_of(instance, program.gap)
     for t, standing in enumerate(by_year):
         earned = np.zeros(frame.sites)
         for s, one in enumerate(program.slices):
             if one.year == t:
                 sold = energy[:, s] * service.margin[service.row] * one.probability
                 np.add.at(earned, service.site, sold)
-        site = program.instance.offer_site[standing]
+        site = instance.offer_site[standing]
         lacks = carried(need[standing] - earned[site], cap[standing], case[site])
         lacks = np.where(lacks > settings.SUMMED * need[standing], lacks, 0.0)
         so_far[site] = np.maximum(so_far[site], lacks)
@@ -124,7 +117,7 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
         due = paid_ahead(due, most, years.limit_pkr)
     paid = np.zeros((len(need), len(by_year)))
     for t, standing in enumerate(by_year):
-        paid[standing, t] = due[program.instance.offer_site[standing], t]
+        paid[standing, t] = due[instance.offer_site[standing], t]
     return paid
 
 
@@ -177,15 +170,10 @@ def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     over = sparse.vstack([sparse.csr_array((size, years)), -sparse.eye_array(years)])
     a = sparse.csc_array(sparse.hstack([sparse.vstack([grows, by_year]), over]))
     upper = np.maximum(np.minimum(most, due[:, -1:]), due)
-    model = model_of(
-        a,
-        np.concatenate([-np.ones(size), np.full(years, -settings.OVER)]),
-        np.concatenate([due.ravel() / unit, np.zeros(years)]),
-        np.concatenate([upper.ravel() / unit, np.full(years, np.inf)]),
-        np.concatenate([np.zeros(size), np.full(years, -np.inf)]),
-        np.concatenate([np.full(size, np.inf), granted / unit]),
-        **STRICT,
-    )
-    found = run_model(model, Clock(math.inf))
+    endless = np.full(years, np.inf)
+    cost = np.append(-np.ones(size), np.full(years, -settings.OVER))
+    ends = np.append(due / unit, np.zeros(years)), np.append(upper / unit, endless)
+    sides = np.append(np.zeros(size), -endless), np.append(np.full(size, np.inf), granted / unit)
+    found = run_model(model_of(a, cost, *ends, *sides, **STRICT), Clock(math.inf))
     paid: Floats = np.clip(found.point[:size].reshape(sites, years) * unit, due, upper)
     return paid

@@ -102,13 +102,10 @@ class Shortfall:
         """Add columns to the model, with their bounds."""
         if not len(new):
             return
-        part = self.a[:, new]
-        n = len(new)
-        start = part.indptr[:-1].astype(np.int32)
-        self.model.addCols(
-            n, self.cost[new], np.zeros(n), self.bound[new],
-            part.nnz, start, part.indices.astype(np.int32), part.data,
-        )  # fmt: skip
+        part, none = self.a[:, new], np.zeros(len(new))
+        at = part.indptr[:-1].astype(np.int32), part.indices.astype(np.int32)
+        ends = none, self.bound[new]
+        self.model.addCols(len(new), self.cost[new], *ends, part.nnz, *at, part.data)
         self.there = np.concatenate([self.there, new])
         self.known[new] = True
 
@@ -207,9 +204,8 @@ class Shortfall:
         if not len(price):
             return False
         left = np.flatnonzero((self.bound > 0) & ~self.known)
-        pays = left[
-            self.cost[left] - self.a[:, left].T @ price > settings.ARITHMETIC * self.most_cost
-        ]
+        gain = self.cost[left] - self.a[:, left].T @ price
+        pays = left[gain > settings.ARITHMETIC * self.most_cost]
         self._add(pays)
         return len(pays) > 0
 
@@ -251,12 +247,11 @@ class Shortfall:
                 at = np.searchsorted(self.energies, column)
                 part_price[part.row] = np.maximum(reduced[at], 0.0)
             prices[p] = part_price
-        column = np.array([c for c, w in weight.items() if w > 0], dtype=np.int64)
-        if not len(column) and not self.money:
+        counted = [m for m, *_ in self.measures if weight[m.column] > 0]
+        column = np.array([m.column for m in counted], dtype=np.int64)
+        if not counted and not self.money:
             return None
-        by = np.array(
-            [weight[m.column] * m.sign for m, *_ in self.measures if weight[m.column] > 0]
-        )
+        by = np.array([weight[m.column] * m.sign for m in counted])
         if self.money:
             constant, coefficient = self._with_gaps(worths, prices, weight, price)
         else:
@@ -267,12 +262,9 @@ class Shortfall:
         return cut if cut.over(taken, measured) > 0 else None
 
     def _with_gaps(
-        self,
-        worths: dict[int, Floats],
-        prices: dict[int, Floats],
-        weight: dict[int, float],
+        self, worths: dict[int, Floats], prices: dict[int, Floats], weight: dict[int, float],
         price: Floats,
-    ) -> tuple[float, Floats]:
+    ) -> tuple[float, Floats]:  # fmt: skip
         """Return a cut's constant and coefficients, at the best of several prices of the gaps."""
         cutter, frame, layout = self.cutter, self.frame, self.layout
         constant, coefficient = 0.0, np.zeros(cutter.count)
@@ -305,8 +297,7 @@ class Shortfall:
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Parts linked by floors (minimum service) or public money also have common cuts. Cuts on a single
-    part are found faster.
+    Parts linked by floors or public money also have common cuts, which are found less fast.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
@@ -340,9 +331,8 @@ class Shortfalls:
     def _programs(self, *, linked: bool) -> list[Shortfall]:
         if linked not in self._made:
             groups = self.cutter.linked if linked else [[p] for p in self.cutter.alone]
-            self._made[linked] = [
-                Shortfall(self.cutter, group, worth_only=not linked) for group in groups
-            ]
+            made = [Shortfall(self.cutter, group, worth_only=not linked) for group in groups]
+            self._made[linked] = made
         return self._made[linked]
 
     def _at(

@@ -35,10 +35,7 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's subsidy (PKR) if only money is limited, else the sum of its shares.
-
-        A share is the fraction of an upper limit that the option uses.
-        """
+        """Return each option's subsidy (PKR) or, with other limits, its summed shares of limits."""
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
             return subsidy
@@ -60,10 +57,9 @@ class Room:
         return self._dense @ taken, self._sparse @ taken
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return which changes to a choice stay within all limits.
+        """Return which changes to a choice (the option at each site, or -1) stay within all limits.
 
-        `choice`: option at each site, -1 if empty; `begun`: whether the choice is only partial and
-        need not meet lower limits yet.
+        `begun`: whether the choice is partial and need not meet lower limits yet.
         """
         wide, narrow = self.used(choice)
         there = np.flatnonzero(choice >= 0)
@@ -71,8 +67,8 @@ class Room:
         freed[:, there] = self._dense[:, choice[there]]
         out = np.ones(self.count + self.sites, dtype=bool)
         if len(self._wide):
-            after = wide[:, None] - freed[:, self.site] + self._dense
             empty = wide[:, None] - freed
+            after = wide[:, None] - freed[:, self.site] + self._dense
             both = np.concatenate([after, empty], axis=1)
             most, least = self.most[self._wide][:, None], self.least[self._wide][:, None]
             least = np.minimum(least, wide[:, None]) if begun else least
@@ -83,9 +79,8 @@ class Room:
             before = np.zeros(len(row))
             known = current >= 0
             if known.any():
-                before[known] = np.asarray(
-                    self._sparse[row[known], current[known]], dtype=float
-                ).ravel()
+                now = self._sparse[row[known], current[known]]
+                before[known] = np.asarray(now, dtype=float).ravel()
             over = narrow[row] - before + self._entry.data > self.most[self._narrow][row]
             out[option[over]] = False
         return out

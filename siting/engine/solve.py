@@ -117,16 +117,10 @@ def chosen(
 ) -> tuple[Program, Result]:
     """Solve a program's first aim to a gap of 0; return the best choice and a bound on all choices.
 
-    Demand is not assigned to the stations, because that would take longer. The first item returned
-    is the program whose options the choice refers to; pricing may have narrowed its offers. The
-    arguments are as in `solve`.
-
-    Raises
-    ------
-    InfeasibleError
-        If there is no plan; the conflict is not analysed.
-    SolveError
-        If no plan was found within the time limit.
+    Demand is not assigned to the stations, which would take longer. The choice refers to the
+    options of the program returned, whose offers pricing may have narrowed. For the arguments, see
+    `solve`. Raises `InfeasibleError` if there is no plan, without analysing the conflict, and
+    `SolveError` if no plan was found within the time limit.
     """
     effort = Effort(0.0, time_limit_s, seed=seed, drives_gap=0.0)
     clock = Clock(time_limit_s)
@@ -150,12 +144,12 @@ class _Solve:
         if start:
             instance = program.instance
             known = np.flatnonzero(np.isin(instance.offer_ids, np.array(start, dtype=object)))
-            _, one_a_site = np.unique(instance.offer_site[known], return_index=True)
-            self.choice = self._earliest(known[one_a_site])
+            one_a_site = np.unique(instance.offer_site[known], return_index=True)[1]
+            known = known[one_a_site]
+            self.choice = self._earliest(known)
             if program.year_plan is not None and not program.resources.within(self.choice):
-                rank = {offer: n for n, offer in enumerate(start)}
-                own = known[one_a_site].tolist()
-                own.sort(key=lambda o: rank[str(instance.offer_ids[o])])
+                rank, ids = {offer: n for n, offer in enumerate(start)}, instance.offer_ids
+                own = sorted(known.tolist(), key=lambda o: rank[str(ids[o])])
                 self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
@@ -176,8 +170,7 @@ class _Solve:
         """Return, for each given final offer, the option that builds it earliest."""
         last = self.program.options.last
         order = np.lexsort((-(self.program.options.offer >= 0).sum(axis=1), last))
-        _, first = np.unique(last[order], return_index=True)
-        chosen = order[first]
+        chosen = order[np.unique(last[order], return_index=True)[1]]
         return np.sort(chosen[np.isin(last[chosen], offers)])
 
     def _as_money_allows(self, offers: Sequence[int]) -> Ints:
@@ -186,7 +179,7 @@ class _Solve:
         plan = program.year_plan
         assert plan is not None
         drawn = options.of_offers(program.instance.offer_subsidy)
-        # Money drawn in each year or, if money carries over, by the end of the year.
+        # As in `Years.limit_pkr`: money drawn in each year or, if money carries over, by its end.
         need = drawn if plan.carry_over else np.diff(drawn, axis=1, prepend=0.0)
         left = plan.limit_pkr.copy()
         begin = (options.offer >= 0).argmax(axis=1)
@@ -217,13 +210,10 @@ class _Solve:
         for n, aim in enumerate(aims):
             left = len(aims) - n - 1
             share = self.clock.share_of_rest(settings.MAIN_SHARE) if left else 1.0
-            before = dict(self.clock.seconds)
-            began = self.clock.elapsed_s
-            now = self.clock.share
-            self.yields_from = (now + share) / 2 if left else math.inf
+            before, began = dict(self.clock.seconds), self.clock.elapsed_s
+            self.yields_from = (self.clock.share + share) / 2 if left else math.inf
             with self.clock.phase("aim", min(share, 1.0)):
-                aim = self._prepared(aim)
-                aims[n] = aim
+                aims[n] = aim = self._prepared(aim)
                 self.clock.hear(math.nan, math.inf)
                 self.clock.unit = aim.unit(self.program.worth_unit)
                 result = self._covered(aim, reached)
@@ -235,15 +225,11 @@ class _Solve:
                         if result is None:
                             raise
                 if not reached and self.effort.least_gain > 0:
-                    result, self.left_out = trimmed(
-                        self.program, aim, result, self.clock, self.effort
-                    )
+                    out = trimmed(self.program, aim, result, self.clock, self.effort)
+                    result, self.left_out = out
             self.clock.seconds.pop("aim")
-            seconds = {
-                k: v - before.get(k, 0.0)
-                for k, v in self.clock.seconds.items()
-                if v > before.get(k, 0.0)
-            }
+            spent = {k: v - before.get(k, 0.0) for k, v in self.clock.seconds.items()}
+            seconds = {phase: s for phase, s in spent.items() if s > 0}
             seconds["total"] = self.clock.elapsed_s - began
             self.clock.report(at_once=True)
             self.results.append((aim, result, seconds))
@@ -348,11 +334,10 @@ class _Solve:
             return self._solved(self._framed(aim, reached))
         if self.whole.year_plan is not None and self.choice is None and not reached:
             self._schedule(aim)
-        if reached and self.clock.left_s < settings.FINISH * self.whole_s:
-            result = self._as_it_stands(aim, reached)  # there is no time for all offers again
-            if result is not None:
-                return result
-        return self._narrowed(aim, reached)
+        late = reached and self.clock.left_s < settings.FINISH * self.whole_s
+        # If it is late, there is no time for all offers again.
+        as_it_stands = self._as_it_stands(aim, reached) if late else None
+        return as_it_stands or self._narrowed(aim, reached)
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
         """Return a result after moving or resizing its stations, with all offers to choose from."""
@@ -394,16 +379,18 @@ class _Solve:
             if priced is None:
                 return replace(self._solved(frame), bound=frame.sign * math.inf)
             options = self._in_whole(np.arange(frame.count))
+            at_most, prices, areas = priced.at_most, priced.prices, priced.areas
             taken = priced.taken[options]
-            known = Known(
-                whole, options, priced.bound, taken, priced.at_most, priced.prices, priced.areas
-            )
+            known = Known(whole, options, priced.bound, taken, at_most, prices, areas)
             result = self._solved(frame, known)
             if self.briefly:
                 return result
             value, bound = frame.sign * result.value, frame.sign * result.bound
             if result.bounds is not None:
-                priced = self._tightened(priced, aim, result.bounds)
+                bounds, first = result.bounds, not self.results and aim.of_worth
+                if first and (self.bounds is None or bounds.bound < self.bounds.bound):
+                    self.bounds = bounds  # the best prices are kept for the certificate
+                priced = priced.or_less(bounds.bound, bounds.at_most)
             if priced.areas is not None:
                 priced = priced.or_less(priced.areas.bound, priced.areas.at_most)
             missing = np.setdiff1d(np.arange(whole.count), known.options)
@@ -424,13 +411,6 @@ class _Solve:
                 return result
             self.choice = result.choice
             self._narrow(np.union1d(self.kept, _offers_of(whole.options, new)))
-
-    def _tightened(self, priced: Priced, aim: Aim, bounds: Bounds) -> Priced:
-        """Return tighter bounds for all offers; keep the best prices for the certificate."""
-        first = not self.results and aim.of_worth
-        if first and (self.bounds is None or bounds.bound < self.bounds.bound):
-            self.bounds = bounds
-        return priced.or_less(bounds.bound, bounds.at_most)
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, Priced | None]:
         """Return the frame with all offers, and the bounds from pricing (None if time ran out)."""
@@ -482,8 +462,8 @@ class _Solve:
     def _schedule(self, aim: Aim) -> None:
         """Find a first plan over all years, from a plan for the last year alone.
 
-        The plan for the last year, with all money granted by then, shows which stations a good plan
-        has. A small program with only these stations' offers then decides when to build them.
+        The latter, with all money granted by then, shows which stations a good plan has. A small
+        program with only these stations' offers then decides when to build them.
         """
         # Without viability gaps and floors choices are evaluated fast: the search among all offers
         # then improves a plan sooner than proofs of the small programs do.
@@ -529,10 +509,9 @@ class _Solve:
     ) -> tuple[Frame, float]:
         """Return the matrix (`Frame`) of an aim, and the value of the current plan for this aim.
 
-        `program`: by default the one narrowed by pricing. Because of solver tolerances, the plan
-        may miss the values that earlier aims reached; the frame then allows the smallest loss that
-        makes the plan feasible. The value is negated if less is better; it is -inf without a
-        feasible plan.
+        `program`: by default the one narrowed by pricing. If the plan misses values that earlier
+        aims reached, because of solver tolerances, the frame allows the smallest loss that makes
+        it feasible. The value is negated if less is better, and -inf without a feasible plan.
         """
         of, choice = program or self.program, self.choice
         if choice is not None and of is not self.program:
@@ -566,8 +545,8 @@ class _Solve:
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
         """Return the values reached, with the worth raised as far as the final stations allow.
 
-        All other aims keep their values. So the worth cannot always rise to its earlier value: a
-        later aim that minimised public money may have left too little to pay for it.
+        All other aims keep their values, so the worth may stay below its earlier value: a later aim
+        that minimised public money may have left too little to pay for it.
         """
         assert self.choice is not None
         out = list(reached)
@@ -624,18 +603,18 @@ class _Solve:
 
     def _covered(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
         """Return the result of a plain covering program; None for any other program."""
-        effort = self.effort
-        if effort.method != "exact" or reached or not aim.is_plain_worth:
+        gap, seed = self.effort.gap, self.effort.seed
+        if self.effort.method != "exact" or reached or not aim.is_plain_worth:
             return None
-        return solve_covered(
-            self.program, self.clock, gap=effort.gap, seed=effort.seed, start=self.choice
-        )
+        return solve_covered(self.program, self.clock, gap=gap, seed=seed, start=self.choice)
 
     def _solved(self, frame: Frame, known: Known | None = None) -> Result:
         method, gap = self.effort.method, self._gap_of(frame.aim)
         if method == "milp":
             effort = replace(self.effort, gap=gap)
-            return solve_whole(frame, self.clock, effort, self._begun(frame, effort))
+            inc = self._worked(Incumbent(frame, self.clock, effort, self.choice), begin)
+            first = None if inc.choice is None else result_of(inc)
+            return solve_whole(frame, self.clock, effort, first)
         large = frame.matrix.a.shape[1] > settings.WHOLE_FIRST
         if method == "exact" and large and self.choice is not None and goes(frame):
             result = solve_drives(
@@ -665,11 +644,6 @@ class _Solve:
         """Return the requested gap of an aim (for driving times, 0 if the general gap is 0)."""
         drives = aim.of_drives and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
-
-    def _begun(self, frame: Frame, effort: Effort) -> Result | None:
-        """Return a first plan and an immediate bound; None if no plan was found."""
-        inc = self._worked(Incumbent(frame, self.clock, effort, self.choice), begin)
-        return None if inc.choice is None else result_of(inc)
 
     def _run(
         self, frame: Frame, start: Ints | None, gap: float, *, turns: float = math.inf,
@@ -721,11 +695,10 @@ class _Solve:
         for aim, result, seconds in self.results:
             # Money, minutes and shares are never below zero.
             bound = max(result.bound, 0.0) if aim.less_is_better else result.bound
-            proof = AimProof.of(
+            proofs.append(AimProof.of(
                 aim, answer, bound, gap_asked=self._gap_of(aim), stopped=result.stopped,
                 nodes=result.nodes, seconds=seconds, noise=result.noise,
-            )  # fmt: skip
-            proofs.append(proof)
+            ))  # fmt: skip
         return replace(answer, proofs=tuple(proofs))
 
 

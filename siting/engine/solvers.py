@@ -44,17 +44,12 @@ def run_solver(
 
     `start`: whether to start from the variables' values; `options`: HiGHS options by name.
     """
-    wanted: dict[str, Any] = {
-        "gapRel": gap,
-        "timeLimit": max(clock.left_s, 0.01),
-        "threads": threads,
-        "warmStart": start,
-    }
+    limit_s = max(clock.left_s, 0.01)
+    wanted = {"gapRel": gap, "timeLimit": limit_s, "threads": threads, "warmStart": start}
+    solver: pulp.LpSolver
     if name == HIGHS:
-        exact = 0.0 if gap <= 0 else None
-        solver: pulp.LpSolver = InterruptibleHighs(
-            clock, gapAbs=exact, random_seed=seed, **wanted, **options
-        )
+        more = {"gapAbs": 0.0 if gap <= 0 else None, "random_seed": seed, **wanted, **options}
+        solver = InterruptibleHighs(clock, **more)
     else:
         known = inspect.signature(type(pulp.getSolver(name, msg=False)).__init__).parameters
         solver = pulp.getSolver(name, msg=False, **{k: v for k, v in wanted.items() if k in known})
@@ -73,14 +68,10 @@ def run_solver(
             # HiGHS 1.16 may overvalue the starting plan in presolve, drop it in postsolve, and
             # still report an optimum. Only the bound is valid.
             if start:
-                more = {"gap": gap, "threads": threads, "seed": seed, **options}
-                return run_solver(name, prob, clock, start=False, **more)
+                asked = {"gap": gap, "threads": threads, "seed": seed, **options}
+                return run_solver(name, prob, clock, start=False, **asked)
             status = pulp.LpSolveStatus.Undefined
     infinite = math.inf if prob.sense == pulp.LpMaximize else -math.inf
     nodes = native(prob).getInfo().mip_node_count if name == HIGHS else stats.nodes or 0
-    return Run(
-        status=status,
-        found=bool(stats.has_solution),
-        bound=infinite if bound is None else float(bound),
-        nodes=max(int(nodes), 0),
-    )
+    proven = infinite if bound is None else float(bound)
+    return Run(status, bool(stats.has_solution), proven, max(int(nodes), 0))

@@ -45,8 +45,7 @@ class Prices:
     demand: Floats  # price of a kWh/day by demand row and slice; nan if unknown
     money: Floats  # price of a rupee paid, by year
     limits: Floats  # price of a unit of each resource
-    # Price of a rupee of viability gap at each site (row) in each year; None until it is computed.
-    gaps: Floats | None = None
+    gaps: Floats | None = None  # price of a rupee of gap by site and year; None: not yet computed
 
     @classmethod
     def of(cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats) -> Prices:
@@ -104,10 +103,7 @@ def _set_demand(frame: Frame, price: Floats, of_row: Floats) -> None:
 
 
 def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
-    """Return three arrays of prices, for money and limits, merged demand rows, and demand rows.
-
-    The first two arrays are scaled; the third is not.
-    """
+    """Return prices for money and limits (scaled), merged demand rows (scaled), and demand rows."""
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
     price = np.zeros(m.a.shape[0])
@@ -153,10 +149,9 @@ def bound_by(
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     """Return, for each site, the row (``<= 0``) that its business case implies, or None.
 
-    The result is None if no viability gaps are paid, or if there are concessions. At the values per
-    kWh in `by`, what the pairs of a site earn, less its payments, is at most what one of its
-    options could earn as the only station. The relaxation may violate this row if a fraction of one
-    option covers the shortfall of another.
+    The result is None without viability gaps, and with concessions. At the values per kWh in `by`,
+    what a site's pairs earn, less its payments, is at most what one of its options could earn as
+    the only station. The relaxation violates this if one fraction covers another's shortfall.
     """
     rule, layout = frame.program.gap, frame.layout
     if rule is None or is_shared(cases_of(layout.instance, rule)).any():
@@ -177,13 +172,9 @@ def _bound(
 ) -> BySites:  # fmt: skip
     """Return the bounds at given prices of the rows that link sites and of demand (`of_row`)."""
     m, layout, program = frame.matrix, frame.layout, frame.program
-    price = price.copy()
+    price = allowed(m, price)
     price[frame.rows_of(*OF_A_SITE)] = 0.0
-    # A positive dual needs a row with a finite upper limit, a negative dual a finite lower one.
-    price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
-    price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
-    side = np.where(price > 0, m.row_upper, m.row_lower)
-    total = float(price[price != 0] @ side[price != 0])
+    total = sum_at_limits(price, m.row_lower, m.row_upper)
     reduced = m.cost - frame.by_column.T @ price
     worths, of_part = {}, {}
     for p, part in enumerate(cutter.parts):
@@ -208,13 +199,8 @@ def _bound(
     # Columns other than options, pairs and payments.
     rest = np.arange(layout.columns.energies, m.a.shape[1])
     rest = rest[~np.isin(rest, layout.subsidy_column)]
-    earned = reduced[rest]
-    end = np.where(earned > 0, m.upper[rest], m.lower[rest])
-    total += float(earned[earned != 0] @ end[earned != 0])
-    best = np.where(frame.must, -np.inf, 0.0)
-    some = slice(None) if live is None else live
-    np.maximum.at(best, frame.site[some], value[some])
-    best[~np.isfinite(best)] = 0.0
+    total += sum_at_limits(reduced[rest], m.lower[rest], m.upper[rest])
+    best = best_of_sites(frame, value, np.ones(frame.count, dtype=bool) if live is None else live)
     total += float(best.sum())
     at_most = abs(m.size) * (total - best[frame.site] + value)
     pairs = [
@@ -223,6 +209,31 @@ def _bound(
     ]
     _set_demand(frame, price, of_row)
     return BySites(frame.signed(total), at_most, gaps, reduced, pairs, most, price, best)
+
+
+def allowed(m: Matrix, price: Floats) -> Floats:
+    """Return prices of rows, set to 0 where the row lacks the limit that the price's sign needs.
+
+    A positive dual needs a row with a finite upper limit, a negative dual a finite lower one.
+    """
+    side = np.where(price > 0, m.row_upper, m.row_lower)
+    return np.where(np.isfinite(side), price, 0.0)
+
+
+def sum_at_limits(value: Floats, lower: Floats, upper: Floats) -> float:
+    """Return the sum of values times limits: the upper limit if the value is above 0."""
+    limit, some = np.where(value > 0, upper, lower), value != 0
+    return float(value[some] @ limit[some])
+
+
+def best_of_sites(frame: Frame, value: Floats, live: Flags) -> Floats:
+    """Return the value of the best live option at each site, at least 0 if the site may be empty.
+
+    It is 0 if a required site has no live option.
+    """
+    best = np.where(frame.must, -np.inf, 0.0)
+    np.maximum.at(best, frame.site[live], value[live])
+    return np.where(np.isfinite(best), best, 0.0)
 
 
 def _lowest(

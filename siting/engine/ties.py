@@ -46,10 +46,8 @@ def break_ties(
         cost[: frame.count] = -price
         zeros = np.zeros(len(cost) - frame.count)
         more = [sparse.csr_array(np.append(row, zeros)[None, :]) for row in rows]
-        a: sparse.csc_array = sparse.csc_array(sparse.vstack([m.a, *more]))
         model = model_of(
-            a,
-            cost, m.lower, m.upper,
+            sparse.csc_array(sparse.vstack([m.a, *more])), cost, m.lower, m.upper,
             np.append(m.row_lower, np.full(len(rows), -np.inf)),
             np.append(m.row_upper, most),
             whole=np.arange(len(cost)) < frame.count,

@@ -71,8 +71,8 @@ class Keeper(Protocol):
 class Tree:
     """The tree of one aim: a relaxed master problem, the keeper of results, and the clock.
 
-    `plan_at`: makes plans from the relaxed values of the options; `hopeless`: given a value,
-    returns the options that no plan above this value uses, and a bound on plans with any of them.
+    `plan_at`: makes plans from the relaxed values of the options; `hopeless`: returns the options
+    that no plan above a given value uses, and a bound on plans with any of them.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Tree:
         self._closed = -math.inf
         self._seen: dict[tuple[int, int], list[list[float]]] = {}
         self.nodes = 0
-        sizes = np.array([float(len(kind)) for kind in master.kinds])
+        sizes = np.array([len(kind) for kind in master.kinds], dtype=float)
         everything = np.ones(len(self._site), dtype=bool)
         root = _Node(everything, self._must.copy(), np.zeros(len(sizes)), sizes, math.inf)
         self._heap: list[tuple[float, int, _Node]] = [(-math.inf, 0, root)]
@@ -176,8 +176,7 @@ class Tree:
     def _best_of(self, splits: list[_Split], relaxed: Relaxed, work: float) -> _Split:
         """Return the split that is expected to lower the bounds of both children most.
 
-        Splits without enough earlier trials are tried first, until the trials have taken about
-        `work`.
+        Splits without enough earlier trials are tried first, up to about `work`.
         """
         best, best_score = splits[0], -1.0
         began = self._clock.work
@@ -219,13 +218,12 @@ class Tree:
         whole = np.bincount(self._site, relaxed.taken, minlength=len(self._must))
         part = np.flatnonzero((whole > settings.SIGNIFICANT) & (whole < 1 - settings.SIGNIFICANT))
         if len(part):
-            order = part[np.argsort(np.abs(whole[part] - 0.5), kind="stable")]
-            order = order[: settings.CANDIDATES]
-            return [self._on_site(node, int(j), float(whole[j])) for j in order.tolist()]
+            order = np.argsort(np.abs(whole[part] - 0.5), kind="stable")[: settings.CANDIDATES]
+            return [self._on_site(node, j, float(whole[j])) for j in part[order].tolist()]
         some = relaxed.taken > settings.SIGNIFICANT
         mixed = np.flatnonzero(np.bincount(self._site, some, minlength=len(self._must)) > 1)
-        mixed = mixed[: settings.CANDIDATES]
-        return [self._on_option(node, int(j), relaxed.taken) for j in mixed.tolist()]
+        few = mixed[: settings.CANDIDATES].tolist()
+        return [self._on_option(node, j, relaxed.taken) for j in few]
 
     def _on_site(self, node: _Node, j: int, whole: float) -> _Split:
         closed = node.allowed & (self._site != j)

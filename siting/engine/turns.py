@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -49,7 +50,8 @@ def take_all_turns(inc: Incumbent) -> None:
         by_area = inc.heavy and inc.built
         first = Step(_building_turns(inc), growth=settings.MORE) if by_area else roundings
         makers = [first, crossings, windows]
-        cuts = Step(_cut_turns(inc), lambda: inc.known is not None and inc.root is not None)
+        known = inc.known is not None
+        cuts = Step(partial(_cut_turn, inc), lambda: known and inc.root is not None)
         # The tree waits for the root's cuts: its first turn may take as long as all earlier turns.
         before_tree = [cuts] if has_cuts else makers
         tree = Step(
@@ -58,7 +60,7 @@ def take_all_turns(inc: Incumbent) -> None:
         )  # fmt: skip
         steps = [programs, *makers, cuts, tree]
         if not has_cuts and inc.known is not None and inc.known.areas is not None:
-            turn = _area_turns(inc, inc.known.areas, inc.known.options)
+            turn = partial(_area_turn, inc, inc.known.areas, inc.known.options)
             steps.insert(1, Step(turn, growth=settings.GROWTH**2))
 
     def begun() -> bool:
@@ -85,10 +87,9 @@ def go_on_with_tree(inc: Incumbent) -> None:
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
     """Return a function that tests whether the time left is too short to gain much.
 
-    It is too short if even a doubled pace would leave the gap unproven, and if the steps, at the
-    pace of their last turns, would close less than the requested gap. The doubled pace is twice the
-    mean pace of all turns so far or, if faster, twice the pace of the fastest step in its last
-    turn. The function returns False until each step that makes plans has had its first turn.
+    It is too short if twice the mean pace of all turns (or, if faster, twice the pace of the
+    fastest step in its last turn) would leave the gap unproven, and if no step, at its last pace,
+    would close the requested gap. Until each step that makes plans has had a turn, it is not.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -125,39 +126,31 @@ def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]
     return turn, lambda: tree.bound - inc.best
 
 
-def _area_turns(inc: Incumbent, bounds: AreaBound, options: Ints) -> Callable[[], bool]:
-    """Return a function that lowers the bound by integer programs of ever larger areas.
+def _area_turn(inc: Incumbent, bounds: AreaBound, options: Ints) -> bool:
+    """Lower the bound by integer programs of larger areas; return whether larger ones remain.
 
     `options`: positions of the current options among all options that the bound covers.
     """
-
-    def turn() -> bool:
-        effort = inc.effort
-        with inc.clock.phase("area bounds", inc.ends):
-            larger = bounds.lower(effort.gap, inc.clock, threads=effort.threads, seed=effort.seed)
-        inc.limit(max(bounds.bound, inc.best))
-        inc.at_most = np.minimum(inc.at_most, bounds.at_most[options])
-        return larger
-
-    return turn
+    effort = inc.effort
+    with inc.clock.phase("area bounds", inc.ends):
+        larger = bounds.lower(effort.gap, inc.clock, threads=effort.threads, seed=effort.seed)
+    inc.limit(max(bounds.bound, inc.best))
+    inc.at_most = np.minimum(inc.at_most, bounds.at_most[options])
+    return larger
 
 
-def _cut_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that takes one turn of adding cuts at the root."""
-
-    def turn() -> bool:
-        with inc.clock.phase("cuts", inc.ends):
-            return cut_by(inc, settings.ROUNDS, settings.STALLED)
-
-    return turn
+def _cut_turn(inc: Incumbent) -> bool:
+    """Add cuts at the root; return whether more cuts may lower the bound further."""
+    with inc.clock.phase("cuts", inc.ends):
+        return cut_by(inc, settings.ROUNDS, settings.STALLED)
 
 
 def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that makes plans from the root's optima, the latest first.
 
-    If public money pays viability gaps, plans are then made from sites drawn at random, until a
-    draw repeats an earlier one. The probability of a site is proportional to its value in the last
-    optimum or in the relaxation with all options.
+    If public money pays viability gaps, plans are then made from sites drawn at random (with
+    probabilities in proportion to values in the last optimum or the relaxation with all options),
+    until a draw repeats an earlier one.
     """
     optima = [inc.taken] if inc.known is None else [inc.taken, inc.known.taken]
     starts = _starts(inc, optima)
@@ -285,15 +278,10 @@ def _cross(inc: Incumbent, windows: Windows, pairs: Sequence[Pair]) -> None:
 
 def windows_of(inc: Incumbent) -> Windows | None:
     """Return the windows of the incumbent; None without an incumbent."""
-    if inc.choice is None:
+    if inc.choice is None or not (served := inc.serve(inc.choice)).found:
         return None
-    served = inc.serve(inc.choice)
-    if not served.found:
-        return None
-    return Windows(
-        inc.tight, served.point, inc.taken, inc.clock,
-        threads=inc.effort.threads, seed=inc.effort.seed,
-    )  # fmt: skip
+    threads, seed = inc.effort.threads, inc.effort.seed
+    return Windows(inc.tight, served.point, inc.taken, inc.clock, threads=threads, seed=seed)
 
 
 def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
@@ -307,8 +295,7 @@ def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
         for _ in range(settings.ROUNDS):
             if inc.done or windows.exhausted or inc.clock.work > began + settings.TURN:
                 return
-            gained = windows.round()
-            if gained > 0:
+            if windows.round() > 0:
                 inc.weighed(windows.choice, late=True)
 
 

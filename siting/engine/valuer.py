@@ -25,8 +25,7 @@ class State:
 
     choice: Ints  # option at each site, -1 for none
     value: float  # value of the aim, negated if less is better
-    # For each change, numbered as in `Room`, a bound on the value after this change alone.
-    upper: Floats
+    upper: Floats  # for each change, numbered as in `Room`, a bound on the value after it alone
 
 
 def is_quick(frame: Frame, cutter: Cutter) -> bool:
@@ -56,17 +55,15 @@ class Valuer:
             most[self.scenario[p]] += self.weight[p] * part.most
         whole = abs(float(self.goal(most)))
         self.noise = settings.EXACT * max(whole, float(most.max(initial=0.0)), 1e-300)
-        size = 16 * (self.count + 1)
-        self._kept = 40 + int(settings.KEPT_BYTES / size)
+        self._kept = 40 + int(settings.KEPT_BYTES / (16 * (self.count + 1)))
         self._cache: dict[tuple[int, bytes], tuple[float, Floats]] = {}
         instance, last = frame.program.instance, frame.options.last
         self.subsidy, self.cost = instance.offer_subsidy[last], instance.offer_cost[last]
 
     def allowed(self, choice: Ints) -> bool:
         """Return whether a choice includes all required sites, and respects all limits."""
-        return bool((choice[self.must] >= 0).all()) and self.frame.resources.within(
-            np.sort(choice[choice >= 0])
-        )
+        complete = bool((choice[self.must] >= 0).all())
+        return complete and self.frame.resources.within(np.sort(choice[choice >= 0]))
 
     def at(self, choice: Ints) -> State:
         """Return the value of a choice, and bounds on its value after each one-step change."""

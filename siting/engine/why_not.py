@@ -238,8 +238,7 @@ class _Diagnosis:
             blocks.setdefault(self.asked[k].block, []).append(k)
         groups: list[list[int]] = []
         for members in blocks.values():
-            large = len(members) > PARTS
-            groups += [members] if large else [[k] for k in members]
+            groups += [members] if len(members) > PARTS else [[k] for k in members]
         return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
     def try_alone(self, group: list[int]) -> None:
@@ -317,8 +316,7 @@ class _Diagnosis:
             ok, standing = self.planned(changed)
             excess_of = {k: abs(self.asked[k].asked - v) for k, v in figures.items()}
             if ok is False and len(given) == 1:
-                least = max(least, *excess_of.values())
-                return replace(best, at_least=least)
+                return replace(best, at_least=max(least, *excess_of.values()))
             if not ok:
                 break
             for k in given:

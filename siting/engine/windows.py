@@ -11,21 +11,20 @@ serve, rows not served in full, and rows that its sites would serve better. For 
 the pairs in use are freed and, at first, a few other pairs: with the nearest sites in the window,
 and with stations outside it that have free capacity.
 
-A window has two neighbourhoods, mostly far apart, so that public money can move between them. It
-has only one if the two would share no limit. Windows are first tried where the relaxation and the
-plan differ most. A window is repeated only after something near it changes. Once all windows of a
-size have been tried, the next windows have more sites and more pairs per row. Several windows are
-solved in parallel; their results are applied in order, so that runs are reproducible.
+A window has two neighbourhoods, mostly far apart, so that public money can move between them, or
+one if the two would share no limit. Windows are first tried where the relaxation and the plan
+differ most, and repeated only after something near them changes. Once all windows of a size have
+been tried, the next ones have more sites and more pairs per row. Several windows are solved in
+parallel; their results are applied in order, so that runs are reproducible.
 
-A crossover (combining two plans) is a window of another kind: it frees the sites where the plans
-differ, and allows only the options of these plans. A crossover may therefore free many sites; it
-combines the better parts of both plans. Plans of a large city are combined area by area. Public
-money then has a price, because each area would otherwise be limited to the money that it spends in
-the current plan.
+A crossover combines the better parts of two plans in another kind of window: it frees the sites
+where the plans differ, however many, and allows only the options of these plans. Plans of a large
+city are combined area by area. Public money then has a price, because each area would otherwise be
+limited to the money that it spends in the current plan.
 
-A plan may also be built from nothing, with one window per area. Rows that an area shares with areas
-not decided yet have the prices of a relaxation, so that each area uses only what is worth more to
-it than to the others (relax-and-fix).
+A plan may also be built from nothing, with one window per area. Rows shared with undecided areas
+have the prices of a relaxation, so that each area uses only what is worth more to it than to the
+others (relax-and-fix).
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -66,8 +65,7 @@ class Windows:
     """The windows (sets of sites) for one aim, and the plan that they improve.
 
     `point`: values of all columns at the incumbent; `taken`: values of the options in a relaxation
-    (sites where it differs from the plan come first); `threads`: number of parallel windows;
-    `seed`: random seed of the solver.
+    (sites where it differs from the plan come first); `threads`: number of parallel windows.
     """
 
     def __init__(
@@ -86,22 +84,22 @@ class Windows:
         self._own_site = frame.column_site
         self._energies = slice(frame.count, frame.layout.columns.energies)
         self._worth = m.cost[self._energies]
-        service = self.frame.service
-        self._group = frame.energy_group
+        service, self._group = frame.service, frame.energy_group
         # The demand of the row and slice that each energy column serves.
         self._wanted = service.kwh[frame.energy_row, frame.energy_slice] / frame.layout.energy_unit
         rows = m.family.get("capacity", slice(0, 0))
         of_capacity = m.a[rows][:, self._energies].tocoo()
         self._of_capacity = rows.start + of_capacity.row, of_capacity.col
         self._nearness = -service.minutes[frame.energy_pair]
-        near = service.near
         self._good = np.ones(len(frame.energy_pair), dtype=bool)
-        if near:
+        self._near = frame.shared_demand
+        if service.near:  # with decay, the demand of a row counts only at its best sites
             self._good = self._among_best(self._good, self._worth, settings.BEST_SITES)
-        self._near = self._overlap()
+            pairs, kwh = np.unique(frame.energy_pair[self._good]), service.kwh.max(axis=1)
+            self._near = overlap(kwh, service.row[pairs], service.site[pairs], frame.sites)
         self.taken = taken
         self.hopeless = np.zeros(frame.count, dtype=bool)  # options that are in no better plan
-        wide = 10 if near or frame.program.gap is not None else 1
+        wide = 10 if service.near or frame.program.gap is not None else 1
         self.gap = wide * settings.WINDOW_GAP
         self.size = settings.FIRST_SIZE
         self.pairs = settings.NEAREST_PAIRS
@@ -126,18 +124,6 @@ class Windows:
 
     # --- nearness ----------------------------------------------------------------------------
 
-    def _overlap(self) -> sparse.csr_array:
-        """Return the demand shared by each pair of sites.
-
-        With decay, count each demand row only at its best sites.
-        """
-        service, frame = self.frame.service, self.frame
-        if not service.near:
-            return frame.shared_demand
-        pairs = np.unique(frame.energy_pair[self._good])
-        kwh = service.kwh.max(axis=1)
-        return overlap(kwh, service.row[pairs], service.site[pairs], frame.sites)
-
     def _neighbours(self, seed: int, count: int) -> Ints:
         """Return a site, followed by the sites that share the most demand with it."""
         near = self._near
@@ -154,10 +140,8 @@ class Windows:
 
     def _differs(self) -> Floats:
         """Return the difference between relaxation and plan at each site."""
-        out = np.zeros(self.frame.sites)
         difference = np.abs(self.taken - self.point[: self.frame.count])
-        np.add.at(out, self.frame.site, difference)
-        return out
+        return np.bincount(self.frame.site, difference, minlength=self.frame.sites)
 
     def round(self) -> float:
         """Solve one window per thread; return the plan's scaled gain."""
@@ -186,10 +170,9 @@ class Windows:
     def cross(self, pairs: Sequence[tuple[Floats, Ints]], money: Floats) -> list[Floats]:
         """Combine pairs of plans; for each pair, return a point at least as good as the first plan.
 
-        HiGHS solves only the root node, where its heuristics find most of the gain. If two plans
-        differ at many sites, they are combined area by area. Public money then has a price, so that
-        areas can exchange it. The price rises with the money that the plan uses so far; a result
-        may exceed the budget. The previous plan of the windows is lost.
+        HiGHS solves only the root node, where its heuristics find most of the gain. Plans that
+        differ at many sites are combined area by area. Public money then has a price, which rises
+        with the money that the plan uses so far; a result may exceed the budget.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: for each year,
         the price of a rupee (in the unit of the aim) if the plan uses exactly the budget. At a
@@ -225,9 +208,8 @@ class Windows:
     def build(self, price: Floats) -> bool:
         """Build a plan from nothing, area by area; return whether time allowed all areas.
 
-        The first areas are at the edge, the last in the centre. An area pays the `price` of each
-        row that it shares with sites still to be decided. So it leaves demand and money to later
-        areas that can use them better.
+        The first areas are at the edge. An area pays the `price` of each row that it shares with
+        undecided sites, so it leaves demand and money to later areas that can use them better.
         """
         frame, m = self.frame, self.frame.matrix
         self.start(np.bincount(frame.kept, minlength=m.a.shape[1]).astype(float))
@@ -349,9 +331,8 @@ class Windows:
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energy columns: those in use, and a few that may take their place.
 
-        `inside`: all energy columns at the window's sites. Only these demand rows count: rows that
-        its stations serve, rows not served in full, and rows that one of its sites would serve
-        better.
+        `inside`: all energy columns at the window's sites. Only demand rows count that its stations
+        serve, that are not served in full, or that one of its sites would serve better.
         """
         now = self.point[self._energies]
         in_use, worth = now > 0, self._worth

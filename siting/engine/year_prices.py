@@ -94,10 +94,7 @@ def _alone(program: Program, t: int) -> tuple[Program, Ints]:
     instance = year.instance
     kept = np.flatnonzero(instance.offer_existing | (instance.offer_opens <= plan.years[t]))
     instance = instance.with_offers(kept)
-    free = replace(
-        instance,
-        required_sites=instance.required_sites[:0],
-        limits=tuple(replace(limit, at_least=0.0) for limit in instance.limits),
-        offer_bundle=np.full_like(instance.offer_bundle, ""),
-    )
+    limits = tuple(replace(limit, at_least=0.0) for limit in instance.limits)
+    none, bundle = instance.required_sites[:0], np.full_like(instance.offer_bundle, "")
+    free = replace(instance, required_sites=none, limits=limits, offer_bundle=bundle)
     return replace(year, instance=free, floors=(), distances=()), kept

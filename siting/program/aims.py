@@ -70,30 +70,20 @@ class _Answer(Protocol):
 
     @property
     def instance(self) -> Instance: ...
-
     @property
     def pairs(self) -> Service: ...
-
     @property
     def probabilities(self) -> Floats: ...
-
     @property
     def worth_of_scenarios(self) -> Floats: ...
-
     @property
     def wanted_of_scenarios(self) -> Floats: ...
-
     @property
     def worth(self) -> float: ...
-
     def total_pkr(self, of: MoneyKind) -> float: ...
-
     def drawn_pkr(self, of: MoneyKind) -> Floats: ...
-
     def yearly(self, amount: Floats) -> float: ...
-
     def over_pairs(self, each: Floats) -> float: ...
-
     def shares(self, group: Floor) -> list[float]: ...
 
 
@@ -126,10 +116,7 @@ class Aim(ABC):
         return False
 
     def in_year(self, t: int, weights: Sequence[float]) -> Aim:
-        """Return the aim of the program of the year at position `t` alone, with weight 1.
-
-        `weights`: weight of a kWh/day in each year.
-        """
+        """Return the aim of the year at position `t` alone; `weights`: those of all years."""
         return self
 
     @property
@@ -166,10 +153,7 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, without money terms, as a function of the worth in each scenario.
-
-        Return None if the aim depends on anything other than worth and money.
-        """
+        """Return the aim, apart from money, as a function of worth by scenario, if it is one."""
         chance = layout.probabilities
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
@@ -379,9 +363,9 @@ class Tail(Aim):
             at = np.append(column, [level, short[k]])
             by = np.append(-value / unit, [1.0, -1.0])
             rows.add_one("aim", at, by, upper=-count * float(wanted[k]))
-        sign = -1.0 if self.less_is_better else 1.0
+        unit *= -1.0 if self.less_is_better else 1.0
         weight = np.append(1.0, -layout.probabilities / (1 - self.alpha))
-        return np.array([level, *short]), sign * unit * weight
+        return np.array([level, *short]), unit * weight
 
     def value(self, answer: _Answer) -> float:
         """Return the aim's value for a solution."""
@@ -434,8 +418,7 @@ class LeastCostToAll(Aim):
     own_unit = "PKR/year"
     # Yearly cost of each offer (PKR), by ``offer_id``; 0 for existing stations, whose cost is sunk.
     cost_pkr_year: Mapping[str, float]
-    # Yearly cost of drivers' time (PKR) per kWh/day and minute of driving, by vehicle class.
-    pkr_kwh_min: Mapping[str, float]
+    pkr_kwh_min: Mapping[str, float]  # by class: PKR a year for driving a kWh/day for a minute
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the aim's value as a linear expression."""
@@ -484,19 +467,18 @@ def least_cost_to_all(
     cost |= dict.fromkeys(named[standing].tolist(), 0.0)
     minute = {str(k): float(v) for k, v in pkr_kwh_min.items()}
     wanted = [instance.class_names[k] for k in np.unique(instance.demand_class)]
-    faults = []
+    faults, of = [], "least cost to all, "
     for name, each, given, needed in (
         ("cost_pkr_year", "offers", cost, named.tolist()),
         ("pkr_kwh_min", "vehicle classes", minute, wanted),
     ):
-        where = f"least cost to all, {name}"
         missing = [one for one in needed if one not in given]
         bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
-        faults += naming(where, f"{each} without a figure", missing, "give one for each")
-        faults += naming(where, f"{each} whose figure is missing, negative or infinite", bad)
+        faults += naming(of + name, f"{each} without a figure", missing, "give one for each")
+        faults += naming(of + name, f"{each} whose figure is missing, negative or infinite", bad)
     unknown = sorted(set(minute) - set(instance.class_names))
     fix = f"use {', '.join(instance.class_names)}"
-    refuse(faults + naming("least cost to all, pkr_kwh_min", "no such classes", unknown, fix))
+    refuse(faults + naming(of + "pkr_kwh_min", "no such classes", unknown, fix))
     return LeastCostToAll(cost, minute)
 
 

@@ -104,18 +104,15 @@ def one_in_each(
     """
     left = offers_left(offers, forbidden)
     by_site = left.groupby("site_id")["offer_id"].agg(list).to_dict()
-    use = {
-        name: {o: 1.0 for site in sorted(set(sites[name])) for o in by_site.get(site, ())}
-        for name in sorted(sites)
-    }
-    empty = [name for name, offers_there in use.items() if not offers_there]
+    limits = []
+    for name in sorted(sites):
+        use = {o: 1.0 for site in sorted(set(sites[name])) for o in by_site.get(site, ())}
+        limits.append(Limit(name, kind, "stations", math.inf, use, at_least=1.0))
+    empty = [limit.name for limit in limits if not limit.use]
     what = f"{'stretches' if kind == 'stretch' else f'{kind}s'} without a candidate that can meet"
     fix = "add candidates there (offers.csv has the reason for each offer), or widen the rule"
     refuse(naming(where, f"{what} the rule", empty, fix, count=True))
-    return tuple(
-        Limit(name, kind, "stations", math.inf, offers_there, at_least=1.0)
-        for name, offers_there in use.items()
-    )
+    return tuple(limits)
 
 
 def power(

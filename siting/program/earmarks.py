@@ -28,13 +28,10 @@ from siting.program.limits import Limit
 
 
 def earmarks(
-    shares: Mapping[str, Mapping[str, float]],
-    kept_pkr: Mapping[str, float],
-    offer_ids: Sequence[str],
-    *,
-    ceilings: Collection[str] = (),
+    shares: Mapping[str, Mapping[str, float]], kept_pkr: Mapping[str, float],
+    offer_ids: Sequence[str], *, ceilings: Collection[str] = (),
     of_budget: Mapping[str, float] | None = None,
-) -> tuple[Limit, ...]:
+) -> tuple[Limit, ...]:  # fmt: skip
     """Return the limits that reserve money for envelopes (PKR).
 
     For each envelope, `shares` has the share (0 to 1) of each offer's subsidy that pays for the
@@ -50,8 +47,7 @@ def earmarks(
     names, follows = sorted(kept_pkr), of_budget or {}
     always = [name for name in names if name in ceilings]
     free = [name for name in names if name not in ceilings]
-    limits = []
-    sizes = range(len(free) + 1)
+    limits, sizes = [], range(len(free) + 1)
     for some in itertools.chain.from_iterable(itertools.combinations(free, n) for n in sizes):
         among = sorted([*always, *some])
         others = {o: 1 - sum(shares[k].get(o, 0.0) for k in among) for o in offer_ids}

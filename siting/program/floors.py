@@ -31,8 +31,7 @@ class Floor:
     name: str  # name of the zone or class, or ``city``
     member: Flags  # whether each demand row belongs to the group
     share: float  # minimum share of the demand, 0 to 1
-    # ``last``: the floor holds in every scenario of the last year; ``every``: in every slice.
-    when: When = "last"
+    when: When = "last"  # it holds in every scenario of the last year, or in ``every`` slice
 
     def __post_init__(self) -> None:
         """Check when the floor holds."""
@@ -53,8 +52,7 @@ def groups_of(
 ) -> dict[str, Flags]:
     """Return, for each group of demand rows, a mask of its rows, by the group's name.
 
-    `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
-    of group names by ``demand_id``. A row without a group name is in no group.
+    `of` is as in `Program.floor`. A row without a group name is in no group.
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
@@ -66,11 +64,8 @@ def groups_of(
     if isinstance(of, str):
         if of != "class":
             raise InputError("of", f"is {of!r}", "give class, or a zone by demand_id")
-        return {
-            name: instance.demand_class == k
-            for k, name in enumerate(instance.class_names)
-            if (instance.demand_class == k).any()
-        }
+        by_class = {n: instance.demand_class == k for k, n in enumerate(instance.class_names)}
+        return {name: member for name, member in by_class.items() if member.any()}
     require_kind("of", of, pd.Series, "give class, zone, or a Series of zones by demand_id")
     index = pd.Index(of.index.astype(str))
     ids = pd.Index(instance.demand_ids.astype(str))
@@ -93,12 +88,9 @@ def groups_of(
 
 
 def floors_of(
-    instance: Instance,
-    share: float | Mapping[str, float],
-    of: pd.Series | str | None = None,
-    when: When = "last",
-    zones: pd.Series | None = None,
-) -> tuple[Floor, ...]:
+    instance: Instance, share: float | Mapping[str, float], of: pd.Series | str | None = None,
+    when: When = "last", zones: pd.Series | None = None,
+) -> tuple[Floor, ...]:  # fmt: skip
     """Return a floor for each group of demand rows whose required share is above 0."""
     groups = groups_of(instance, of, zones)
     shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)

@@ -167,9 +167,8 @@ class Instance(ReadOnlyArrays):
         left = offers_left(offers, forbidden)
         groups = tuple(sorted(capacity_groups(map(str, offers.columns))))
         classes = tuple(sorted(set(compatibility["vehicle_class"].astype(str))))
-        wanted = demand.assign(
-            **{k: demand[k].astype(str) for k in ("demand_id", "cell_id", "vehicle_class")}
-        ).sort_values("demand_id", kind="stable")
+        text = {k: demand[k].astype(str) for k in ("demand_id", "cell_id", "vehicle_class")}
+        wanted = demand.assign(**text).sort_values("demand_id", kind="stable")
         cells = np.unique(wanted["cell_id"].to_numpy(object))
         sites = np.unique(left["site_id"].to_numpy(object))
         start, site, minutes = _sparse_reach(reach, cells, sites, cutoff_min)

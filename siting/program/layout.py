@@ -68,8 +68,7 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            # A pair's energy cannot exceed the largest capacity that an option at the site has for
-            # this kind of demand.
+            # No pair can use more than the largest capacity at the site for this kind of demand.
             most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
             np.maximum.at(most, self.options.site, self.delivered(s))
             of_pair = most[service.site, service.kind[service.row]]
@@ -100,18 +99,12 @@ class Layout:
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
         """Return, for each energy column of a slice, its first pair and its position."""
         column = self.pair_column[:, s]
-        if self.by_pair:
-            pairs = np.flatnonzero(column >= 0)
-        else:
-            first = self.service.start[:-1]
-            pairs = first[column[first] >= 0]
+        pairs = np.arange(len(column)) if self.by_pair else self.service.start[:-1]
+        pairs = pairs[column[pairs] >= 0]
         return pairs, column[pairs]
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the worth of energy served as columns, coefficients and scenarios.
-
-        Coefficients include the probability of the scenario if `by_chance` is true.
-        """
+        """Return the worth served as columns, coefficients (times probabilities) and scenarios."""
         service = self.service
         parts = []
         for s, slice_ in enumerate(self.slices):
@@ -166,8 +159,7 @@ class Layout:
         """
         counts = np.ones(self.options.offer.shape[1]) if gains is None else gains
         if of == "subsidy_pkr" and self.gap is not None:
-            column = self.subsidy_column[:, -1]
-            column = column[column >= 0]
+            column = self._paid_by(-1)
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
         # `of_offers` returns the money drawn up to each year. With `counts[t] - counts[t + 1]` as
@@ -239,8 +231,7 @@ class Layout:
     ) -> Iterator[tuple[Ints, tuple[int, ...], tuple[int, ...]]]:
         """Yield the sites, kinds of demand and charger groups of each set of capacity rows.
 
-        Charger groups that a site lacks are left out. Sites with the same charger groups and the
-        same kinds of demand are yielded together.
+        Sites with the same charger groups and kinds of demand are yielded together.
         """
         there = np.zeros((len(kwh), capacity.shape[1]), dtype=bool)
         np.logical_or.at(there, of, capacity > 0)
@@ -304,8 +295,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # A site in a concession has a gap row even if its offers have no need, because its
-            # surplus counts.
+            # The surplus of a site in a concession counts even if its offers have no need.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(case), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
@@ -328,27 +318,35 @@ class Layout:
             if t:
                 before = (place[offer_site[o]], self.subsidy_column[o, t - 1], -1.0)
                 rows.add_terms("paid", drawn, before, lower=np.zeros(len(cases)))
-        self._write_subsidies(rows)
+        self._write_budget(rows)
+        self._write_envelopes(rows)
 
-    def _write_subsidies(self, rows: Rows) -> None:
-        """Write the constraint rows for the budget (or each year's money) and the envelopes."""
-        column = self.subsidy_column
-        o = np.flatnonzero((column >= 0).any(axis=1))
+    def _paid_by(self, t: int) -> Ints:
+        """Return the columns whose sum is the public money paid by the end of a year."""
+        paid = self.subsidy_column[:, t]
+        return paid[paid >= 0]
+
+    def _write_budget(self, rows: Rows) -> None:
+        """Write the constraint row for the budget, or the rows for each year's money."""
         granted = self.years.limit_pkr if self.years else np.array([self.budget_pkr])
         by_year = self.years is not None and not self.years.carry_over
         for t, pkr in enumerate(granted.tolist() if math.isfinite(self.budget_pkr) else []):
-            at, by = column[o, t], np.ones(len(o))
+            at = self._paid_by(t)
+            by = np.ones(len(at))
             if t and by_year:
-                at, by = np.append(at, column[o, t - 1]), np.append(by, -by)
+                at, by = np.append(at, self._paid_by(t - 1)), np.append(by, -by)
             rows.add_one("subsidies", at, by, upper=pkr / self.money_unit)
+
+    def _write_envelopes(self, rows: Rows) -> None:
+        column = self.subsidy_column
         for limit in self.instance.limits:
             if not limit.per_rupee:
                 continue
             amount = self.instance.amounts_of(limit)
             offer = np.flatnonzero((amount != 0) & (column >= 0).any(axis=1))
             last = column.shape[1] - 1
-            # An upgrade moves a site's payments to another offer, so each year needs a row. Without
-            # upgrades, payments only grow, and the last year's row is enough.
+            # Each year needs a row if upgrades can move a site's payments to another offer; without
+            # them, payments only grow.
             for t in range(0 if self.years and self.years.upgrades else last, last + 1):
                 least = limit.at_least if t == last else 0.0
                 most = limit.at_most / self.money_unit

@@ -154,12 +154,12 @@ def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ..
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
     (Limit bikes (envelope): at most 6 PKR over 1 offers,)
     """
-    return tuple(
-        replace(limit, at_most=max(limit.at_most + limit.of_budget * more_pkr, 0.0))
-        if limit.of_budget
-        else limit
-        for limit in limits
-    )
+
+    def raised(limit: Limit) -> Limit:
+        at_most = max(limit.at_most + limit.of_budget * more_pkr, 0.0)
+        return replace(limit, at_most=at_most) if limit.of_budget else limit
+
+    return tuple(map(raised, limits))
 
 
 def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -170,13 +170,10 @@ def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     ``of_budget``.
     """
     limits = sorted(limits, key=lambda limit: limit.name)
-    use = pd.DataFrame(
-        [(limit.name, offer, amount) for limit in limits for offer, amount in limit.use.items()],
-        columns=["limit", "offer_id", "use"],
-    )
+    uses = [(limit.name, *one) for limit in limits for one in limit.use.items()]
+    use = pd.DataFrame(uses, columns=["limit", "offer_id", "use"]).astype({"use": float})
     sides = {"at_least": float, "at_most": float, "per_rupee": bool, "of_budget": float}
     columns = ["name", "kind", "unit", *sides]
-    there = pd.DataFrame(
-        [[getattr(limit, c) for c in columns] for limit in limits], columns=columns
-    )
-    return use.astype({"use": float}), there.rename(columns={"name": "limit"}).astype(sides)
+    rows = [[getattr(limit, c) for c in columns] for limit in limits]
+    there = pd.DataFrame(rows, columns=columns).rename(columns={"name": "limit"})
+    return use, there.astype(sides)

@@ -74,12 +74,9 @@ def matrix_of(layout: Layout, aim: Aim, reached: Sequence[Reached]) -> Matrix:
         scale = max(abs(done.value), float(np.abs(terms[at]).max(initial=0.0)) * settings.EXACT)
         lower = sign * done.value - settings.EXACT * scale
         rows.add_one("kept", at, sign * terms[at], lower=lower)
-    count = layout.columns.count
-    terms = np.append(goal, np.zeros(count - len(goal)))
-    size = float(np.abs(terms).max(initial=0.0)) or 1.0
-    sign = _sign(aim)
-    a, low, high, family = rows.matrix(count)
-    cost, bounds = sign * terms / size, layout.columns.bounds()
+    size, sign = float(np.abs(goal).max(initial=0.0)) or 1.0, _sign(aim)
+    a, low, high, family = rows.matrix(layout.columns.count)
+    cost, bounds = sign * goal / size, layout.columns.bounds()
     return Matrix(a, cost, *bounds, low, high, layout, family, size=sign * size)
 
 

@@ -94,8 +94,7 @@ def cases_of(instance: Instance, rule: GapRule) -> Ints:
     stands = np.isin(case, instance.offer_site[instance.offer_existing])
     first: dict[str, int] = {}
     for j in np.flatnonzero(~stands).tolist() if rule.concessions else ():
-        name = rule.concessions.get(str(instance.site_ids[j]))
-        if name is not None:
+        if (name := rule.concessions.get(str(instance.site_ids[j]))) is not None:
             case[j] = first.setdefault(name, j)
     return case
 

@@ -193,18 +193,13 @@ class Objective:
 
 
 def objective_of(
-    instance: Instance,
-    worth: pd.Series | None = None,
-    unit: str = ENERGY_UNIT,
-    *,
-    decay: Decay | None = None,
-    cutoff_min: float | None = None,
-) -> Objective:
+    instance: Instance, worth: pd.Series | None = None, unit: str = ENERGY_UNIT, *,
+    decay: Decay | None = None, cutoff_min: float | None = None,
+) -> Objective:  # fmt: skip
     """Return the objective of an instance.
 
-    `worth` is the weight of each demand row, by ``demand_id``, such as its number of people or of
-    sessions a day; the default is its demand (kWh/day). A `decay` needs `cutoff_min`, the longest
-    drive (min). No drive time among the decay's parameters may exceed `cutoff_min`.
+    `worth` is the weight of each demand row, by ``demand_id``; the default is its demand (kWh/day).
+    A `decay` needs `cutoff_min`, the longest drive (min), which no drive time in it may exceed.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh

@@ -39,10 +39,8 @@ def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.Dat
     Offers are left out if their site is forbidden, if they have a ``reason``, or if their site has
     an existing station that they neither are nor extend.
     """
-    open_ = reasons_of(offers) == ""
-    out = offers.assign(
-        offer_id=offers["offer_id"].astype(str), site_id=offers["site_id"].astype(str)
-    )[open_]
+    ids = {name: offers[name].astype(str) for name in ("offer_id", "site_id")}
+    out = offers.assign(**ids)[reasons_of(offers) == ""]
     standing = set(out.loc[out["existing"], "site_id"])
     out = out[out["existing"] | extends(out) | ~out["site_id"].isin(standing)]
     out = out[~out["site_id"].isin(set(map(str, forbidden)))]

@@ -24,8 +24,7 @@ class Options:
     """The options, ordered by site, offer and opening year."""
 
     site: Ints  # position of each option's site
-    # Position of each option's open offer in each year; -1 before the station opens.
-    offer: Ints
+    offer: Ints  # position of each option's open offer in each year; -1 before the station opens
 
     def __len__(self) -> int:
         """Return the number of options."""

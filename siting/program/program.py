@@ -32,15 +32,7 @@ import pandas as pd
 import pulp
 
 from siting import settings
-from siting.errors import (
-    Fault,
-    InputError,
-    listed,
-    naming,
-    refuse,
-    require_kind,
-    require_word,
-)
+from siting.errors import Fault, InputError, listed, naming, refuse, require_kind, require_word
 from siting.program.aims import (
     Aim,
     LeastMoney,
@@ -105,8 +97,7 @@ class Program:
     # Demand of each row in each slice (kWh/day); None: the instance's demand in every slice.
     demand_by_slice: Floats | None = None
     objective: Objective | None = None  # None: worth is energy without decay
-    # Total worth of each demand row in each slice, if it varies by slice.
-    worth_by_slice: Floats | None = None
+    worth_by_slice: Floats | None = None  # total worth of demand rows, if it varies by slice
     floors: tuple[Floor, ...] = ()  # minimum shares of demand to serve
     # For each plan that the new plan must differ from: the positions of its sites, and the number
     # of sites that must differ.
@@ -121,13 +112,15 @@ class Program:
         require_kind("instance", self.instance, Instance, "give a siting.Instance")
         if self.model not in MODELS:
             raise InputError("model", f"no model {self.model!r}", f"use {' or '.join(MODELS)}")
-        if self.gap is not None and self.model == "coverage":
+        if self.gap is None:
+            return
+        if self.model == "coverage":
             what = "the coverage model has no sales, so the viability gap cannot be computed"
             raise InputError("model", what, "use capacitated")
-        if self.gap is not None and self.gap.concessions and self.year_plan is not None:
+        if self.gap.concessions and self.year_plan is not None:
             what = "need a plan of one year: a surplus is not paid back later"
             raise InputError("concessions", what, "leave out the years")
-        if self.gap is not None and any(aim.by_year for aim in self.aims):
+        if any(aim.by_year for aim in self.aims):
             what = "cannot differ by year under the viability gap: subsidies would be paid early"
             raise InputError("least gain", what, "give one number")
 
@@ -380,25 +373,17 @@ class Program:
 
     def __repr__(self) -> str:
         """Return a short description of the blocks, in a few lines."""
-        sizes = [
-            counted(len(self.instance.site_ids), "site"),
-            counted(len(self.options), "option"),
-            counted(len(self.service().site), "pair"),
-        ]
-        if len(self.slices) > 1:
-            sizes.append(counted(len(self.slices), "slice"))
-        keep = []
-        if self.year_plan:
-            keep.append("money by year")
-        elif self.budgeted:
-            keep.append(f"budget PKR {self.instance.budget_pkr:,.0f}")
+        sites, pairs = len(self.instance.site_ids), len(self.service().site)
+        parts = [("site", sites), ("option", len(self.options)), ("pair", pairs)]
+        parts += [("slice", len(self.slices))] if len(self.slices) > 1 else []
+        sizes = [counted(count, name) for name, count in parts]
+        budget = [f"budget PKR {self.instance.budget_pkr:,.0f}"] if self.budgeted else []
+        keep = ["money by year"] if self.year_plan else budget
         keep += [limit.name for limit in self.instance.limits[:5]]
         keep += [f"floor {floor.name} {floor.share:.0%}" for floor in self.floors[:5]]
         more = len(self.instance.limits[5:]) + len(self.floors[5:])
-        if more:
-            keep.append(f"{more:,} more")
-        if self.gap:
-            keep.append("subsidies fill the viability gap")
+        keep += [f"{more:,} more"] if more else []
+        keep += ["subsidies fill the viability gap"] if self.gap else []
         return (
             f"Program: {self.model}, {', '.join(sizes)}\n"
             f"  keep    {'; '.join(keep)}\n"
@@ -423,10 +408,9 @@ class Program:
 
     def _key_faults(self, what: str, given: Mapping[Any, Any]) -> list[Fault]:
         keys = self._keys()
-        missing = [key for key in keys if key not in given]
-        extra = [key for key in given if key not in keys]
-        fix = "give one series for each"
+        missing, fix = [key for key in keys if key not in given], "give one series for each"
         faults = naming(what, f"years or scenarios without {what}", missing, fix)
+        extra = [key for key in given if key not in keys]
         fix = "leave them out, or first add years or scenarios"
         return faults + naming(what, "unknown years or scenarios", extra, fix)
 
@@ -491,9 +475,8 @@ class Program:
     @property
     def money_pkr(self) -> float:
         """Public money over all years (PKR)."""
-        if self.year_plan is not None:
-            return float(sum(self.year_plan.budgets_pkr))
-        return self.instance.budget_pkr
+        plan = self.year_plan
+        return float(sum(plan.budgets_pkr)) if plan else self.instance.budget_pkr
 
     @cached_property
     def per_kwh(self) -> Floats:
@@ -615,20 +598,12 @@ class Program:
     def layout(self, *, by_cell: bool = False) -> Layout:
         """Return a new layout of the program's columns, to which an aim can add columns."""
         return Layout(
-            self.instance,
-            self.slices,
-            self.demand_kwh,
-            self.options,
-            self.resources,
-            self.service(by_cell=by_cell),
-            self.groups,
-            capacitated=self.capacitated,
-            by_pair=by_cell,
-            gap=self.gap,
-            years=self.year_plan,
+            self.instance, self.slices, self.demand_kwh, self.options, self.resources,
+            self.service(by_cell=by_cell), self.groups, capacitated=self.capacitated,
+            by_pair=by_cell, gap=self.gap, years=self.year_plan,
             budget_pkr=self.instance.budget_pkr if self.budgeted else np.inf,
             all_worth=(self.per_kwh * self.demand_kwh).sum(axis=0),
-        )
+        )  # fmt: skip
 
     def matrix(
         self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False

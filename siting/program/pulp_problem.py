@@ -33,17 +33,15 @@ def pulp_problem(
     ]
     terms = [(variables[n], float(matrix.cost[n])) for n in np.flatnonzero(matrix.cost).tolist()]
     prob.setObjective(pulp.lpSum_vars_coefs(terms))
-    start, index, value = (
-        part.tolist() for part in (matrix.a.indptr, matrix.a.indices, matrix.a.data)
-    )
+    a = matrix.a
+    start, index, value = a.indptr.tolist(), a.indices.tolist(), a.data.tolist()
     for family, rows in matrix.family.items():
         for n, r in enumerate(range(rows.start, rows.stop)):
             if stop():
                 raise OutOfTimeError
             here = slice(start[r], start[r + 1])
-            row = pulp.lpSum_vars_coefs(
-                [(variables[c], v) for c, v in zip(index[here], value[here], strict=True)]
-            )
+            pairs = zip(index[here], value[here], strict=True)
+            row = pulp.lpSum_vars_coefs([(variables[c], v) for c, v in pairs])
             name = f"{family}_{n}"
             lower, upper = float(matrix.row_lower[r]), float(matrix.row_upper[r])
             if lower == upper:

@@ -26,13 +26,9 @@ def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
 
 
 def check_ranges(
-    demand_kwh: Floats,
-    per_kwh: Floats,
-    reached: Flags,
-    largest_kwh: float,
-    floors: tuple[Floor, ...],
-    unit: str,
-) -> None:
+    demand_kwh: Floats, per_kwh: Floats, reached: Flags, largest_kwh: float,
+    floors: tuple[Floor, ...], unit: str,
+) -> None:  # fmt: skip
     """Raise `InputError` if values that are too small for a solver affect worth or floors."""
     faults = []
     faint = (demand_kwh > 0) & (demand_kwh < settings.ARITHMETIC * largest_kwh) & reached[:, None]

@@ -23,13 +23,10 @@ from siting.tables import (
 
 
 def check_tables(
-    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame],
-    budget_pkr: float,
-    cutoff_min: float | None,
-    limits: Sequence[Limit],
-    required: Collection[str],
+    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame], budget_pkr: float,
+    cutoff_min: float | None, limits: Sequence[Limit], required: Collection[str],
     forbidden: Collection[str],
-) -> None:
+) -> None:  # fmt: skip
     """Raise `InputError` with every error in the tables (demand, offers, reach, compatibility)."""
     faults = []
     if not (is_number(budget_pkr) and math.isfinite(budget_pkr)):
@@ -53,12 +50,9 @@ def check_tables(
 
 
 def reach_fault(
-    demand: pd.DataFrame,
-    offers: pd.DataFrame,
-    left: pd.DataFrame,
-    reach: pd.DataFrame,
+    demand: pd.DataFrame, offers: pd.DataFrame, left: pd.DataFrame, reach: pd.DataFrame,
     cutoff_min: float | None,
-) -> Fault:
+) -> Fault:  # fmt: skip
     """Return a fault stating that no demand reaches a usable station, with cause and remedy."""
     rows = demand[demand["demand_kwh_day"] > 0]
     pairs = reach[

@@ -65,11 +65,10 @@ class Resources:
         sides = np.abs([self.at_least, self.at_most])
         sides = np.where(np.isfinite(sides), sides, 0.0).max(axis=0)
         # Amounts far below 1 need a finer tolerance than a millionth of a unit.
-        largest = np.zeros(len(self))
-        if self.use.nnz:
-            largest = abs(self.use).max(axis=1).toarray().ravel()
-        rounding = settings.ROUNDING * sides
-        return np.minimum(tolerance(0.0), settings.SIGNIFICANT * largest) + rounding
+        some = self.use.nnz > 0
+        largest = abs(self.use).max(axis=1).toarray().ravel() if some else np.zeros(len(self))
+        fine = np.minimum(tolerance(0.0), settings.SIGNIFICANT * largest)
+        return fine + settings.ROUNDING * sides
 
     def used(self, chosen: Ints) -> Floats:
         """Return the total use of each resource by the given options."""
@@ -91,15 +90,9 @@ class ResourceRows:
         self._rows: list[tuple[str, str, str, Ints, Floats, float, float]] = []
 
     def add(
-        self,
-        name: str,
-        kind: str,
-        unit: str,
-        use: Floats,
-        *,
-        at_most: float = math.inf,
+        self, name: str, kind: str, unit: str, use: Floats, *, at_most: float = math.inf,
         at_least: float = -math.inf,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Add a row if it can bind; if `every` is true, add it even if it cannot."""
         if not self.every and at_most < math.inf and np.maximum(use, 0.0).sum() <= at_most:
             at_most = math.inf
@@ -110,10 +103,7 @@ class ResourceRows:
             self._rows.append((name, kind, unit, at, use[at], at_least, at_most))
 
     def add_money(self, subsidy: Floats, budget_pkr: float, years: Years | None) -> None:
-        """Add the constraint rows for public money: one row, or one per year.
-
-        `subsidy` is the money that each offer draws (PKR).
-        """
+        """Add the rows for public money (one, or one per year); `subsidy`: of each offer (PKR)."""
         drawn = self.options.of_offers(subsidy)
         if years is None:
             self.add(BUDGET, BUDGET, "PKR", drawn[:, -1], at_most=budget_pkr)
@@ -160,10 +150,8 @@ class ResourceRows:
     def made(self) -> Resources:
         """Return the rows."""
         columns: Iterable[Any] = zip(*self._rows, strict=True) if self._rows else ((),) * 7
-        names, kinds, units, options, amounts, least, most = columns
+        names, kinds, units, options, amounts, *sides = columns
         at = np.concatenate([np.zeros(0, dtype=np.int64), *options])
-        shape = (len(names), len(self.options))
-        start = np.cumsum([0, *map(len, options)])
-        use = sparse.csr_array((np.concatenate([np.zeros(0), *amounts]), at, start), shape=shape)
-        least, most = (np.array(side, dtype=float) for side in (least, most))
-        return Resources(names, kinds, units, use, least, most)
+        start, amount = np.cumsum([0, *map(len, options)]), np.concatenate([np.zeros(0), *amounts])
+        use = sparse.csr_array((amount, at, start), shape=(len(names), len(self.options)))
+        return Resources(names, kinds, units, use, *(np.array(side, float) for side in sides))

@@ -51,19 +51,12 @@ class Rows:
         self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}
 
     def add(
-        self,
-        family: str,
-        row: Ints,
-        column: Ints,
-        value: Floats,
-        *,
-        lower: Floats | None = None,
+        self, family: str, row: Ints, column: Ints, value: Floats, *, lower: Floats | None = None,
         upper: Floats | None = None,
-    ) -> None:
-        """Add rows, each divided by its largest coefficient.
+    ) -> None:  # fmt: skip
+        """Add rows, each divided by its largest coefficient, with lower or upper bounds or both.
 
         `row`, `column` and `value` are the coefficients; rows are numbered from 0 in each call.
-        `lower` and `upper` are the bounds of the rows; one of them may be missing.
         """
         count = len(next(side for side in (lower, upper) if side is not None))
         if not count:

@@ -39,8 +39,7 @@ class Service:
 
     kwh: Floats  # demand of each row in each slice (kWh/day)
     kind: Ints  # kind of demand of each row, as a position in `kinds`
-    # The charger groups that each kind of demand can use, as positions of groups.
-    kinds: tuple[Groups, ...]
+    kinds: tuple[Groups, ...]  # positions of the charger groups that each kind of demand can use
     worth: Floats  # worth of a kWh/day of a row in each slice, before decay
     # Present value of the margin on a kWh/day sold to a row, times the hurdle (PKR); 0 if subsidies
     # are fixed.
@@ -52,8 +51,7 @@ class Service:
     site: Ints
     factor: Floats  # weight (0 to 1) of a kWh at each pair's drive time
     minutes: Floats  # drive time of each pair (min), from the cell of the row's first demand row
-    # The merged row of each demand row; -1 if it has no demand or no site in reach.
-    row_of_demand: Ints
+    row_of_demand: Ints  # merged row of each demand row; -1 without demand or a site in reach
 
     @cached_property
     def row(self) -> Ints:
@@ -109,19 +107,11 @@ class Merging:
         none = (np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
         site, factor, minutes = (np.concatenate(p) for p in zip(none, *chosen, strict=True))
         return Service(
-            kwh=kwh,
-            kind=kind[rows[first]],
-            kinds=kinds,
-            worth=worth[rows[first]],
-            margin=self.by_class[0][vehicle_class[first]],
-            vehicle_class=vehicle_class[first],
-            floor=member[:, first],
-            start=np.cumsum([0, *(len(part[0]) for part in chosen)]),
-            site=site,
-            factor=factor,
-            minutes=minutes,
-            row_of_demand=row_of_demand,
-        )
+            kwh=kwh, kind=kind[rows[first]], kinds=kinds, worth=worth[rows[first]],
+            margin=self.by_class[0][vehicle_class[first]], vehicle_class=vehicle_class[first],
+            floor=member[:, first], start=np.cumsum([0, *(len(part[0]) for part in chosen)]),
+            site=site, factor=factor, minutes=minutes, row_of_demand=row_of_demand,
+        )  # fmt: skip
 
     def _in_reach(
         self, demand_kwh: Floats, offers: Ints

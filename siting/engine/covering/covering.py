@@ -53,15 +53,9 @@ class Covering(ReadOnlyArrays):
 
     @classmethod
     def of_matrix(
-        cls,
-        covers: sparse.csr_array | npt.NDArray[Any],
-        weight: Floats,
-        cost: Floats,
-        budget: float,
-        *,
-        group: Ints | None = None,
-        forced: Iterable[int] = (),
-    ) -> Covering:
+        cls, covers: sparse.csr_array | npt.NDArray[Any], weight: Floats, cost: Floats,
+        budget: float, *, group: Ints | None = None, forced: Iterable[int] = (),
+    ) -> Covering:  # fmt: skip
         """Return the covering of a matrix whose columns are the options.
 
         >>> covers = np.array([[1, 1, 0], [0, 1, 1]])
@@ -83,15 +77,14 @@ class Covering(ReadOnlyArrays):
     @cached_property
     def matrix(self) -> sparse.csr_array:
         """Matrix of coverage: 1.0 where an option (column) covers a row."""
-        ones = np.ones(len(self.option))
-        shape = (len(self.weight), len(self.cost))
+        ones, shape = np.ones(len(self.option)), (len(self.weight), len(self.cost))
         return sparse.csr_array((ones, self.option, self.start), shape=shape)
 
     def covered(self, chosen: Ints) -> Flags:
         """Return whether each row is covered by at least one chosen option."""
         stands = np.zeros(len(self.cost), dtype=np.int64)
         stands[chosen] = 1
-        before = np.concatenate([[0], np.cumsum(stands[self.option])])
+        before = np.append(0, np.cumsum(stands[self.option]))
         return np.asarray(before[self.start[1:]] > before[self.start[:-1]])
 
     def value(self, chosen: Ints) -> float:

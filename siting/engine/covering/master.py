@@ -60,8 +60,7 @@ class PatchModel(CutModel):
         self.order = np.argsort(patch, kind="stable")
         self.weight = covering.weight[self.order] / unit
         self.matrix = sparse.csr_array(covering.matrix[self.order])
-        edge = np.searchsorted(patch[self.order], np.arange(patch.max() + 2))
-        self.edge = edge
+        self.edge = edge = np.searchsorted(patch[self.order], np.arange(patch.max() + 2))
         self.patches = [self._patch(edge[g], edge[g + 1]) for g in range(len(edge) - 1)]
         options, patches = len(covering.cost), len(self.patches)
         several = np.flatnonzero(np.bincount(covering.group) > 1)
@@ -127,17 +126,14 @@ class PatchModel(CutModel):
 
     def narrowed(self, keep: Flags, covering: Covering) -> PatchModel:
         """Return the program restricted to the given options, with the current cuts."""
-        out = PatchModel(
-            covering, self._patch_of_row, self.clock, accuracy=self.accuracy, seed=self._seed
-        )
-        stays = np.concatenate([keep, np.ones(len(self.patches), dtype=bool)])
-        position = np.cumsum(stays) - 1
-        out.add_rows(
-            [
-                Row(position[row.index[stays[row.index]]], row.value[stays[row.index]], row.most)
-                for row in self.rows
-            ]
-        )
+        patch, accuracy, seed = self._patch_of_row, self.accuracy, self._seed
+        out = PatchModel(covering, patch, self.clock, accuracy=accuracy, seed=seed)
+        stays = np.append(keep, np.ones(len(self.patches), dtype=bool))
+        position, rows = np.cumsum(stays) - 1, []
+        for row in self.rows:
+            there = stays[row.index]
+            rows.append(Row(position[row.index[there]], row.value[there], row.most))
+        out.add_rows(rows)
         return out
 
 
@@ -163,14 +159,9 @@ def patches_of(covering: Covering, most: int) -> Ints:
 
 
 def cut_down(
-    covering: Covering,
-    prices: Prices,
-    clock: Clock,
-    accuracy: float,
-    *,
-    seed: int,
+    covering: Covering, prices: Prices, clock: Clock, accuracy: float, *, seed: int,
     hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
-) -> tuple[PatchModel, Relaxed | None, float]:
+) -> tuple[PatchModel, Relaxed | None, float]:  # fmt: skip
     """Solve the relaxed program in rounds, to a given relative accuracy.
 
     The result is the program with its cuts, its last optimum, and the best bound.

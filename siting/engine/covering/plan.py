@@ -123,16 +123,12 @@ class CoveringPlan:
         return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
 
     def exchanges(self) -> tuple[Ints, Floats]:
-        """Return the slots in use, and the gain of putting each option (column) into each slot.
-
-        An infeasible exchange has the gain ``-inf``.
-        """
+        """Return the slots in use, and the gain (or -inf) of putting each option into each slot."""
         slots = np.flatnonzero(self.holds >= 0)
         change = self.shared[slots] + self.gain
         change -= self.loss[slots][:, None]
         room = self.covering.most - self.spent + self.covering.cost[self.holds[slots]]
-        blocked = self.blocked
-        change[:, blocked] = -np.inf
+        change[:, self.blocked] = -np.inf
         change[self.covering.cost > room[:, None]] = -np.inf
         if not self.alone:
             self._within_groups(slots, room, change)

@@ -136,8 +136,7 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
         mean = taken if step == 0 else 0.9 * mean + 0.1 * taken
         stalled += 1
         if bound < best.bound:
-            if bound < best.bound * (1 - settings.STALLED):
-                stalled = 0
+            stalled = 0 if bound < best.bound * (1 - settings.STALLED) else stalled
             best = Prices(price, bound, mean, worth)
         best.taken = mean
         if bound <= aim or clock.over:

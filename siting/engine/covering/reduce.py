@@ -30,8 +30,7 @@ class Reduced:
 
     covering: Covering  # the reduced covering; none of its options is required
     option: Ints  # position of each remaining option in the whole covering
-    # Position of each row of the whole covering in the reduced one; -1 if it was removed.
-    row: Ints
+    row: Ints  # position of each row of the whole covering in the reduced one; -1 if removed
     forced: Ints  # required options of the whole covering
     certain: float  # weight that the required options cover
 
@@ -77,11 +76,10 @@ def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
 
 def with_options(covering: Covering, keep: Flags) -> Covering:
     """Return a covering with the same rows and only the given options, none of them required."""
-    matrix = _restricted(covering, np.ones(len(covering.weight), dtype=bool), keep)
+    weight, cost = covering.weight, covering.cost[keep]
+    matrix = _restricted(covering, np.ones(len(weight), dtype=bool), keep)
     group = np.unique(covering.group[keep], return_inverse=True)[1]
-    return Covering.of_matrix(
-        matrix, covering.weight, covering.cost[keep], covering.budget, group=group
-    )
+    return Covering.of_matrix(matrix, weight, cost, covering.budget, group=group)
 
 
 def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_array:
@@ -118,8 +116,7 @@ def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_arr
             sums = np.add.reduceat(number[matrix.indices], matrix.indptr[there], dtype=np.uint64)
             keys.append(sums)
         order = np.lexsort((weight[there], keys[1], keys[0]))
-        new = np.ones(len(order), dtype=bool)
-        new[1:] = (np.diff(keys[0][order]) != 0) | (np.diff(keys[1][order]) != 0)
+        new = np.append(True, np.logical_or(*(np.diff(key[order]) != 0 for key in keys)))
         at, number_of = np.flatnonzero(new), np.cumsum(new) - 1
         head = there[order[at]]
         if _same(matrix, there[order], head[number_of]):
@@ -143,9 +140,8 @@ def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
     """
     size = np.bincount(matrix.indices, minlength=matrix.shape[1])
     out = size == 0
-    ones, options = np.ones(len(group)), np.arange(len(group))
-    shape = (int(group.max(initial=-1)) + 1, len(group))
-    member = sparse.csr_array((ones, (group, options)), shape=shape)
+    place, shape = (group, np.arange(len(group))), (int(group.max(initial=-1)) + 1, len(group))
+    member = sparse.csr_array((np.ones(len(group)), place), shape=shape)
     pairs = (member.T @ member).tocoo()
     k, by = pairs.row, pairs.col
     # Of two equal options the first is kept.

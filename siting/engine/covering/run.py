@@ -133,14 +133,17 @@ class CoveringRun:
         if self.done:
             return
         with clock.phase("tree"):
-            self._grow(Tree(model, self, clock, self.plan_at))
+            tree = Tree(model, self, clock, self.plan_at)
+            while not self.done and not tree.finished:
+                tree.run(1)
+                if tree.nodes == self.nodes and not tree.finished:
+                    return
+                self.nodes = tree.nodes
 
     def prices(self) -> Prices:
         """Return prices of the remaining rows."""
-        return tighten(
-            self.left.covering, max(self.best, 0.0), self.clock, aim=self.proven_at,
-            steps=settings.SUBGRADIENT_STEPS,
-        )  # fmt: skip
+        least, aim, steps = max(self.best, 0.0), self.proven_at, settings.SUBGRADIENT_STEPS
+        return tighten(self.left.covering, least, self.clock, aim=aim, steps=steps)
 
     def _start(self) -> None:
         plan = CoveringPlan(self.left.covering)
@@ -209,9 +212,8 @@ class CoveringRun:
             return self.done
 
         accuracy = max(settings.RELAXED_GAP * self.gap, settings.ARITHMETIC)
-        return cut_down(
-            self.left.covering, prices, self.clock, accuracy, seed=self.seed, hear=hear
-        )[:2]
+        left = self.left.covering
+        return cut_down(left, prices, self.clock, accuracy, seed=self.seed, hear=hear)[:2]
 
     def plan_at(self, taken: Floats) -> None:
         """Make a plan from the options' values in a relaxed program."""
@@ -220,14 +222,6 @@ class CoveringRun:
         round_off(plan, taken, self.clock)
         self.kicks.go_on_from(plan.chosen, plan.value)
         self.weighed(plan.chosen)
-
-    def _grow(self, tree: Tree) -> None:
-        """Run the tree, one node at a time."""
-        while not self.done and not tree.finished:
-            tree.run(1)
-            if tree.nodes == self.nodes and not tree.finished:
-                return
-            self.nodes = tree.nodes
 
 
 def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> CoveringRun:

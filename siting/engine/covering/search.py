@@ -20,10 +20,9 @@ from siting.program.instance import Flags, Floats, Ints
 def greedy(
     plan: CoveringPlan, clock: Clock, price: Floats | None = None, among: Flags | None = None
 ) -> None:
-    """Add options while the budget lasts, in order of the weight gained per unit of price.
+    """Add options while the budget lasts, in order of the weight gained per unit of `price`.
 
-    `price`: price of each option, by default its cost; options with price 0 come first; `among`:
-    allowed options, by default all.
+    Prices are by default the costs; options with price 0 come first. `among`: allowed options.
     """
     price = plan.covering.cost if price is None else price
     paid = np.where(price > 0, price, 1.0)
@@ -41,12 +40,12 @@ def greedy(
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
     """Make the most profitable exchange until none is profitable; then add options that fit.
 
-    A unit of unspent budget counts as `worth` until no exchange is profitable, and then as 0.
+    At first, a unit of unspent budget counts as `worth`, and in the end as 0.
     """
     cost = plan.covering.cost
     while not clock.over:
         slots, change = plan.exchanges()
-        if change.size and worth > 0:
+        if worth > 0:
             change -= worth * cost
             change += (worth * cost[plan.holds[slots]])[:, None]
         if not change.size or change.max() <= plan.noise:
