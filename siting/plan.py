@@ -411,9 +411,15 @@ def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) ->
     sites["subsidy_pkr"] = paid.fillna(sites["subsidy_pkr"])
     return Plan(
         **{**vars(tables), "demand": demand},
-        title=title, note=note, sites=sites, classes=classes, service=service, outcome=outcome,
-        checks=pd.DataFrame(columns=["check", "found", "limit"]), tables=dict(outcome.tables),
-    )  # fmt: skip
+        title=title,
+        note=note,
+        sites=sites,
+        classes=classes,
+        service=service,
+        outcome=outcome,
+        checks=pd.DataFrame(columns=["check", "found", "limit"]),
+        tables=dict(outcome.tables),
+    )
 
 
 def _site_table(

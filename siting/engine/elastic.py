@@ -117,8 +117,12 @@ def let_go(program: Program) -> Program:
         year_plan=years and replace(years, budgets_pkr=(math.inf,) * len(years.years)),
         floors=tuple(replace(floor, share=0.0) for floor in program.floors),
         gap=gap and replace(gap, cap=1.0),
-        budgeted=False, distances=(), objective=None, worth_by_slice=None, aims=(MostWorth(),),
-    )  # fmt: skip
+        budgeted=False,
+        distances=(),
+        objective=None,
+        worth_by_slice=None,
+        aims=(MostWorth(),),
+    )
 
 
 class Elastic:

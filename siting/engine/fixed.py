@@ -99,9 +99,9 @@ def proven(
     proofs = []
     for n, aim in enumerate(program.all_aims):
         bound = bounds[n] if bounds else -math.inf if aim.less_is_better else math.inf
-        proofs.append(AimProof.of(
-            aim, answer, bound, gap_asked=gap_asked, stopped=stopped, seconds=seconds
-        ))  # fmt: skip
+        proofs.append(
+            AimProof.of(aim, answer, bound, gap_asked=gap_asked, stopped=stopped, seconds=seconds)
+        )
     return replace(answer, proofs=tuple(proofs))
 
 

@@ -695,10 +695,18 @@ class _Solve:
         for aim, result, seconds in self.results:
             # Money, minutes and shares are never below zero.
             bound = max(result.bound, 0.0) if aim.less_is_better else result.bound
-            proofs.append(AimProof.of(
-                aim, answer, bound, gap_asked=self._gap_of(aim), stopped=result.stopped,
-                nodes=result.nodes, seconds=seconds, noise=result.noise,
-            ))  # fmt: skip
+            proofs.append(
+                AimProof.of(
+                    aim,
+                    answer,
+                    bound,
+                    gap_asked=self._gap_of(aim),
+                    stopped=result.stopped,
+                    nodes=result.nodes,
+                    seconds=seconds,
+                    noise=result.noise,
+                )
+            )
         return replace(answer, proofs=tuple(proofs))
 
 

@@ -598,12 +598,20 @@ class Program:
     def layout(self, *, by_cell: bool = False) -> Layout:
         """Return a new layout of the program's columns, to which an aim can add columns."""
         return Layout(
-            self.instance, self.slices, self.demand_kwh, self.options, self.resources,
-            self.service(by_cell=by_cell), self.groups, capacitated=self.capacitated,
-            by_pair=by_cell, gap=self.gap, years=self.year_plan,
+            self.instance,
+            self.slices,
+            self.demand_kwh,
+            self.options,
+            self.resources,
+            self.service(by_cell=by_cell),
+            self.groups,
+            capacitated=self.capacitated,
+            by_pair=by_cell,
+            gap=self.gap,
+            years=self.year_plan,
             budget_pkr=self.instance.budget_pkr if self.budgeted else np.inf,
             all_worth=(self.per_kwh * self.demand_kwh).sum(axis=0),
-        )  # fmt: skip
+        )
 
     def matrix(
         self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False

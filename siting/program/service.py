@@ -107,11 +107,19 @@ class Merging:
         none = (np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
         site, factor, minutes = (np.concatenate(p) for p in zip(none, *chosen, strict=True))
         return Service(
-            kwh=kwh, kind=kind[rows[first]], kinds=kinds, worth=worth[rows[first]],
-            margin=self.by_class[0][vehicle_class[first]], vehicle_class=vehicle_class[first],
-            floor=member[:, first], start=np.cumsum([0, *(len(part[0]) for part in chosen)]),
-            site=site, factor=factor, minutes=minutes, row_of_demand=row_of_demand,
-        )  # fmt: skip
+            kwh=kwh,
+            kind=kind[rows[first]],
+            kinds=kinds,
+            worth=worth[rows[first]],
+            margin=self.by_class[0][vehicle_class[first]],
+            vehicle_class=vehicle_class[first],
+            floor=member[:, first],
+            start=np.cumsum([0, *(len(part[0]) for part in chosen)]),
+            site=site,
+            factor=factor,
+            minutes=minutes,
+            row_of_demand=row_of_demand,
+        )
 
     def _in_reach(
         self, demand_kwh: Floats, offers: Ints

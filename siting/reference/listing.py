@@ -103,10 +103,14 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
         mark = rows.get(f"{column}_confidence", rows.get("confidence", ""))
         cells = {
             "figure": rows["figure"].astype(str) if "figure" in rows.columns else called or column,
-            "of": of, "value": value, "low": low, "high": high, "unit": _unit(rows, column, main),
+            "of": of,
+            "value": value,
+            "low": low,
+            "high": high,
+            "unit": _unit(rows, column, main),
             "source": rows.get(f"{column}_source", rows.get("source", "")),
             "confidence": "definition" if column in subject.ratings else mark,
-        }  # fmt: skip
+        }
         parts.append(pd.DataFrame(cells, index=rows.index)[value.notna()])
     figures = pd.concat(parts, ignore_index=True)
     return placed(figures, table or f"{name}.csv", subject.used_for)

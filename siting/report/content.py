@@ -208,13 +208,16 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
     kind = new[["configuration", "chargers"]].fillna("").astype(str)
     rows = [
         {
-            "name": _told(name, chargers), "chargers": in_words(chargers), "count": len(part),
-            "kw": number(part["power_kw"].sum()), "cost": rupees(part["cost_pkr"].sum()),
+            "name": _told(name, chargers),
+            "chargers": in_words(chargers),
+            "count": len(part),
+            "kw": number(part["power_kw"].sum()),
+            "cost": rupees(part["cost_pkr"].sum()),
             "subsidy": rupees(part["subsidy_pkr"].sum()),
             "served": number(part["served_kwh_day"].sum()),
         }
         for (name, chargers), part in new.groupby([kind[c] for c in kind], sort=True)
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: (-row["count"], row["name"], row["chargers"]))
 
 
@@ -302,9 +305,12 @@ def _station(
         if (kwh := row[f"served_{name}_kwh_day"]) > 0 and served > 0
     ]
     return {
-        "id": str(row["site_id"]), "name": site_name(row["name"], row["site_id"]),
-        "where": text_or(row.get("whereabouts")), "lat": f"{row['lat']:.5f}",
-        "lon": f"{row['lon']:.5f}", "kind": label(text_or(row["kind"])),
+        "id": str(row["site_id"]),
+        "name": site_name(row["name"], row["site_id"]),
+        "where": text_or(row.get("whereabouts")),
+        "lat": f"{row['lat']:.5f}",
+        "lon": f"{row['lon']:.5f}",
+        "kind": label(text_or(row["kind"])),
         "existing": bool(row["existing"]),
         "configuration": _told(row["configuration"], row["chargers"]),
         "chargers": in_words(text_or(row["chargers"])),
@@ -316,7 +322,9 @@ def _station(
         "use": Shown("use", row["use_share"], percent(row["use_share"])),
         "day_use": _day_use(served, row["power_kw"]),
         "minutes": Shown("minutes", row["mean_travel_min"], number(row["mean_travel_min"], 1)),
-        "cells": number(row["cells_served"]), "classes": by_class, "grid": _grid(offer),
+        "cells": number(row["cells_served"]),
+        "classes": by_class,
+        "grid": _grid(offer),
         "costs": [(name, rupees(offer[c])) for c, name in _COSTS.items() if offer[c] > 0],
         "business": [
             (name, show(row[column]))
@@ -325,7 +333,7 @@ def _station(
         ],
         "built_year": "" if missing(built) else str(int(float(built))),
         "why": why.get(str(row["site_id"]), "").splitlines(),
-    }  # fmt: skip
+    }
 
 
 def _day_use(served_kwh: float, power_kw: float) -> str:

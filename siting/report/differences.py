@@ -96,18 +96,30 @@ def render_differences(comparison: Any) -> str:
     leaflet, script, runs = embedded_leaflet(), _asset("differences.js"), comparison.runs
     sites = [_site(row, len(runs)) for row in comparison.sites.to_dict("records")]
     roads = road_lines(comparison.roads)[0]
-    data = {"scale": SCALE, "roads": roads, "runs": runs, "credits": comparison.credits,
-            "sites": sites}  # fmt: skip
+    data = {
+        "scale": SCALE,
+        "roads": roads,
+        "runs": runs,
+        "credits": comparison.credits,
+        "sites": sites,
+    }
     words = {"all": "the same in all", "changed": "different chargers"}
     page = _environment().get_template("differences.html")
     return page.render(
-        title=comparison.titles[0], notes=comparison.notes, runs=runs,
-        figures=figures_in_words(comparison), settings=settings_in_words(comparison),
+        title=comparison.titles[0],
+        notes=comparison.notes,
+        runs=runs,
+        figures=figures_in_words(comparison),
+        settings=settings_in_words(comparison),
         counts=[(f"{n:,}", words.get(what, what)) for what, n in comparison.counts.items()],
         stations=[site for site in sites if site["status"] != "all"],
-        policy=_policy(leaflet.script, script), leaflet=leaflet, page_style=_asset("page.css"),
-        page_script=script, data=json_in_page(data), version=__version__,
-    )  # fmt: skip
+        policy=_policy(leaflet.script, script),
+        leaflet=leaflet,
+        page_style=_asset("page.css"),
+        page_script=script,
+        data=json_in_page(data),
+        version=__version__,
+    )
 
 
 def _site(row: dict[str, Any], runs: int) -> dict[str, Any]:

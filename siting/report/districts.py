@@ -53,14 +53,20 @@ def districts(run: RunRecord) -> dict[str, Any]:
         new = here[~here["existing"]]
         rows.append(
             {
-                "name": str(name), "near": near.get(str(name), ""), "people": people,
-                "wanted": wanted, "served": served, "unserved": wanted - served,
-                "share": served / wanted, "new": len(new), "old": len(here) - len(new),
+                "name": str(name),
+                "near": near.get(str(name), ""),
+                "people": people,
+                "wanted": wanted,
+                "served": served,
+                "unserved": wanted - served,
+                "share": served / wanted,
+                "new": len(new),
+                "old": len(here) - len(new),
                 "subsidy": float(new["subsidy_pkr"].sum()),
                 "little": wanted < LITTLE_SHARE * total or (peopled and not people),
                 "shape": polygons_of(dissolved(list(part.geometry))) or _box(part),
             }
-        )  # fmt: skip
+        )
     rows.sort(key=lambda row: (row["little"], round(row["share"], 9), row["name"]))
     shapes = [row.pop("shape") for row in rows]
     little = sum(row["little"] for row in rows)

@@ -60,13 +60,20 @@ def map_data(run: RunRecord) -> dict[str, Any]:
     polygons = all(cell["shape"] for cell in cells)
     roads, coarse = road_lines(run.roads)
     return {
-        "scale": SCALE, "classes": run.classes, "roads": roads, "names": road_names(run.roads),
-        "parts": _parts(run), "coarse": coarse, "cells": cells,
+        "scale": SCALE,
+        "classes": run.classes,
+        "roads": roads,
+        "names": road_names(run.roads),
+        "parts": _parts(run),
+        "coarse": coarse,
+        "cells": cells,
         "unit": "kWh/day per km²" if polygons else "kWh/day",
         "breaks": _breaks(cells, len(run.classes), polygons=polygons),
-        "sites": _sites(run.sites, run.service, run.classes, index), "areas": service_areas(run),
-        "minutes": _minutes(run), "years": _years(run, index),
-    }  # fmt: skip
+        "sites": _sites(run.sites, run.service, run.classes, index),
+        "areas": service_areas(run),
+        "minutes": _minutes(run),
+        "years": _years(run, index),
+    }
 
 
 def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
@@ -236,12 +243,15 @@ def _cells(run: RunRecord) -> tuple[list[dict[str, Any]], dict[str, int]]:
     ids, shapes = layer["cell_id"].astype(str), polygons_of_all(layer.geometry)
     cells = [
         {
-            "id": cell_id, "shape": shape,
+            "id": cell_id,
+            "shape": shape,
             "at": [round(float(v) * SCALE) for v in begins.get(cell_id, middle[i])],
-            "km2": round(float(area_km2[i]), 4), "wanted": wanted[i], "served": served[i],
+            "km2": round(float(area_km2[i]), 4),
+            "wanted": wanted[i],
+            "served": served[i],
         }
         for i, (cell_id, shape) in enumerate(zip(ids, shapes, strict=True))
-    ]  # fmt: skip
+    ]
     return cells, {cell["id"]: i for i, cell in enumerate(cells)}
 
 
@@ -285,12 +295,16 @@ def _sites(
     energy = _by_class(sites, classes, "served")
     return [
         {
-            "id": str(row.site_id), "name": site_name(row.name, row.site_id),
-            "old": bool(row.existing), "kw": _short(row.power_kw), "at": _at(row.geometry),
-            "kwh": kwh, "service": flat.get(str(row.site_id), []),
+            "id": str(row.site_id),
+            "name": site_name(row.name, row.site_id),
+            "old": bool(row.existing),
+            "kw": _short(row.power_kw),
+            "at": _at(row.geometry),
+            "kwh": kwh,
+            "service": flat.get(str(row.site_id), []),
         }
         for row, kwh in zip(sites.itertuples(index=False), energy, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _at(point: Any) -> list[int]:

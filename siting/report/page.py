@@ -68,21 +68,35 @@ def render(
     # A page with Arabic letters embeds a font, so that names are legible on any system.
     arabic = run.urdu or is_urdu(json_in_page(data))
     words = {e: u for e, u in glossary().items() if "*" not in e} if run.urdu else {}
-    of_run = {"title": run.facts["title"], "districts": parts["shapes"], "words": words,
-              "credits": owners_of(run.facts["inputs"])}  # fmt: skip
+    of_run = {
+        "title": run.facts["title"],
+        "districts": parts["shapes"],
+        "words": words,
+        "credits": owners_of(run.facts["inputs"]),
+    }
     text = page.render(
         facts=run.facts,
         written=_written(run.facts["written"]),
         policy=_policy(leaflet.script, script, images=f"data: {TILES}", fonts=arabic),
-        urdu=run.urdu, urdu_note=NOTE, font_style=font_style() if arabic else "", arabic=arabic,
-        tiles=TILES, leaflet=leaflet, page_style=_asset("page.css"), page_script=script,
+        urdu=run.urdu,
+        urdu_note=NOTE,
+        font_style=font_style() if arabic else "",
+        arabic=arabic,
+        tiles=TILES,
+        leaflet=leaflet,
+        page_style=_asset("page.css"),
+        page_script=script,
         data=json_in_page(data | of_run),
         period=f"{years[0]['year']} to {years[-1]['year']}" if years else str(run.year),
-        summary=summary(run, parts), districts=parts, curve=curve(frontier, run),
-        areas=any(data["areas"]), minutes=bool(data["minutes"]), coarse=data["coarse"],
+        summary=summary(run, parts),
+        districts=parts,
+        curve=curve(frontier, run),
+        areas=any(data["areas"]),
+        minutes=bool(data["minutes"]),
+        coarse=data["coarse"],
         builds_named=any(row["chargers"] != row["name"] for row in sections["builds"]),
         **sections,
-    )  # fmt: skip
+    )
     return _packed(page_in_urdu(text) if run.urdu else text, len(run.sites))
 
 
@@ -101,9 +115,13 @@ def _environment() -> Environment:
     with needs_extra("report", "jinja2", "is needed to make a report"):
         from jinja2 import Environment, FunctionLoader, StrictUndefined
     environment = Environment(
-        loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, finalize=_seen,
-    )  # fmt: skip
+        loader=FunctionLoader(_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_seen,
+    )
     environment.tests |= {"urdu": is_urdu, "missing": figure_text.missing}
     environment.filters["exact"] = _exact
     for show in ("number", "rupees", "percent", "figure", "label", "confidence"):

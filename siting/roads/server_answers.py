@@ -112,12 +112,17 @@ class Answers:
         read = partial(_read, limit_s=WHOLE_ANSWER * float(silence_s))
         hooks = {"response": [_refuse_bad_status, read]}
         settings |= {
-            "use_cache": True, "cache_folder": self.folder,
-            "overpass_rate_limit": False, "doh_url_template": None,
+            "use_cache": True,
+            "cache_folder": self.folder,
+            "overpass_rate_limit": False,
+            "doh_url_template": None,
             "requests_kwargs": {**ox.settings.requests_kwargs, "hooks": hooks},
-        }  # fmt: skip
-        functions = {"_retrieve_from_cache": self.load, "_save_to_cache": self.save,
-                     "_config_dns": lambda url: None}  # fmt: skip
+        }
+        functions = {
+            "_retrieve_from_cache": self.load,
+            "_save_to_cache": self.save,
+            "_config_dns": lambda url: None,
+        }
         with osmnx_settings(**settings), swapped(_http, **functions):
             yield
 

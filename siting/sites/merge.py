@@ -167,9 +167,12 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     for column in ("name", "kind", "source"):
         places[column] = places[column].astype("str").where(places[column].notna())
     order = pd.DataFrame(places[["layer", "kind", "name", "source"]]).assign(
-        new=~places["existing"], unnamed=places["name"].isna(), power=-places["existing_power_kw"],
-        y=places.geometry.y.round(ROUND_TO), x=places.geometry.x.round(ROUND_TO),
-    )  # fmt: skip
+        new=~places["existing"],
+        unnamed=places["name"].isna(),
+        power=-places["existing_power_kw"],
+        y=places.geometry.y.round(ROUND_TO),
+        x=places.geometry.x.round(ROUND_TO),
+    )
     by = ["new", "layer", "unnamed", "y", "x", "kind", "name", "source", "power"]
     rows = order.sort_values(by, na_position="last", kind="stable").index
     return places.loc[rows].reset_index(drop=True)

@@ -73,9 +73,11 @@ def wait_probability(
     0.238844
     """
     n, rate, service, wait = _checked(
-        servers=(servers, WHOLE), arrivals_per_h=(arrivals_per_h, LEAST),
-        session_min=(session_min, ABOVE), wait_min=(wait_min, LEAST),
-    )  # fmt: skip
+        servers=(servers, WHOLE),
+        arrivals_per_h=(arrivals_per_h, LEAST),
+        session_min=(session_min, ABOVE),
+        wait_min=(wait_min, LEAST),
+    )
     return _wait(n, rate * service / MINUTES, wait / service)
 
 
@@ -91,9 +93,11 @@ def largest_arrivals_per_h(
     0.2
     """
     n, service, wait, share = _checked(
-        servers=(servers, WHOLE), session_min=(session_min, ABOVE), wait_min=(wait_min, LEAST),
+        servers=(servers, WHOLE),
+        session_min=(session_min, ABOVE),
+        wait_min=(wait_min, LEAST),
         alpha=(alpha, INSIDE),
-    )  # fmt: skip
+    )
     low, high = np.zeros(n.shape), n.astype(float)
     for _ in range(BISECTIONS):
         load = (low + high) / 2
