@@ -142,9 +142,9 @@ def new_config(
     candidates come from the file, and demand is proportional to population.
 
     A census town outside the library borrows the figures of a nearby library city, or of the
-    library city `like`. A town outside the census needs both `like` and `people`, which replaces
-    the census total. Raises `InputError` if several towns have the name, or if `like` or `people`
-    is needed but missing.
+    library city `like`. A town outside the census needs both `like` and `people`. If given,
+    `people` replaces the census total. Raises `InputError` if several towns have the name, or if
+    `like` or `people` is needed but missing.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.

@@ -130,8 +130,8 @@ def read_manifest(
     run folder or has another format, or if files are missing or were edited.
     """
     if not (folder / "run.json").is_file():
-        what = "is not a run folder: it has no run.json"
-        what = what if folder.is_dir() else "no such run folder"
+        empty = "is not a run folder: it has no run.json"
+        what = empty if folder.is_dir() else "no such run folder"
         raise InputError(str(folder), what, "name the folder of a run")
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST

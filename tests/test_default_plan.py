@@ -59,7 +59,7 @@ def test_the_embedded_city_is_served_as_well_as_the_readme_says():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("budget_pkr", [0, 5e6, 20e6])
+@pytest.mark.parametrize("budget_pkr", [0, 20e6])
 def test_with_little_money_the_gap_is_no_larger_than_is_said(budget_pkr):
     # Most stations have to live of their customers then, and a relaxation takes too many.
     keys = [f"program.budget_pkr={budget_pkr}", "program.then=[]"]

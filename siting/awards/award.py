@@ -277,7 +277,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
                 "proven": ask is not None and ask.proven,
                 "won": bool(one["won"]),
                 "adds": adds.get(str(name), math.nan),
-                "over_pkr": math.nan if ask == NO_ASK else asked - max(high, 0.0),
+                "over_pkr": math.nan if ask in (None, NO_ASK) else asked - max(high, 0.0),
                 "why": _why(str(one["why_not"]), ask, asked),
             }
         )

@@ -72,7 +72,8 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     if faults:
         raise ConfigError(faults)
     data = _over(BEGIN, change) if config is None else _merged(config, change)
-    cache_dir, wrong = _cache_dir(data), list[SitingError]()
+    cache_dir = _cache_dir(data)
+    wrong: list[SitingError] = []
     data = _placed(data, (), lambda key, value: place(key, value, cache_dir), wrong)
     if wrong:
         raise type(wrong[0])([fault for err in wrong for fault in err.faults])

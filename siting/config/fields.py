@@ -220,10 +220,9 @@ def _changes_the_plan(key: str) -> str:
 
 
 def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the values; raise an error if one is repeated."""
-    for i, value in enumerate(values):
-        if value in values[:i]:
-            refuse([((i,), f"{value} is repeated", "leave it out")])
+    """Return the values; raise an error that lists those that are repeated."""
+    again = ((i, value) for i, value in enumerate(values) if value in values[:i])
+    refuse(((i,), f"{value} is repeated", "leave it out") for i, value in again)
     return values
 
 

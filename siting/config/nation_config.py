@@ -149,8 +149,8 @@ def load_nation(
 ) -> tuple[NationConfig, list[Config], list[str]]:
     """Return the checked configurations of a nation and its cities, and the cities' provinces.
 
-    The arguments are as in `siting.config.load`. Raises `ConfigError` with every error in any of
-    the files.
+    With yearly budgets, every city's plan covers the nation's years. The arguments are as in
+    `siting.config.load`. Raises `ConfigError` with every error in any of the files.
     """
     cities: list[Config] = []
     provinces: list[str] = []
@@ -251,7 +251,9 @@ def _plain_questions(cities: Sequence[Config]) -> Iterator[Refusal]:
             "objective": "energy",
         }
         odd = [key for key, value in usual.items() if getattr(program, key) != value]
-        for key in odd + ["least_gain.rule"] * program.least_gain.always:
+        if program.least_gain.always:
+            odd.append("least_gain.rule")
+        for key in odd:
             what = f"{city.name} sets program.{key}; a nation's aim is the most energy"
             nations = ": years are the nation's" if key == "years" else ""
             yield ("cities", i), what, f"leave it out of the city's configuration{nations}"

@@ -157,11 +157,12 @@ def _faults(
     if "zone_id" in people.columns:
         unnamed, fix = people["zone_id"].isna(), "name every row's zone"
         faults += rows_fault("people, column zone_id", unnamed, people.index, "missing", fix)
-    bad, lost = not_numbers(people["people"]), people.geometry.isna() | people.geometry.is_empty
+    bad = not_numbers(people["people"])
     what = f"{bad.sum():,} of {len(people):,} missing or negative"
     faults += rows_fault("people, column people", bad, people.index, what)
     if not bad.any() and not people["people"].astype(float).sum() > 0:
         faults.append(Fault("people, column people", "nobody lives there"))
+    lost = people.geometry.isna() | people.geometry.is_empty
     what = f"{lost.sum():,} of {len(people):,} without a place"
     return faults + rows_fault("people, geometry", lost, people.index, what)
 

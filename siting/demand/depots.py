@@ -1,7 +1,7 @@
 """Fleets with known depots, which replace the fleet model for their vehicle classes.
 
-The public charging energy of a fleet is assigned to the cell of its depot. Fleet sizes have no
-range and are the same in every year and scenario.
+The public charging energy of a fleet is assigned to the cell of its depot. Charging inside the
+depot is not public. Fleet sizes have no range and are the same in every year and scenario.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def place_depots(
 ) -> pd.DataFrame:
     """Return the fleets, each with the cell of its depot and its public demand (kWh/day).
 
-    `fleets` has ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day``,
-    ``public_share`` (0 to 1; the last two default to the class's values in `vehicles`, a result of
-    `vehicle_figures`) and ``source``. `cells` have ``zone_id`` if the area has zones. A depot more
-    than `within_m` metres from every cell is outside the study area.
+    `fleets` has the columns ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``,
+    ``km_day``, ``public_share`` (0 to 1) and ``source``. A blank ``km_day`` or ``public_share``
+    defaults to the class's value in `vehicles` (`vehicle_figures`). `cells` have ``zone_id`` if the
+    area has zones. A depot more than `within_m` metres from every cell is outside the study area.
 
     The result is `fleets` with the defaults filled in, plus ``cell_id``, ``zone_id`` (``all``
     without zones) and ``demand_kwh_day``. An `InputError` lists every depot that lacks a position

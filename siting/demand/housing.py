@@ -67,7 +67,8 @@ class Housing:
         faults: list[Fault] = []
         ids = zones["zone_id"].astype(str).fillna("(blank)")
         people = _numbers(zones["people"])
-        known, share = [], (1.0, "share of at least 0 and at most 1")
+        known = []
+        share = (1.0, "share of at least 0 and at most 1")
         limits = {
             "renting_share": share,
             "high_rise_share": share,

@@ -71,7 +71,7 @@ def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     refuse(naming("session figures", "no row for a class", lacking, "add one"))
     class_sessions = sessions.set_index("vehicle_class").loc[classes.to_list()]
     load = energy.copy()
-    load[[*_RANGED]] = class_sessions[[*_RANGED]].to_numpy(dtype=float)
+    load[list(_RANGED)] = class_sessions[list(_RANGED)].to_numpy(dtype=float)
     load["sessions_day"] = load["demand_kwh_day"] / load["session_kwh"]
     load["peak_hour_sessions"] = load["sessions_day"] * load["peak_hour_share"]
     load["peak_hour_kw"] = load["demand_kwh_day"] * load["peak_hour_share"]

@@ -255,34 +255,25 @@ def read_window(
 
 
 def _require_usable(source: Any, path: Path) -> None:
+    faults = []
+    if source.count != 1:
+        what = f"has {source.count} bands instead of one"
+        faults.append(Fault(str(path), what, "save the band with the people in its own file"))
+    if np.dtype(source.dtypes[0]).kind == "c":
+        faults.append(Fault(str(path), "holds complex numbers", "give real ones"))
+    if source.crs is None:
+        fix = "declare it, e.g. with gdal_edit -a_srs EPSG:4326"
+        faults.append(Fault(str(path), "has no coordinate reference system", fix))
     at = source.transform
-    placed = not at.is_identity
-    sized = bool(at.a and at.e and np.isfinite(at).all())
-    checks = (
-        (
-            source.count == 1,
-            f"has {source.count} bands instead of one",
-            "save the band with the people in its own file",
-        ),
-        (np.dtype(source.dtypes[0]).kind != "c", "holds complex numbers", "give real ones"),
-        (
-            source.crs is not None,
-            "has no coordinate reference system",
-            "declare it, e.g. with gdal_edit -a_srs EPSG:4326",
-        ),
-        (placed, "does not say where its pixels lie", "use the GeoTIFF, not a picture of it"),
-        (
-            sized or not placed,
-            f"has pixels of {at.a:g} by {at.e:g}",
-            "give the size and corner of its pixels",
-        ),
-        (
-            not (at.b or at.d) or not (placed and sized),
-            "is rotated, not north up",
-            "warp it, e.g. with gdalwarp",
-        ),
-    )
-    refuse(Fault(str(path), what, fix) for good, what, fix in checks if not good)
+    if at.is_identity:
+        fix = "use the GeoTIFF, not a picture of it"
+        faults.append(Fault(str(path), "does not say where its pixels lie", fix))
+    elif not (at.a and at.e and np.isfinite(at).all()):
+        what = f"has pixels of {at.a:g} by {at.e:g}"
+        faults.append(Fault(str(path), what, "give the size and corner of its pixels"))
+    elif at.b or at.d:
+        faults.append(Fault(str(path), "is rotated, not north up", "warp it, e.g. with gdalwarp"))
+    refuse(faults)
 
 
 def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:

@@ -154,7 +154,8 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
     0.5
     """
     rows = table("surface_weights").set_index("vehicle_class")
-    faults, unit = [], str(rows["unit"].iloc[0])
+    unit = str(rows["unit"].iloc[0])
+    faults = []
     for name, given in (overrides or {}).items():
         values = np.array([given.get(surface, np.nan) for surface in SURFACES], dtype=float)
         if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):

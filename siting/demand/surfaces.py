@@ -60,12 +60,10 @@ def surfaces(
     """
     validate(cells, CELLS)
     notes: list[str] = []
+    by_surface = {"home": cells["people"].to_numpy(dtype=float)}
+    by_surface["destination"] = _destinations(cells, pois, poi_weights, notes)
     flow = traffic(network, cells, road_weights, **trips)
-    by_surface = {
-        "home": cells["people"].to_numpy(dtype=float),
-        "destination": _destinations(cells, pois, poi_weights, notes),
-        "en_route": _into_cells(cells, flow, "en_route", notes),
-    }
+    by_surface["en_route"] = _into_cells(cells, flow, "en_route", notes)
     frame = pd.DataFrame({"cell_id": cells["cell_id"].to_numpy()})
     wholes = {name: float(by_surface[name].sum()) for name in SURFACES}
     for name, whole in wholes.items():

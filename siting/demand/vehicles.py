@@ -61,7 +61,7 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     stated = long[long["figure"].isin(["kwh_km", "km_day", "home_share"])]
     stated = stated.assign(source=stated["figure"] + ": " + stated["source"])
     joined = {"source": "; ".join, "confidence": weakest}
-    wide[[*joined]] = stated.groupby("vehicle_class").agg(joined).loc[classes].to_numpy()
+    wide[list(joined)] = stated.groupby("vehicle_class").agg(joined).loc[classes].to_numpy()
     return wide
 
 

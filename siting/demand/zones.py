@@ -79,10 +79,10 @@ def read_zones(
     if id_column in layer.columns:
         faults += id_faults(layer, path, (str(id_column),))
         faults += _mask_fault(layer[id_column].isna(), path, str(id_column), "have no id")
-    limits = dict.fromkeys(shares.values(), (1.0, "between 0 and 1"))
-    for column, (most, what) in (
-        limits | {ownership_column: (np.inf, "a number of at least 0")}
-    ).items():
+    for column, most, what in (
+        *((column, 1.0, "between 0 and 1") for column in shares.values()),
+        (ownership_column, np.inf, "a number of at least 0"),
+    ):
         if column in layer.columns:
             bad = layer[column].notna() & not_numbers(layer[column], most=most)
             faults += _mask_fault(bad, path, str(column), f"are not {what}")
@@ -91,9 +91,11 @@ def read_zones(
     if id_column is not None:
         ids = layer[id_column].astype(str).to_list()
     names = ids if name_column is None else layer[name_column].astype("str")
-    columns: dict[str, Any] = {"zone_id": ids, "name": names}
-    columns = {name: pd.array(texts, dtype="str") for name, texts in columns.items()}
-    columns["people"] = 0.0
+    columns: dict[str, Any] = {
+        "zone_id": pd.array(ids, dtype="str"),
+        "name": pd.array(names, dtype="str"),
+        "people": 0.0,
+    }
     numbers = {"people": people_column, **shares, "ownership": ownership_column}
     for name, column in numbers.items():
         if column is not None:

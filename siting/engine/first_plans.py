@@ -245,9 +245,9 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 
 
 def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
-    """Return the plan made from a choice, less stations that are not viable, and its value.
+    """Return the plan made from a choice, and its value (-inf if infeasible).
 
-    The value is -inf if the plan is infeasible.
+    Stations that get too little money for their viability gaps are made smaller or dropped.
     """
     value = inc.weighed(choice, late=True)
     if inc.frame.program.gap is not None and not math.isfinite(value):

@@ -72,8 +72,8 @@ def viable(
     gap = columns[family.start - family.stop :][at]
     instance, rule = frame.program.instance, frame.program.gap
     assert rule is not None
-    need, shared = frame.options.of_offers(instance.offer_cost), is_shared(cases_of(instance, rule))
-    shared = shared[sites]
+    need = frame.options.of_offers(instance.offer_cost)
+    shared = is_shared(cases_of(instance, rule))[sites]
     need_at = np.zeros(frame.sites)
     np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
     # Money (PKR) that a cheaper option must save for each unit of the station's shortfall.

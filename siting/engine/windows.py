@@ -92,8 +92,9 @@ class Windows:
         self._of_capacity = rows.start + of_capacity.row, of_capacity.col
         self._nearness = -service.minutes[frame.energy_pair]
         self._good = np.ones(len(frame.energy_pair), dtype=bool)
-        self._near = frame.shared_demand
-        if service.near:  # with decay, the demand of a row counts only at its best sites
+        if not service.near:
+            self._near = frame.shared_demand
+        else:  # with decay, the demand of a row counts only at its best sites
             self._good = self._among_best(self._good, self._worth, settings.BEST_SITES)
             pairs, kwh = np.unique(frame.energy_pair[self._good]), service.kwh.max(axis=1)
             self._near = overlap(kwh, service.row[pairs], service.site[pairs], frame.sites)

@@ -116,7 +116,7 @@ class Aim(ABC):
         return False
 
     def in_year(self, t: int, weights: Sequence[float]) -> Aim:
-        """Return the aim of the year at position `t` alone; `weights`: those of all years."""
+        """Return the aim of year `t` alone, where a kWh/day weighs 1 and not `weights[t]`."""
         return self
 
     @property

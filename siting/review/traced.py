@@ -225,7 +225,7 @@ class Traced:
         return "station", site_named(sites, wanted, "CELL|STATION", kind, cells, NEAREST)
 
     def slice(self, year: int | None = None, scenario: str | None = None) -> Slice:
-        """Return the slice of a year and scenario; an `InputError` names those it lacks."""
+        """Return the slice of a year and scenario, or raise `InputError` if the run lacks it."""
         asked = self.config.demand
         rows = self.table("outcome_slices")
         years = rows["year"].fillna(self.config.year).astype(int)

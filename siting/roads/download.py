@@ -46,15 +46,16 @@ class Download:
 
     def __post_init__(self) -> None:
         """Check all settings at once."""
-        checks = [
-            ("timeout_s", self.timeout_s > 0, f"{self.timeout_s:g} s is not above 0"),
-            ("retries", self.retries >= 0, f"{self.retries} is below 0"),
-            ("pause_s", self.pause_s >= 0, f"{self.pause_s:g} s is below 0"),
-        ]
+        checks = []
         for name in ("overpass_url", "nominatim_url"):
             url = urlsplit(getattr(self, name))
             good = url.scheme in ("http", "https") and bool(url.netloc)
             checks.append((name, good, f"{getattr(self, name)!r} is not an http address"))
+        checks += [
+            ("timeout_s", self.timeout_s > 0, f"{self.timeout_s:g} s is not above 0"),
+            ("retries", self.retries >= 0, f"{self.retries} is below 0"),
+            ("pause_s", self.pause_s >= 0, f"{self.pause_s:g} s is below 0"),
+        ]
         refuse(Fault(f"download.{name}", what) for name, good, what in checks if not good)
 
 

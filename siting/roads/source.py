@@ -144,7 +144,10 @@ def _finite(*numbers: object) -> bool:
 
 
 def road_suffix(path: Path) -> str:
-    """Return the extension of a road file; raise `InputError` if it is unknown or has no file."""
+    """Return the extension of a road file, one of `ROAD_SUFFIXES`.
+
+    Raises `InputError` if the file is missing or has an unknown extension.
+    """
     name = path.name.lower()
     suffix = next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
     if suffix is None:
@@ -196,7 +199,8 @@ def _write_xml(path: Path, pieces: Pieces) -> None:
         columns = (pieces.node_id, pieces.lon, pieces.lat)
         for node_id, lon, lat in zip(*(column.tolist() for column in columns), strict=True):
             file.write(f'<node id="{node_id}" lat="{lat!r}" lon="{lon!r}"/>\n')
-        begin, columns = 0, (pieces.way_id, pieces.kind, pieces.size)
+        begin = 0
+        columns = (pieces.way_id, pieces.kind, pieces.size)
         for way_id, kind, size in zip(*(column.tolist() for column in columns), strict=True):
             file.write(f'<way id="{way_id}">')
             file.writelines(f'<nd ref="{node}"/>' for node in ref[begin : begin + size])

@@ -88,8 +88,9 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     if points.crs is None:
         what = "have no coordinate reference system"
         raise InputError("points", what, "declare it, e.g. EPSG:4326")
-    lost, index = points.geometry.isna() | points.geometry.is_empty, points.index
-    refuse(rows_fault("points, geometry", lost, index, f"{lost.sum():,} rows without a place"))
+    lost = points.geometry.isna() | points.geometry.is_empty
+    what = f"{lost.sum():,} rows without a place"
+    refuse(rows_fault("points, geometry", lost, points.index, what))
     centres = points.geometry.to_crs(network.crs).centroid
     spots = np.column_stack([centres.x, centres.y])
     nodes = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
@@ -105,7 +106,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     node_id = pd.array(network.nodes.index.to_numpy()[nearest], dtype="Int64")
     node_id[~(road_m <= max_m)] = pd.NA
     columns = {"node_id": node_id, "snap_m": distance, "road_m": road_m}
-    return pd.DataFrame(columns, index=index)
+    return pd.DataFrame(columns, index=points.index)
 
 
 def reach(

@@ -161,8 +161,8 @@ def parking_rule() -> pd.DataFrame:
     """Return NEECA's parking rule: charging points by number of bays in a car park.
 
     Press reports say that a number of points "can be established", which may mean a minimum or a
-    maximum. Columns: ``max_bays`` (ascending; infinite: no limit), ``points``, ``source``,
-    ``confidence``.
+    maximum. At 50 and 100 bays, the smaller number applies. Columns: ``max_bays`` (ascending;
+    infinite: no limit), ``points``, ``source``, ``confidence``.
 
     >>> parking_rule()["points"].to_list()
     [0, 1, 2, 3, 3]

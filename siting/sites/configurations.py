@@ -64,8 +64,10 @@ class Rules:
     def mix(self, group: str) -> Mix:
         """Return the mean session of a charger group."""
         if group not in self.mixes:
-            given = (self.sessions, self.limits, self.energy_kwh_day)
-            self.mixes[group] = group_mix(group, self.compatibility, *given)
+            self.mixes[group] = group_mix(
+                group, self.compatibility, sessions=self.sessions, limits=self.limits,
+                energy_kwh_day=self.energy_kwh_day,
+            )  # fmt: skip
         return self.mixes[group]
 
     def mix_faults(self, types: pd.DataFrame) -> list[Fault]:

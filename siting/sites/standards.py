@@ -123,6 +123,7 @@ class Mix:
 def group_mix(
     group: str,
     compatibility: pd.DataFrame,
+    *,
     sessions: pd.DataFrame | None = None,
     limits: pd.DataFrame | None = None,
     energy_kwh_day: Mapping[str, float] | None = None,

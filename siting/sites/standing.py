@@ -30,8 +30,8 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     known = sites["existing_ports"].to_numpy(dtype=float)
     ports = np.where(np.isnan(known), likely, known).astype(int)
     classes = rules.compatibility.groupby("charger_group")["vehicle_class"].agg(", ".join)
-    units = pd.DataFrame({"charger_group": group, "power_kw": kw, "ports": ports})
-    units["battery_kwh"] = 0.0
+    figures = {"charger_group": group, "power_kw": kw, "ports": ports, "battery_kwh": 0.0}
+    units = pd.DataFrame(figures)
     out = sites.assign(
         configuration=EXISTING,
         chargers=[f"1 x {power:g} kW (stands)" for power in kw],

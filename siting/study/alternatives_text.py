@@ -209,7 +209,7 @@ def nearest_places(plan: Plan, reach: pd.DataFrame, open_sites: Collection[str])
 def _nearest(sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return the row number (-1 if none) and distance (m) of the nearest of `others` to each site.
 
-    No site counts as its own neighbour.
+    If `others` is the same object as `sites`, no site counts as its own neighbour.
     """
     if len(others) <= int(others is sites):
         return np.full(len(sites), -1), np.full(len(sites), np.nan)

@@ -225,7 +225,8 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     count = context.count("circumstances")
     with study.spare.clock("what if", WHAT_IF_SHARE) as clock:
         for done, (what, key, text, other) in enumerate(others, 1):
-            row: dict[str, Any] = {"what": what, "key": key, "text": text, "why_not": NOT_IN_TIME}
+            lost: dict[str, Any] = {"what": what, "key": key, "text": text, "why_not": NOT_IN_TIME}
+            row = lost
             # The other study may need files that the plan did not need.
             try:
                 if clock.more():
@@ -238,7 +239,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
                         for one, of in ((rows[0], asked), (row, other.asked)):
                             one["public_money_pkr"] = least_money_of(of, list(paid))
             except SitingError as err:
-                row["why_not"] = "; ".join(map(str, err.faults))
+                row = lost | {"why_not": "; ".join(map(str, err.faults))}
             rows.append(row)
             count(done, len(others))
     return rows

@@ -233,7 +233,8 @@ def _shares_by_chargers(
     share: dict[str, dict[str, float]] = {}
     for name, counts in configurations_of(config.offers).items():
         cost = {c: n * price[c] for c, n in counts.items()}
-        total, share[name] = sum(cost.values()), defaultdict(float)
+        total = sum(cost.values())
+        share[name] = defaultdict(float)
         for charger, pkr in cost.items():
             part = pkr / total if total > 0 else 1 / len(cost)
             share[name][str(chargers.loc[charger, "charger_group"])] += part

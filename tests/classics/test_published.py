@@ -9,7 +9,7 @@ from orlib import graph_tables, random_cap, random_pmed, read_cap, read_pmed
 
 from siting.classics import PlainInstance, search, solve_classic
 
-PMED = [f"pmed{n}" for n in range(1, 9)]
+PMED = [f"pmed{n}" for n in range(1, 6)]
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def small(tmp_path):
     area.to_file(tmp_path / "area.geojson")
     config["roads"]["source"]["clip"] = "area.geojson"
     config["demand"]["people"]["clip_to_roads"] = True
-    config["solver"] = {"gap": 0.1, "time_limit_s": 60}
+    config["solver"] = {"gap": 0.1, "time_limit_s": 20}
     config["program"]["then"] = []
     grid = (ROOT / "siting" / "reference" / "grid.csv").read_text(encoding="utf-8")
     (tmp_path / "my-grid.csv").write_text(grid, encoding="utf-8")

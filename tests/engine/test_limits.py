@@ -246,7 +246,7 @@ MONOTONE = (
 @pytest.mark.slow
 @pytest.mark.parametrize("features", MONOTONE, ids=str)
 def test_more_money_never_makes_the_greedy_plan_worse_deeply(features):
-    for seed in range(100, 125):
+    for seed in range(100, 105):
         case = case_of(features, seed, sites=6, cells=5)
         budgets = np.sort(np.random.default_rng(seed).uniform(0.5, 18.0, 12)).round(2)
         served = greedily(case, budgets)

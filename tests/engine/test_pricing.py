@@ -129,7 +129,7 @@ def test_no_time_for_all_offers_again_leaves_a_later_aim_the_plan(all_priced, mo
 @pytest.mark.slow
 @pytest.mark.parametrize("first", FEATURES)
 def test_more_pairs(first, all_priced):
-    check([pair for pair in PAIRS if pair[0] == first][::4], 1, **TOWN)
+    check([pair for pair in PAIRS if pair[0] == first][::8], 1, **TOWN)
 
 
 SPLIT = [("viability gap", 1), ("viability gap", 2), ("need", 1), ("need", 3)]

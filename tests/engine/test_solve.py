@@ -100,6 +100,6 @@ def test_the_default_question_beside_brute_force(rule):
 def test_the_default_question_beside_brute_force_deeply(rule, more):
     found = [
         held_to_brute_force(case_of((rule, *more, "shortest drives"), seed, sites=5, cells=5))
-        for seed in range(100, 140)
+        for seed in range(100, 112)
     ]
-    assert sum(found) >= 10
+    assert sum(found) >= 3

@@ -1,6 +1,5 @@
 """Spoilt inputs, each answered by a result or a plain error; many more if asked."""
 
-import itertools
 import os
 
 import pytest
@@ -49,6 +48,6 @@ def test_a_thousand_more_things_said(tmp_path, first):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", [*itertools.pairwise((120, 5_000, 10_000, 15_000, 20_000))])
-def test_twenty_thousand_less_a_few(part, tmp_path):
+@pytest.mark.parametrize("part", [(120, 2_500), (2_500, 5_000)])
+def test_five_thousand_less_a_few(part, tmp_path):
     assert of(range(*part), tmp_path) == ""
