@@ -287,8 +287,7 @@ class _Solve:
     @property
     def _finish(self) -> float:
         """Share of the time limit at which the search must end to leave time for the answer."""
-        clock = self.clock
-        return clock.share_after(max(1 - self.finish_s / max(clock.left_s, 1e-9), 0.0))
+        return 1 - self.finish_s / self.clock.limit_s
 
     def _begin_alone(self) -> None:
         """Start from a plan without concessions, which stays feasible with concessions."""
@@ -382,7 +381,8 @@ class _Solve:
             at_most, prices, areas = priced.at_most, priced.prices, priced.areas
             taken = priced.taken[options]
             known = Known(whole, options, priced.bound, taken, at_most, prices, areas)
-            result = self._solved(frame, known)
+            with self.clock.within(self._finish):
+                result = self._solved(frame, known)
             if self.briefly:
                 return result
             value, bound = frame.sign * result.value, frame.sign * result.bound
@@ -421,7 +421,10 @@ class _Solve:
             relocate_s = self.clock.elapsed_s
             start, _ = relocated_often(frame, start, self.clock)
             began_s += self.clock.elapsed_s - relocate_s
+        serve_s = self.clock.elapsed_s
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
+        if reached:  # if time runs out, the plan remains as it is
+            self.finish_s = settings.FINISH * (self.clock.elapsed_s - serve_s)
         point, best = None, -math.inf
         if served is not None and served.found:
             point, best = served.point, frame.signed(served.objective)
@@ -446,7 +449,8 @@ class _Solve:
         if self.briefly:
             priced = pricing.roughly()
         else:
-            priced = pricing.run(self._gap_of(aim), best, rounds=rounds)
+            with self.clock.within(self._finish):
+                priced = pricing.run(self._gap_of(aim), best, rounds=rounds)
         if not self.results and aim.of_worth:
             self.bounds = pricing.bounds
         active = pricing.active if priced is None else priced.active
