@@ -25,7 +25,7 @@ from siting.study import Study
 
 METHODS = ("exact", "milp")
 PAIRS = [pair for pair in itertools.combinations(FEATURES, 2) if combine(pair)]
-SEEDS = 2
+SEEDS = 1
 TRIPLES = 100
 
 
