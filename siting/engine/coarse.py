@@ -19,7 +19,7 @@ from siting.program.floors import Floor
 from siting.program.instance import Floats, Ints
 from siting.program.layout import Layout
 from siting.program.matrix import Matrix, matrix_of
-from siting.program.money import GapRule, MoneyKind, caps_of
+from siting.program.money import GapRule, caps_of
 from siting.program.rows import Rows
 
 
@@ -93,13 +93,6 @@ class CoarseLayout(Layout):
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
         """Return no columns: no measure stands for drive times, whose only known bound is 0."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
-
-    def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return the columns that cost money, and the cost of one unit of each column (PKR)."""
-        if of == "subsidy_pkr" and self.gap is not None:
-            last = 1.0 if gains is None else float(gains[-1])
-            return np.array([self._money[-1]]), np.array([self.money_unit * last])
-        return super().money(of, gains)
 
     def write(self, rows: Rows) -> None:
         """Write the constraint rows for options, public money and minimum service (floors)."""

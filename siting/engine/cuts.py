@@ -76,8 +76,8 @@ class Cutter:
                 if part.slice == m.s and member[part.pairs].any():
                     self.counted[m.column, p] = member[part.pairs]
         # Parts whose cuts on worth need a linear program, and groups of parts linked by measures.
-        of = range(len(parts))
-        self.alone = [p for p in of if parts[p].capacitated and parts[p].uniform is None]
+        hard = (part.capacitated and part.uniform is None for part in parts)
+        self.alone = [p for p, needs_program in enumerate(hard) if needs_program]
         self.linked = self._linked()
 
     def _linked(self) -> list[list[int]]:

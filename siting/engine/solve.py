@@ -466,8 +466,8 @@ class _Solve:
     def _schedule(self, aim: Aim) -> None:
         """Find a first plan over all years, from a plan for the last year alone.
 
-        The latter, with all money granted by then, shows which stations a good plan has. A small
-        program with only these stations' offers then decides when to build them.
+        The plan for the last year, with all money granted by then, shows which stations a good plan
+        has. A small program with only these stations' offers then decides when to build them.
         """
         # Without viability gaps and floors choices are evaluated fast: the search among all offers
         # then improves a plan sooner than proofs of the small programs do.
@@ -699,18 +699,11 @@ class _Solve:
         for aim, result, seconds in self.results:
             # Money, minutes and shares are never below zero.
             bound = max(result.bound, 0.0) if aim.less_is_better else result.bound
-            proofs.append(
-                AimProof.of(
-                    aim,
-                    answer,
-                    bound,
-                    gap_asked=self._gap_of(aim),
-                    stopped=result.stopped,
-                    nodes=result.nodes,
-                    seconds=seconds,
-                    noise=result.noise,
-                )
-            )
+            proof = AimProof.of(
+                aim, answer, bound, gap_asked=self._gap_of(aim), stopped=result.stopped,
+                nodes=result.nodes, seconds=seconds, noise=result.noise,
+            )  # fmt: skip
+            proofs.append(proof)
         return replace(answer, proofs=tuple(proofs))
 
 

@@ -467,18 +467,20 @@ def least_cost_to_all(
     cost |= dict.fromkeys(named[standing].tolist(), 0.0)
     minute = {str(k): float(v) for k, v in pkr_kwh_min.items()}
     wanted = [instance.class_names[k] for k in np.unique(instance.demand_class)]
-    faults, of = [], "least cost to all, "
+    faults, prefix = [], "least cost to all, "
     for name, each, given, needed in (
         ("cost_pkr_year", "offers", cost, named.tolist()),
         ("pkr_kwh_min", "vehicle classes", minute, wanted),
     ):
         missing = [one for one in needed if one not in given]
         bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
-        faults += naming(of + name, f"{each} without a figure", missing, "give one for each")
-        faults += naming(of + name, f"{each} whose figure is missing, negative or infinite", bad)
+        faults += naming(prefix + name, f"{each} without a figure", missing, "give one for each")
+        faults += naming(
+            prefix + name, f"{each} whose figure is missing, negative or infinite", bad
+        )
     unknown = sorted(set(minute) - set(instance.class_names))
     fix = f"use {', '.join(instance.class_names)}"
-    refuse(faults + naming(of + "pkr_kwh_min", "no such classes", unknown, fix))
+    refuse(faults + naming(prefix + "pkr_kwh_min", "no such classes", unknown, fix))
     return LeastCostToAll(cost, minute)
 
 

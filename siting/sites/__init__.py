@@ -8,6 +8,7 @@ from siting.sites.catalogue import (
     compatibility,
     fee_figures,
     grid_figures,
+    parking_rule,
     time_utilisation,
 )
 from siting.sites.costs import (
@@ -48,6 +49,7 @@ __all__ = [
     "candidates_from_pois", "candidates_from_streets", "charger_catalogue", "charging_limits",
     "compatibility", "erlang_c", "excluded_areas", "existing_stations", "fee_figures",
     "grid_figures", "group_mix", "largest_arrivals_per_h", "make_offers", "merge_candidates",
-    "nearest_line_km", "read_destinations", "shown_offers", "site_costs", "subsidy_pkr",
-    "time_utilisation", "wait_probability", "with_dearer", "with_sizes", "with_whereabouts",
+    "nearest_line_km", "parking_rule", "read_destinations", "shown_offers", "site_costs",
+    "subsidy_pkr", "time_utilisation", "wait_probability", "with_dearer", "with_sizes",
+    "with_whereabouts",
 ]  # fmt: skip

@@ -109,7 +109,8 @@ def _with_floors(program: Program, asked: Asked) -> Program:
         instance = program.instance
         near = pd.Series(np.where(instance.served_pairs, REACHABLE, ""), index=instance.demand_ids)
         program = program.floor({REACHABLE: cheap.served_share}, near, when)
-    if asked.zones is not None and asked.floors_of_zones:
+    if asked.floors_of_zones:
+        assert asked.zones is not None  # the configuration requires `program.zones`
         zones = zones_named(asked)
         renamed = dict(zip(asked.zones, zones, strict=True))
         there, what = sorted(set(asked.zones) - {""}), "no zone of this name has demand"

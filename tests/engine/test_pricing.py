@@ -1,6 +1,7 @@
 """Offers that are priced in: every program answers as if all of them had been looked at."""
 
 import math
+import time
 from dataclasses import replace
 from importlib import import_module
 
@@ -124,6 +125,26 @@ def test_no_time_for_all_offers_again_leaves_a_later_aim_the_plan(all_priced, mo
     assert later.proof.status == "feasible"
     assert later.proof.bound == 0.0
     assert answer.choice.size
+
+
+def test_a_later_aim_leaves_time_for_the_answer(all_priced, monkeypatch):
+    program = program_of(case_of(("then cost to all",), 1, sites=6, cells=12, configurations=3))
+    ends, run, serve = [], pricing.Pricing.run, Frame.serve
+
+    def noted(self, *asked, **how):
+        ends.append(self.clock.elapsed_s + self.clock.left_s)
+        return run(self, *asked, **how)
+
+    def slowly(self, *asked, **how):
+        time.sleep(0.1)
+        return serve(self, *asked, **how)
+
+    monkeypatch.setattr(pricing.Pricing, "run", noted)
+    monkeypatch.setattr(Frame, "serve", slowly)
+    monkeypatch.setattr(settings, "FINISH", 700.0)
+    solve(program, time_limit_s=600.0)
+    # The answer takes 700 times as long as a plan's value, which takes at least 0.1 s.
+    assert ends[-1] <= 600 - 70
 
 
 @pytest.mark.slow
