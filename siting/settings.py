@@ -47,7 +47,8 @@ COVERING_UNITS = 1e4
 WHOLE_FIRST = 2_500
 WHOLE_NODES = 2_000  # maximum number of nodes in this first solve (not measured)
 # Number of columns up to which HiGHS solves the whole program at the end. Ties between plans are
-# also broken exactly only up to this number of columns. Not measured.
+# also broken exactly only up to this number of columns. Plans over years with more columns take
+# their bounds from single years. With more courses, only some upgrades are listed. Not measured.
 WHOLE_LAST = 150_000
 # Number of columns up to which the simplex method computes dual prices, because these are then
 # short fractions. Larger programs use the interior point method. Also the number of columns up to
@@ -84,8 +85,8 @@ MAIN_SHARE = 0.7
 # generation for one aim, one horizon in the search for the shortest drive times, and tests of
 # single requirements. Not measured.
 ROOT_SHARE = 0.6
-# Steps that may take this share: a first plan, its repair, the programs of the last year and of all
-# years, plans made from a known relaxation, and slow cuts at the root. Not measured.
+# Steps that may take this share: a first plan, its repair, the program of a single year, plans made
+# from a known relaxation, and slow cuts at the root. Not measured.
 START_SHARE = 0.4
 # Steps that may take this share: moving stations at the end, and the relaxation for the aim of
 # shortest drive times. Also the largest share reserved for the final flows. Not measured.

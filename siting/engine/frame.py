@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.courses import BestCourses
 from siting.engine.highs import run_native
 from siting.engine.linear import STRICT, Answered, answered, model_of, run_model
 from siting.program.aims import Aim
@@ -191,6 +192,11 @@ class Frame:
         mine = column < self.count
         out[column[mine]] = value[mine]
         return out
+
+    @cached_property
+    def courses(self) -> BestCourses:
+        """The best courses of the sites, with upgrades that are not options."""
+        return BestCourses(self.program)
 
     @property
     def charge(self) -> Floats:

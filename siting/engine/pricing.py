@@ -62,6 +62,8 @@ OFFERS, LINKS, SITES = range(3)
 
 def is_many(program: Program) -> bool:
     """Return whether a program has enough offers per site to need column generation."""
+    if program.lacks_courses:
+        return True
     return len(program.offers) > settings.MANY_OFFERS * max(len(program.instance.site_ids), 1)
 
 
@@ -88,18 +90,21 @@ class Pricing:
 
     `start`: options of known plans, which are never dropped; `some`: options to begin with;
     `served`: values of all columns under a known plan, whose energy columns above 0 are included
-    from the beginning; `given`: prices that already give a bound.
+    from the beginning; `given`: prices that already give a bound; `by_prices`: whether all bounds
+    must follow from prices of the frame's rows alone.
     """
 
     def __init__(
         self, frame: Frame, clock: Clock, *, start: Ints, some: Ints, seed: int, threads: int = 1,
-        served: Floats | None = None, given: Prices | None = None,
+        served: Floats | None = None, given: Prices | None = None, by_prices: bool = False,
     ) -> None:  # fmt: skip
         frame = with_least_payments(frame)
         self.frame, self.clock, self.seed, self.threads = frame, clock, seed, threads
         # In a small program, cuts give better bounds; with payments by year, area programs are
         # slow.
-        self.by_areas = frame.large and not frame.drawn_by_year
+        # Areas and rounded floors count only upgrades that are options.
+        by_prices = by_prices or frame.program.lacks_courses
+        self.by_areas = frame.large and not frame.drawn_by_year and not by_prices
         m = self.matrix = frame.matrix
         self.a = frame.by_column
         self.count = frame.count
@@ -114,7 +119,7 @@ class Pricing:
         if served is not None:
             self.flows.inside |= served[self.count : frame.layout.columns.energies] > 0
         self.cutter = Cutter(frame, parts_of(frame), [])
-        self.floors = RoundedFloors(frame, self.cutter) if self.links else None
+        self.floors = None if by_prices or not self.links else RoundedFloors(frame, self.cutter)
         self.caps = m.family.get("cap", slice(0, 0))
         # The row that caps each subsidy column, and the column's coefficient in that row.
         rows = m.a[self.caps.start : self.caps.stop].tocoo()
@@ -138,6 +143,8 @@ class Pricing:
         # Rows ``<= 0``, each for one site, that fractional options may violate; and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)
+        # Each bound found, and by how much it rises per unit of an earlier aim's value (by aim).
+        self.bounds_by_kept: list[tuple[float, Floats]] = []
 
     def _first(self, some: Ints) -> Flags:
         """Return which options to begin with: `some`, existing stations, and a few at each site."""
@@ -299,6 +306,7 @@ class Pricing:
             if not found.optimal:
                 return known
             bound, at_most, reduced, price = self._bound()
+            self._note(frame.signed(bound), price)
             taken = self._values(columns, found)
             limit, each = frame.signed(bound), abs(self.matrix.size) * at_most
             each[~self.live] = np.minimum(each[~self.live], best)
@@ -334,7 +342,14 @@ class Pricing:
             self.live &= known.at_most > best
             self.live[self.start] = True
             self.active &= self.live
+            there = int(self.active.sum())
             new = self._price_in(found, bound, reduced, gap)
+            added = int(self.active.sum()) > there
+            if not (self.links or rough):
+                least = settings.RELAXED_GAP * gap * abs(known.bound)
+                if not added and before - known.bound <= least:
+                    return known  # more energy columns no longer lower the bound
+                before = known.bound
             if rough:
                 rough = False
                 continue
@@ -356,7 +371,13 @@ class Pricing:
             by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound <= best:
             self.center, self.by = at.copy(), by
+        self._note(by.bound, by.price)
         return by
+
+    def _note(self, bound: float, price: Floats) -> None:
+        """Add a bound to `bounds_by_kept`, with the prices of the rows that keep earlier aims."""
+        kept = price[self.frame.rows_of("kept")]
+        self.bounds_by_kept.append((bound, abs(self.matrix.size) * kept))
 
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
         """Add the options and energy columns that promise a gain; return whether there are any."""
@@ -375,7 +396,8 @@ class Pricing:
         energy = np.zeros(len(self.flows.site))
         mine = (columns >= self.count) & (columns < self.count + len(energy))
         energy[columns[mine] - self.count] = point[mine]
-        return self.flows.link_broken(taken, energy) | self._round(taken)
+        broken = self.flows.link_broken(taken, energy)
+        return broken | (self.floors is not None and self._round(taken))
 
     def _split(self, columns: Ints, point: Floats, by: BySites) -> bool:
         """Add the rows for single sites that a point violates; return whether there are any."""

@@ -22,6 +22,7 @@ from siting.engine.milp import solve_whole
 from siting.engine.parallel import Task
 from siting.engine.prices import table_of
 from siting.engine.pricing import Priced, Pricing, bounds_on_drives, is_many
+from siting.engine.relaxed_floors import viable
 from siting.engine.relocate import moved, relocated_often
 from siting.engine.result import LeftOut, Result
 from siting.engine.run import begin, result_of, search
@@ -32,12 +33,15 @@ from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
 from siting.engine.turns import go_on_with_tree
 from siting.engine.why_not import is_hopeless, raise_why_not
+from siting.engine.year_bounds import bound_by_years, has_year_bounds
+from siting.engine.year_by_year import planned_by_years
 from siting.engine.year_prices import prices_by_year
-from siting.errors import Fault, InfeasibleError, SolveError, StuckError, require_kind
+from siting.errors import Fault, InfeasibleError, InputError, SolveError, StuckError, require_kind
 from siting.program.aims import Aim, LeastMoney, ShortestDrives
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.options import Options as Courses
+from siting.program.options import course_count
 from siting.program.program import Program
 
 
@@ -109,6 +113,10 @@ def solve(
         try:
             return _Solve(program, effort, clock, tuple(start or ())).answer()
         except InfeasibleError:
+            if program.lacks_courses:  # other upgrades may allow a plan
+                what = "no plan found among those with few upgrades"
+                fix = "give the years more money, plan fewer of them, or relax the requirements"
+                raise SolveError(Fault("program.years", what, fix)) from None
             raise_why_not(program, clock, effort)
 
 
@@ -136,6 +144,12 @@ class _Solve:
     def __init__(
         self, program: Program, effort: Effort, clock: Clock, start: tuple[str, ...]
     ) -> None:
+        if program.lacks_courses:
+            if effort.method == "milp":
+                what = f"gives more than {settings.WHOLE_LAST:,} courses, too many for method milp"
+                fix = "plan fewer years, leave out upgrades, or use method exact"
+                raise InputError("program.years", what, fix)
+            program = _with_upgrades_of(program, np.zeros(0, dtype=np.int64))
         self.program, self.effort, self.clock = program, effort, clock
         # `whole` is the program with all offers; `kept` lists which of them `program` has.
         self.whole = program
@@ -300,10 +314,11 @@ class _Solve:
             self.choice = self._earliest(np.sort(offers))
 
     def _offers_in(
-        self, program: Program, aim: Aim, phase: str, *, briefly: bool = False
-    ) -> Ints | None:
+        self, program: Program, aim: Aim, phase: str, *, briefly: bool = False,
+        start: Sequence[str] = (),
+    ) -> Ints | None:  # fmt: skip
         """Return the final offers of a plan for another program; None if no plan was found."""
-        mine = _Solve(program, self.effort, self.clock, ())
+        mine = _Solve(program, self.effort, self.clock, tuple(start))
         mine.briefly = briefly
         try:
             with self.clock.phase(phase, self.clock.share_of_rest(settings.START_SHARE)):
@@ -331,12 +346,54 @@ class _Solve:
         """Return the result for one aim; if there are many offers, pricing narrows them first."""
         if self.effort.method == "milp" or not is_many(self.whole):
             return self._solved(self._framed(aim, reached))
-        if self.whole.year_plan is not None and self.choice is None and not reached:
-            self._schedule(aim)
+        by_year = self.whole.year_plan is not None and not reached
+        if by_year and (self.choice is None or self.whole.lacks_courses):
+            self._plan_years(aim)
+        result = self._by_years(aim, reached)
         late = reached and self.clock.left_s < settings.FINISH * self.whole_s
-        # If it is late, there is no time for all offers again.
-        as_it_stands = self._as_it_stands(aim, reached) if late else None
-        return as_it_stands or self._narrowed(aim, reached)
+        if result is None and late:  # there is no time for all offers again
+            result = self._as_it_stands(aim, reached)
+        return result or self._narrowed(aim, reached)
+
+    def _by_years(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
+        """Return the result for an aim over years, with a bound from the single years.
+
+        It is None for other aims, and if a relaxation over all years is fast enough.
+        """
+        if self.choice is None or self.whole.year_plan is None or self.clock.over:
+            return None
+        lacks = self.whole.lacks_courses
+        if not (reached or lacks or self.whole.gap is not None):
+            return None
+        frame = Frame(self.whole, aim, [lowered(one, settings.LOSSES[-1]) for one in reached])
+        large = frame.matrix.a.shape[1] > settings.WHOLE_LAST
+        if not (large or lacks) or not has_year_bounds(frame):
+            return None
+        start = self._in_whole(self.choice)
+        serve_s = self.clock.elapsed_s
+        served = frame.serve(start, self.clock)
+        if not served.found:
+            return None
+        self.finish_s = settings.FINISH * (self.clock.elapsed_s - serve_s)
+        share = min(self.clock.share_of_rest(settings.ROOT_SHARE), self._finish)
+        with self.clock.phase("pricing", share):
+            found = bound_by_years(
+                frame, start, served.point, self.clock, gap=self._gap_of(aim),
+                threads=self.effort.threads, seed=self.effort.seed,
+            )  # fmt: skip
+        if found.prices is not None:
+            every = np.full(frame.count, found.bound)
+            self.bounds = Bounds(found.bound, every, found.prices)
+        kept = np.union1d(found.offers, _offers_of(self.whole.options, start))
+        if reached:
+            kept = np.union1d(kept, self.kept)
+        else:
+            self._allow_upgrades_of(kept)
+        self._narrow(np.union1d(kept, np.flatnonzero(self.whole.instance.offer_existing)))
+        with self.clock.within(self._finish):
+            result = self._solved(self._framed(aim, reached))
+        self.beyond = frame.sign * found.bound
+        return replace(result, bound=frame.sign * max(self.beyond, frame.sign * result.value))
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
         """Return a result after moving or resizing its stations, with all offers to choose from."""
@@ -395,6 +452,8 @@ class _Solve:
                 priced = priced.or_less(priced.areas.bound, priced.areas.at_most)
             missing = np.setdiff1d(np.arange(whole.count), known.options)
             self.beyond = float(priced.at_most[missing].max(initial=-math.inf))
+            if self.whole.lacks_courses:  # any plan may use upgrades that are not options
+                self.beyond = priced.bound
             below, bound = bound, min(priced.bound, max(bound, self.beyond))
             # A difference this small is within the accuracy of the prices.
             if bound - value <= settings.ARITHMETIC * abs(value):
@@ -463,28 +522,60 @@ class _Solve:
             self.choice = self._from_whole(start)
         return frame, priced
 
-    def _schedule(self, aim: Aim) -> None:
-        """Find a first plan over all years, from a plan for the last year alone.
-
-        The plan for the last year, with all money granted by then, shows which stations a good plan
-        has. A small program with only these stations' offers then decides when to build them.
-        """
+    def _plan_years(self, aim: Aim) -> None:
+        """Find a first plan over all years, from the plans of single years."""
         # Without viability gaps and floors choices are evaluated fast: the search among all offers
         # then improves a plan sooner than proofs of the small programs do.
         briefly = self.whole.gap is None and not self.whole.floors and aim.of_worth
-        plan = self.whole.year_plan
-        assert plan is not None
-        of_last = aim.in_year(len(plan.years) - 1, plan.weights)
-        last = self._offers_in(self.whole.only_year(-1), of_last, "last year", briefly=briefly)
-        if last is None:
-            return  # concessions or required stations may depend on the other years
+
+        def solve_year(year: Program, one: Aim, stand: Ints) -> Ints | None:
+            start = year.instance.offer_ids[stand].tolist()
+            return self._offers_in(year, one, "years", briefly=briefly, start=start)
+
+        by_year = planned_by_years(self.whole, aim, solve_year, self.clock)
+        if by_year is None:
+            return
         instance = self.whole.instance
-        self.kept = np.union1d(last, np.flatnonzero(instance.offer_existing))
-        self.program = replace(self.whole, instance=instance.with_offers(self.kept))
-        in_time = self.clock.phase("years", self.clock.share_of_rest(settings.START_SHARE))
-        with in_time, suppress(InfeasibleError, SolveError):
-            frame = Frame(self.program, aim)
-            self.choice = self._run(frame, None, self._gap_of(aim), briefly=briefly).choice
+        standing = np.flatnonzero(instance.offer_existing)
+        offer = np.full((len(instance.site_ids), len(by_year)), -1, dtype=np.int64)
+        for t, open_ in enumerate(by_year):
+            offer[instance.offer_site[open_], t] = open_
+        self._allow_upgrades_of(np.unique(np.concatenate(by_year)))
+        made = self.whole.options.find(offer[offer[:, -1] >= 0])
+        plans = [np.sort(made[made >= 0])]
+        plans += [] if self.choice is None else [self._in_whole(self.choice)]
+        best = -math.inf
+        for plan in plans:
+            self.choice = None
+            self._narrow(np.union1d(_offers_of(self.whole.options, plan), standing))
+            frame, choice = Frame(self.program, aim), self._from_whole(plan)
+            served = frame.serve(choice, self.clock)
+            if not served.found and self.whole.gap is not None:
+                left = viable(frame, choice, self.clock)
+                if left is not None:
+                    choice, served = left, frame.serve(left, self.clock)
+            if served.found and frame.signed(served.objective) > best:
+                best, kept = frame.signed(served.objective), self._in_whole(choice)
+        if math.isfinite(best):
+            self._narrow(np.union1d(_offers_of(self.whole.options, kept), standing))
+            self.choice = self._from_whole(kept)
+
+    def _allow_upgrades_of(self, offers: Ints) -> None:
+        """Replace the upgrades that are options by those among given offers of the whole program.
+
+        The plan must have only upgrades among these offers; the program is no longer narrowed.
+        """
+        instance, years = self.whole.instance, self.whole.options.offer.shape[1]
+        few = course_count(instance, np.unique(offers), years) <= settings.WHOLE_LAST
+        if not (few and self.whole.lacks_courses):
+            return
+        course = None
+        if self.choice is not None:
+            course = self.whole.options.offer[self._in_whole(self.choice)]
+        self.whole = self.program = _with_upgrades_of(self.whole, offers)
+        self.kept = np.arange(len(instance.offer_ids))
+        if course is not None:
+            self.choice = np.sort(self.whole.options.find(course))
 
     def _in_whole(self, choice: Ints) -> Ints:
         """Return a choice as options of the whole program."""
@@ -705,6 +796,13 @@ class _Solve:
             )  # fmt: skip
             proofs.append(proof)
         return replace(answer, proofs=tuple(proofs))
+
+
+def _with_upgrades_of(program: Program, offers: Ints) -> Program:
+    """Return the program with only the upgrades among given offers as options."""
+    upgraded = np.zeros(len(program.instance.offer_ids), dtype=bool)
+    upgraded[offers] = True
+    return replace(program, instance=replace(program.instance, offer_upgraded=upgraded))
 
 
 def _offers_of(courses: Courses, some: Ints) -> Ints:

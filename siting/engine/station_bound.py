@@ -229,10 +229,12 @@ def sum_at_limits(value: Floats, lower: Floats, upper: Floats) -> float:
 def best_of_sites(frame: Frame, value: Floats, live: Flags) -> Floats:
     """Return the value of the best live option at each site, at least 0 if the site may be empty.
 
-    It is 0 if a required site has no live option.
+    It is 0 if a required site has no live option. Upgrades that are not options count too.
     """
     best = np.where(frame.must, -np.inf, 0.0)
     np.maximum.at(best, frame.site[live], value[live])
+    if frame.program.lacks_courses:
+        best = np.maximum(best, frame.courses.best(value))
     return np.where(np.isfinite(best), best, 0.0)
 
 

@@ -18,6 +18,7 @@ Mathematical Programming 39 (1987), 215-228.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,12 +54,9 @@ def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> YearPrices | Non
         return None  # sales of other years change the viability gap of a station
     if not aim.of_worth or frame.reached:
         return None
-    demand = np.zeros((len(program.instance.demand_ids), len(program.slices)))
-    # Price of a unit of each resource, by kind and name.
-    dear: defaultdict[tuple[str, str], float] = defaultdict(float)
-    money, offers = np.zeros(len(plan.weights)), []
-    for t, weight in enumerate(plan.weights):
-        year, kept = _alone(program, t)
+    of_years, offers = [], []
+    for t in range(len(plan.weights)):
+        year, kept = alone(program, t)
         none = np.zeros(0, dtype=np.int64)
         try:
             one = Frame(year, aim.in_year(t, plan.weights))
@@ -67,24 +65,44 @@ def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> YearPrices | Non
             found = None
         if found is None:
             return None
+        of_years.append((one, found.prices))
+        offers.append(kept[year.options.last[found.taken > settings.ARITHMETIC]])
+    return YearPrices(over_years(frame, of_years), np.unique(np.concatenate(offers)))
+
+
+def over_years(frame: Frame, of_years: Sequence[tuple[Frame, Prices]]) -> Prices:
+    """Return prices for a program over years, from the frames of its single years and their prices.
+
+    A rupee of a viability gap has a price by site and year: the one in the year times ``w_t``.
+    """
+    program, plan = frame.program, frame.program.year_plan
+    assert plan is not None
+    demand = np.zeros((len(program.instance.demand_ids), len(program.slices)))
+    # Price of a unit of each resource, by kind and name.
+    dear: defaultdict[tuple[str, str], float] = defaultdict(float)
+    money, gaps = np.zeros(len(of_years)), np.zeros((frame.sites, len(of_years)))
+    for t, (one, prices) in enumerate(of_years):
+        weight = plan.weights[t]
         mine = [n for n, each in enumerate(program.slices) if each.year == t]
-        demand[:, mine] = weight * np.nan_to_num(found.prices.demand)
-        rows, of = one.resources, found.prices.limits.tolist()
+        demand[:, mine] = weight * np.nan_to_num(prices.demand)
+        rows, of = one.resources, prices.limits.tolist()
         for kind, name, price in zip(rows.kinds, rows.names, of, strict=True):
             dear[kind, name] += weight * price
-        money[t] = dear.pop((BUDGET, BUDGET), 0.0)
-        offers.append(kept[year.options.last[found.taken > settings.ARITHMETIC]])
+        money[t] = dear.pop((BUDGET, BUDGET), 0.0) + weight * float(prices.money.sum())
+        if prices.gaps is not None:
+            gaps[:, t] = weight * prices.gaps.sum(axis=1)
     if not plan.carry_over:
         money = np.cumsum(money[::-1])[::-1]
-    for name, price in zip(budget_rows(plan), money.tolist(), strict=True):
-        dear[BUDGET, name] = price
+    if program.gap is None:
+        for name, price in zip(budget_rows(plan), money.tolist(), strict=True):
+            dear[BUDGET, name] = price
+        money = np.zeros(0)
     rows = frame.resources
     limits = np.array([dear[row] for row in zip(rows.kinds, rows.names, strict=True)], dtype=float)
-    prices = Prices(demand, np.zeros(0), limits)
-    return YearPrices(prices, np.unique(np.concatenate(offers)))
+    return Prices(demand, money, limits, None if program.gap is None else gaps)
 
 
-def _alone(program: Program, t: int) -> tuple[Program, Ints]:
+def alone(program: Program, t: int) -> tuple[Program, Ints]:
     """Return the program of one year with the offers that may be open by then, and these offers.
 
     Requirements that only the plan of the last year must meet are left out.

@@ -69,6 +69,9 @@ class Instance(ReadOnlyArrays):
         The limits besides the budget, in the order of their names.
     required_sites
         Positions of the sites that must have a station.
+    offer_upgraded
+        Whether each offer takes part in upgrades over the years; None: all do, or none if that
+        would make too many options.
     """
 
     demand_ids: Names
@@ -94,6 +97,7 @@ class Instance(ReadOnlyArrays):
     budget_pkr: float
     limits: tuple[Limit, ...] = ()
     required_sites: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    offer_upgraded: Flags | None = None
 
     @classmethod
     def from_tables(
@@ -247,6 +251,8 @@ class Instance(ReadOnlyArrays):
         """Return the instance with only the offers at positions `kept`; its sites stay the same."""
         names = ("ids", "site", "capacity", "cost", "subsidy", "existing", "bundle", "opens")
         left = {f"offer_{name}": getattr(self, f"offer_{name}")[kept] for name in names}
+        if self.offer_upgraded is not None:
+            left["offer_upgraded"] = self.offer_upgraded[kept]
         return replace(self, **left)
 
     def contradictions(self) -> list[Fault]:

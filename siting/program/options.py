@@ -53,10 +53,13 @@ def _index_of(offer: Ints) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays(list(offer.T))
 
 
-def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
-    """Return every option that the given offers allow in a plan of `years` years."""
+def options_of(instance: Instance, offers: Ints, years: int, upgraded: Flags) -> Options:
+    """Return every option that the given offers allow in a plan of `years` years.
+
+    `upgraded`: whether each offer takes part in upgrades.
+    """
     offers = offers[np.argsort(instance.offer_site[offers], kind="stable")]
-    start, successor = _successors(instance, offers, upgrades=upgrades and years > 1)
+    start, successor = successors(instance, offers, upgraded & (years > 1))
     # The courses of an existing station include its extensions.
     stands = np.isin(instance.offer_site[offers], instance.offer_site[instance.offer_existing])
     openings = np.where(stands, 1, years)
@@ -72,6 +75,17 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
         begun = np.flatnonzero(rows[:, t - 1] >= 0)
         rows[begun, t] = successor[start[rows[begun, t - 1]] + _counted(count)[begun]]
     return Options(instance.offer_site[rows[:, -1]], rows)
+
+
+def course_count(instance: Instance, offers: Ints, years: int) -> float:
+    """Return the number of courses over `years` years if every offer takes part in upgrades."""
+    start, successor = successors(instance, offers, np.ones(len(instance.offer_ids), dtype=bool))
+    each, total = np.ones(len(start) - 1), 0.0
+    for _ in range(years):
+        total += float(each[offers].sum())
+        sums = np.append(0.0, np.cumsum(each[successor]))
+        each = np.diff(sums[start])
+    return total
 
 
 def _counted(counts: Ints) -> Ints:
@@ -97,26 +111,37 @@ def opening(options: Options, opens: Ints, years: Ints) -> Options:
     return Options(options.site[kept], options.offer[kept])
 
 
-def _successors(instance: Instance, offers: Ints, *, upgrades: bool) -> tuple[Ints, Ints]:
+def becomes(instance: Instance, before: Ints, after: Ints) -> Flags:
+    """Return whether offers of one site can be upgraded to others, pair by pair.
+
+    An existing station can always be extended; no offer becomes an existing station.
+    """
+    capacity, subsidy = instance.offer_capacity, instance.offer_subsidy
+    out: Flags = (capacity[before] <= capacity[after]).all(axis=-1)
+    out &= subsidy[before] <= subsidy[after]
+    out |= instance.offer_existing[before]
+    out &= ~instance.offer_existing[after]
+    out |= before == after
+    return out
+
+
+def successors(instance: Instance, offers: Ints, upgraded: Flags) -> tuple[Ints, Ints]:
     """Return, for each offer, the offers that it can become a year later, including itself.
 
-    Those of offer ``o`` are at ``start[o]:start[o + 1]`` of the second array.
+    Those of offer ``o`` are at ``start[o]:start[o + 1]`` of the second array. `upgraded`: whether
+    each offer of the instance takes part in upgrades.
     """
-    site = instance.offer_site[offers]
-    grows = np.isin(site, instance.offer_site[instance.offer_existing]) | upgrades
+    offers = offers[np.argsort(instance.offer_site[offers], kind="stable")]
+    site, stands = instance.offer_site[offers], instance.offer_existing
+    grows = np.isin(site, instance.offer_site[stands]) | upgraded[offers]
     pairs = [(offers[~grows], offers[~grows])]
     cuts = np.flatnonzero(np.diff(site[grows])) + 1
     for here in np.split(offers[grows], cuts) if grows.any() else ():
-        stands = instance.offer_existing[here]
-        capacity, subsidy = instance.offer_capacity[here], instance.offer_subsidy[here]
-        bigger: Flags = (capacity[:, None, :] <= capacity[None, :, :]).all(axis=2)
-        bigger &= subsidy[:, None] <= subsidy[None, :]
-        bigger &= upgrades
-        # An existing station can always be extended; no offer becomes an existing station.
-        bigger[stands] = True
-        bigger[:, stands] = False
-        np.fill_diagonal(bigger, val=True)
-        before, after = np.nonzero(bigger)
+        one, other = here[:, None], here[None, :]
+        both = upgraded[one] & upgraded[other]
+        before, after = np.nonzero(
+            becomes(instance, one, other) & (both | stands[one] | (one == other))
+        )
         pairs.append((here[before], here[after]))
     before, after = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
     count = np.bincount(before, minlength=len(instance.offer_ids))

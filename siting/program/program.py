@@ -54,7 +54,7 @@ from siting.program.money import GapRule, MoneyKind, caps_of, cases_of, is_share
 from siting.program.notebook_text import latex_of
 from siting.program.objective import ENERGY_UNIT, Decay, Objective, objective_of
 from siting.program.obligations import limit_faults, tolerance
-from siting.program.options import Options, opening, options_of
+from siting.program.options import Options, course_count, opening, options_of
 from siting.program.pulp_problem import pulp_problem
 from siting.program.ranges import check_ranges, specks_of
 from siting.program.resources import ResourceRows, Resources
@@ -516,14 +516,32 @@ class Program:
         return np.flatnonzero((possible & useful) | instance.offer_existing)
 
     @cached_property
+    def _upgraded(self) -> Flags:
+        """Whether each offer takes part in upgrades; if that makes too many options, none does."""
+        instance, plan = self.instance, self.year_plan
+        if plan is None or not plan.upgrades:
+            return np.zeros(len(instance.offer_ids), dtype=bool)
+        if instance.offer_upgraded is not None:
+            return instance.offer_upgraded
+        count = course_count(instance, self.offers, len(plan.years))
+        return np.full(len(instance.offer_ids), count <= settings.WHOLE_LAST)
+
+    @property
+    def lacks_courses(self) -> bool:
+        """Whether `options` leaves out upgrades that the program allows, because they are many."""
+        upgrades = self.year_plan is not None and self.year_plan.upgrades
+        return upgrades and not self._upgraded[self.offers].all()
+
+    @cached_property
     def options(self) -> Options:
-        """The options at the sites."""
+        """The options at the sites; if there are very many, without most upgrades."""
+        years = (0,) if self.year_plan is None else self.year_plan.years
+        made = options_of(self.instance, self.offers, len(years), self._upgraded)
         if self.year_plan is None:
-            return options_of(self.instance, self.offers, 1, upgrades=False)
-        years, upgrades = self.year_plan.years, self.year_plan.upgrades
-        made = options_of(self.instance, self.offers, len(years), upgrades=upgrades)
+            return made
         made = opening(made, self.instance.offer_opens, np.array(years))
-        if self.gap is not None or not self.budgeted:
+        # If courses are left out, those of single offers are all kept, because bounds need them.
+        if self.gap is not None or not self.budgeted or self.lacks_courses:
             return made
         rows = ResourceRows(made)
         rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)

@@ -54,15 +54,15 @@ def test_blocks_in_pairs(first, all_priced):
     check([(first,), *pairs], 1, **TOWN)
 
 
-def test_a_plan_over_years_begins_with_what_the_last_year_leads_to(all_priced, monkeypatch):
+def test_a_plan_over_years_begins_with_plans_of_its_years(all_priced, monkeypatch):
     began, solve = [], import_module("siting.engine.solve")._Solve
-    schedule = solve._schedule
+    planned = solve._plan_years
 
     def noted(self, aim):
-        schedule(self, aim)
+        planned(self, aim)
         began.append(self.choice)
 
-    monkeypatch.setattr(solve, "_schedule", noted)
+    monkeypatch.setattr(solve, "_plan_years", noted)
     check([("years",)], 3, **TOWN)
     assert began
     assert any(choice is not None and len(choice) for choice in began)

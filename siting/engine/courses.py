@@ -1,0 +1,69 @@
+"""The best course of offers at each site, with all upgrades that a program allows.
+
+With many offers per site, the upgrades are too many to list as options. What a course earns at
+given prices is a sum over its years. So the options of single offers show what each offer ``o``
+earns in each year ``t``, and dynamic programming finds the best course::
+
+    v(o, t)  =  value of the option that opens o in year t  -  value of the one that opens o later
+    b(o, t)  =  v(o, t)  +  max of b(u, t + 1) over the offers u that o can become
+
+An option "opens later" if it opens a year later or, in the last year, never. Before it opens, the
+site has its existing station or none. `siting.engine.station_bound` uses the result, so that its
+bounds hold for plans with upgrades that are not options.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from siting.program.instance import Floats
+from siting.program.options import successors
+from siting.program.program import Program
+
+
+class BestCourses:
+    """The value of the best course of each site, for given values of the options."""
+
+    def __init__(self, program: Program) -> None:
+        instance, options = program.instance, program.options
+        years = options.offer.shape[1]
+        sites, stands = len(instance.site_ids), instance.offer_existing
+        base = np.full(sites, -1, dtype=np.int64)
+        base[instance.offer_site[stands]] = np.flatnonzero(stands)
+        offers = program.offers[~stands[program.offers]]
+        self.site = instance.offer_site[offers]
+        start, successor = successors(instance, offers, np.ones(len(stands), dtype=bool))
+        place = np.full(len(stands), -1, dtype=np.int64)
+        place[offers] = np.arange(len(offers))
+        self._start = start[offers]
+        self._successor = place[successor]
+        before = base[self.site]
+        # For each offer, the option that opens it in each year; last, the option without it.
+        self._option = np.empty((len(offers), years + 1), dtype=np.int64)
+        for t in range(years + 1):
+            row = np.where(np.arange(years) < t, before[:, None], offers[:, None])
+            self._option[:, t] = options.find(row)
+        self._complete = bool((self._option[:, :years] >= 0).all())
+        self._base = options.find(np.repeat(base[:, None], years, axis=1))
+        self._first = np.where(program.instance.must_sites & (base < 0), -np.inf, 0.0)
+
+    def best(self, value: Floats) -> Floats:
+        """Return the value of each site's best course; infinite if it cannot be known."""
+        if not self._complete:
+            return np.full(len(self._base), np.inf)
+        of_option = np.append(value, 0.0)  # the option of a site without a station is -1
+        each = of_option[self._option]
+        gain = each[:, :-1] - each[:, 1:]
+        best, out = np.zeros(len(gain)), self._first.copy()
+        for t in range(gain.shape[1] - 1, -1, -1):
+            best = gain[:, t] + self._most(best)
+            np.maximum.at(out, self.site, best)
+        out += of_option[self._base]
+        return out
+
+    def _most(self, value: Floats) -> Floats:
+        """Return, for each offer, the highest value of the offers that it can become."""
+        if not len(value):
+            return value
+        out: Floats = np.maximum.reduceat(value[self._successor], self._start)
+        return out

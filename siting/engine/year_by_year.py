@@ -1,0 +1,118 @@
+"""A plan with upgrades over several years, from the plans of its years one at a time.
+
+The last year comes first, with all money granted by then. Each earlier year then uses only stations
+that can become those of the next year: the same ones, smaller ones, or none. If unspent money
+lapses, the plan of a year may draw more in its year than is granted. So the years are checked in
+order, and a year that draws too much is planned again, with its own money and with the stations of
+the year before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.year_prices import alone
+from siting.program.aims import Aim
+from siting.program.instance import Flags, Instance, Ints
+from siting.program.obligations import tolerance
+from siting.program.options import becomes
+from siting.program.program import Program
+
+# Solves a program of one year, starting from given offers; returns the offers of its plan or None.
+type SolveYear = Callable[[Program, Aim, Ints], Ints | None]
+
+
+def planned_by_years(
+    program: Program, aim: Aim, solve_year: SolveYear, clock: Clock
+) -> list[Ints] | None:
+    """Return the offers that are open in each year; None if a year has no plan.
+
+    The offers are positions in the program's instance, at most one per site.
+    """
+    plan, instance = program.year_plan, program.instance
+    assert plan is not None
+    count, site = len(plan.years), instance.offer_site
+    usable = np.zeros(len(instance.offer_ids), dtype=bool)
+    usable[program.offers] = True
+    granted = np.cumsum(plan.budgets_pkr)
+    none = np.zeros(0, dtype=np.int64)
+    open_, drawn = [none] * count, np.zeros(count)
+
+    def solve(t: int, allowed: Flags, pkr: float, stand: Ints) -> bool:
+        """Plan year `t` with the `allowed` offers; the sites of the offers `stand` stay open."""
+        year, kept = alone(program, t) if t < count - 1 else (program.only_year(t), everything)
+        mine = np.flatnonzero(allowed[kept])
+        must = np.union1d(year.instance.required_sites, site[stand])
+        offers = year.instance.with_offers(mine)
+        year = replace(year, instance=replace(offers, required_sites=must, budget_pkr=pkr))
+        kept, one = kept[mine], aim.in_year(t, plan.weights)
+        found = solve_year(year, one, np.flatnonzero(np.isin(kept, stand)))
+        if found is None:
+            return False
+        open_[t], drawn[t] = kept[found], _drawn_pkr(year, one, found, clock)
+        return True
+
+    everything, allowed = np.arange(len(usable)), usable
+    for t in range(count - 1, -1, -1):
+        if not solve(t, allowed, float(granted[t]), none):
+            return None
+        allowed = usable & _that_become(program, open_[t])
+    before = 0.0
+    for t in range(count):
+        stand = open_[t - 1] if t else none
+        most = float(granted[t] if plan.carry_over else before + plan.budgets_pkr[t])
+        if drawn[t] > most + tolerance(most):
+            allowed = usable & _that_become(program, open_[t]) & _that_follow(program, stand)
+            if not solve(t, allowed, most, stand):
+                return None
+        before = max(before, float(drawn[t]))
+    return open_
+
+
+def _drawn_pkr(program: Program, aim: Aim, offers: Ints, clock: Clock) -> float:
+    """Return the public money (PKR) that given offers draw in a program of one year."""
+    instance = program.instance
+    if program.gap is None:
+        return float(instance.offer_subsidy[offers].sum())
+    frame = Frame(replace(program, instance=instance.with_offers(np.sort(offers))), aim)
+    served = frame.serve(np.arange(frame.count), clock)
+    paid = frame.layout.subsidy_column
+    if not served.found or not paid.size:
+        return 0.0
+    return float(served.point[paid[paid >= 0]].sum() * frame.layout.money_unit)
+
+
+def _that_become(program: Program, later: Ints) -> Flags:
+    """Return which offers can become one of the offers `later`, at most one per site."""
+    at = _by_site(program.instance, later)
+    offer, out = np.flatnonzero(at >= 0), np.zeros(len(at), dtype=bool)
+    out[offer] = _follows(program, offer, at[offer])
+    return out
+
+
+def _that_follow(program: Program, earlier: Ints) -> Flags:
+    """Return which offers can follow the offers `earlier`, or are at other sites."""
+    at = _by_site(program.instance, earlier)
+    offer, out = np.flatnonzero(at >= 0), np.ones(len(at), dtype=bool)
+    out[offer] = _follows(program, at[offer], offer)
+    return out
+
+
+def _follows(program: Program, before: Ints, after: Ints) -> Flags:
+    """Return whether the offers `after` can follow the offers `before`, pair by pair."""
+    plan, stands = program.year_plan, program.instance.offer_existing
+    upgrades = plan is not None and plan.upgrades
+    allowed: Flags = (before == after) | stands[before] | upgrades
+    return allowed & becomes(program.instance, before, after)
+
+
+def _by_site(instance: Instance, some: Ints) -> Ints:
+    """Return, for each offer of the instance, the one of `some` at its site; -1 if none is."""
+    at = np.full(len(instance.site_ids), -1, dtype=np.int64)
+    at[instance.offer_site[some]] = some
+    return np.asarray(at[instance.offer_site])
