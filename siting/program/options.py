@@ -4,6 +4,9 @@ Stations never close. An existing station may be extended in any year. With `upg
 station can change to a larger offer at its site, for the difference in cost. A larger offer has at
 least as much capacity in every charger group, and at least as much subsidy. An offer with more
 capacity but less subsidy is not an upgrade, because building it from the start is better.
+
+If upgrades allow very many courses, only those of single offers and of some upgrades are options.
+Bounds still hold for all courses (`siting.engine.courses`).
 """
 
 from __future__ import annotations
