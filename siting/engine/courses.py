@@ -22,7 +22,10 @@ from siting.program.program import Program
 
 
 class BestCourses:
-    """The value of the best course of each site, for given values of the options."""
+    """The value of the best course of each site, for given values of the options.
+
+    All courses of single offers must be options, so no offer may have an opening year.
+    """
 
     def __init__(self, program: Program) -> None:
         instance, options = program.instance, program.options
@@ -43,14 +46,11 @@ class BestCourses:
         for t in range(years + 1):
             row = np.where(np.arange(years) < t, before[:, None], offers[:, None])
             self._option[:, t] = options.find(row)
-        self._complete = bool((self._option[:, :years] >= 0).all())
         self._base = options.find(np.repeat(base[:, None], years, axis=1))
         self._first = np.where(program.instance.must_sites & (base < 0), -np.inf, 0.0)
 
     def best(self, value: Floats) -> Floats:
-        """Return the value of each site's best course; infinite if it cannot be known."""
-        if not self._complete:
-            return np.full(len(self._base), np.inf)
+        """Return the value of each site's best course."""
         of_option = np.append(value, 0.0)  # the option of a site without a station is -1
         each = of_option[self._option]
         gain = each[:, :-1] - each[:, 1:]

@@ -61,7 +61,7 @@ OFFERS, LINKS, SITES = range(3)
 
 
 def is_many(program: Program) -> bool:
-    """Return whether a program has enough offers per site to need column generation."""
+    """Return whether a program needs column generation: many offers per site, or many courses."""
     if program.lacks_courses:
         return True
     return len(program.offers) > settings.MANY_OFFERS * max(len(program.instance.site_ids), 1)
@@ -100,10 +100,10 @@ class Pricing:
     ) -> None:  # fmt: skip
         frame = with_least_payments(frame)
         self.frame, self.clock, self.seed, self.threads = frame, clock, seed, threads
-        # In a small program, cuts give better bounds; with payments by year, area programs are
-        # slow.
         # Areas and rounded floors count only upgrades that are options.
         by_prices = by_prices or frame.program.lacks_courses
+        # In a small program, cuts give better bounds; with payments by year, area programs are
+        # slow.
         self.by_areas = frame.large and not frame.drawn_by_year and not by_prices
         m = self.matrix = frame.matrix
         self.a = frame.by_column
@@ -345,10 +345,10 @@ class Pricing:
             there = int(self.active.sum())
             new = self._price_in(found, bound, reduced, gap)
             added = int(self.active.sum()) > there
-            if not (self.links or rough):
+            if frame.program.lacks_courses and not (self.links or rough):
                 least = settings.RELAXED_GAP * gap * abs(known.bound)
                 if not added and before - known.bound <= least:
-                    return known  # more energy columns no longer lower the bound
+                    return known  # upgrades that are not options keep the bound high
                 before = known.bound
             if rough:
                 rough = False

@@ -32,7 +32,7 @@ from siting.engine.station_bound import Bounds
 from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
 from siting.engine.turns import go_on_with_tree
-from siting.engine.why_not import is_hopeless, raise_why_not
+from siting.engine.why_not import is_hopeless, raise_why_not, refuse_unlisted
 from siting.engine.year_bounds import bound_by_years, has_year_bounds
 from siting.engine.year_by_year import planned_by_years
 from siting.engine.year_prices import prices_by_year
@@ -113,10 +113,6 @@ def solve(
         try:
             return _Solve(program, effort, clock, tuple(start or ())).answer()
         except InfeasibleError:
-            if program.lacks_courses:  # other upgrades may allow a plan
-                what = "no plan found among those with few upgrades"
-                fix = "give the years more money, plan fewer of them, or relax the requirements"
-                raise SolveError(Fault("program.years", what, fix)) from None
             raise_why_not(program, clock, effort)
 
 
@@ -134,7 +130,11 @@ def chosen(
     clock = Clock(time_limit_s)
     with clock.listening():
         mine = _Solve(program, effort, clock, tuple(start))
-        result = mine._searched(program.all_aims[0], ())
+        try:
+            result = mine._searched(program.all_aims[0], ())
+        except InfeasibleError:
+            refuse_unlisted(program)
+            raise
     return mine.program, result
 
 
@@ -146,9 +146,9 @@ class _Solve:
     ) -> None:
         if program.lacks_courses:
             if effort.method == "milp":
-                what = f"gives more than {settings.WHOLE_LAST:,} courses, too many for method milp"
-                fix = "plan fewer years, leave out upgrades, or use method exact"
-                raise InputError("program.years", what, fix)
+                program.refuse_many_courses("method milp")
+            if program.instance.offer_opens.any():
+                program.refuse_many_courses("offers with opening years")
             program = _with_upgrades_of(program, np.zeros(0, dtype=np.int64))
         self.program, self.effort, self.clock = program, effort, clock
         # `whole` is the program with all offers; `kept` lists which of them `program` has.
@@ -170,6 +170,7 @@ class _Solve:
         # Share of the time limit after which an aim may end without a proof if other aims follow.
         self.yields_from = math.inf
         self.briefly = False  # whether to leave out the proof of a bound
+        self.by_years = False  # whether a bound comes from single years
         self.left_out = LeftOut()
         # Bounds on all plans for the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
@@ -392,7 +393,7 @@ class _Solve:
         self._narrow(np.union1d(kept, np.flatnonzero(self.whole.instance.offer_existing)))
         with self.clock.within(self._finish):
             result = self._solved(self._framed(aim, reached))
-        self.beyond = frame.sign * found.bound
+        self.by_years, self.beyond = True, frame.sign * found.bound
         return replace(result, bound=frame.sign * max(self.beyond, frame.sign * result.value))
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
@@ -532,38 +533,48 @@ class _Solve:
             start = year.instance.offer_ids[stand].tolist()
             return self._offers_in(year, one, "years", briefly=briefly, start=start)
 
-        by_year = planned_by_years(self.whole, aim, solve_year, self.clock)
+        try:
+            by_year = planned_by_years(self.whole, aim, solve_year, self.clock)
+        except InputError:  # the numbers of one year may differ too much in size
+            by_year = None
         if by_year is None:
             return
         instance = self.whole.instance
-        standing = np.flatnonzero(instance.offer_existing)
-        offer = np.full((len(instance.site_ids), len(by_year)), -1, dtype=np.int64)
+        course = np.full((len(instance.site_ids), len(by_year)), -1, dtype=np.int64)
         for t, open_ in enumerate(by_year):
-            offer[instance.offer_site[open_], t] = open_
+            course[instance.offer_site[open_], t] = open_
+        offers = np.unique(np.concatenate([*by_year, np.flatnonzero(instance.offer_existing)]))
         self._allow_upgrades_of(np.unique(np.concatenate(by_year)))
-        made = self.whole.options.find(offer[offer[:, -1] >= 0])
+        made = self.whole.options.find(course[course[:, -1] >= 0])
         plans = [np.sort(made[made >= 0])]
-        plans += [] if self.choice is None else [self._in_whole(self.choice)]
-        best = -math.inf
-        for plan in plans:
-            self.choice = None
-            self._narrow(np.union1d(_offers_of(self.whole.options, plan), standing))
-            frame, choice = Frame(self.program, aim), self._from_whole(plan)
-            served = frame.serve(choice, self.clock)
+        if self.choice is not None:
+            plans.append(self._in_whole(self.choice))
+            offers = np.union1d(offers, _offers_of(self.whole.options, plans[-1]))
+        self.choice = None
+        self._narrow(offers)
+        frame, best = Frame(self.program, aim), -math.inf
+        for plan in map(self._from_whole, plans):
+            choice: Ints | None = plan
+            served = frame.serve(plan, self.clock)
             if not served.found and self.whole.gap is not None:
-                left = viable(frame, choice, self.clock)
-                if left is not None:
-                    choice, served = left, frame.serve(left, self.clock)
+                choice = viable(frame, plan, self.clock)
+                served = served if choice is None else frame.serve(choice, self.clock)
             if served.found and frame.signed(served.objective) > best:
-                best, kept = frame.signed(served.objective), self._in_whole(choice)
-        if math.isfinite(best):
-            self._narrow(np.union1d(_offers_of(self.whole.options, kept), standing))
-            self.choice = self._from_whole(kept)
+                best, self.choice = frame.signed(served.objective), choice
+        if self.choice is not None:
+            return
+        # A small program with only these offers decides when to build them.
+        in_time = self.clock.phase("years", self.clock.share_of_rest(settings.START_SHARE))
+        with in_time, suppress(InfeasibleError, SolveError):
+            start = self._from_whole(plans[-1])
+            self.choice = self._run(frame, start, self._gap_of(aim), briefly=briefly).choice
 
     def _allow_upgrades_of(self, offers: Ints) -> None:
         """Replace the upgrades that are options by those among given offers of the whole program.
 
-        The plan must have only upgrades among these offers; the program is no longer narrowed.
+        Nothing changes if all upgrades are options, or if those would still be too many. Otherwise,
+        the current plan must have only upgrades among these offers, and the program is no longer
+        narrowed.
         """
         instance, years = self.whole.instance, self.whole.options.offer.shape[1]
         few = course_count(instance, np.unique(offers), years) <= settings.WHOLE_LAST
@@ -674,6 +685,7 @@ class _Solve:
             for _, one, _ in self.results
         )
         exact = effort.gap <= settings.ARITHMETIC and effort.method == "exact"
+        exact = exact and not self.by_years  # offers left out may tie
         if not exact or not proven or self.clock.over:
             return
         assert self.choice is not None

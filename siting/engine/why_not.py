@@ -71,15 +71,25 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
     Raises
     ------
     SolveError
-        If time runs out before it is known whether there is a plan.
+        If time runs out before it is known whether there is a plan, or if the program allows more
+        upgrades than can be listed.
     """
     effort = effort or Effort()
     require_kind("effort", effort, Effort, "give a siting.engine.effort.Effort")
     require_kind("program", program, Program, "give a siting.Program, such as study.program")
     effort.check()
+    refuse_unlisted(program)
     lines = _Diagnosis(program, Clock(effort.time_limit_s), effort).lines()
     rows = [(x.one.name, x.have, x.need, x.one.unit, x.alone, x.fix) for x in lines]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"have": float, "need": float, "alone": bool})
+
+
+def refuse_unlisted(program: Program) -> None:
+    """Raise `SolveError` if upgrades that are not listed as options may allow a plan."""
+    if program.lacks_courses:
+        what = "no plan found among those with few upgrades"
+        fix = "give the years more money, plan fewer of them, or relax the requirements"
+        raise SolveError(Fault("program.years", what, fix))
 
 
 def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
@@ -87,6 +97,7 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
     The analysis may take the remaining time of the clock, or 5 s if less remains.
     """
+    refuse_unlisted(program)
     left = Clock(max(settings.LEAST_S, clock.left_s))
     lines = _Diagnosis(program, left, effort, known=True).lines()
     if not lines:

@@ -121,7 +121,7 @@ def _bounds_of_year(
             most, taken = min(most, priced.bound), priced.taken
             if pricing.bounds is not None:
                 of_worth = one, pricing.bounds.prices
-        if frame.aim.of_stations:
+        if frame.aim.of_stations and kept.value > 0:
             one = Frame(year, frame.aim, (kept,))
             pricing = Pricing(one, clock, start=some, some=some, seed=seed, by_prices=True)
             priced = pricing.run(gap)
@@ -133,10 +133,10 @@ def _bounds_of_year(
     except (InputError, SolveError):  # the numbers of one year may differ too much in size
         pass
     least, price = np.array([*found, (0.0, 0.0)]).T
-    # No cost is below 0, so bounds that allow 0 at the highest worth say nothing.
+    # No cost is below 0, and no price, so bounds that allow 0 at the highest worth say nothing.
     with np.errstate(invalid="ignore"):
         says = least + price * max(most - kept.value, 0.0) > 0
-    says &= abs(least) < settings.ENDLESS
+    says &= (abs(least) < settings.ENDLESS) & np.isfinite(price)
     used = there[year.options.last[taken >= settings.ROUND_FROM[-1]]]
     return Year(most, kept.value, least[says], price[says], used, of_worth)
 

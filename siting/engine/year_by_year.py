@@ -30,9 +30,11 @@ type SolveYear = Callable[[Program, Aim, Ints], Ints | None]
 def planned_by_years(
     program: Program, aim: Aim, solve_year: SolveYear, clock: Clock
 ) -> list[Ints] | None:
-    """Return the offers that are open in each year; None if a year has no plan.
+    """Return the offers that are open in each year; None if the last year has no plan.
 
-    The offers are positions in the program's instance, at most one per site.
+    The offers are positions in the program's instance, at most one per site. If an earlier year has
+    no plan, no station opens before the year after it. If a year has no plan that draws little
+    enough, its plan draws too much.
     """
     plan, instance = program.year_plan, program.instance
     assert plan is not None
@@ -60,7 +62,7 @@ def planned_by_years(
     everything, allowed = np.arange(len(usable)), usable
     for t in range(count - 1, -1, -1):
         if not solve(t, allowed, float(granted[t]), none):
-            return None
+            return None if t == count - 1 else open_
         allowed = usable & _that_become(program, open_[t])
     before = 0.0
     for t in range(count):
@@ -69,7 +71,7 @@ def planned_by_years(
         if drawn[t] > most + tolerance(most):
             allowed = usable & _that_become(program, open_[t]) & _that_follow(program, stand)
             if not solve(t, allowed, most, stand):
-                return None
+                return open_
         before = max(before, float(drawn[t]))
     return open_
 

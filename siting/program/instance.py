@@ -70,8 +70,8 @@ class Instance(ReadOnlyArrays):
     required_sites
         Positions of the sites that must have a station.
     offer_upgraded
-        Whether each offer takes part in upgrades over the years; None: all do, or none if that
-        would make too many options.
+        Whether each offer takes part in upgrades, if a plan over years allows them; None: all do,
+        or none if that would make too many options. Existing stations can always be extended.
     """
 
     demand_ids: Names

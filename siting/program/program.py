@@ -517,7 +517,10 @@ class Program:
 
     @cached_property
     def _upgraded(self) -> Flags:
-        """Whether each offer takes part in upgrades; if that makes too many options, none does."""
+        """Whether each offer takes part in upgrades.
+
+        Unless the instance says which, all do, or none if that would make too many options.
+        """
         instance, plan = self.instance, self.year_plan
         if plan is None or not plan.upgrades:
             return np.zeros(len(instance.offer_ids), dtype=bool)
@@ -531,6 +534,12 @@ class Program:
         """Whether `options` leaves out upgrades that the program allows, because they are many."""
         upgrades = self.year_plan is not None and self.year_plan.upgrades
         return upgrades and not self._upgraded[self.offers].all()
+
+    def refuse_many_courses(self, use: str) -> None:
+        """Raise `InputError` if options leave out upgrades; `use`: what needs all of them."""
+        if self.lacks_courses:
+            what = f"allow more than {settings.WHOLE_LAST:,} courses, too many for {use}"
+            raise InputError("program.years", what, "plan fewer years, or leave out upgrades")
 
     @cached_property
     def options(self) -> Options:
@@ -654,7 +663,13 @@ class Program:
             The aim; by default, the first.
         reached
             Earlier aims, and the values that the plan must keep (`siting.program.matrix.Reached`).
+
+        Raises
+        ------
+        InputError
+            If upgrades over the years allow too many courses.
         """
+        self.refuse_many_courses("a PuLP problem")
         return pulp_problem(self.matrix(aim, reached), self.model)
 
     def write_lp(self, path: Path | str, aim: Aim | None = None) -> None:

@@ -18,6 +18,7 @@ from siting.engine.frame import Frame
 from siting.engine.relax import solve_native
 from siting.engine.solve import solve
 from siting.engine.station_bound import bound_at
+from siting.engine.why_not import why_not
 from siting.engine.year_by_year import planned_by_years
 from siting.errors import InputError, SolveError
 from siting.program.instance import Instance
@@ -123,18 +124,52 @@ def test_the_best_course_is_the_best_of_all_courses(monkeypatch):
         assert (found >= single - 1e-9).all()
 
 
-def test_an_option_of_unknown_value_leaves_no_bound(monkeypatch):
-    program = program_of(case_of([UPGRADES], 1, **TOWN))
-    opens = np.where(program.instance.offer_existing, 0, program.year_plan.years[-1])
-    late = replace(program, instance=replace(program.instance, offer_opens=opens))
-    few = few_listed(late, monkeypatch)
-    assert np.isinf(BestCourses(few).best(np.zeros(len(few.options)))).all()
-
-
-def test_milp_refuses_more_courses_than_it_can_list(monkeypatch):
+def test_what_needs_all_courses_refuses_too_many(monkeypatch):
     few = few_listed(program_of(case_of([UPGRADES], 1, **TOWN)), monkeypatch)
-    with pytest.raises(InputError, match=r"program\.years: gives more than 150,000 courses"):
+    refused = r"program\.years: allow more than 150,000 courses, too many for"
+    with pytest.raises(InputError, match=f"{refused} method milp"):
         solve(few, method="milp")
+    with pytest.raises(InputError, match=f"{refused} a PuLP problem"):
+        few.to_pulp()
+    opens = np.where(few.instance.offer_existing, 0, few.year_plan.years[-1])
+    late = replace(few, instance=replace(few.instance, offer_opens=opens))
+    with pytest.raises(InputError, match=f"{refused} offers with opening years"):
+        solve(late)
+
+
+def test_few_upgrades_prove_no_conflict(monkeypatch):
+    few = few_listed(program_of(case_of([UPGRADES], 4, **TOWN)), monkeypatch)
+    with pytest.raises(SolveError, match="no plan found among those with few upgrades"):
+        solve(few.floor(1.0), time_limit_s=5.0)
+    with pytest.raises(SolveError, match="no plan found among those with few upgrades"):
+        why_not(few)
+
+
+def test_a_year_whose_numbers_differ_too_much_does_not_end_the_solve(monkeypatch):
+    program = program_of(case_of(["years", "need"], 2, **TOWN))
+    monkeypatch.setattr(settings, "MANY_OFFERS", 0)
+
+    def refused(*_):
+        raise InputError("demand", "rows are too far apart", "leave some out")
+
+    module = import_module("siting.engine.solve")
+    monkeypatch.setattr(module, "planned_by_years", refused)
+    assert solve(program, gap=0.0).proofs[0].proof.status == "optimal"
+
+
+def test_a_year_without_demand_has_no_bound_on_its_cost():
+    case = case_of(("years", "then cost to all"), 2, **TOWN)
+    first, *_ = case.demand_of
+    demand = {**case.demand_of, first: 0.0 * case.demand_of[first]}
+    program = program_of(replace(case, demand_of=demand))
+    answer = solve(program, gap=0.0)
+    kept = Reached(program.all_aims[0], answer.proofs[0].proof.objective)
+    frame = Frame(program, program.all_aims[1], (kept,))
+    choice = np.sort(program.options.find(answer.program.options.offer[answer.choice]))
+    point = frame.serve(choice, ENDLESS).point
+    over = Clock(30.0)
+    found = year_bounds.bound_by_years(frame, choice, point, over, gap=0.0, threads=1, seed=1)
+    assert 0 < found.bound <= answer.proofs[1].proof.objective * (1 + 1e-6)
 
 
 def test_a_plan_of_the_years_only_grows_and_draws_no_more_than_its_money():
