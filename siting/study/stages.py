@@ -196,7 +196,6 @@ PHASES = {
     "floors": "meeting the minimum shares",
     "interchange": "exchanging stations",
     "kicks": "looking for a better plan",
-    "last year": "planning the last year",
     "nearer": "shortening drives",
     "prices": "proving a limit",
     "pricing": "proving a limit",
