@@ -38,7 +38,7 @@ from siting.engine.year_by_year import planned_by_years
 from siting.engine.year_prices import prices_by_year
 from siting.errors import Fault, InfeasibleError, InputError, SolveError, StuckError, require_kind
 from siting.program.aims import Aim, LeastMoney, ShortestDrives
-from siting.program.instance import Ints
+from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.options import Options as Courses
 from siting.program.options import course_count
@@ -170,7 +170,8 @@ class _Solve:
         # Share of the time limit after which an aim may end without a proof if other aims follow.
         self.yields_from = math.inf
         self.briefly = False  # whether to leave out the proof of a bound
-        self.by_years = False  # whether a bound comes from single years
+        self.from_years = False  # whether a bound comes from single years
+        self.most_of_years: Floats | None = None  # bound on the worth of each year alone
         self.left_out = LeftOut()
         # Bounds on all plans for the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
@@ -262,7 +263,7 @@ class _Solve:
 
     def _begin_beside(self, inc: Incumbent | None) -> None:
         """Let the tree of the first aim lower its bound during later aims, if a thread is free."""
-        if inc is None or inc.tree_turn is None or inc.done:
+        if inc is None or inc.tree_turn is None or inc.done or inc.bound <= self.beyond:
             return
         # Later aims may give up a share of this aim's gap; the bound must prove the rest.
         inc.effort = replace(inc.effort, gap=(1 - settings.KEPT) * inc.effort.gap)
@@ -279,7 +280,7 @@ class _Solve:
         aim, result, seconds = self.results[0]
         if inc is None or inc.tree_turn is None or len(self.results) == 1:
             return
-        if self.tree is None and inc.done:
+        if self.tree is None and (inc.done or inc.bound <= beyond):
             return
         # A tree that runs during the later aims has its own record of run times.
         before_s = inc.clock.seconds.get("tree", 0.0) if self.tree is None else 0.0
@@ -380,8 +381,9 @@ class _Solve:
         with self.clock.phase("pricing", share):
             found = bound_by_years(
                 frame, start, served.point, self.clock, gap=self._gap_of(aim),
-                threads=self.effort.threads, seed=self.effort.seed,
+                threads=self.effort.threads, seed=self.effort.seed, most=self.most_of_years,
             )  # fmt: skip
+        self.most_of_years = found.most
         if found.prices is not None:
             every = np.full(frame.count, found.bound)
             self.bounds = Bounds(found.bound, every, found.prices)
@@ -393,7 +395,7 @@ class _Solve:
         self._narrow(np.union1d(kept, np.flatnonzero(self.whole.instance.offer_existing)))
         with self.clock.within(self._finish):
             result = self._solved(self._framed(aim, reached))
-        self.by_years, self.beyond = True, frame.sign * found.bound
+        self.from_years, self.beyond = True, frame.sign * found.bound
         return replace(result, bound=frame.sign * max(self.beyond, frame.sign * result.value))
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
@@ -576,9 +578,10 @@ class _Solve:
         the current plan must have only upgrades among these offers, and the program is no longer
         narrowed.
         """
+        if not self.whole.lacks_courses:
+            return
         instance, years = self.whole.instance, self.whole.options.offer.shape[1]
-        few = course_count(instance, np.unique(offers), years) <= settings.WHOLE_LAST
-        if not (few and self.whole.lacks_courses):
+        if course_count(instance, np.unique(offers), years) > settings.WHOLE_LAST:
             return
         course = None
         if self.choice is not None:
@@ -685,7 +688,7 @@ class _Solve:
             for _, one, _ in self.results
         )
         exact = effort.gap <= settings.ARITHMETIC and effort.method == "exact"
-        exact = exact and not self.by_years  # offers left out may tie
+        exact = exact and not self.from_years  # offers left out may tie
         if not exact or not proven or self.clock.over:
             return
         assert self.choice is not None

@@ -47,10 +47,11 @@ class YearBounds:
     bound: float
     offers: Ints
     prices: Prices | None
+    most: Floats  # bound on the worth of each year alone
 
 
 @dataclass(frozen=True, eq=False)
-class Year:
+class _Year:
     """Bounds for one year: ``worth <= most`` and ``cost >= least + price (worth - kept)``."""
 
     most: float
@@ -73,11 +74,13 @@ def _worth_kept(frame: Frame) -> Reached | None:
 
 
 def bound_by_years(
-    frame: Frame, choice: Ints, point: Floats, clock: Clock, *, gap: float, threads: int, seed: int
-) -> YearBounds:
+    frame: Frame, choice: Ints, point: Floats, clock: Clock, *, gap: float, threads: int, seed: int,
+    most: Floats | None = None,
+) -> YearBounds:  # fmt: skip
     """Return a bound on the aim of a frame over years, from relaxations of its single years.
 
-    `choice` and `point`: a known plan, and its values for the whole matrix.
+    `choice` and `point`: a known plan, and its values for the whole matrix; `most`: known bounds on
+    the worth of each year, which otherwise come from relaxations too.
     """
     program, aim, worth = frame.program, frame.aim, _worth_kept(frame)
     weights = year_weights(program.slices)
@@ -86,41 +89,49 @@ def bound_by_years(
     of_year = year[frame.energy_slice[column - frame.count]]
     kept = np.bincount(of_year, value * point[column], minlength=len(weights)) / weights
     chance = np.array([one.probability for one in program.slices])
-    most = np.bincount(year, chance * frame.layout.all_worth, minlength=len(weights))
+    known = most is not None
+    if most is None:
+        most = np.bincount(year, chance * frame.layout.all_worth, minlength=len(weights))
     of_worth = aim if worth is None else worth.aim
     work = []
     for t, open_ in enumerate(frame.options.offer[choice].T):
         ends = Reached(of_worth, float(kept[t])), float(most[t])
-        work.append(partial(_bounds_of_year, frame, t, *ends, open_[open_ >= 0], gap, seed))
-    years: list[Year] = []
+        work.append(partial(_bounds_of_year, frame, t, *ends, known, open_[open_ >= 0], gap, seed))
+    years: list[_Year] = []
     for n in range(0, len(work), threads):
         turns = -(-(len(work) - n) // threads)
         with clock.within(clock.share_after(1 / turns)):
             years += in_parallel(work[n : n + threads], clock)
     offers = np.unique(np.concatenate([one.offers for one in years]))
+    most = np.array([one.most for one in years])
     if worth is None:
         priced = [one.of_worth for one in years if one.of_worth is not None]
         prices = over_years(frame, priced) if len(priced) == len(years) else None
-        return YearBounds(float(weights @ [one.most for one in years]), offers, prices)
-    return YearBounds(_least(years, weights, worth.value), offers, None)
+        return YearBounds(float(weights @ most), offers, prices, most)
+    return YearBounds(_least(years, weights, worth.value), offers, None, most)
 
 
 def _bounds_of_year(
-    frame: Frame, t: int, kept: Reached, most: float, offers: Ints, gap: float, seed: int,
-    clock: Clock,
-) -> Year:  # fmt: skip
-    """Return bounds for the year at position `t`; `offers`: those that a known plan has open."""
+    frame: Frame, t: int, kept: Reached, most: float, known: bool, offers: Ints, gap: float,
+    seed: int, clock: Clock,
+) -> _Year:  # fmt: skip
+    """Return bounds for the year at position `t`.
+
+    `most`: a bound on its worth; `known`: whether this bound needs no relaxation any more;
+    `offers`: those that a known plan has open.
+    """
     year, there = alone(frame.program, t)
     some = np.flatnonzero(np.isin(there[year.options.last], offers))
     taken, found, of_worth = np.zeros(len(year.options)), [], None
     try:
-        one = Frame(year, kept.aim)
-        pricing = Pricing(one, clock, start=some, some=some, seed=seed)
-        priced = pricing.run(gap)
-        if priced is not None and not priced.infeasible:
-            most, taken = min(most, priced.bound), priced.taken
-            if pricing.bounds is not None:
-                of_worth = one, pricing.bounds.prices
+        if not known:
+            one = Frame(year, kept.aim)
+            pricing = Pricing(one, clock, start=some, some=some, seed=seed)
+            priced = pricing.run(gap)
+            if priced is not None and not priced.infeasible:
+                most, taken = min(most, priced.bound), priced.taken
+                if pricing.bounds is not None:
+                    of_worth = one, pricing.bounds.prices
         if frame.aim.of_stations and kept.value > 0:
             one = Frame(year, frame.aim, (kept,))
             pricing = Pricing(one, clock, start=some, some=some, seed=seed, by_prices=True)
@@ -138,10 +149,10 @@ def _bounds_of_year(
         says = least + price * max(most - kept.value, 0.0) > 0
     says &= (abs(least) < settings.ENDLESS) & np.isfinite(price)
     used = there[year.options.last[taken >= settings.ROUND_FROM[-1]]]
-    return Year(most, kept.value, least[says], price[says], used, of_worth)
+    return _Year(most, kept.value, least[says], price[says], used, of_worth)
 
 
-def _least(years: list[Year], weights: Floats, worth: float) -> float:
+def _least(years: list[_Year], weights: Floats, worth: float) -> float:
     """Return the least total cost that the bounds of the years allow for a total worth."""
     count = len(years)
     rows, limits = [np.concatenate([np.zeros(count), -weights])], [-worth]

@@ -1,4 +1,4 @@
-"""A plan with upgrades over several years, from the plans of its years one at a time.
+"""A first plan over several years, from the plans of its years one at a time.
 
 The last year comes first, with all money granted by then. Each earlier year then uses only stations
 that can become those of the next year: the same ones, smaller ones, or none. If unspent money

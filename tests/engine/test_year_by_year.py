@@ -60,7 +60,7 @@ def assert_between(value, best, bound, aim):
 
 @pytest.mark.parametrize("other", [None, *OTHERS])
 def test_bounds_hold_for_upgrades_that_are_not_options(other, monkeypatch):
-    possible = 0
+    possible = solved = 0
     for seed in (4, 10, 24, 33):
         features = [one for one in (UPGRADES, other) if one]
         program = program_of(case_of(features, seed, **TOWN))
@@ -72,6 +72,7 @@ def test_bounds_hold_for_upgrades_that_are_not_options(other, monkeypatch):
                 answer = solve(few, gap=0.0, drives_gap=0.0, time_limit_s=20.0)
             except SolveError:
                 continue  # the town needs upgrades that no single year suggests
+        solved += 1
         first, *later = answer.proofs
         aim = replace(program).all_aims[0]
         if not aim.from_best:
@@ -82,6 +83,7 @@ def test_bounds_hold_for_upgrades_that_are_not_options(other, monkeypatch):
             best = optimum(program, one, (Reached(aim, kept),))
             assert_between(proof.proof.objective, best, proof.proof.bound, one)
     assert possible > 0
+    assert solved > 1
 
 
 def test_a_station_that_must_grow_grows_although_upgrades_are_many(monkeypatch):
@@ -214,14 +216,17 @@ def test_years_bound_the_worth_and_the_cost_to_all(features):
         worth, cost = program.all_aims
         answer = solve(program, gap=0.0, drives_gap=0.0)
         reached = Reached(worth, answer.proofs[0].proof.objective * (1 - 1e-6))
+        most = None
         for aim, kept in ((worth, ()), (cost, (reached,))):
             frame = Frame(program, aim, kept)
             assert year_bounds.has_year_bounds(frame)
             choice = program.options.find(answer.program.options.offer[answer.choice])
             point = frame.serve(np.sort(choice), ENDLESS).point
             found = year_bounds.bound_by_years(
-                frame, np.sort(choice), point, Clock(60.0), gap=0.0, threads=2, seed=1
+                frame, np.sort(choice), point, Clock(60.0), gap=0.0, threads=2, seed=1, most=most
             )
+            assert most is None or (found.most == most).all()
+            most = found.most
             best = optimum(program, aim, kept)
             assert_between(best, best, found.bound, aim)
             assert set(found.offers) <= set(range(len(program.instance.offer_ids)))
@@ -233,7 +238,7 @@ def test_years_bound_the_worth_and_the_cost_to_all(features):
     assert np.mean(ratios) > 0.6, ratios
 
 
-def test_a_bound_of_the_years_needs_the_worth(monkeypatch):
+def test_a_bound_of_the_years_needs_the_worth():
     program = program_of(case_of(("years", "cost to all"), 1))
     assert not year_bounds.has_year_bounds(Frame(program, program.all_aims[-1]))
     # Without time for a relaxation, there is still a bound.
