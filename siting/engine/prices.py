@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.pricing import is_many
 from siting.engine.relax import Relaxation
-from siting.engine.station_bound import Prices, resource_units
+from siting.engine.station_bound import Prices, bound_at, resource_units
 from siting.engine.year_prices import prices_by_year
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
@@ -75,13 +76,46 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
         if found is None or found.bound == -math.inf:
             return worth
         prices = master.prices()
+    return _rate_by_year(program, prices.limits)
+
+
+def _rate_by_year(program: Program, limits: Floats) -> Floats:
+    """Return the price of a rupee granted in each year, from the prices of the resources."""
     plan = program.year_plan
-    for row, _, year, price in _of_resources(program, prices.limits.tolist()):
+    worth = np.zeros(1 if plan is None else len(plan.years))
+    for row, _, year, price in _of_resources(program, limits.tolist()):
         if row == "money":
             worth[plan.years.index(int(year)) if plan else 0] = price
     if plan is not None and plan.carry_over:
         worth = np.cumsum(worth[::-1])[::-1]  # a rupee can also be spent in later years
     return worth
+
+
+def bound_by_money(program: Program, table: pd.DataFrame) -> tuple[float, Floats]:
+    """Return a bound on the first aim for any budgets: its value without money, and per rupee.
+
+    The bound on plans that draw money ``m_t`` is ``value + sum of m_t rate_t`` over the years, in
+    the aim's unit. `table`: dual prices of the program (`table_of`), which pays no viability gaps.
+    """
+    plan = program.year_plan
+    assert plan is not None
+    assert program.gap is None
+    # Budgets that pay for any station, so that the bound counts all of them.
+    most = float(program.instance.offer_subsidy.max(initial=0.0))
+    wide = replace(plan, budgets_pkr=tuple(max(pkr, most) for pkr in plan.budgets_pkr))
+    program = replace(program, year_plan=wide)
+    frame = Frame(program, program.all_aims[0])
+    of_demand = table[table["row"] == "demand"].set_index(["name", "slice"])["price"]
+    names = [one.name for one in program.slices]
+    index = pd.MultiIndex.from_product([program.instance.demand_ids.astype(str), names])
+    demand = of_demand.reindex(index, fill_value=0.0).to_numpy(float).reshape(-1, len(names))
+    priced = table[table["row"] != "demand"].set_index(["name", "slice"])["price"]
+    rows = zip(program.resources.names, program.resources.kinds, strict=True)
+    keys = [("", name.split()[-1]) if kind == BUDGET else (name, "") for name, kind in rows]
+    limits = np.array([priced.get(key, 0.0) for key in keys])
+    bound = bound_at(frame, Prices(demand, np.zeros(0), limits), Clock(math.inf)).bound
+    rate = _rate_by_year(program, limits)
+    return bound - float(rate @ np.array(wide.budgets_pkr)), rate
 
 
 def table_of(program: Program, prices: Prices) -> pd.DataFrame:

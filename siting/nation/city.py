@@ -23,7 +23,7 @@ import pandas as pd
 from siting import settings
 from siting.config import Config, to_yaml, with_keys
 from siting.config.program import Envelope
-from siting.engine.prices import rupees_of
+from siting.engine.prices import bound_by_money, rupees_of
 from siting.errors import InfeasibleError, SitingError
 from siting.outcome import Outcome
 from siting.plan import Plan
@@ -255,7 +255,8 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
     """Return the plan and the bound that answer a query to a city.
 
     ``bound_kwh_day`` is an upper bound on the energy of any plan or, if the query has prices, on
-    ``energy - price * money``.
+    ``energy - price * money``. If the plan's dual prices prove such a bound for a query by year
+    without prices, ``by_money`` has the bound and its prices (the rates by year).
     """
     study = _asked(config, ask, limit_s, threads, start)
     asked = study.asked
@@ -270,8 +271,12 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
     outcome, _ = bare_outcome(asked, found_answer)
     whole = math.fsum(weights_of(config))
     bound = outcome.proof.bound / whole
-    rupees = np.zeros(0)
-    if ask.rupee:
+    by_year, dual = asked.config.program.years is not None, found_answer.prices
+    rupees, by_money = np.zeros(0), {}
+    if by_year and dual is not None and ask.prices is None and ask.free and not ask.envelopes:
+        level, rates = bound_by_money(program, dual)
+        by_money = {"bound_kwh_day": level / whole, "prices": (rates / whole).tolist()}
+    elif ask.rupee:
         rupees = rupees_of(program, limit_s=limit_s, seed=asked.config.solver.seed) / whole
     used = {str(one["limit"]): float(one["used"]) for one in outcome.limits}
     return {
@@ -284,6 +289,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
         "new_stations": found_answer.new_stations,
         "offers": _as_built(outcome),
         "rupee": rupees.tolist(),
+        "by_money": by_money,
         "envelopes": {name: used.get(name, 0.0) for name in ask.envelopes},
     }
 

@@ -17,8 +17,9 @@ the minimum. The best prices are the duals of a linear program over the corners 
 If money is granted by year, ``b_c``, ``p`` and ``pi`` have a value per year. The budget has one row
 per year, which limits the money granted in that year or, with carry-over, up to that year. Further
 rows stand for the minimum and maximum grant of a city. Only bounds ``L_k + p_k b`` that hold for
-any division are used. They come from solves with the maximum money that a city may get, either at
-prices ``p_k`` or without prices (``p_k`` is 0). ``U_c`` is then concave. For any weights ``w_ck``
+any division are used. They come from the dual prices of solves for a budget
+(`siting.engine.prices.bound_by_money`), or from solves with the maximum money that a city may get,
+at prices ``p_k`` or without prices (``p_k`` is 0). ``U_c`` is then concave. For any weights ``w_ck``
 that are at least 0 and sum to 1, the term of city ``c`` is at most ::
 
     sum of w_ck L_ck
@@ -267,20 +268,28 @@ def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
     return usable
 
 
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """The best division if each city served as much as its bounds allow, and its dual prices."""
+
+    prices: dict[str, float]  # price (kWh/day per PKR) of each `Pot`
+    weights: pd.Series[float]  # of the bounds; at least 0, with a sum of 1 for each city
+    granted: dict[str, Floats]  # grant to each city by year (PKR)
+
+
 def best_prices(
     bounds: pd.DataFrame, most: Mapping[str, Floats], pots: Sequence[Pot], years: Sequence[int]
-) -> tuple[dict[str, float], pd.Series[float]]:
+) -> Relaxed:
     """Return the prices of `pots` and the weights of `bounds` that give the lowest certificate.
 
-    `bounds` is as for `sloped`; `most` is the maximum grant to each city in each year (PKR). The
-    weights, indexed like `bounds`, are at least 0 and sum to 1 for each city with a bound.
+    `bounds` is as for `sloped`; `most` is the maximum grant to each city in each year (PKR).
     """
     table = sloped(bounds, years)
     names = [name for name in most if (table["city"] == name).any()]
     rows = table[table["city"].isin(names)]
     weights = pd.Series(0.0, index=bounds.index)
     if not names:
-        return {}, weights
+        return Relaxed({}, weights, {})
     at = rows["city"].map({name: i for i, name in enumerate(names)}).to_numpy(int)
     count, span = len(names), len(years)
     slope = rows[price_columns(years)].fillna(0.0).to_numpy(float) * MILLION
@@ -305,11 +314,13 @@ def best_prices(
     if not len(answer.price):  # no division is possible, so each city takes its smallest bound
         lowest = rows.groupby("city")["bound_kwh_day"].idxmin()
         weights[lowest.to_numpy()] = 1.0
-        return {}, weights
+        return Relaxed({}, weights, {})
     duals_of_bounds = np.maximum(answer.price[: len(rows)], 0.0)
     weights[rows.index] = duals_of_bounds / np.bincount(at, duals_of_bounds, count)[at]
     duals = answer.price[len(rows) :] * scale / MILLION
-    return {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}, weights
+    prices = {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}
+    granted = answer.point[count:].reshape(-1, span) * MILLION
+    return Relaxed(prices, weights, dict(zip(names, granted, strict=True)))
 
 
 def added_up_by_year(

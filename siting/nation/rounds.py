@@ -21,6 +21,7 @@ from siting.nation.division_bound import (
     Divided,
     Points,
     Pot,
+    Relaxed,
     added_up_by_year,
     best_prices,
     certificate,
@@ -225,8 +226,8 @@ class Rounds:
             twice = any(one.like(ask.money, ask.prices, free=ask.free) for one in asked)
             if ask.city in self.failed or twice:
                 continue
-            # Queries with prices get twice the time, because the certificate needs their bounds.
-            times = 1.0 if ask.prices is None else 2.0
+            # Queries for the certificate get twice the time, because it needs their bounds.
+            times = 2.0 if ask.purpose in ("price", "bound") else 1.0
             if before:
                 times = 2 * max(r["times"] for r in before)
                 if not all(_loose(r) for r in before) or times > MOST_TIMES:
@@ -244,7 +245,10 @@ class Rounds:
             full = {**{key: getattr(ask, key) for key in keys}, "times": times, **row}
             if ask.envelopes and ask.prices is None:
                 full["bound_kwh_day"] = math.nan  # the bound assumes only a part of each envelope
+            by_money = full.pop("by_money", {})
             self.rows.append(full)
+            if by_money:
+                self.rows.append(self._any_budget(full, by_money))
             at = f"PKR {_in_millions(ask.money)} m"
             if ask.prices is not None:
                 at = f"{_in_millions(np.array(ask.prices) * MILLION**2)} kWh/day per PKR m"
@@ -255,6 +259,14 @@ class Rounds:
             self.tell(f"{ask.city}, {ask.purpose}, {at}: {said}")
             if row["status"] == "failed" and not self.plans(ask.city):
                 self.fail(ask.city, row["error"])
+
+    def _any_budget(self, row: Row, by_money: Row) -> Row:
+        """Return the bound of an answer for any budgets by year, as a row without a plan."""
+        money = tuple(self.widest(row["city"]).tolist())
+        keys = ("city", "free", "times")
+        told = {"purpose": f"{row['purpose']}, any budget", "budget_pkr": math.fsum(money)}
+        done = {"money": money, "status": "bound", "error": "", "seconds": 0.0}
+        return {**{key: row[key] for key in keys}, **told, **done, **by_money}
 
     def _start(self, ask: Ask) -> tuple[str, ...]:
         rows = [r for r in self.plans(ask.city) if r["subsidy_pkr"] <= ask.budget_pkr]
@@ -354,10 +366,15 @@ class Rounds:
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
             return bounds, certificate(bounds, {n: self.limits(n) for n in self.studies}, pots)
+        relaxed = self.relaxed(pots)
+        bounds["weight"] = relaxed.weights
         most = {name: self.most(name) for name in self.studies}
-        prices, weights = best_prices(bounds, most, pots, self.years)
-        bounds["weight"] = weights
-        return bounds, added_up_by_year(bounds, most, pots, prices, self.years)
+        return bounds, added_up_by_year(bounds, most, pots, relaxed.prices, self.years)
+
+    def relaxed(self, pots: Sequence[Pot] | None = None) -> Relaxed:
+        """Return the division of a multi-year plan that the bounds of the cities allow at best."""
+        most = {name: self.most(name) for name in self.studies}
+        return best_prices(self.bounds(), most, pots or self.pots, self.years)
 
     def ask_all(self) -> None:
         """Solve the cities for the simple splits, and then in rounds until the gap is small."""
@@ -378,18 +395,17 @@ class Rounds:
             if bound <= served * (1 - self.given_up) * (1 + self.config.solver.gap):
                 return
             proven = terms[terms["row"] == "city"].set_index("name")[price_columns(self.years)]
+            at_best = self.relaxed().granted if self.years else {}
+            bounded = {r["city"] for r in self.rows if r["status"] == "bound"}
             asks = []
             for name in self.alive:
-                tried = self._rupees(name)
-                if not tried:
-                    if name in proven.index:
-                        tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
-                    tried.append(self._price_at(shared, name))
-                # If all prices are 0, the price to try is half the average energy per rupee.
-                usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
-                for prices in [p for p in tried if p.any()] or [usual]:
-                    if prices.any():
-                        asks.append(self.ask(name, "price", self.widest(name), prices, free=False))
+                if name in bounded:
+                    if shared is not None:
+                        # Between the best division of known plans and the best of known bounds.
+                        money = (shared.granted[name] + at_best[name]) / 2
+                        asks.append(self.ask(name, "bound", money, free=True))
+                else:
+                    asks += self._priced(name, proven, shared, served)
                 if shared is not None:
                     fill = self.ask(name, "fill", shared.granted[name], free=False)
                     asks.append(replace(fill, rupee=bool(self.years)))
@@ -398,6 +414,23 @@ class Rounds:
                     more = self.within(more, self.limits(name)[1])
                     asks.append(self.ask(name, "trade", more, free=False))
             self.answer(asks)
+
+    def _priced(
+        self, name: str, proven: pd.DataFrame, shared: Divided | None, served: float
+    ) -> list[Ask]:
+        """Return queries to a city at prices of a rupee."""
+        tried = self._rupees(name)
+        if not tried:
+            if name in proven.index:
+                tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
+            tried.append(self._price_at(shared, name))
+        # If all prices are 0, the price to try is half the average energy per rupee.
+        usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
+        return [
+            self.ask(name, "price", self.widest(name), prices, free=False)
+            for prices in [p for p in tried if p.any()] or [usual]
+            if prices.any()
+        ]
 
     def _rupees(self, name: str) -> list[Floats]:
         """Return sets of yearly prices at which to solve a city; empty if none are new.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from brute_force import best_division
-from conftest import seeds
+from conftest import often, seeds
 from program.test_instance import small
 from program_cases import case_of, program_of
 from reseal import reseal_nation
@@ -22,7 +22,7 @@ from siting.config import load, load_nation
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
-from siting.engine.prices import rupees_of
+from siting.engine.prices import bound_by_money, prices_of, rupees_of
 from siting.engine.relax import Relaxation
 from siting.engine.solve import _Solve, solve
 from siting.errors import ConfigError, InputError, VerifyError
@@ -250,7 +250,8 @@ def test_divided_by_year_as_by_brute_force_and_never_above_the_bound(seed):
         rows.append({"city": name, "budget_pkr": 1.0, "bound_kwh_day": 0.0})
     table = pd.DataFrame(rows, columns=["city", "budget_pkr", "bound_kwh_day", *columns])
     assert len(sloped(table, YEARS)) == len(table) - len(plans)
-    prices, weights = best_prices(table, most, pots, YEARS)
+    relaxed = best_prices(table, most, pots, YEARS)
+    prices, weights = relaxed.prices, relaxed.weights
 
     def whole(prices, weights):
         rows = table.assign(weight=weights)
@@ -258,6 +259,10 @@ def test_divided_by_year_as_by_brute_force_and_never_above_the_bound(seed):
 
     lowest = whole(prices, weights)
     assert lowest >= best - 1e-6
+    granted = np.sum(list(relaxed.granted.values()), axis=0)
+    for pot in pots:
+        if set(pot.cities) == set(plans):
+            assert granted[list(pot.years)].sum() <= pot.at_most + 1e-3
     assert weights.groupby(table["city"]).sum().to_list() == pytest.approx([1] * len(plans))
     kept = table.index.isin(sloped(table, YEARS).index)
     for _ in range(10):
@@ -290,6 +295,27 @@ def test_what_a_rupee_of_a_year_is_worth_is_the_slope_of_the_relaxation(blocks):
                 change = money[year] - case.budgets[year]
                 assert relaxed(money) <= before + worth * change + 1e-3 * before
     assert priced >= 4
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [("years",), *often([("years, carry, upgrades",), ("years", "envelope")], [])],
+)
+def test_dual_prices_of_some_budgets_prove_a_bound_for_any(blocks):
+    rng, near = np.random.default_rng(5), 0
+    for seed in range(3):
+        case = case_of(blocks, seed)
+        program = program_of(case)
+        table = prices_of(program, limit_s=10.0)
+        level, rates = bound_by_money(program, table)
+        there = np.array(list(case.budgets.values()))
+        for times in (np.ones(len(there)), *rng.random((3, len(there))) * 3, 9 * there):
+            money = dict(zip(case.budgets, there * times, strict=True))
+            answer = solve(program_of(replace(case, budgets=money)), gap=0.0, threads=1)
+            bound = level + float(rates @ (there * times))
+            assert answer.proof.objective <= bound * (1 + 1e-6)
+            near += answer.proof.objective >= 0.9 * bound
+    assert near
 
 
 @pytest.mark.slow
