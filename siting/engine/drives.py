@@ -29,7 +29,7 @@ from siting.engine.relocate import relocated_often
 from siting.engine.result import Result
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
-from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
+from siting.program.objective import ENERGY_UNIT, NearerFirst
 
 
 class Solved(Protocol):
@@ -108,11 +108,10 @@ def solve_drives(
 
 def _nearer(frame: Frame, horizon_min: float) -> Frame:
     """Return the program with decay, in which a kWh is worth nothing `horizon_min` minutes away."""
-    asked = frame.program.objective or objective_of(frame.program.instance)
-    near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
+    near = NearerFirst(frame.program.distance_decay, horizon_min)
     worth = _worth_of(frame)
     others = [one for one in frame.reached if one is not worth]
-    return Frame(replace(frame.program, objective=near), worth.aim, others)
+    return Frame(replace(frame.program, distance_decay=near), worth.aim, others)
 
 
 def _worth_of(frame: Frame) -> Reached:
