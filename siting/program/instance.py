@@ -165,9 +165,8 @@ class Instance(ReadOnlyArrays):
         check_tables(tables, budget_pkr, cutoff_min, limits, required, forbidden)
         left = offers_left(offers, forbidden)
         groups = tuple(sorted(capacity_groups(map(str, offers.columns))))
-        # A catalogue may list charger groups that no offer has.
-        plugs = (compatibility[name].astype(str) for name in ("vehicle_class", "charger_group"))
-        uses = pd.crosstab(*plugs)
+        plugs = compatibility[["vehicle_class", "charger_group"]].astype(str)
+        uses = pd.crosstab(plugs["vehicle_class"], plugs["charger_group"])
         classes = tuple(uses.index)
         text = {k: demand[k].astype(str) for k in ("demand_id", "cell_id", "vehicle_class")}
         wanted = demand.assign(**text).sort_values("demand_id", kind="stable")
@@ -182,7 +181,8 @@ class Instance(ReadOnlyArrays):
             demand_cell=_positions(cells, wanted["cell_id"]),
             class_names=classes,
             group_names=groups,
-            uses=uses.reindex(index=classes, columns=groups, fill_value=0).to_numpy() > 0,
+            # A catalogue may list charger groups that no offer has.
+            uses=uses.reindex(columns=groups, fill_value=0).to_numpy() > 0,
             cell_ids=cells,
             site_ids=sites,
             offer_ids=left["offer_id"].to_numpy(object).copy(),
