@@ -20,6 +20,7 @@ from siting.engine.linear import STRICT, Answered, answered, model_of, run_model
 from siting.program.aims import Aim
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Matrix, Reached
+from siting.program.money import cases_of, is_shared
 from siting.program.program import Program
 
 
@@ -161,11 +162,15 @@ class Frame:
 
     def of_demand(self, values: Floats) -> Floats:
         """Return `values` (one per matrix row) as a table of merged demand rows and slices."""
-        m, out = self.matrix, np.zeros_like(self.service.kwh)
-        family = m.family.get("demand", slice(0, 0))
-        first = m.a.indices[m.a.indptr[family.start : family.stop]] - self.count
-        out[self.energy_row[first], self.energy_slice[first]] = values[family]
+        out, rows = np.zeros_like(self.service.kwh), self.rows_of("demand")
+        out[self.demand_of(rows)] = values[rows]
         return out
+
+    def demand_of(self, rows: Ints) -> tuple[Ints, Ints]:
+        """Return the merged demand row and the slice of each given matrix row for demand."""
+        # All columns of such a matrix row belong to the same merged demand row and slice.
+        first = self.matrix.a.indices[self.matrix.a.indptr[rows]] - self.count
+        return self.energy_row[first], self.energy_slice[first]
 
     @cached_property
     def shared_demand(self) -> sparse.csr_array:
@@ -192,6 +197,14 @@ class Frame:
         mine = column < self.count
         out[column[mine]] = value[mine]
         return out
+
+    @cached_property
+    def pooled(self) -> Flags:
+        """Whether each site shares its business case with others (in a concession)."""
+        rule = self.program.gap
+        if rule is None:
+            return np.zeros(self.sites, dtype=bool)
+        return is_shared(cases_of(self.program.instance, rule))
 
     @cached_property
     def courses(self) -> BestCourses:

@@ -148,12 +148,10 @@ class Shortfall:
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
         """Return, for each part, its demand rows that this program has, and their row numbers."""
-        frame, m = self.frame, self.frame.matrix
+        frame = self.frame
         out: dict[int, tuple[Ints, Ints]] = {}
         of_row = np.flatnonzero(np.isin(self.rows, frame.rows_of("demand")))
-        # Any column of a row identifies its merged demand row and slice.
-        first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
-        row, slice_ = frame.energy_row[first], frame.energy_slice[first]
+        row, slice_ = frame.demand_of(self.rows[of_row])
         for p in self.group:
             part = self.cutter.parts[p]
             local = np.full(len(frame.service.kwh), -1, dtype=np.int64)
@@ -287,9 +285,10 @@ class Shortfall:
             gap_price[sites] = np.maximum(-price[at], 0.0) * self.rupee[at]
             coefficient_at = cutter.in_business(t, year_parts, worths, prices, rupee)
             best = coefficient_at(gap_price)
+            pooled = frame.pooled[frame.site]  # the sites of a concession share one gap price
             for share in settings.GAP_PRICES:
                 other = coefficient_at(np.full(frame.sites, share * top))
-                best = np.where(cutter.shared, best, np.minimum(best, other))
+                best = np.where(pooled, best, np.minimum(best, other))
             coefficient += best
         return constant, coefficient
 

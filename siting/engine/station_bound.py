@@ -32,7 +32,6 @@ from siting.engine.frame import Frame
 from siting.engine.parts import parts_of
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Matrix
-from siting.program.money import cases_of, is_shared
 
 # Families of rows that concern a single site: none of these rows is priced.
 OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
@@ -56,17 +55,11 @@ class Prices:
         """
         size, layout = abs(m.size), frame.layout
         demand = frame.service.of_each(of_row, missing=np.nan) * size / layout.energy_unit
-        money = price_of_money(frame, m, dual)
+        first = m.family.get("subsidies", slice(0, 0)).start
+        years = layout.subsidy_column.shape[1] if np.isfinite(layout.budget_pkr) else 0
+        money = np.maximum(dual[first : first + years], 0.0) * size / layout.money_unit
         dear = np.maximum(dual[m.family.get("resource", slice(0, 0))], 0.0)
         return cls(demand, money, thrift * size + dear * size / resource_units(frame, m))
-
-
-def price_of_money(frame: Frame, m: Matrix, dual: Floats) -> Floats:
-    """Return the price of a rupee in each year, in the unit of the aim, from the duals of `m`."""
-    layout, first = frame.layout, m.family.get("subsidies", slice(0, 0)).start
-    years = layout.subsidy_column.shape[1] if np.isfinite(layout.budget_pkr) else 0
-    out: Floats = np.maximum(dual[first : first + years], 0.0) * abs(m.size) / layout.money_unit
-    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,20 +83,11 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
 
 def row_prices(frame: Frame, prices: Prices) -> Floats:
     """Return the scaled price of each matrix row for demand, public money and limits."""
-    price, of_row, _ = _scaled(frame, prices)
-    _set_demand(frame, price, of_row)
-    return price
-
-
-def _set_demand(frame: Frame, price: Floats, of_row: Floats) -> None:
-    """Write the prices of merged demand rows (`of_row`) into the prices of all matrix rows."""
-    demand = frame.rows_of("demand")
-    first = frame.matrix.a.indices[frame.matrix.a.indptr[demand]] - frame.count
-    price[demand] = of_row[frame.energy_row[first], frame.energy_slice[first]]
+    return _scaled(frame, prices)[0]
 
 
 def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
-    """Return prices for money and limits (scaled), merged demand rows (scaled), and demand rows."""
+    """Return the prices of matrix rows (scaled), merged demand rows (scaled), and demand rows."""
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
     price = np.zeros(m.a.shape[0])
@@ -118,6 +102,8 @@ def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
         np.isnan(prices.demand[reached]), service.worth[of[reached]], prices.demand[reached]
     )
     of_row[of[reached]] = known[reached] * layout.energy_unit / size
+    rows = frame.rows_of("demand")
+    price[rows] = of_row[frame.demand_of(rows)]
     return price, of_row, known
 
 
@@ -153,8 +139,8 @@ def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     what a site's pairs earn, less its payments, is at most what one of its options could earn as
     the only station. The relaxation violates this if one fraction covers another's shortfall.
     """
-    rule, layout = frame.program.gap, frame.layout
-    if rule is None or is_shared(cases_of(layout.instance, rule)).any():
+    layout = frame.layout
+    if frame.program.gap is None or frame.pooled.any():
         return None
     entries = [*by.pairs, (frame.site, np.arange(frame.count), -by.most)]
     for t in range(layout.subsidy_column.shape[1]):
@@ -207,7 +193,8 @@ def _bound(
         (part.site, layout.pair_column[part.pairs, part.slice], worths[p] - of_part[p][part.row])
         for p, part in enumerate(cutter.parts)
     ]
-    _set_demand(frame, price, of_row)
+    rows = frame.rows_of("demand")
+    price[rows] = of_row[frame.demand_of(rows)]
     return BySites(frame.signed(total), at_most, gaps, reduced, pairs, most, price, best)
 
 
@@ -250,7 +237,7 @@ def _lowest(
     best = np.full(sites, top)
     tried, found = [best.copy()], [at(best)]
     lowest = found[0]
-    if cutter.shared.any() or not top:
+    if cutter.frame.pooled[site].any() or not top:
         return lowest, best
     for n in range(len(settings.GAP_PRICES) + 2 * settings.HALVINGS):
         if clock.over:
