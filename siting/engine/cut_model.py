@@ -47,7 +47,10 @@ class Relaxed:
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options in no choice worth more than `enough`; a bound on choices with any."""
+        """Return the options that no choice worth more than `enough` uses.
+
+        Also return a bound on the choices that use any of these options.
+        """
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))

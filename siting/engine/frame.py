@@ -112,7 +112,10 @@ class Frame:
         return out
 
     def areas(self, sites: Ints, size: int, near: sparse.csr_array | None = None) -> list[Ints]:
-        """Divide sites into areas of up to `size` that share demand (`near`), the edge first."""
+        """Divide sites into areas of up to `size` sites that share demand, from the edge inwards.
+
+        `near`: demand shared by each pair of sites, by default `shared_demand`.
+        """
         near = self.shared_demand if near is None else near
         left, out = np.zeros(self.sites, dtype=bool), []
         left[sites] = True

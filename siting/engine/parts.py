@@ -114,9 +114,13 @@ class Part:
     @property
     def most(self) -> float:
         """The value of serving all demand, each row through its best pair."""
-        best = np.zeros(len(self.rows))
-        np.maximum.at(best, self.row, self.worth)
-        return float((best * self.wanted).sum())
+        return float((self.highest(self.worth) * self.wanted).sum())
+
+    def highest(self, value: Floats) -> Floats:
+        """Return the highest of the values of each row's pairs (0 if all are below 0)."""
+        out = np.zeros(len(self.rows))
+        np.maximum.at(out, self.row, value)
+        return out
 
     # --- intake of stations ------------------------------------------------------------------
 

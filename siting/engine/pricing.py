@@ -275,11 +275,11 @@ class Pricing:
 
     def _prices(self, dual: Floats) -> Prices:
         """Return the unscaled prices of demand, money and limits, given the duals of all rows."""
-        frame, none = self.frame, np.zeros(len(self.frame.resources))
+        frame = self.frame
         of_row = np.zeros_like(frame.service.kwh)
         if frame.layout.by_pair:
             of_row = np.maximum(frame.of_demand(dual), 0.0)
-        return Prices.of(frame, self.matrix, dual, of_row, none)
+        return Prices.of(frame, self.matrix, dual, of_row)
 
     def _rounds(self, gap: float, best: float, known: Priced | None = None) -> Priced | None:
         """Add options until none promises a gain; return bounds, or `known` if time runs out."""
@@ -468,12 +468,12 @@ class Pricing:
         return total, total - best[self.frame.site] + gain, reduced, price + most
 
     def _outbid(self, reduced: Floats) -> tuple[Floats, Floats]:
-        """Return how much the price of each demand row must rise, for two purposes.
+        """Return two rises of each demand row's price.
 
-        After the first rise no column promises a gain. The second rise gives the lowest bound: the
-        columns whose gain exceeds it count up to their upper limits. So it is the gain (per unit of
-        demand) of the column at which these limits, in order of decreasing gain, add up to the
-        demand of the row; it is 0 if they never do.
+        After the first rise, no column promises a gain. The second rise gives the lowest bound:
+        columns whose gain exceeds this rise count up to their upper limits. The row's columns are
+        taken in order of decreasing gain per unit of demand, until their upper limits add up to the
+        demand. The rise is the gain of the last column taken, or 0 if the limits never add up.
         """
         row, column, by = self._of_demand
         gain = reduced[column] / by

@@ -123,16 +123,9 @@ class Proof:
     ) -> Proof:  # fmt: skip
         """Return the proof of a plan; a gap missed only by rounding counts as reached.
 
-        A bound on the wrong side of the objective is replaced by the objective.
-
-        Parameters
-        ----------
-        objective, bound, gap_asked, stopped, unit, nodes, seconds
-            As in the class; `bound` may be infinite.
-        maximise
-            Whether more is better.
-        noise
-            Largest difference that counts as rounding if the objective is near 0.
+        A bound on the wrong side of the objective is replaced by the objective; an infinite bound
+        means that nothing is proven. `maximise`: whether more is better; `noise`: largest
+        difference that counts as rounding if the objective is near 0.
 
         Examples
         --------

@@ -47,7 +47,9 @@ class Prices:
     gaps: Floats | None = None  # price of a rupee of gap by site and year; None: not yet computed
 
     @classmethod
-    def of(cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats) -> Prices:
+    def of(
+        cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats | float = 0.0
+    ) -> Prices:
         """Return the prices that follow from the duals of matrix rows.
 
         `m`: the matrix whose rows have the duals; `of_row`: scaled prices of the merged demand

@@ -81,7 +81,6 @@ class Windows:
         # Whether sites far apart share a resource (such as money) that could move between them.
         shared = frame.rows_of(*SHARED)
         self._split = bool((m.row_upper[shared] > 0).any() or (m.row_lower[shared] > 0).any())
-        self._own_site = frame.column_site
         self._energies = slice(frame.count, frame.layout.columns.energies)
         self._worth = m.cost[self._energies]
         service, self._group = frame.service, frame.energy_group
@@ -298,7 +297,7 @@ class Windows:
         frame = self.frame
         inside = np.zeros(frame.sites, dtype=bool)
         inside[sites] = True
-        column_site = self._own_site
+        column_site = frame.column_site
         free = (column_site >= 0) & inside[column_site]
         count, energies = frame.count, frame.layout.columns.energies
         free[:count] &= ~self.hopeless | (self.point[:count] > 0)
@@ -358,7 +357,7 @@ class Windows:
         rows[self.frame.energy_row[inside]] = True
         built = np.zeros(self.frame.sites, dtype=bool)
         built[self.frame.site[self.choice]] = True
-        site = self._own_site[self._energies]
+        site = self.frame.column_site[self._energies]
         out: Flags = ~inside & built[site] & rows[self.frame.energy_row]
         return out
 

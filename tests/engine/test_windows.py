@@ -69,7 +69,7 @@ def test_a_window_has_the_energies_in_use_and_a_few_that_may_take_their_place(pa
     inside[:20] = True
     energies = slice(frame.count, frame.layout.columns.energies)
     in_use = search.point[energies] > 0
-    mine = inside[search._own_site[energies]]
+    mine = inside[search.frame.column_site[energies]]
     free = search._pairs(mine)
     assert free[in_use & mine].all()
     assert 0 < free.sum() < mine.sum()
