@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 from siting import settings
 from siting.engine.proof import gap_in_words, in_digits
-from siting.interrupts import DISCARDED, Wish, takes_ctrl_c
+from siting.interrupts import DISCARDED, handled_by
 
 
 @dataclass(frozen=True)
@@ -133,24 +132,16 @@ class Clock:
         Nothing changes if the caller has set a handler of its own. Nor does anything change outside
         the main thread, because only the main thread receives signals.
         """
-        if not takes_ctrl_c():
-            yield
-            return
-        before = signal.getsignal(signal.SIGINT)
-        wish = before if isinstance(before, Wish) else None
 
         def hear(_number: int, _frame: object) -> None:
             if self.interrupted:
                 raise KeyboardInterrupt(DISCARDED)
             self.interrupted = True
 
-        signal.signal(signal.SIGINT, hear)
-        try:
+        with handled_by(hear) as wish:
             yield
             if wish is not None and wish.by_solve:
                 wish.at_stake = True
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:

@@ -68,10 +68,8 @@ class Frame:
         layout = self.layout
         if layout.by_pair:
             out[self.count : layout.columns.energies] = self.energy_site
-        column = layout.subsidy_column
-        for t in range(column.shape[1] if column.size else 0):
-            o = np.flatnonzero(column[:, t] >= 0)
-            out[column[o, t]] = layout.instance.offer_site[o]
+        offer, year = np.nonzero(layout.subsidy_column >= 0)
+        out[layout.subsidy_column[offer, year]] = layout.instance.offer_site[offer]
         return out
 
     @cached_property
@@ -254,12 +252,17 @@ class Frame:
         parts = []
         for s, column in enumerate(self.layout.pair_column.T):
             parts.append(np.unique(column[self.open_pairs(choice, s) & (column >= 0)]))
-        offers = self.options.offer[choice]
-        for paid, offer in zip(self.layout.subsidy_column.T, offers.T, strict=False):
-            column = paid[offer[offer >= 0]]
-            parts.append(np.unique(column[column >= 0]))
         aimed = np.array(sorted(self.layout.columns.names), dtype=np.int64)
-        return np.concatenate([*parts, aimed])
+        return np.concatenate([*parts, self.payments(choice), aimed])
+
+    def payments(self, options: Ints) -> Ints:
+        """Return the columns of the public money paid to the offers of the given options."""
+        parts = [np.zeros(0, dtype=np.int64)]
+        offers = self.options.offer[options]
+        for paid, offer in zip(self.layout.subsidy_column.T, offers.T, strict=False):
+            parts.append(paid[offer[offer >= 0]])
+        columns = np.unique(np.concatenate(parts))
+        return columns[columns >= 0]
 
     def fits(self, choice: Ints) -> bool:
         """Return whether a choice keeps all limits, has the required sites and repeats no site."""

@@ -110,7 +110,7 @@ class Pricing:
         self.count = frame.count
         kinds = np.zeros(m.a.shape[1], dtype=bool)
         subsidies = frame.layout.subsidy_column
-        self.paid = np.unique(subsidies[subsidies >= 0]) if subsidies.size else np.zeros(0, int)
+        self.paid = np.unique(subsidies[subsidies >= 0])
         kinds[: self.count] = kinds[self.paid] = True
         kinds[self.count : frame.layout.columns.energies] = True
         self.others = np.flatnonzero(~kinds)
@@ -170,13 +170,7 @@ class Pricing:
     def _columns(self) -> Ints:
         """Return the relaxation's columns in order: options, energy, other columns, payments."""
         options = np.flatnonzero(self.active)
-        paid = np.zeros(0, dtype=np.int64)
-        column = self.frame.layout.subsidy_column
-        if column.size:
-            offer = self.frame.options.offer[options]
-            parts = [column[offer[offer[:, t] >= 0, t], t] for t in range(offer.shape[1])]
-            paid = np.unique(np.concatenate(parts))
-            paid = paid[paid >= 0]
+        paid = self.frame.payments(options)
         return np.concatenate([options, self.flows.columns(), self.others, paid])
 
     def _solve(self, columns: Ints, tolerance: float = 0.0) -> Answered:

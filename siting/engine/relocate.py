@@ -15,7 +15,7 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
-from siting.program.money import caps_of, cases_of, is_shared
+from siting.program.money import caps_of, cases_of
 
 
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
@@ -147,8 +147,8 @@ class _Alike:
         same = [np.ones(len(instance.offer_cost))]
         if frame.program.gap is not None:
             less.append(caps_of(instance, frame.program.gap))
-            case = cases_of(instance, frame.program.gap)
-            same.append(np.where(is_shared(case), case, -1)[instance.offer_site])
+            case = np.where(frame.pooled, cases_of(instance, frame.program.gap), -1)
+            same.append(case[instance.offer_site])
         self.more, self.less, self.same = (
             np.concatenate([frame.options.of_offers(amount) for amount in told], axis=1)
             for told in (more, less, same)

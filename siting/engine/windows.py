@@ -316,8 +316,7 @@ class Windows:
             at = np.flatnonzero(free[count:energies]) + count
             some[column_site[at][column_site[at] >= 0]] = True
             free[energies:] |= (column_site[energies:] >= 0) & some[column_site[energies:]]
-        for column in frame.layout.columns.names:
-            free[column] = True
+        free[list(frame.layout.columns.names)] = True
         columns = np.flatnonzero(free)
         return columns, columns < count
 
