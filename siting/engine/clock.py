@@ -82,8 +82,14 @@ class Clock:
         out._progress, out.seconds, out.work = None, {}, 0.0
         return out
 
+    def limited(self, time_limit_s: float) -> Clock:
+        """Return a new clock with another time limit; an interruption stops both clocks."""
+        out = Clock(time_limit_s)
+        out._stop = self._stop
+        return out
+
     def handed_on(self) -> Clock:
-        """Return a copy for the rest of the solve; it takes over this clock's progress reports."""
+        """Return a copy for the rest of the solve; only the copy reports progress from now on."""
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out

@@ -183,7 +183,9 @@ class CutModel(ABC):
     ) -> tuple[Relaxed | None, float]:  # fmt: skip
         """Return the optimum after at most `rounds` rounds of cuts, and the lowest bound found.
 
-        `passed`: list to which the option values of the earlier optima are appended.
+        The rounds end early once the bound is at most `enough`, or once several rounds in a row
+        lower the bound by less than the fraction `stalled`. `passed`: list to which the option
+        values of the earlier optima are appended.
         """
         relaxed = self.solve()
         if relaxed is None:

@@ -11,11 +11,11 @@ serve, rows not served in full, and rows that its sites would serve better. For 
 the pairs in use are freed and, at first, a few other pairs: with the nearest sites in the window,
 and with stations outside it that have free capacity.
 
-A window has two neighbourhoods, mostly far apart, so that public money can move between them, or
-one if the two would share no limit. Windows are first tried where the relaxation and the plan
-differ most, and repeated only after something near them changes. Once all windows of a size have
-been tried, the next ones have more sites and more pairs per row. Several windows are solved in
-parallel; their results are applied in order, so that runs are reproducible.
+A window has two neighbourhoods, mostly far apart, between which public money can move. If no limit
+links distant sites, a window has one neighbourhood. Windows are first tried where the relaxation
+and the plan differ most. A window is repeated only after something near it changes. Once all
+windows of a size have been tried, the next windows have more sites and more pairs per row. Several
+windows are solved in parallel. Their results are applied in order, so that runs are reproducible.
 
 A crossover combines the better parts of two plans in another kind of window: it frees the sites
 where the plans differ, however many, and allows only the options of these plans. Plans of a large
@@ -330,8 +330,9 @@ class Windows:
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energy columns: those in use, and a few that may take their place.
 
-        `inside`: all energy columns at the window's sites. Only demand rows count that its stations
-        serve, that are not served in full, or that one of its sites would serve better.
+        `inside`: all energy columns at the window's sites. The demand rows are those that the
+        window's stations serve, those not served in full, and those that its sites would serve
+        better.
         """
         now = self.point[self._energies]
         in_use, worth = now > 0, self._worth
