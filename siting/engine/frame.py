@@ -44,10 +44,10 @@ class Frame:
         self.resources = program.resources
         self.must = program.instance.must_sites
         self.sign = 1.0 if self.matrix.size > 0 else -1.0
-        energies = self.layout.columns.energies - self.count
+        self.energies = slice(self.count, self.layout.columns.energies)  # the energy columns
         # For each energy column, a pair that represents it, and its slice.
-        self.energy_pair = np.zeros(energies, dtype=np.int64)
-        self.energy_slice = np.zeros(energies, dtype=np.int64)
+        self.energy_pair = np.zeros(self.energies.stop - self.count, dtype=np.int64)
+        self.energy_slice = np.zeros_like(self.energy_pair)
         for s in range(len(program.slices)):
             column = self.layout.pair_column[::-1, s]
             there = column >= 0
@@ -60,6 +60,12 @@ class Frame:
         """The site of each energy column, if each pair has its own column."""
         return np.asarray(self.service.site[self.energy_pair])
 
+    @property
+    def other_columns(self) -> Ints:
+        """The columns other than options, energy and payments."""
+        rest = np.arange(self.energies.stop, self.matrix.a.shape[1])
+        return rest[~np.isin(rest, self.layout.subsidy_column)]
+
     @cached_property
     def column_site(self) -> Ints:
         """The site of each column; -1 for columns without a site."""
@@ -67,7 +73,7 @@ class Frame:
         out[: self.count] = self.site
         layout = self.layout
         if layout.by_pair:
-            out[self.count : layout.columns.energies] = self.energy_site
+            out[self.energies] = self.energy_site
         offer, year = np.nonzero(layout.subsidy_column >= 0)
         out[layout.subsidy_column[offer, year]] = layout.instance.offer_site[offer]
         return out

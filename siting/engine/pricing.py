@@ -108,16 +108,12 @@ class Pricing:
         m = self.matrix = frame.matrix
         self.a = frame.by_column
         self.count = frame.count
-        kinds = np.zeros(m.a.shape[1], dtype=bool)
         subsidies = frame.layout.subsidy_column
         self.paid = np.unique(subsidies[subsidies >= 0])
-        kinds[: self.count] = kinds[self.paid] = True
-        kinds[self.count : frame.layout.columns.energies] = True
-        self.others = np.flatnonzero(~kinds)
         self.links = frame.aim.of_drives
         self.flows = Flows(frame, frame.site[start])
         if served is not None:
-            self.flows.inside |= served[self.count : frame.layout.columns.energies] > 0
+            self.flows.inside |= served[frame.energies] > 0
         self.cutter = Cutter(frame, parts_of(frame), [])
         self.floors = None if by_prices or not self.links else RoundedFloors(frame, self.cutter)
         self.caps = m.family.get("cap", slice(0, 0))
@@ -129,7 +125,7 @@ class Pricing:
         self.cap_by = np.ones(m.a.shape[1])
         self.cap_by[rows.col[mine]] = rows.data[mine]
         family = m.family.get("demand", slice(0, 0))
-        of_demand = m.a[family][:, : frame.layout.columns.energies].tocoo()
+        of_demand = m.a[family][:, : frame.energies.stop].tocoo()
         # Row, column and coefficient of each energy column in its demand row.
         self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
         self.active = self._first(some)
@@ -171,7 +167,7 @@ class Pricing:
         """Return the relaxation's columns in order: options, energy, other columns, payments."""
         options = np.flatnonzero(self.active)
         paid = self.frame.payments(options)
-        return np.concatenate([options, self.flows.columns(), self.others, paid])
+        return np.concatenate([options, self.flows.columns(), self.frame.other_columns, paid])
 
     def _solve(self, columns: Ints, tolerance: float = 0.0) -> Answered:
         """Solve the relaxation over the given columns, and keep the prices of all rows."""

@@ -116,13 +116,12 @@ class _Sales:
     """
 
     def __init__(self, frame: Frame, choice: Ints, point: Floats) -> None:
-        energies = slice(frame.count, frame.layout.columns.energies)
-        self.worth = frame.matrix.cost[energies]  # objective coefficient of each energy column
+        self.worth = frame.matrix.cost[frame.energies]  # objective coefficients
         self.site, self.customer = frame.energy_site, frame.energy_group
         station = np.full(frame.sites, -1, dtype=np.int64)
         station[frame.site[choice]] = np.arange(len(choice))
-        self.used = np.flatnonzero((point[energies] > 0) & (station[self.site] >= 0))
-        self.station, self.kwh = station[self.site[self.used]], point[energies][self.used]
+        self.used = np.flatnonzero((point[frame.energies] > 0) & (station[self.site] >= 0))
+        self.station, self.kwh = station[self.site[self.used]], point[frame.energies][self.used]
         self._shape = len(choice), int(self.customer.max(initial=-1)) + 1, frame.sites
 
     def within(self, value: Floats) -> sparse.csr_array:

@@ -184,9 +184,7 @@ def _bound(
         for p in worths:
             most += cutter.priced(p, worths[p], of_part[p])[1]
     value = reduced[: frame.count] + most
-    # Columns other than options, pairs and payments.
-    rest = np.arange(layout.columns.energies, m.a.shape[1])
-    rest = rest[~np.isin(rest, layout.subsidy_column)]
+    rest = frame.other_columns
     total += sum_at_limits(reduced[rest], m.lower[rest], m.upper[rest])
     best = best_of_sites(frame, value, np.ones(frame.count, dtype=bool) if live is None else live)
     total += float(best.sum())

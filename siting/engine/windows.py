@@ -81,13 +81,12 @@ class Windows:
         # Whether sites far apart share a resource (such as money) that could move between them.
         shared = frame.rows_of(*SHARED)
         self._split = bool((m.row_upper[shared] > 0).any() or (m.row_lower[shared] > 0).any())
-        self._energies = slice(frame.count, frame.layout.columns.energies)
-        self._worth = m.cost[self._energies]
+        self._worth = m.cost[frame.energies]
         service, self._group = frame.service, frame.energy_group
         # The demand of the row and slice that each energy column serves.
         self._wanted = service.kwh[frame.energy_row, frame.energy_slice] / frame.layout.energy_unit
         rows = m.family.get("capacity", slice(0, 0))
-        of_capacity = m.a[rows][:, self._energies].tocoo()
+        of_capacity = m.a[rows][:, frame.energies].tocoo()
         self._of_capacity = rows.start + of_capacity.row, of_capacity.col
         self._nearness = -service.minutes[frame.energy_pair]
         self._good = np.ones(len(frame.energy_pair), dtype=bool)
@@ -322,7 +321,7 @@ class Windows:
 
     def _good_pairs(self, inside: Flags) -> Flags:
         """With decay, return a window's energy columns: its sites' best, and a few outside it."""
-        worth, in_use = self._worth, self.point[self._energies] > 0
+        worth, in_use = self._worth, self.point[self.frame.energies] > 0
         inside = inside & (self._good | in_use)
         outside = self._outside(inside)
         return inside | outside & (in_use | self._among_best(outside, worth, settings.CANDIDATES))
@@ -334,7 +333,7 @@ class Windows:
         window's stations serve, those not served in full, and those that its sites would serve
         better.
         """
-        now = self.point[self._energies]
+        now = self.point[self.frame.energies]
         in_use, worth = now > 0, self._worth
         served = np.bincount(self._group, now)
         lacks = served[self._group] < self._wanted * (1 - settings.ARITHMETIC)
@@ -357,7 +356,7 @@ class Windows:
         rows[self.frame.energy_row[inside]] = True
         built = np.zeros(self.frame.sites, dtype=bool)
         built[self.frame.site[self.choice]] = True
-        site = self.frame.column_site[self._energies]
+        site = self.frame.column_site[self.frame.energies]
         out: Flags = ~inside & built[site] & rows[self.frame.energy_row]
         return out
 
