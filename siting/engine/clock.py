@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from siting import settings
-from siting.engine.proof import gap_in_words, in_digits
+from siting.engine.proof import gap_in_words, in_digits, relative_gap
 from siting.interrupts import DISCARDED, handled_by
 
 
@@ -34,15 +34,6 @@ class Progress:
         if not math.isfinite(self.bound):
             return f"{value}, no bound yet"
         return f"{value}, bound {in_digits(self.bound)}, {gap_in_words(self.gap)}"
-
-
-def relative_gap(objective: float, bound: float) -> float:
-    """Return the relative gap between a plan's objective and a bound.
-
-    >>> relative_gap(200.0, 201.0), relative_gap(0.0, 0.0)
-    (0.005, 0.0)
-    """
-    return 0.0 if bound == objective else abs(bound - objective) / max(abs(objective), 1e-12)
 
 
 class Clock:

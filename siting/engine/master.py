@@ -90,8 +90,8 @@ class Master(CutModel):
         if not len(new):
             return []
         offer = stands[new]
-        told = np.column_stack([instance.offer_capacity[offer], instance.offer_subsidy[offer]])
-        for same in (told, told[:, :-1]):  # if there are too many kinds, ignore the subsidy
+        key = np.column_stack([instance.offer_capacity[offer], instance.offer_subsidy[offer]])
+        for same in (key, key[:, :-1]):  # if there are too many kinds, ignore the subsidy
             _, label, count = np.unique(same, axis=0, return_inverse=True, return_counts=True)
             if len(count) <= settings.MOST_COUNTS:
                 return [new[label.ravel() == k] for k in np.flatnonzero(count > 1).tolist()]

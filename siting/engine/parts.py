@@ -69,8 +69,8 @@ class Part:
         self.offer_site = instance.offer_site
         offers = np.flatnonzero((self.capacity > 0).any(axis=1))
         # Offers at one site with equal capacities in this part have equal intakes.
-        told = np.column_stack([self.offer_site[offers], self.capacity[offers]])
-        _, first, alike = np.unique(told, axis=0, return_index=True, return_inverse=True)
+        key = np.column_stack([self.offer_site[offers], self.capacity[offers]])
+        _, first, alike = np.unique(key, axis=0, return_index=True, return_inverse=True)
         self.offers, self._distinct, self._alike = offers, offers[first], alike.ravel()
         # Charger groups that each kind of demand can use, numbered from 0.
         self.columns = [[self.groups.index(g) for g in service.kinds[k]] for k in kinds]

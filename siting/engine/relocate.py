@@ -149,8 +149,8 @@ class _Alike:
             case = np.where(frame.pooled, cases_of(instance, frame.program.gap), -1)
             same.append(case[instance.offer_site])
         self.more, self.less, self.same = (
-            np.concatenate([frame.options.of_offers(amount) for amount in told], axis=1)
-            for told in (more, less, same)
+            np.concatenate([frame.options.of_offers(amount) for amount in amounts], axis=1)
+            for amounts in (more, less, same)
         )
         self.order = np.argsort(frame.site, kind="stable")
         self.edge = np.searchsorted(frame.site[self.order], np.arange(frame.sites + 1))

@@ -137,11 +137,6 @@ class Windows:
 
     # --- rounds ------------------------------------------------------------------------------
 
-    def _differs(self) -> Floats:
-        """Return the difference between relaxation and plan at each site."""
-        difference = np.abs(self.taken - self.point[: self.frame.count])
-        return np.bincount(self.frame.site, difference, minlength=self.frame.sites)
-
     def round(self) -> float:
         """Solve one window per thread; return the plan's scaled gain."""
         windows = self._next()
@@ -264,8 +259,10 @@ class Windows:
 
     def _next(self) -> list[Ints]:
         """Return the sites of the next windows, which do not overlap; empty if all were tried."""
-        score = self._differs()
-        order = np.argsort(-score, kind="stable")
+        # Sites where relaxation and plan differ most come first.
+        difference = np.abs(self.taken - self.point[: self.frame.count])
+        by_site = np.bincount(self.frame.site, difference, minlength=self.frame.sites)
+        order = np.argsort(-by_site, kind="stable")
         order = order[~self._tried[order]]
         out: list[Ints] = []
         used = np.zeros(self.frame.sites, dtype=bool)
