@@ -178,7 +178,7 @@ def _bound(
         rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
-        lowest, gaps[:, t] = _lowest(cutter, at, float(rupee.max(initial=0.0)), clock)
+        lowest, gaps[:, t] = _lowest(frame, at, float(rupee.max(initial=0.0)), clock)
         most += lowest
     if program.gap is None:
         for p in worths:
@@ -226,18 +226,18 @@ def best_of_sites(frame: Frame, value: Floats, live: Flags) -> Floats:
 
 
 def _lowest(
-    cutter: Cutter, at: Callable[[Floats], Floats], top: float, clock: Clock
+    frame: Frame, at: Callable[[Floats], Floats], top: float, clock: Clock
 ) -> tuple[Floats, Floats]:
     """Return each option's lowest coefficient at any gap price, and each site's best gap price.
 
     A coefficient is convex in the gap price. The best price at a site is the one that is best for
     the option whose lowest coefficient is highest. With concessions, no search is made.
     """
-    site, sites = cutter.frame.site, cutter.frame.sites
+    site, sites = frame.site, frame.sites
     best = np.full(sites, top)
     tried, found = [best.copy()], [at(best)]
     lowest = found[0]
-    if cutter.frame.pooled[site].any() or not top:
+    if frame.pooled[site].any() or not top:
         return lowest, best
     for n in range(len(settings.GAP_PRICES) + 2 * settings.HALVINGS):
         if clock.over:
