@@ -32,7 +32,7 @@ from siting.program.matrix import Reached
 from siting.program.objective import ENERGY_UNIT, NearerFirst
 
 
-class Solved(Protocol):
+class Solve(Protocol):
     """A solver that improves a choice until a gap is proven or its turns run out."""
 
     def __call__(
@@ -55,7 +55,7 @@ def goes(frame: Frame) -> bool:
 
 
 def solve_drives(
-    frame: Frame, clock: Clock, start: Ints, *, gap: float, solved: Solved, bound: float = 0.0
+    frame: Frame, clock: Clock, start: Ints, *, gap: float, solved: Solve, bound: float = 0.0
 ) -> Result:
     """Return the plan with the shortest drive times among plans that keep the worth.
 
