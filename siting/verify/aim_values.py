@@ -33,6 +33,8 @@ def _label(aim: Aim) -> str:
 def check_aims(book: Book, ledger: Ledger) -> None:
     """Check the value, bound and gap that the plan states for each aim."""
     for aim in book.account.aims:
+        if aim.kind not in _WORDS:
+            raise InputError("aims", f"{aim.kind!r} is not known")
         value, scale = _value(book, aim, ledger)
         ledger.equal(_label(aim), aim.value, value, scale)
         _check_proof(aim, ledger, scale)
