@@ -76,7 +76,7 @@ def make_cells(
     """
     require_layer("people", people)
     require_kind("network", network, Network, "give a siting.Network")
-    refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also))
+    refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + _also_faults(also))
     local = people.to_crs(network.crs)
     if also is not None and len(also):
         local = _with_places(local, also)
@@ -125,7 +125,7 @@ def cells_on_roads(
     return cells[["cell_id", "people", "node_id", "snap_m", "geometry"]]
 
 
-def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
+def _also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
     """Return the errors in `also`, the places that need a cell even if nobody lives there."""
     if also is None or not len(also):
         return []

@@ -182,17 +182,15 @@ def spread_zones(
     Columns: ``zone_id``, ``people``, ``basis`` (``streets``, ``buildings`` or ``pois``) and
     ``geometry``. If a zone has no street, building or place, all its people are placed at one point
     inside the zone, and ``basis`` is ``zone``. These zones are listed in the log and in
-    ``attrs["report"]["without"]``. Raises `InputError` for a missing coordinate reference system,
-    missing or negative counts, and repeated zone ids.
+    ``attrs["report"]["without"]``. Raises `InputError` if a weight is missing or negative.
     """
-    _require_zones(zones)
     utm = utm_epsg(zones.to_crs(4326).total_bounds) if network is None else network.crs
     shapes = zones.geometry.to_crs(utm).to_numpy()
-    basis, layer = ("buildings", buildings) if buildings is not None else ("pois", pois)
     if network is not None:
         basis = "streets"
         points, zone, weight = _on_streets(shapes, network)
     else:
+        basis, layer = ("pois", pois) if buildings is None else ("buildings", buildings)
         assert layer is not None
         points, zone, weight = _on_places(shapes, layer, utm, basis)
     people = zones["people"].to_numpy(dtype=float)
@@ -238,34 +236,21 @@ def _on_streets(shapes: Shapes, network: Network) -> tuple[Shapes, Ints, Floats]
 def _on_places(
     shapes: Shapes, layer: gpd.GeoDataFrame, utm: Any, basis: str
 ) -> tuple[Shapes, Ints, Floats]:
-    if layer.crs is None:
-        raise InputError(basis, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
-    local = layer.geometry.to_crs(utm).to_numpy()
-    local = local[~(shapely.is_missing(local) | shapely.is_empty(local))]
-    if basis == "buildings":
-        weight = shapely.area(local)
-    elif "weight" in layer.columns:
-        weight = layer["weight"].to_numpy(dtype=float, na_value=np.nan)
+    weighted = basis == "pois" and "weight" in layer.columns
+    if weighted:
         bad = not_numbers(layer["weight"])
         refuse(rows_fault("pois, column weight", bad, layer.index, "missing or negative"))
-        weight = weight[~(layer.geometry.isna() | layer.geometry.is_empty).to_numpy()]
+    layer = layer[~(layer.geometry.isna() | layer.geometry.is_empty)]
+    local = layer.geometry.to_crs(utm).to_numpy()
+    if basis == "buildings":
+        weight = shapely.area(local)
+    elif weighted:
+        weight = layer["weight"].to_numpy(dtype=float)
     else:
         weight = np.ones(len(local))
     points = shapely.point_on_surface(local)
     place, zone = shapely.STRtree(shapes).query(points, predicate="intersects")
     return points[place], zone, weight[place]
-
-
-def _require_zones(zones: gpd.GeoDataFrame) -> None:
-    faults = missing_columns(zones, ("zone_id", "people"), "zones")
-    if not faults:
-        ids = zones["zone_id"].astype(str)
-        bad, twice = not_numbers(zones["people"]), ids.duplicated(keep=False)
-        faults += rows_fault("zones, column people", bad, ids, "missing or negative")
-        faults += rows_fault("zones, column zone_id", twice, ids, "the same id in several rows")
-    if zones.crs is None:
-        faults.append(Fault("zones", "has no coordinate reference system", "declare EPSG:4326"))
-    refuse(faults)
 
 
 def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fault]:

@@ -166,34 +166,10 @@ def test_buildings_by_footprint_and_places_by_number_or_weight():
     assert plain["people"].to_list() == pytest.approx([45, 45])
 
 
-@pytest.mark.parametrize(
-    ("given", "word"),
-    [
-        ({"pois": gpd.GeoDataFrame(geometry=[shapely.Point(0, 0)])}, "coordinate reference"),
-        (
-            {
-                "pois": gpd.GeoDataFrame(
-                    {"weight": [-1.0]}, geometry=[shapely.Point(X0, Y0)], crs=UTM
-                )
-            },
-            "weight",
-        ),
-    ],
-)
-def test_what_cannot_be_gone_by(given, word):
-    with pytest.raises(InputError, match=word):
-        spread_zones(zones_of([box(0, 0, 100, 100)], [1.0]), **given)
-
-
-def test_zones_that_make_no_sense():
-    bad = zones_of([box(0, 0, 1, 1)] * 3, [1.0, -2.0, np.nan], ["a", "b", "b"]).set_crs(
-        None, allow_override=True
-    )
-    with pytest.raises(InputError) as caught:
-        spread_zones(bad, grid_network())
-    assert len(caught.value.faults) == 3
-    with pytest.raises(InputError, match="column people"):
-        spread_zones(bad.drop(columns="people"), grid_network())
+def test_places_with_a_weight_below_zero_are_refused():
+    pois = gpd.GeoDataFrame({"weight": [-1.0]}, geometry=[shapely.Point(X0, Y0)], crs=UTM)
+    with pytest.raises(InputError, match="pois, column weight"):
+        spread_zones(zones_of([box(0, 0, 100, 100)], [1.0]), pois=pois)
 
 
 @settings(max_examples=40, deadline=None)
