@@ -32,7 +32,7 @@ from siting.demand.uncertainty import (
 )
 from siting.demand.vehicles import vehicle_figures
 from siting.demand.wealth import relative_wealth
-from siting.demand.zones import clip_zones, read_zones, spread_zones, zone_report
+from siting.demand.zones import clip_zones, read_zones, spread_zones
 
 __all__ = [
     "DEFAULT_SCENARIO", "EFFECTS", "FACTORS", "HOURS", "PACES", "PROJECTED_AFTER", "Area",
@@ -44,5 +44,5 @@ __all__ = [
     "read_people", "read_raster", "read_zones", "relative_wealth", "road_points",
     "scenario_names", "sensitivity", "session_figures", "session_load", "spread_demand",
     "spread_zones", "stock_of_figures", "surface_weights", "surfaces", "traffic", "vehicle_figures",
-    "with_depots", "zone_energy", "zone_report", "zones_by_depot",
+    "with_depots", "zone_energy", "zones_by_depot",
 ]  # fmt: skip

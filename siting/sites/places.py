@@ -269,11 +269,8 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     In each square, the corner on the best class of road is chosen. Ties go to the corner with the
     most streets, then to the corner nearest to the square's centre. Columns: ``name`` (of the
     street of the best class at the corner), ``kind`` ("street"), ``source``, ``geometry``. Rows are
-    sorted from south to north, then from west to east. Raises `InputError` if the spacing is not
-    above 0.
+    sorted from south to north, then from west to east.
     """
-    if not (np.isfinite(spacing_m) and spacing_m > 0):
-        raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
     edges = network.edges[["highway", "name"]].reset_index()
     rank = {name: i for i, name in enumerate(CLASS_ORDER)}
     edges["rank"] = edges["highway"].map(rank).fillna(len(rank))

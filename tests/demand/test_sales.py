@@ -62,21 +62,6 @@ def test_the_curve_passes_through_every_target_and_stays_between_neighbours(shar
     assert (curve <= high + 1e-12).all()
 
 
-@pytest.mark.parametrize(
-    ("years", "at", "shares"),
-    [
-        ([2030], [2030, 2026], [0.1, 0.2]),
-        ([2030], [2026, 2030], [0.0, 0.2]),
-        ([2030], [2026, 2030], [0.1, 0.9]),
-        ([2031], [2026, 2030], [0.1, 0.2]),
-        ([2025], [2026, 2030], [0.1, 0.2]),
-    ],
-)
-def test_a_curve_that_cannot_be(years, at, shares):
-    with pytest.raises(InputError, match="targets"):
-        s_curve(years, at, shares, 0.9)
-
-
 def test_half_are_gone_at_the_life_and_none_at_first():
     assert survival([0, 8, 16], 8, 1.0) == pytest.approx([1, 0.5, 0.25])
     assert survival([0, 8, 16], 8, 2.0) == pytest.approx([1, 0.5, 1 / 16])
