@@ -126,23 +126,22 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 
 
 def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean and quantiles of sampled energy by class and in total (kWh/day).
+    """Return quantiles of sampled energy by class and in total (kWh/day).
 
     `draws` is the result of `draw_energy`. Columns: ``vehicle_class`` (``all`` in the last row),
-    ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
+    ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
 
     >>> draws = pd.DataFrame(
     ...     {"draw": [1, 2, 3], "vehicle_class": "car", "demand_kwh_day": [1.0, 3.0, 2.0]}
     ... )
-    >>> energy_quantiles(draws).loc[0, ["mean_kwh_day", "p50_kwh_day"]].to_list()
+    >>> energy_quantiles(draws)["p50_kwh_day"].to_list()
     [2.0, 2.0]
     """
     classes = list(dict.fromkeys(draws["vehicle_class"].astype(str)))
     wide = draws.pivot_table("demand_kwh_day", index="draw", columns="vehicle_class")[classes]
     wide["all"] = wide.sum(axis=1)
-    columns = {"vehicle_class": wide.columns.astype(str), "mean_kwh_day": wide.mean().to_numpy()}
     quantiles = {f"p{100 * q:02.0f}_kwh_day": wide.quantile(q).to_numpy() for q in QUANTILES}
-    return pd.DataFrame(columns | quantiles)
+    return pd.DataFrame({"vehicle_class": wide.columns.astype(str), **quantiles})
 
 
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -388,7 +388,6 @@ def test_sessions_by_hand():
     peak = sessions.loc["car", "peak_hour_share"]
     assert load["sessions_day"].to_list() == pytest.approx([20, 0])
     assert load["peak_hour_kw"].to_list() == pytest.approx([500 * peak, 0])
-    assert load["peak_hour_sessions"].to_list() == pytest.approx([20 * peak, 0])
     assert "sessions_day" not in energy
     # A mean power that a charger of the kind can give.
     kw = sessions["session_kwh"] / sessions["session_min"] * 60
