@@ -260,8 +260,6 @@ def _at_nodes(network: Network, cells: pd.DataFrame | None) -> Floats:
         return np.ones(size)
     placed = cells[cells["node_id"].notna()]
     at = network.nodes.index.get_indexer(placed["node_id"].astype("int64"))
-    what = "not nodes of the network"
-    refuse(rows_fault("cells, column node_id", at < 0, placed["node_id"], what))
     people = np.bincount(at, weights=placed["people"].to_numpy(dtype=float), minlength=size)
     return people if people.sum() > 0 else np.ones(size)
 

@@ -235,12 +235,6 @@ def test_weights_that_make_no_sense(change, word):
         surfaces(cells, network, pois, **change)
 
 
-def test_cells_of_another_network_are_refused():
-    network, cells, pois = town()
-    with pytest.raises(InputError, match="node_id: not nodes"):
-        surfaces(cells.assign(node_id=999), network, pois)
-
-
 @pytest.mark.parametrize("name", ["poi_weights", "road_weights", "surface_weights"])
 def test_every_weight_has_a_source_and_a_mark(name):
     rows = table(name)
