@@ -117,7 +117,7 @@ def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> l
     high = ~((shares > 0).all(axis=1) & shares.lt(ceiling, axis=0).all(axis=1)) & ceiling.notna()
     first = targets.groupby(of)["year"].min().reindex(ceilings.index)
     strange = sorted(set(of.astype(str)) - set(ceilings.index.astype(str)))
-    no_target, late = first.index[first.isna()], first.index[first > BASE_YEAR]
+    no_target, late = (list(first.index[bad]) for bad in (first.isna(), first > BASE_YEAR))
     by_class = [name for name in ceilings.index if name in set(of[high])]
     checks = (
         ("vehicle_class", "no target for a class with sales", no_target, "add a target"),
