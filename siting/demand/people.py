@@ -112,6 +112,7 @@ def _read_h3(path: Path, name: str, column: str) -> gpd.GeoDataFrame:
         frame: pd.DataFrame = pd.read_parquet(path) if is_parquet else read_csv(path)
     if frame.empty:
         raise InputError(str(path), "has no rows")
+    refuse(missing_columns(frame, (name,), str(path)))  # Parquet may hold it as an index
     where = f"{path}, column {name}"
     faults = count_faults(frame, path, column)
     cells = [_h3_text(value) for value in frame[name]]
