@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pyarrow.parquet
 import shapely
 
 from siting.demand.cells import Floats, Ints, Shapes
-from siting.errors import Fault, InputError, MissingExtraError, refuse, require_kind
+from siting.errors import Fault, InputError, needs_extra, refuse, require_kind
 from siting.files import (
     LONLAT_ALIASES,
     PAKISTAN_WSEN,
@@ -103,10 +102,8 @@ def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
 
 def _read_h3(path: Path, name: str, column: str) -> gpd.GeoDataFrame:
     """Return the population in a table of H3 cells named in the column `name`, with outlines."""
-    if find_spec("h3") is None:
-        raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
-    import h3
-
+    with needs_extra("h3", "h3", "is needed to read a table of H3 cells"):
+        import h3
     with unreadable_in_words(path):
         is_parquet = path.suffix.lower() == ".parquet"
         frame: pd.DataFrame = pd.read_parquet(path) if is_parquet else read_csv(path)

@@ -1,5 +1,7 @@
 """People layers: good ones read whole, bad ones refused with every fault."""
 
+import sys
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -283,7 +285,7 @@ def test_h3_files_that_cannot_be_read(tmp_path, content, word):
 
 
 def test_an_h3_table_says_how_to_get_the_package(tmp_path, monkeypatch):
-    monkeypatch.setattr("siting.demand.people.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "h3", None)
     with pytest.raises(MissingExtraError, match=r"siting\[h3\]"):
         read_people(write(tmp_path, "h3,people\n8842f5a001fffff,1\n"))
 
