@@ -84,8 +84,8 @@ def s_curve(
     >>> s_curve([2026, 2028, 2030], [2026, 2030], [0.2, 0.8], 1.0).round(3).tolist()
     [0.2, 0.5, 0.8]
     """
-    pins = np.asarray(targets, dtype=float)
-    z = np.interp(years, target_years, np.log(pins / (saturation - pins)))
+    wanted, at, pins = (np.asarray(one, dtype=float) for one in (years, target_years, targets))
+    z = np.interp(wanted, at, np.log(pins / (saturation - pins)))
     return np.asarray(saturation / (1 + np.exp(-z)))
 
 
