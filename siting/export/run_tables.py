@@ -55,7 +55,12 @@ _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
     *("service", "roads", "zones", "isochrones", "demand"),
 )
-_CSV_ONLY = {"sites": ["lon", "lat", "note"], "figures": list(LISTED)}
+# Fields that only the CSV file of a layer has, and all fields of tables that are no layer.
+_MORE_FIELDS = {
+    "dictionary": ["layer", "field", "alias", "unit", "meaning"],
+    "sites": ["lon", "lat", "note"],
+    "figures": list(LISTED),
+}
 _GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id",
             "isochrones": None}  # fmt: skip
 
@@ -79,8 +84,7 @@ def write_run_tables(
     said = " ".join(filter(None, (note, credit)))
     about = {"fact": ["title", "note"], "value": [title, said]}
     layers["run"] = pd.DataFrame(about, dtype="string")
-    layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
-    beside = {name: ["note"] for name in ("offers", *plan.tables)} | _CSV_ONLY
+    beside = {name: ["note"] for name in ("offers", *plan.tables)} | _MORE_FIELDS
     layers["dictionary"] = data_dictionary_of(fields_of(layers, beside))
     descriptions = {}
     for name in layers:
