@@ -82,6 +82,22 @@ def town(seed, sites=5, cells=6, configurations=2, existing=True):
     return demand, offers, reach
 
 
+def with_extensions(offers, count, rng):
+    """Return the offers of a town, and so many more that extend the station that stands."""
+    standing = offers[offers["existing"]]
+    columns = [f"capacity_{g}_kwh_day" for g in GROUPS]
+    more = []
+    for n in range(count):
+        cost = float(rng.integers(1, 4))
+        row = standing.assign(
+            offer_id=f"s0:x{n}", existing=False, extends=True, power_kw=standing["power_kw"] + 5.0,
+            charger_cost_pkr=cost, grid_cost_pkr=1.0, cost_pkr=cost + 1, subsidy_pkr=cost,
+        )  # fmt: skip
+        row[columns] = standing[columns] + rng.integers(0, 9, 3)
+        more.append(row)
+    return pd.concat([offers.assign(extends=False), *more], ignore_index=True)
+
+
 @dataclass(frozen=True)
 class Scarce:
     """What offers use together of something, at most or at least; for each rupee drawn, or once."""
