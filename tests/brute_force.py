@@ -668,21 +668,26 @@ def _constant(constant, plan):
     return constant(plan) if callable(constant) else constant
 
 
+def arcs_of(demand, offers, reach):
+    """Return one row per demand row and charger group of an offer that can serve it."""
+    long = offers.melt(
+        id_vars=["site_id", "offer_id"],
+        value_vars=[f"capacity_{g}_kwh_day" for g in GROUPS],
+        value_name="q",
+    )
+    long["charger_group"] = long["variable"].str[len("capacity_") : -len("_kwh_day")]
+    return (
+        demand.merge(reach, on="cell_id")
+        .merge(COMPATIBILITY, on="vehicle_class")
+        .merge(long[long["q"] > 0], on=["site_id", "charger_group"])
+    )
+
+
 class Serving:
     """What any choice of offers serves: by covering, or by a transport problem of its own."""
 
     def __init__(self, demand, offers, reach):
-        long = offers.melt(
-            id_vars=["site_id", "offer_id"],
-            value_vars=[f"capacity_{g}_kwh_day" for g in GROUPS],
-            value_name="q",
-        )
-        long["charger_group"] = long["variable"].str[len("capacity_") : -len("_kwh_day")]
-        arcs = (
-            demand.merge(reach, on="cell_id")
-            .merge(COMPATIBILITY, on="vehicle_class")
-            .merge(long[long["q"] > 0], on=["site_id", "charger_group"])
-        )
+        arcs = arcs_of(demand, offers, reach)
         self.arc_offer = arcs["offer_id"].to_numpy(object)
         self.arc_row = pd.factorize(arcs["demand_id"])[0]
         self.arc_node = pd.factorize(arcs["offer_id"] + "/" + arcs["charger_group"])[0]
