@@ -81,14 +81,14 @@ def write_run_tables(
     title, note = plan.title, plan.note
     layers = layers_of(plan, **shown)
     layers["roads"] = road_layer(plan.edges)
-    said = " ".join(filter(None, (note, credit)))
-    about = {"fact": ["title", "note"], "value": [title, said]}
+    full_note = " ".join(filter(None, (note, credit)))
+    about = {"fact": ["title", "note"], "value": [title, full_note]}
     layers["run"] = pd.DataFrame(about, dtype="string")
     beside = {name: ["note"] for name in ("offers", *plan.tables)} | _MORE_FIELDS
     layers["dictionary"] = data_dictionary_of(fields_of(layers, beside))
     descriptions = {}
     for name in layers:
-        words = (title, _LAYERS.get(name, ("", ""))[0], said)
+        words = (title, _LAYERS.get(name, ("", ""))[0], full_note)
         parts = (part.strip().rstrip(".") for part in words)
         descriptions[name] = ". ".join(filter(None, parts)) + "."
     # The legend lists points first, then lines, areas, and tables last.
@@ -107,8 +107,8 @@ def write_run_tables(
     printed = [credit, f"Made on {made:%d %B %Y} with siting." if made else ""]
     below = " ".join(filter(None, printed))
     write_qgis_project(folder / "plan.qgz", layers, styles, title, note, below)
-    write_csv(plan.sites, folder / "sites.csv", note=said)
-    write_csv(layers["offers"], folder / "offers.csv", note=said)
+    write_csv(plan.sites, folder / "sites.csv", note=full_note)
+    write_csv(layers["offers"], folder / "offers.csv", note=full_note)
     write_csv(layers["dictionary"], folder / "dictionary.csv")
 
 

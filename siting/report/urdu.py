@@ -70,8 +70,8 @@ def in_urdu(text: str) -> str | None:
 
 def _filled(urdu: str, values: list[str]) -> str:
     # In right-to-left text, a sign moves behind its number.
-    told = [_apart(value) if value[:1] in "-−" else value for value in values]
-    return urdu.format("", *told)
+    isolated = [_apart(value) if value[:1] in "-−" else value for value in values]
+    return urdu.format("", *isolated)
 
 
 def _apart(text: str) -> str:
@@ -84,11 +84,11 @@ def page_in_urdu(page: str) -> str:
 
     def say(text: str) -> str:
         plain = html.unescape(text)
-        told = in_urdu(plain)
-        if told is None:
+        translated = in_urdu(plain)
+        if translated is None:
             return text
         before, after = (" " if side != side.strip() else "" for side in (plain[:1], plain[-1:]))
-        return f"{before}{html.escape(told, quote=True)}{after}"
+        return f"{before}{html.escape(translated, quote=True)}{after}"
 
     def piece(match: re.Match[str]) -> str:
         if match["left"]:
@@ -97,8 +97,8 @@ def page_in_urdu(page: str) -> str:
             return _ATTRIBUTE.sub(lambda m: f'{m[1]}="{say(m[2])}"', match["tag"])
         return say(match[0]) if match[0].strip() else match[0]
 
-    told = _PIECE.sub(piece, page)
-    return told.replace('<html lang="en">', '<html lang="ur" dir="rtl">', 1)
+    translated = _PIECE.sub(piece, page)
+    return translated.replace('<html lang="en">', '<html lang="ur" dir="rtl">', 1)
 
 
 def font_style() -> str:
