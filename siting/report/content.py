@@ -147,13 +147,20 @@ def money(run: RunRecord) -> dict[str, Any]:
         text = f"PKR {number(a_kwh)}"
         rows.append(Shown("Subsidy for each kWh/day served by all stations", a_kwh, text))
     rows += _additional(f.get("public_money") or {})
-    offers = run.offers[run.offers["offer_id"].isin(run.sites["offer_id"])]
+    offers = _with_bare_chargers(run.offers)
+    offers = offers[offers["offer_id"].isin(run.sites["offer_id"])]
     parts = []
     for column, name in _COSTS.items():
         if total := float(offers[column].fillna(0.0).sum()):
             share = total / f["cost_pkr"] if f["cost_pkr"] else None
             parts.append(_amount(name, total, percent(share)))
     return {"rows": rows, "parts": parts}
+
+
+def _with_bare_chargers(offers: pd.DataFrame) -> pd.DataFrame:
+    """Return the offers, with the cost of chargers excluding the cost of their swap batteries."""
+    bare = offers["charger_cost_pkr"] - offers["battery_cost_pkr"].fillna(0.0)
+    return offers.assign(charger_cost_pkr=bare)
 
 
 def _additional(m: dict[str, Any]) -> list[Shown]:
@@ -265,7 +272,7 @@ def _charger(name: str) -> tuple[str, str]:
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
     """Return a card for each station: new stations first, and then by energy served."""
-    offers = run.offers.set_index("offer_id")
+    offers = _with_bare_chargers(run.offers).set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]
     order = run.sites.sort_values(keys, ascending=[True, False, True])
