@@ -123,8 +123,7 @@ def outside_layer(
         table = {"people": people, "demand_kwh_day": kwh_day, "reason": reason}
         part = gpd.GeoDataFrame(table, geometry=layer.geometry.to_numpy(), crs=layer.crs)
         parts.append(part.to_crs(4326))
-    filled = [part for part in parts if len(part)] or parts[:1]
-    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=4326)
+    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=4326)
 
 
 def service_layer(

@@ -154,8 +154,7 @@ def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDat
         gpd.GeoDataFrame({"site_id": layer["site_id"]}, geometry=layer.geometry.array)
         for layer in (sites, candidates.to_crs(sites.crs))
     ]
-    filled = [part for part in points if len(part)] or points[:1]
-    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True)).drop_duplicates("site_id")
+    return gpd.GeoDataFrame(pd.concat(points, ignore_index=True)).drop_duplicates("site_id")
 
 
 def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.GeoDataFrame:
