@@ -205,7 +205,7 @@ def robustness(run: RunRecord) -> dict[str, Any] | None:
     parts = {key: run.facts.get(key) for key in ("day", "what_if", "demand_range")}
     if not all(parts.values()):
         return None
-    at_risk = any((row.get("money") or {}).get("stations") for row in parts["what_if"])
+    at_risk = any((row.get("money") or {}).get("stations") for row in parts["what_if"] or [])
     return {**parts, "at_risk": at_risk}
 
 
