@@ -98,9 +98,8 @@ def main() -> None:
         west, south = WEST, NORTH - PIXELS * PIXEL_DEG
         before = peak_mb()
         start = time.perf_counter()
-        cells = raster_to_cells(
-            path, network, SIZE_M, area=(west, south, WEST + PIXELS * PIXEL_DEG, NORTH)
-        )
+        area = shapely.box(west, south, WEST + PIXELS * PIXEL_DEG, NORTH)
+        cells = raster_to_cells(path, network, SIZE_M, area=area)
         seconds = time.perf_counter() - start
         after = peak_mb()
     rng = np.random.default_rng(2)

@@ -152,7 +152,7 @@ def _slice_value(program: Any, s: int, offers: np.ndarray) -> tuple[float, list[
     demand = program.demand_kwh[:, s]
     flows = flows_of(instance, offers)
     rows, limits = flows.rows(demand)
-    decay = program.objective.decay if program.objective is not None else None
+    decay = program.distance_decay
     worth = np.ones(len(flows.demand)) if decay is None else decay.factor(flows.minutes)
     blocks, least = [rows], []
     for floor in program.floors:

@@ -42,7 +42,7 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
     This context manager has no effect outside the main thread, or if the caller has set a handler.
     """
     wish = Wish(by_solve=by_solve)
-    with _handled_by(wish):
+    with handled_by(wish):
         yield wish
 
 
@@ -53,21 +53,24 @@ def held() -> Iterator[None]:
     For example, a process interrupted at its start would read half of its input and fail.
     """
     heard: list[int] = []
-    with _handled_by(lambda number, _frame: heard.append(number)):
+    with handled_by(lambda number, _frame: heard.append(number)):
         yield
     if heard:
         signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
-def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Let a handler receive Ctrl-C in the block, unless the caller has its own handler."""
+def handled_by(handler: Callable[[int, object], None]) -> Iterator[Wish | None]:
+    """Let a handler receive Ctrl-C in the block, unless the caller has its own handler.
+
+    The block receives the `Wish` that the handler replaces, if there is one.
+    """
     if not takes_ctrl_c():
-        yield
+        yield None
         return
     before = signal.signal(signal.SIGINT, handler)
     try:
-        yield
+        yield before if isinstance(before, Wish) else None
     finally:
         signal.signal(signal.SIGINT, before)
 

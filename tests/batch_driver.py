@@ -37,14 +37,14 @@ def drive(config, out, local):
 
 def start(config, out, *, local=False):
     """Start `drive` in a process that has imported everything already."""
-    process = _context().Process(target=drive, args=(config, out, local))
-    process.start()
-    return process
+    return start_call(drive, config, out, local)
 
 
 def start_call(function, *args, **more):
     """Start a call in a process that has imported everything already."""
-    process = _context().Process(target=function, args=args, kwargs=more)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["siting.batch.worker", "siting.study", "siting.report"])
+    process = context.Process(target=function, args=args, kwargs=more)
     process.start()
     return process
 
@@ -69,15 +69,7 @@ def cli_to(log, *words):
 
 def warm_up(patience_s):
     """Have everything imported before the time of a kill is counted from a start."""
-    process = _context().Process(target=list_studies, args=([],))
-    process.start()
-    process.join(patience_s)
-
-
-def _context():
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["siting.batch.worker", "siting.study", "siting.report"])
-    return context
+    start_call(list_studies, []).join(patience_s)
 
 
 def contents(table):

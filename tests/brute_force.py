@@ -82,6 +82,22 @@ def town(seed, sites=5, cells=6, configurations=2, existing=True):
     return demand, offers, reach
 
 
+def with_extensions(offers, count, rng):
+    """Return the offers of a town, and so many more that extend the station that stands."""
+    standing = offers[offers["existing"]]
+    columns = [f"capacity_{g}_kwh_day" for g in GROUPS]
+    more = []
+    for n in range(count):
+        cost = float(rng.integers(1, 4))
+        row = standing.assign(
+            offer_id=f"s0:x{n}", existing=False, extends=True, power_kw=standing["power_kw"] + 5.0,
+            charger_cost_pkr=cost, grid_cost_pkr=1.0, cost_pkr=cost + 1, subsidy_pkr=cost,
+        )  # fmt: skip
+        row[columns] = standing[columns] + rng.integers(0, 9, 3)
+        more.append(row)
+    return pd.concat([offers.assign(extends=False), *more], ignore_index=True)
+
+
 @dataclass(frozen=True)
 class Scarce:
     """What offers use together of something, at most or at least; for each rupee drawn, or once."""
@@ -652,21 +668,26 @@ def _constant(constant, plan):
     return constant(plan) if callable(constant) else constant
 
 
+def arcs_of(demand, offers, reach):
+    """Return one row per demand row and charger group of an offer that can serve it."""
+    long = offers.melt(
+        id_vars=["site_id", "offer_id"],
+        value_vars=[f"capacity_{g}_kwh_day" for g in GROUPS],
+        value_name="q",
+    )
+    long["charger_group"] = long["variable"].str[len("capacity_") : -len("_kwh_day")]
+    return (
+        demand.merge(reach, on="cell_id")
+        .merge(COMPATIBILITY, on="vehicle_class")
+        .merge(long[long["q"] > 0], on=["site_id", "charger_group"])
+    )
+
+
 class Serving:
     """What any choice of offers serves: by covering, or by a transport problem of its own."""
 
     def __init__(self, demand, offers, reach):
-        long = offers.melt(
-            id_vars=["site_id", "offer_id"],
-            value_vars=[f"capacity_{g}_kwh_day" for g in GROUPS],
-            value_name="q",
-        )
-        long["charger_group"] = long["variable"].str[len("capacity_") : -len("_kwh_day")]
-        arcs = (
-            demand.merge(reach, on="cell_id")
-            .merge(COMPATIBILITY, on="vehicle_class")
-            .merge(long[long["q"] > 0], on=["site_id", "charger_group"])
-        )
+        arcs = arcs_of(demand, offers, reach)
         self.arc_offer = arcs["offer_id"].to_numpy(object)
         self.arc_row = pd.factorize(arcs["demand_id"])[0]
         self.arc_node = pd.factorize(arcs["offer_id"] + "/" + arcs["charger_group"])[0]

@@ -2,8 +2,7 @@
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
-from brute_force import COMPATIBILITY, GROUPS, Asked, Scarce, town
+from brute_force import COMPATIBILITY, Asked, Scarce, town, with_extensions
 
 from siting.errors import SitingError
 from siting.program.instance import Instance
@@ -15,7 +14,7 @@ def limited_town(seed, sites=5, **sizes):
     """Return the tables of a random town, limits, and required and forbidden sites."""
     demand, offers, reach = town(seed, sites=sites, **sizes)
     rng = np.random.default_rng(seed + 77_000)
-    offers = with_extensions(offers, rng)
+    offers = with_extensions(offers, int(rng.integers(0, 3)), rng)
     limits = some_limits(offers, sites, rng)
     names = [f"s{j}" for j in range(1, sites)]
     rng.shuffle(names)
@@ -26,22 +25,6 @@ def limited_town(seed, sites=5, **sizes):
         "required": required,
         "forbidden": forbidden,
     }
-
-
-def with_extensions(offers, rng):
-    """Return the offers with one or two that extend the station that stands."""
-    standing = offers[offers["existing"]]
-    columns = [f"capacity_{g}_kwh_day" for g in GROUPS]
-    more = []
-    for n in range(int(rng.integers(0, 3))):
-        cost = float(rng.integers(1, 4))
-        row = standing.assign(
-            offer_id=f"s0:x{n}", existing=False, extends=True, power_kw=standing["power_kw"] + 5.0,
-            charger_cost_pkr=cost, grid_cost_pkr=1.0, cost_pkr=cost + 1, subsidy_pkr=cost,
-        )  # fmt: skip
-        row[columns] = standing[columns] + rng.integers(0, 9, 3)
-        more.append(row)
-    return pd.concat([offers.assign(extends=False), *more], ignore_index=True)
 
 
 def some_limits(offers, sites, rng):

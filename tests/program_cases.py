@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from brute_force import CLASSES, GROUPS, Asked, Scarce, Shares, Trial, town
+from brute_force import CLASSES, Asked, Scarce, Shares, Trial, town, with_extensions
 
 from siting.program.instance import Instance
 from siting.program.limits import Limit
@@ -228,20 +228,7 @@ def _concessions(case, rng):
 
 def _extensions(case, rng):
     """Return the case with two offers that extend the station that stands."""
-    offers = case.offers
-    standing = offers[offers["existing"]]
-    columns = [f"capacity_{g}_kwh_day" for g in GROUPS]
-    more = []
-    for n in range(2):
-        cost = float(rng.integers(1, 4))
-        row = standing.assign(
-            offer_id=f"s0:x{n}", existing=False, extends=True, power_kw=15.0,
-            charger_cost_pkr=cost, grid_cost_pkr=1.0, cost_pkr=cost + 1, subsidy_pkr=cost,
-        )  # fmt: skip
-        row[columns] = standing[columns] + rng.integers(0, 9, 3)
-        more.append(row)
-    offers = pd.concat([offers.assign(extends=False), *more], ignore_index=True)
-    return replace(case, offers=offers)
+    return replace(case, offers=with_extensions(case.offers, 2, rng))
 
 
 def _drives(case, rng):

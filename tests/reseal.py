@@ -6,6 +6,18 @@ from pathlib import Path
 from siting.manifest import SEAL, sealed, sealed_below
 
 
+def text(name, old, new):
+    """Return what replaces a text in a file of a folder."""
+
+    def edit(folder):
+        path = folder / name
+        said = path.read_text(encoding="utf-8")
+        assert old in said
+        path.write_text(said.replace(old, new, 1), encoding="utf-8")
+
+    return edit
+
+
 def _record(path: Path) -> dict | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))

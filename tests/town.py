@@ -11,6 +11,7 @@ subsidy, and delivers 10 kWh/day.
 """
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -80,6 +81,22 @@ def write_town(folder: Path) -> Path:
     )
     path = folder / "town.yaml"
     path.write_text(CONFIG, encoding="utf-8")
+    return path
+
+
+def change(path: Path, **sections: Any) -> Path:
+    """Change keys of a configuration's sections, or a section that is no mapping; return its path.
+
+    A key that is None is taken out.
+    """
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for name, keys in sections.items():
+        if isinstance(keys, dict):
+            whole = config.get(name, {}) | keys
+            config[name] = {key: value for key, value in whole.items() if value is not None}
+        else:
+            config[name] = keys
+    path.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return path
 
 

@@ -1,10 +1,9 @@
 """The critical ask of each bid: the most public money for which it could ask and still win.
 
-A bid wins at an ask if some plan with the bid is worth more than the best plan without it. It also
-wins if a plan with it is worth the same as the best plan without it, and draws no more public money
-than that plan. Let ``B`` be the budget, and let ``W`` be the worth and ``M`` the public money of
-the best plan without the bid. The critical ask is the larger of two maxima, each over all asks
-``a`` and all plans ``P`` with the bid::
+Let ``B`` be the budget, and let ``W`` be the worth and ``M`` the public money of the best plan
+without the bid. A bid wins if some plan with the bid is worth more than ``W``. The bid also wins if
+a plan with the bid is worth ``W`` and draws at most ``M``. The critical ask is the larger of two
+maxima, each over all asks ``a`` and all plans ``P`` with the bid::
 
     max a:  a + others of P  <=  B,   worth of P  >  W
     max a:  a + others of P  <=  min(B, M),   worth of P  >=  W
@@ -187,7 +186,7 @@ class Market:
         # Each option of the bid has a column for its money; the column of the ask follows them.
         last = first + len(mine)
         rows = self._money_rows(sparse.hstack([use, between, own * most], format="csr"))
-        rows.append(self._at_least(pool.worth, worth))
+        rows.append(self._worth_row(worth))
         wanted = np.flatnonzero(options.last == self.program.instance.positions_of([bid.offers[0]]))
         rows.append((wanted, np.ones(len(wanted)), 1.0, math.inf))
         for n, option in enumerate(mine.tolist()):
@@ -238,7 +237,7 @@ class Market:
         """Return the choice within budget that maximises a goal and is worth `worth` or more."""
         rows = [*self._money_rows(self.money.use), *(more or [])]
         if math.isfinite(worth):
-            rows.append(self._at_least(self.pool.worth, worth))
+            rows.append(self._worth_row(worth))
         of_worth = goal is self.pool.worth
 
         def value(choice: Ints) -> float:
@@ -313,10 +312,11 @@ class Market:
         upper[: self.pool.count][gone] = 0.0
         return np.minimum(np.concatenate([self.pool.lower, np.zeros(more)]), upper), upper
 
-    @staticmethod
-    def _at_least(goal: Floats, least: float) -> Condition:
-        at, scale = np.flatnonzero(goal), max(abs(least), float(np.abs(goal).max(initial=0.0)))
-        return at, goal[at] / scale, least / scale, math.inf
+    def _worth_row(self, least: float) -> Condition:
+        """Return the constraint row of plans that are worth `least` or more."""
+        worth = self.pool.worth
+        at, scale = np.flatnonzero(worth), max(abs(least), float(np.abs(worth).max(initial=0.0)))
+        return at, worth[at] / scale, least / scale, math.inf
 
     def _money_rows(self, use: sparse.csr_array) -> list[Condition]:
         """Return a constraint row for each limit on public money; `use`: what each column draws."""

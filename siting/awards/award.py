@@ -111,7 +111,12 @@ def award(
     >>> done.losers[["bid", "ask_pkr", "critical_high_pkr"]]  # doctest: +SKIP
     """
     now = now or datetime.now().astimezone()
-    study = _study_of(config, overrides, now, progress)
+    if isinstance(config, Study | Plan) or (
+        isinstance(config, Path | str) and Path(config).is_dir()
+    ):
+        study = study_of(config)
+    else:
+        study = Study(config, overrides, progress=progress, today=now.date())
     if isinstance(bids, pd.DataFrame):
         path = lay_down(("bids",), pd.DataFrame(bids), study.config.output.cache_dir)
     else:
@@ -154,16 +159,6 @@ def award_to_folder(
     study = Study(config, overrides, today=now.date(), progress=how.get("progress"))
     usual = folder_for(study.config, "award", now)
     return award(study, bids, usual=usual, now=now, **how)
-
-
-def _study_of(
-    config: Config | Source, overrides: Sequence[str], now: datetime, progress: Report | None
-) -> Study:
-    if isinstance(config, Study | Plan) or (
-        isinstance(config, Path | str) and Path(config).is_dir()
-    ):
-        return study_of(config)
-    return Study(config, overrides, progress=progress, today=now.date())
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:

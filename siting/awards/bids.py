@@ -4,7 +4,7 @@ Each line describes a place: ``bidder``, ``lon``, ``lat``, the chargers (``charg
 ``configuration``), and ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` form a bundle,
 which wins or loses as a whole, and whose ask or rent is the sum over its lines. Among bids of one
 bidder with the same ``one_of``, at most one wins. Optional columns: ``name``, ``year`` (of opening)
-and the columns that ``award.caps`` names. What a bid asks for is its offer's subsidy.
+and the columns that ``award.caps`` names. The ask of a bid is the subsidy of the bid's offers.
 """
 
 from __future__ import annotations

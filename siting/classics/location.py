@@ -9,8 +9,9 @@ problem here::
 where ``f_j`` is the cost of opening site ``j``, ``c_ij`` the cost of serving row ``i`` from it, and
 ``n_i`` the cost of leaving row ``i`` unserved. In maximal covering, ``n_i`` is the weight of the
 row; in the other problems, it is above the cost of any plan. `improve` is the interchange of Teitz
-and Bart (1968) in the fast form of Whitaker (1983) and Resende and Werneck (2007). It computes the
-profit of every exchange in one pass over the pairs nearer than the second-nearest open site.
+and Bart (1968) in the fast form of Whitaker (1983) and Resende and Werneck (2007). `improve`
+computes the profit of every exchange in one pass over the pairs nearer than the second-nearest open
+site.
 
 Sources: M. Resende, R. Werneck: A fast swap-based local search procedure for location problems.
 Annals of Operations Research 150 (2007), 205-230. M. Teitz, P. Bart: Heuristic methods for

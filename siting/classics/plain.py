@@ -90,11 +90,6 @@ class PlainInstance(ReadOnlyArrays):
             for the whole demand, as in the OR-Library; weights count only towards capacity, and
             demands of weight 0 are also served.
 
-        Returns
-        -------
-        PlainInstance
-            The same data as arrays.
-
         Raises
         ------
         InputError
@@ -205,9 +200,8 @@ class PlainInstance(ReadOnlyArrays):
         every: Flags = np.full(len(self.demand_ids), self.cost_per == "demand")
         return every | (self.weight > 0)
 
-    def restricted(self, pairs: Flags, rows: Flags | None = None) -> PlainInstance:
+    def restricted(self, pairs: Flags, rows: Flags) -> PlainInstance:
         """Return the instance with only the flagged pairs and demands, but all sites."""
-        rows = np.ones(len(self.demand_ids), dtype=bool) if rows is None else rows
         keep = pairs & rows[self.row]
         count = np.bincount(self.row[keep], minlength=len(rows))[rows]
         left = {name: getattr(self, name)[rows] for name in ("demand_ids", "weight")}
@@ -220,7 +214,7 @@ class PlainInstance(ReadOnlyArrays):
 
     def within(self, radius: float) -> PlainInstance:
         """Return the instance with only the pairs that cost at most `radius`."""
-        return self.restricted(self.cost <= radius)
+        return self.restricted(self.cost <= radius, np.ones(len(self.demand_ids), dtype=bool))
 
     def __repr__(self) -> str:
         """Return the sizes on one line."""

@@ -153,11 +153,6 @@ def solve_classic(
     solver
         Name of a solver that PuLP knows.
 
-    Returns
-    -------
-    ClassicSolution
-        Sites, assignment and proof.
-
     Raises
     ------
     InputError
@@ -369,15 +364,13 @@ def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[F
     sites, standing = len(instance.site_ids), instance.site_ids[instance.existing]
     if p is None:
         return [Fault("p", f"missing: {model} needs the number of sites", f"give 1 to {sites:,}")]
-    if isinstance(p, bool) or not isinstance(p, (int, np.integer)):
+    if isinstance(p, bool) or not isinstance(p, int | np.integer) or p < 1:
         return [Fault("p", f"is {p!r}", f"give a whole number from 1 to {sites:,}")]
-    if p < 1:
-        return [Fault("p", f"is {p:,}", f"give 1 to {sites:,}")]
     if p > sites:
         what = f"is {p:,}, but there are {sites:,} candidates"
         return [Fault("p", what, f"give {sites:,} at most")]
     if p < len(standing):
-        what = f"is {p:,}, but {len(standing):,} sites exist already, and they count"
+        what = f"is {p:,}, but {len(standing):,} sites exist already, and existing sites count"
         return naming("p", what, standing, f"give {len(standing):,} or more")
     return []
 
@@ -400,7 +393,6 @@ def _reach_faults(instance: PlainInstance, radius: float) -> list[Fault]:
     nearest = np.full(len(there), math.inf)
     nearest[there] = instance.cost[instance.start[:-1][there]]
     far = instance.needed & there & (nearest > radius)
-
     alone, distant = (instance.demand_ids[flags] for flags in (instance.needed & ~there, far))
     what = f"of {len(there):,} demands cannot be served from any site"
     fix = "add pairs or candidates for them, or drop them from demand"

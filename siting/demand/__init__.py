@@ -5,7 +5,7 @@ from siting.demand.depots import depot_shares, place_depots, with_depots, zones_
 from siting.demand.energy import Area, city_energy, demand_figures, zone_energy
 from siting.demand.fleet import fleet_check, national_fleet
 from siting.demand.housing import EFFECTS, housing_effects
-from siting.demand.people import people_on_streets, read_h3, read_people
+from siting.demand.people import people_on_streets, read_people
 from siting.demand.profiles import HOURS, session_figures, session_load
 from siting.demand.rasters import raster_to_cells, read_raster
 from siting.demand.sales import fleet_figures, fleet_model, stock_of_figures
@@ -32,7 +32,7 @@ from siting.demand.uncertainty import (
 )
 from siting.demand.vehicles import vehicle_figures
 from siting.demand.wealth import relative_wealth
-from siting.demand.zones import clip_zones, read_zones, spread_zones, zone_report
+from siting.demand.zones import clip_zones, read_zones, spread_zones
 
 __all__ = [
     "DEFAULT_SCENARIO", "EFFECTS", "FACTORS", "HOURS", "PACES", "PROJECTED_AFTER", "Area",
@@ -41,8 +41,8 @@ __all__ = [
     "energy_factors", "energy_quantiles", "energy_scenarios", "fleet_check", "fleet_figures",
     "fleet_model", "fleet_paces", "housing_effects", "make_cells", "map_swings", "national_fleet",
     "national_stations", "people_on_streets", "place_depots", "poi_points", "raster_to_cells",
-    "read_h3", "read_people", "read_raster", "read_zones", "relative_wealth", "road_points",
+    "read_people", "read_raster", "read_zones", "relative_wealth", "road_points",
     "scenario_names", "sensitivity", "session_figures", "session_load", "spread_demand",
     "spread_zones", "stock_of_figures", "surface_weights", "surfaces", "traffic", "vehicle_figures",
-    "with_depots", "zone_energy", "zone_report", "zones_by_depot",
+    "with_depots", "zone_energy", "zones_by_depot",
 ]  # fmt: skip

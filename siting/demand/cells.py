@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from importlib.util import find_spec
 from typing import Literal
 
 import geopandas as gpd
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError, MissingExtraError, refuse, require_kind
+from siting.errors import Fault, InputError, needs_extra, refuse, require_kind
 from siting.files import extent, not_numbers, require_layer, rows_fault
 from siting.roads import Network, snap
 
@@ -76,7 +75,10 @@ def make_cells(
     """
     require_layer("people", people)
     require_kind("network", network, Network, "give a siting.Network")
-    refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also))
+    faults = _faults(people, size_m, shape, max_snap_m, h3_resolution)
+    if also is not None and len(also):
+        faults += _place_faults("also", also)
+    refuse(faults)
     local = people.to_crs(network.crs)
     if also is not None and len(also):
         local = _with_places(local, also)
@@ -125,14 +127,14 @@ def cells_on_roads(
     return cells[["cell_id", "people", "node_id", "snap_m", "geometry"]]
 
 
-def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
-    """Return the errors in `also`, the places that need a cell even if nobody lives there."""
-    if also is None or not len(also):
-        return []
-    if also.crs is None:
-        return [Fault("also", "has no coordinate reference system", "declare EPSG:4326")]
-    lost = also.geometry.isna() | also.geometry.is_empty
-    return rows_fault("also, geometry", lost, also.index, f"{lost.sum():,} rows without a place")
+def _place_faults(where: str, layer: gpd.GeoDataFrame) -> list[Fault]:
+    """Return the errors in a layer's coordinate reference system and geometry."""
+    faults = []
+    if layer.crs is None:
+        faults.append(Fault(where, "has no coordinate reference system", "declare EPSG:4326"))
+    lost = layer.geometry.isna() | layer.geometry.is_empty
+    what = f"{lost.sum():,} of {len(layer):,} without a place"
+    return faults + rows_fault(f"{where}, geometry", lost, layer.index, what)
 
 
 def _faults(
@@ -147,10 +149,7 @@ def _faults(
         faults.append(Fault("max_snap_m", f"{max_snap_m} is not a distance", "give metres above 0"))
     if h3_resolution not in range(16):
         faults.append(Fault("h3_resolution", f"{h3_resolution} is out of range", "give 0 to 15"))
-    if shape == "h3" and find_spec("h3") is None:
-        raise MissingExtraError('H3 cells need another package: pip install "siting[h3]"')
-    if people.crs is None:
-        faults.append(Fault("people", "has no coordinate reference system", "declare EPSG:4326"))
+    faults += _place_faults("people", people)
     if "people" not in people.columns:
         faults.append(Fault("people, column people", "missing"))
         return faults
@@ -162,9 +161,7 @@ def _faults(
     faults += rows_fault("people, column people", bad, people.index, what)
     if not bad.any() and not people["people"].astype(float).sum() > 0:
         faults.append(Fault("people, column people", "nobody lives there"))
-    lost = people.geometry.isna() | people.geometry.is_empty
-    what = f"{lost.sum():,} of {len(people):,} without a place"
-    return faults + rows_fault("people, geometry", lost, people.index, what)
+    return faults
 
 
 def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -219,8 +216,8 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 
     A row that names its hexagon counts as a point.
     """
-    import h3
-
+    with needs_extra("h3", "h3", "is needed to make H3 cells"):
+        import h3
     degrees = local.geometry.to_crs(4326)
     of_row = _named(local, resolution)
     is_point = (local.geom_type == "Point").to_numpy() & (of_row == "")

@@ -7,12 +7,11 @@ depot is not public. Fleet sizes have no range and are the same in every year an
 from __future__ import annotations
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import shapely
 
 from siting.errors import refuse
-from siting.files import ABOVE_0, not_numbers, rows_fault
+from siting.files import rows_fault
 
 OWN = ("km_day", "home_share")  # class figures that depots can override
 
@@ -28,8 +27,8 @@ def place_depots(
     area has zones. A depot more than `within_m` metres from every cell is outside the study area.
 
     The result is `fleets` with the defaults filled in, plus ``cell_id``, ``zone_id`` (``all``
-    without zones) and ``demand_kwh_day``. An `InputError` lists every depot that lacks a position
-    or vehicles, or is outside the study area, and every class without figures.
+    without zones) and ``demand_kwh_day``. An `InputError` lists every depot outside the study area
+    and every class without figures.
 
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame(
@@ -42,22 +41,15 @@ def place_depots(
     [4160.0]
     """
     points = gpd.GeoSeries(gpd.points_from_xy(fleets["lon"], fleets["lat"]), crs=4326)
-    at = points.to_crs(cells.crs).to_numpy()
-    known = np.isfinite(fleets[["lon", "lat"]].to_numpy(dtype=float)).all(axis=1)
-    nearest = np.zeros(len(fleets), dtype=int)
-    shapes = cells.geometry.to_numpy()
-    nearest[known] = shapely.STRtree(shapes).nearest(at[known])
-    away_m = np.full(len(fleets), np.inf)
-    away_m[known] = shapely.distance(at[known], shapes[nearest[known]])
+    at, shapes = points.to_crs(cells.crs).to_numpy(), cells.geometry.to_numpy()
+    nearest = shapely.STRtree(shapes).nearest(at)
+    away = shapely.distance(at, shapes[nearest]) > within_m
     where, name = "fleets by depot", fleets["depot"].astype(str)
     strange = ~fleets["vehicle_class"].isin(vehicles["vehicle_class"])
-    few, away = not_numbers(fleets["vehicles"], ABOVE_0), known & ~(away_m <= within_m)
     lost = "move it, or leave it out: a class without depots uses the fleet model"
     fix = "add its figures, or use a class that has figures"
     refuse([
-        *rows_fault(where, ~known, name, "no place", "give lon and lat in degrees"),
         *rows_fault(where, away, name, "outside the study area", lost),
-        *rows_fault(where, few, name, "the number of vehicles is not above 0"),
         *rows_fault(where, strange, fleets["vehicle_class"], "a class without figures", fix),
     ])  # fmt: skip
     use = vehicles.set_index("vehicle_class").loc[fleets["vehicle_class"]].reset_index()

@@ -129,7 +129,7 @@ def zone_energy(area: Area) -> pd.DataFrame:
 
     Columns: ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
     ``demand_kwh_day``, ``source``, ``confidence``. Rows are grouped by zone, with classes in the
-    order of the fleet. Raises `InputError` as `city_energy` does, or if the zones are invalid.
+    order of the fleet. Raises `InputError` as `city_energy` does, or if no zone has a vehicle.
 
     >>> from siting.demand import city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table

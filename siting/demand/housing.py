@@ -27,8 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, refuse
-from siting.files import missing_columns, not_numbers, rows_fault
+from siting.errors import InputError
 from siting.reference import table
 
 # For each effect, the figure that states the share of tenants or of high-rise homes in the survey.
@@ -60,39 +59,20 @@ class Housing:
 
     @classmethod
     def from_table(cls, zones: pd.DataFrame | None) -> Housing:
-        """Return the zones of a table, checked; None gives one zone with unknown shares."""
+        """Return the zones of a table; None gives one zone with unknown shares."""
         if zones is None:
             zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
-        refuse(missing_columns(zones, ("zone_id", "people"), "zones"))
-        faults: list[Fault] = []
-        ids = zones["zone_id"].astype(str).fillna("(blank)")
-        people = _numbers(zones["people"])
-        known = []
-        share = (1.0, "share of at least 0 and at most 1")
-        limits = {
-            "renting_share": share,
-            "high_rise_share": share,
-            "ownership": (np.inf, "number of at least 0"),
-        }
-        for column, (most, what) in limits.items():
-            given = zones.get(column, pd.Series(np.nan, index=zones.index))
-            bad = given.notna().to_numpy() & not_numbers(given, most=most)
-            faults += rows_fault(f"zones, column {column}", bad, ids, f"neither blank nor a {what}")
-            known.append(_numbers(given))
-        renting, high_rise, owned = known
-        if not bad.any() and not np.nansum(owned * people) > 0 and not np.isnan(owned).all():
-            faults.append(Fault("zones, column ownership", "nobody owns a vehicle in any zone"))
-        bad = not_numbers(zones["people"])
-        faults += rows_fault("zones, column people", bad, ids, "not a number of at least 0")
-        if not bad.any() and not people.sum() > 0:
-            faults.append(Fault("zones, column people", "nobody lives in any zone"))
-        odd = zones["zone_id"].isna() | ids.duplicated()
-        faults += rows_fault("zones, column zone_id", odd, ids, "missing or given twice")
-        refuse(faults)
-        there = (people * ~np.isnan(owned)).sum()
-        mean = np.nansum(owned * people) / there if there > 0 else 1.0
-        relative = np.where(np.isnan(owned), 1.0, owned / mean)
-        return cls(tuple(ids), people / people.sum(), renting, high_rise, relative)
+        columns = ["people", "renting_share", "high_rise_share", "ownership"]
+        figures = zones.reindex(columns=columns).to_numpy(dtype=float, na_value=np.nan)
+        people, renting, high_rise, owned = figures.T
+        known = ~np.isnan(owned)
+        vehicles, there = np.nansum(owned * people), (people * known).sum()
+        if known.any() and not vehicles > 0:
+            raise InputError("zones, column ownership", "nobody owns a vehicle in any zone")
+        mean = vehicles / there if there > 0 else 1.0
+        relative = np.where(known, owned / mean, 1.0)
+        ids = tuple(zones["zone_id"].astype(str))
+        return cls(ids, people / people.sum(), renting, high_rise, relative)
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
@@ -119,21 +99,12 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     >>> housing_effects({"high_rise_effect": 0})["value"].to_list()
     [0.5, 0.0, 0.28, 0.05]
     """
-    rows = table("country").rename(columns={"item": "figure"})
-    rows = rows.set_index("figure").loc[list(EFFECTS)].reset_index()
-    faults = []
+    rows = table("country").set_index("item").loc[list(EFFECTS)].rename_axis("figure")
     for name, value in (effects or {}).items():
-        if name not in EFFECTS:
-            what = f"no effect is called {name}"
-            faults.append(Fault("effects", what, "use " + ", ".join(EFFECTS)))
-        elif not 0 <= value <= 1:
-            faults.append(Fault(f"effects, {name}", f"{value} is not at least 0 and at most 1"))
-        else:
-            of_effect = rows["figure"] == name
-            rows.loc[of_effect, ["value", "low", "high"]] = float(value)
-            rows.loc[of_effect, ["source", "confidence"]] = ["set by the user", "ASSUMPTION"]
-    refuse(faults)
-    return rows[["figure", "value", "low", "high", "unit", "source", "confidence"]]
+        rows.loc[name, ["value", "low", "high"]] = float(value)
+        rows.loc[name, ["source", "confidence"]] = ["set by the user", "ASSUMPTION"]
+    columns = ["figure", "value", "low", "high", "unit", "source", "confidence"]
+    return rows.reset_index()[columns]
 
 
 def crossed(**columns: Iterable[Any]) -> pd.DataFrame:
@@ -144,8 +115,3 @@ def crossed(**columns: Iterable[Any]) -> pd.DataFrame:
     """
     rows = pd.MultiIndex.from_product(list(columns.values()), names=list(columns))
     return rows.to_frame(index=False)
-
-
-def _numbers(column: pd.Series) -> Array:
-    """Return the column as numbers; other values become NaN, which the caller reports."""
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pyarrow.parquet
 import shapely
 
 from siting.demand.cells import Floats, Ints, Shapes
-from siting.errors import Fault, InputError, MissingExtraError, refuse, require_kind
+from siting.errors import Fault, InputError, needs_extra, refuse, require_kind
 from siting.files import (
     LONLAT_ALIASES,
     PAKISTAN_WSEN,
@@ -47,7 +46,8 @@ def read_people(
     ----------
     path
         A layer file, or a CSV with ``lon`` and ``lat`` (or ``longitude`` and ``latitude``). A CSV
-        or Parquet file with ``h3`` or ``h3_index`` in place of coordinates is read by `read_h3`.
+        or Parquet file may have H3 cells in place of coordinates, in a column ``h3`` or
+        ``h3_index`` (string or 64-bit integer).
     column
         The column with the number of people.
     raster_deg
@@ -65,13 +65,17 @@ def read_people(
     InputError
         If the file is invalid. The message lists every error: semicolons instead of commas; a
         missing column; counts that are missing, negative, not numbers or written with a decimal
-        comma; no people; repeated ids; geometry that is missing, invalid or a line.
+        comma; no people; repeated ids; geometry that is missing, invalid or a line; H3 cells that
+        are invalid, repeated, of several resolutions or outside Pakistan.
+    MissingExtraError
+        If the file has H3 cells and the package ``h3`` is not installed.
     """
     require_kind("path", path, str | Path, "name a file; a table needs no reading")
     path = Path(path)
     require_commas(path)
-    if _h3_column(path) is not None and raster_deg is None:
-        return read_h3(path, column)
+    h3_column = _h3_column(path)
+    if h3_column is not None and raster_deg is None:
+        return _read_h3(path, h3_column, column)
     layer = read_layer(path)
     faults = count_faults(layer, path, column) + id_faults(layer, path)
     faults += shape_faults(layer, path, SHAPES, "points or polygons")
@@ -96,24 +100,16 @@ def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
     return {f"user_{column}": plain_column(layer[column]).array for column in own}
 
 
-def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
-    """Return the population in a table of H3 hexagons, with the hexagons' outlines in lon/lat.
-
-    `path` is a CSV or Parquet file with the column ``h3`` or ``h3_index`` (string or 64-bit
-    integer); the result is as in `read_people`. An `InputError` lists every error: a missing
-    column; H3 cells that are invalid, repeated, of several resolutions or outside Pakistan; invalid
-    counts. Raises `MissingExtraError` if the package ``h3`` is not installed.
-    """
-    if find_spec("h3") is None:
-        raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
-    import h3
-
-    require_commas(path)
-    frame = _read_table(path)
-    name = next((c for c in H3_COLUMNS if c in frame.columns), None)
-    if name is None:
-        have = ", ".join(map(str, frame.columns))
-        raise InputError(str(path), "has no column h3 and no h3_index", f"it has: {have}")
+def _read_h3(path: Path, name: str, column: str) -> gpd.GeoDataFrame:
+    """Return the population in a table of H3 cells named in the column `name`, with outlines."""
+    with needs_extra("h3", "h3", "is needed to read a table of H3 cells"):
+        import h3
+    with unreadable_in_words(path):
+        is_parquet = path.suffix.lower() == ".parquet"
+        frame: pd.DataFrame = pd.read_parquet(path) if is_parquet else read_csv(path)
+    if frame.empty:
+        raise InputError(str(path), "has no rows")
+    refuse(missing_columns(frame, (name,), str(path)))  # Parquet may hold it as an index
     where = f"{path}, column {name}"
     faults = count_faults(frame, path, column)
     cells = [_h3_text(value) for value in frame[name]]
@@ -144,11 +140,9 @@ def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
 
     People are assumed to be proportional to street length; the caller must state this assumption.
     `total` is the number of people in the zone. The result has one row, with ``people``, for each
-    street (both directions count once) of a class in `HOME_STREETS`. Raises `InputError` if the
-    total is not above 0, or if there is no such street.
+    street (both directions count once) of a class in `HOME_STREETS`. Raises `InputError` if there
+    is no such street.
     """
-    if not (np.isfinite(total) and total > 0):
-        raise InputError("people", f"a total of {total} persons", "give a number above 0")
     at, lines = streets_once(network, HOME_STREETS)
     length_m = network.edges["length_m"].to_numpy(dtype=float)[at]
     if not length_m.sum() > 0:
@@ -246,17 +240,6 @@ def _h3_column(path: Path) -> str | None:
     if not {"lon", "lat", "longitude", "latitude", "geometry"}.isdisjoint(names):
         return None
     return next((name for name in H3_COLUMNS if name in names), None)
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(str(path), "no such file")
-    with unreadable_in_words(path):
-        is_parquet = path.suffix.lower() == ".parquet"
-        frame: pd.DataFrame = pd.read_parquet(path) if is_parquet else read_csv(path)
-    if frame.empty:
-        raise InputError(str(path), "has no rows")
-    return frame
 
 
 def _h3_text(value: object) -> str:

@@ -54,13 +54,11 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
 
 
 def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
-    """Return `energy` with added columns for sessions per day and mean peak-hour load (kW).
+    """Return `energy` with ``sessions_day`` and the mean load in the peak hour, ``peak_hour_kw``.
 
     `energy` has ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), for a city or by zone.
-    `sessions` is the result of `session_figures`. The added columns are ``session_kwh``,
-    ``session_min``, ``peak_hour_share``, ``sessions_day`` (the demand divided by ``session_kwh``),
-    ``peak_hour_sessions`` and ``peak_hour_kw`` (both times ``peak_hour_share``). Raises
-    `InputError` if a class has no session figures.
+    `sessions` is the result of `session_figures`. Raises `InputError` if a class has no session
+    figures.
 
     >>> energy = pd.DataFrame({"vehicle_class": ["car"], "demand_kwh_day": [1000.0]})
     >>> session_load(energy, session_figures())[["sessions_day", "peak_hour_kw"]].values.tolist()
@@ -70,9 +68,8 @@ def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     lacking = classes[~classes.isin(sessions["vehicle_class"])]
     refuse(naming("session figures", "no row for a class", lacking, "add one"))
     class_sessions = sessions.set_index("vehicle_class").loc[classes.to_list()]
-    load = energy.copy()
-    load[list(_RANGED)] = class_sessions[list(_RANGED)].to_numpy(dtype=float)
-    load["sessions_day"] = load["demand_kwh_day"] / load["session_kwh"]
-    load["peak_hour_sessions"] = load["sessions_day"] * load["peak_hour_share"]
-    load["peak_hour_kw"] = load["demand_kwh_day"] * load["peak_hour_share"]
-    return load
+    kwh_day = energy["demand_kwh_day"]
+    return energy.assign(
+        sessions_day=kwh_day / class_sessions["session_kwh"].to_numpy(dtype=float),
+        peak_hour_kw=kwh_day * class_sessions["peak_hour_share"].to_numpy(dtype=float),
+    )

@@ -8,7 +8,6 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,11 +18,10 @@ import pyproj
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.demand.cells import MOST_CELLS, Floats, also_faults, cells_on_roads, squares
-from siting.errors import Fault, InputError, MissingExtraError, refuse
+from siting.demand.cells import MOST_CELLS, Floats, cells_on_roads, squares
+from siting.errors import Fault, InputError, needs_extra, refuse
 from siting.files import extent, unreadable_in_words
 from siting.roads import Network
-from siting.roads.download import require_area
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +31,7 @@ WHOLE_PIXEL = 1 / 4
 PARTS_PER_CELL = 16
 BLOCK = 1_000_000
 
-Area = Polygon | MultiPolygon | tuple[float, float, float, float]
+Area = Polygon | MultiPolygon
 
 # Maximum number of pixels in a window (about half a gigabyte). A raster of Karachi division at 30 m
 # has half as many.
@@ -52,16 +50,16 @@ def read_raster(
     """Return the population from a raster, as pixel outlines with head counts.
 
     `path` is a single-band GeoTIFF, north up, in any coordinate reference system. `area` is a
-    polygon, or west, south, east and north, in lon/lat. Only pixels whose centre is in `area` are
-    read (default: all pixels). If `density` is true, values are persons per km2, not persons per
-    pixel. `nodata` is the value that marks missing data, if the file does not declare one.
+    polygon in lon/lat. Only pixels whose centre is in `area` are read (default: all pixels). If
+    `density` is true, values are persons per km2, not persons per pixel. `nodata` is the value that
+    marks missing data, if the file does not declare one.
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326. Rows are from north to
     south, then from west to east. Raises `InputError` if the file is unreadable or unsuitable, has
     no data in `area`, or has undeclared negative values. Raises `MissingExtraError` if ``rasterio``
     is not installed.
     """
-    window = read_window(path, None if area is None else _polygon(area), density, nodata)
+    window = read_window(path, area, density, nodata)
     x, y, people = window.pixels(window.people != 0)
     if window.area is not None:
         inside = shapely.contains_xy(window.area, x, y)
@@ -88,17 +86,9 @@ def raster_to_cells(
     A pixel's people are assigned to the cell that contains the pixel's centre. A pixel wider than a
     quarter of a cell is first split into equal parts, each at most a sixteenth of a cell wide.
     Arguments and errors are as in `read_raster` and `make_cells`, and the result is as in
-    `make_cells`. By default, `area` is the box around the roads, extended by `max_snap_m` on each
-    side; people outside it do not count.
+    `make_cells`.
     """
-    faults = [
-        Fault(name, f"{value:g} m is not above 0", "give metres above 0")
-        for name, value in (("size_m", size_m), ("max_snap_m", max_snap_m))
-        if not (np.isfinite(value) and value > 0)
-    ]
-    refuse(faults + also_faults(also))
-    around = _around(network, max_snap_m) if area is None else _polygon(area)
-    window = read_window(path, around, density, nodata)
+    window = read_window(path, area, density, nodata)
     keys, people = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]
     for x, y, part in _parts(window, network.crs, size_m):
         row = np.floor(y / size_m).astype(np.int64)
@@ -163,17 +153,6 @@ def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Fl
             yield np.asarray(x), np.asarray(y), part
 
 
-def _around(network: Network, margin_m: float) -> Polygon | MultiPolygon:
-    box = shapely.box(*network.nodes.total_bounds).buffer(margin_m, join_style="mitre")
-    return _moved(box.segmentize(1000.0), network.crs, 4326)
-
-
-def _polygon(area: Area) -> Polygon | MultiPolygon:
-    shape = shapely.box(*area) if isinstance(area, tuple) else area
-    require_area(shape, "area")
-    return shape
-
-
 def _require_people(people: float, path: Path) -> None:
     if not people > 0:
         raise InputError(str(path), "nobody lives in the area: every pixel is 0")
@@ -192,7 +171,7 @@ class Window:
     width: float
     height: float
     crs: pyproj.CRS
-    area: Polygon | MultiPolygon | None
+    area: Area | None
 
     def pixels(
         self, chosen: npt.NDArray[np.bool_]
@@ -205,7 +184,7 @@ class Window:
 
 def read_window(
     path: Path,
-    area: Polygon | MultiPolygon | None,
+    area: Area | None,
     density: bool,
     nodata: float | None,
     *,
@@ -216,30 +195,29 @@ def read_window(
 
     `least` is the minimum valid value. Pixels without data are set to `blank`.
     """
-    try:
-        names = ("rasterio", "rasterio.errors", "rasterio.windows")
-        rasterio, errors, windows = map(import_module, names)
-    except ImportError as err:
-        text = 'rasters need another package: pip install "siting[raster]"'
-        raise MissingExtraError(text) from err
+    with needs_extra("raster", "rasterio", "is needed to read rasters"):
+        import rasterio
+        import rasterio.errors
+        import rasterio.windows
     if not path.is_file():
         raise InputError(str(path), "no such file")
-    with unreadable_in_words(path, also=(errors.RasterioError,)), warnings.catch_warnings():
+    with (
+        unreadable_in_words(path, also=(rasterio.errors.RasterioError,)),
+        warnings.catch_warnings(),
+    ):
         # A file without coordinates is reported below, with a remedy.
-        warnings.simplefilter("ignore", errors.NotGeoreferencedWarning)
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path) as source:
             _require_usable(source, path)
             crs = pyproj.CRS.from_wkt(source.crs.to_wkt())
             at = source.transform
             _require_on_earth(source, crs, path)
-            # Lines in lon/lat are curved in `crs`. Corners every 0.01 degrees limit the error to
-            # about 1 m.
-            area_in_crs = None if area is None else _moved(area.segmentize(0.01), 4326, crs)
+            area_in_crs = None if area is None else _in_crs(area, crs)
             column, row, wide, high = _extent_in_pixels(source, area_in_crs, crs, path)
             if wide * high > MOST_PIXELS:
                 what = f"{wide * high:,} pixels are too many"
                 raise InputError(str(path), what, "give a smaller area")
-            part = windows.Window(column, row, wide, high)
+            part = rasterio.windows.Window(column, row, wide, high)
             band = source.read(1, window=part, masked=True)
             scale, shift = source.scales[0], source.offsets[0]
             said = " ".join(map(str, (path.name, source.descriptions[0], source.units[0])))
@@ -286,7 +264,7 @@ def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
 
 
 def _extent_in_pixels(
-    source: Any, area: Polygon | MultiPolygon | None, crs: pyproj.CRS, path: Path
+    source: Any, area: Area | None, crs: pyproj.CRS, path: Path
 ) -> tuple[int, int, int, int]:
     """Return the first column and row, and the size, of the pixels that cover an area in `crs`."""
     if area is None:
@@ -340,6 +318,7 @@ def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows:
     return np.asarray(bands / 1e6, dtype=float)
 
 
-def _moved(area: Polygon | MultiPolygon, crs: Any, to: Any) -> Polygon | MultiPolygon:
-    """Return an area in the coordinate system `to`."""
-    return cast("Polygon | MultiPolygon", gpd.GeoSeries([area], crs=crs).to_crs(to).iloc[0])
+def _in_crs(area: Area, crs: pyproj.CRS) -> Area:
+    """Return an area, given in lon/lat, in the coordinate system `crs`."""
+    # Lines in lon/lat are curved in `crs`. Corners every 0.01 degrees limit the error to about 1 m.
+    return cast(Area, gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs).iloc[0])

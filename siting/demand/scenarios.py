@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +80,7 @@ def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
     for vehicle, changes in scenario.overrides.items():
         for figure, value in changes.items():
             if match := _TARGET.fullmatch(figure):
-                if not isinstance(value, Real) or not 0 < value <= 1:
+                if not 0 < value <= 1:
                     what = f"{value} is not a share above 0 and at most 1"
                     faults.append(Fault(f"scenario, {vehicle}.{figure}", what))
                 row = {"vehicle_class": vehicle, "year": int(match[1]), **told}
@@ -118,29 +117,16 @@ def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> l
     high = ~((shares > 0).all(axis=1) & shares.lt(ceiling, axis=0).all(axis=1)) & ceiling.notna()
     first = targets.groupby(of)["year"].min().reindex(ceilings.index)
     strange = sorted(set(of.astype(str)) - set(ceilings.index.astype(str)))
-    column = f"{where}, column"
-    no_target, late = first.index[first.isna()], first.index[first > BASE_YEAR]
+    no_target, late = (list(first.index[bad]) for bad in (first.isna(), first > BASE_YEAR))
     by_class = [name for name in ceilings.index if name in set(of[high])]
+    checks = (
+        ("vehicle_class", "no target for a class with sales", no_target, "add a target"),
+        ("year", f"the first target is later than {BASE_YEAR}", late, f"add one for {BASE_YEAR}"),
+        ("share", "not above 0 and below the saturation", by_class, "give a share between them"),
+        ("vehicle_class", "a target for a class without sales", strange, "give its sales figures"),
+    )
     return [
-        *naming(
-            f"{column} vehicle_class", "no target for a class with sales", no_target, "add a target"
-        ),
-        *naming(
-            f"{column} year",
-            f"the first target is later than {BASE_YEAR}",
-            late,
-            f"add one for {BASE_YEAR}",
-        ),
-        *naming(
-            f"{column} share",
-            "not above 0 and below the saturation",
-            by_class,
-            "give a share between them",
-        ),
-        *naming(
-            f"{column} vehicle_class",
-            "a target for a class without sales",
-            strange,
-            "give its sales figures",
-        ),
+        fault
+        for column, what, classes, fix in checks
+        for fault in naming(f"{where}, column {column}", what, classes, fix)
     ]

@@ -14,16 +14,16 @@ from siting.files import rows_fault
 from siting.reference import table
 
 
-def city_figures(city: str, path: Path | None = None) -> pd.Series:
+def city_figures(city: str) -> pd.Series:
     """Return the figures of a city: people, power company, share of time with power, speed group.
 
-    The case of `city` is ignored. `path` is a CSV file that replaces the package's table of cities.
-    If the table has no such city, an `InputError` lists the table's cities.
+    The case of `city` is ignored. If the package's table has no such city, an `InputError` lists
+    the table's cities.
 
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
     """
-    return _city_row(table("cities", path), city, str(path or "city table"))
+    return _city_row(table("cities"), city)
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
@@ -66,7 +66,7 @@ def city_share(
     >>> round(float(shares.loc[0, "city_share"]), 4)
     0.0167
     """
-    row = _city_row(cities, city, "city table")
+    row = _city_row(cities, city)
     registered, where = table("registrations", path), str(path or "registrations table")
     label = registered["city"].astype(str) + " " + registered["vehicle_class"].fillna("")
     twice, ids = label.str.casefold().duplicated(keep=False), label.str.strip().to_list()
@@ -132,12 +132,12 @@ def _of_the_city(row: pd.Series) -> dict[str, Any]:
     }
 
 
-def _city_row(cities: pd.DataFrame, city: str, where: str) -> pd.Series:
+def _city_row(cities: pd.DataFrame, city: str) -> pd.Series:
     names = cities["city"].astype(str)
     matches = cities[names.str.casefold() == city.casefold()]
     if len(matches) != 1:
         what = f"{len(matches)} rows for {city}" if len(matches) else f"has no {city}"
         fix = f"it has: {', '.join(names)}; for another city, set demand.like to the most similar "
         fix += "of these and demand.city_people to the population"
-        raise InputError(f"{where}, column city", what, fix)
+        raise InputError("city table, column city", what, fix)
     return matches.iloc[0]

@@ -20,8 +20,6 @@ from siting.tables import CELLS, validate
 
 log = logging.getLogger(__name__)
 
-BAD_WEIGHTS = "not numbers of at least 0, one of them above 0"
-
 
 def spread_demand(
     cells: gpd.GeoDataFrame,
@@ -146,8 +144,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
     `overrides` replaces the package's weights of ``home``, ``destination`` and ``en_route`` for the
     given classes; they need not sum to 1. Columns: ``vehicle_class``; the three surfaces (sum 1),
     each with ``…_low`` and ``…_high`` (no range if overridden); ``unit``, ``source``,
-    ``confidence``. Raises `InputError` if a class's weights are all 0, or one is negative or
-    missing.
+    ``confidence``.
 
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
     >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
@@ -155,16 +152,11 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
     """
     rows = table("surface_weights").set_index("vehicle_class")
     unit = str(rows["unit"].iloc[0])
-    faults = []
     for name, given in (overrides or {}).items():
-        values = np.array([given.get(surface, np.nan) for surface in SURFACES], dtype=float)
-        if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
-            faults.append(Fault(f"surface weights, {name}", BAD_WEIGHTS))
-            continue
+        values = np.array([given[surface] for surface in SURFACES], dtype=float)
         for end in ("", "_low", "_high"):
             rows.loc[name, [f"{surface}{end}" for surface in SURFACES]] = values / values.sum()
         rows.loc[name, ["unit", "source", "confidence"]] = [unit, "set by the user", "ASSUMPTION"]
-    refuse(faults)
     return rows.reset_index()
 
 
@@ -241,7 +233,8 @@ def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats,
     division = figures.set_index(name)[list(SURFACES)].reindex(classes).to_numpy(dtype=float)
     good = np.isfinite(division).all(axis=1) & (division >= 0).all(axis=1)
     bad = known & ~(good & (division.sum(axis=1) > 0))
-    return division, faults + rows_fault("surface weights", bad, classes, BAD_WEIGHTS)
+    what = "not numbers of at least 0, one of them above 0"
+    return division, faults + rows_fault("surface weights", bad, classes, what)
 
 
 def map_swings(

@@ -22,8 +22,8 @@ from scipy.sparse.csgraph import dijkstra
 
 from siting.demand.cells import Floats, Ints
 from siting.demand.people import along, streets_once
-from siting.errors import Fault, InputError, refuse
-from siting.files import missing_columns, not_numbers, rows_fault
+from siting.errors import InputError, refuse
+from siting.files import not_numbers, rows_fault
 from siting.reference import table
 from siting.roads import Network
 from siting.roads.travel import drive_matrix
@@ -115,8 +115,8 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     package's table. A place with several tags counts once, with its heaviest tag.
 
     Columns: ``weight`` (above 0), ``tag`` (the table's row with this weight, such as ``shop=*``),
-    ``name`` (blank: none) and a point, in the coordinates of `pois`. Raises `InputError` if `pois`
-    has no coordinate reference system, or a weight is missing or negative.
+    ``name`` (blank: none) and a point, in the coordinates of `pois`. Raises `InputError` if a
+    weight is missing or negative, or a row of `weights` is repeated.
 
     >>> pois = gpd.GeoDataFrame(
     ...     {"amenity": ["bank", "bench"]},
@@ -126,8 +126,6 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     >>> poi_points(pois)["weight"].to_list()
     [1.0]
     """
-    if pois.crs is None:
-        raise InputError("pois", "has no coordinate reference system", "declare it, e.g. EPSG:4326")
     figures = _weights(weights, "poi_weights", ("osm_key", "osm_value"))
     weight = np.zeros(len(pois))
     tag = np.full(len(pois), "", dtype=object)
@@ -206,19 +204,13 @@ def traffic(
     class if it is a link, or else of ``unclassified``.
 
     There is one row per piece of road of at most 200 m. Columns: ``weight``, ``highway`` (the row
-    of `road_weights`) and a point in the network's coordinates. Raises `InputError` if a setting or
-    a weight is invalid, or the table lacks ``unclassified``.
+    of `road_weights`) and a point in the network's coordinates. Raises `InputError` if a weight is
+    invalid, or the table lacks ``unclassified``.
     """
-    faults = []
-    if trips < 1:
-        faults.append(Fault("trips", f"{trips} is not a number of places", "give 1 or more"))
-    if not trip_min > 0:
-        faults.append(Fault("trip_min", f"{trip_min:g} minutes is not above 0"))
     figures = _weights(road_weights, "road_weights", ("highway",))
     of_class = figures.set_index("highway")["weight"].astype(float)
     if FALLBACK not in of_class.index:
-        faults.append(Fault("road_weights, column highway", f"no row {FALLBACK}", "add it"))
-    refuse(faults)
+        raise InputError("road_weights, column highway", f"no row {FALLBACK}", "add it")
     flow = _flows(network, _at_nodes(network, cells), trips, trip_min, seed)
     kinds = network.edges["highway"].astype(str)
     kinds = kinds.where(kinds.isin(of_class.index), kinds.str.removesuffix("_link"))
@@ -235,7 +227,6 @@ def traffic(
 
 def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.DataFrame:
     figures = table(name) if given is None else given
-    refuse(missing_columns(figures, (*key, "weight"), name))
     rows = figures[list(key)].astype(str).agg(" ".join, axis=1)
     bad = not_numbers(figures["weight"])
     faults = rows_fault(f"{name}, column weight", bad, rows, "missing or negative")
@@ -269,8 +260,6 @@ def _at_nodes(network: Network, cells: pd.DataFrame | None) -> Floats:
         return np.ones(size)
     placed = cells[cells["node_id"].notna()]
     at = network.nodes.index.get_indexer(placed["node_id"].astype("int64"))
-    what = "not nodes of the network"
-    refuse(rows_fault("cells, column node_id", at < 0, placed["node_id"], what))
     people = np.bincount(at, weights=placed["people"].to_numpy(dtype=float), minlength=size)
     return people if people.sum() > 0 else np.ones(size)
 

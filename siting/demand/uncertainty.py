@@ -19,7 +19,7 @@ from scipy.special import ndtri
 from siting.demand.energy import Area, Case, in_area, zone_kwh
 from siting.demand.housing import SURVEYED, Array, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
-from siting.errors import Fault, InputError, naming, refuse
+from siting.errors import InputError
 
 # Figures whose increase lowers public charging energy.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
@@ -40,16 +40,6 @@ RANKED = (
     *("figure", "vehicle_class", "low_kwh_day", "high_kwh_day", "swing_kwh_day", "swing_share"),
     *("moved_share", "moved_zones_share", "moved_cells_share", "source", "confidence"),
 )
-
-
-def _case(area: Area) -> Case:
-    """Return the figures of a study area after checking their ranges."""
-    case = Case(area)
-    ends = case.figures[["low", "value", "high"]].to_numpy(dtype=float)
-    wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
-    names = case.figures["figure"] + " " + case.figures["vehicle_class"]
-    refuse(naming("demand figures", "not low <= central <= high", names[wrong]))
-    return case
 
 
 def _keys(case: Case) -> pd.Series[str]:
@@ -79,7 +69,7 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     end that gives more. For likely outcomes, see `draw_energy`. Columns: ``scenario``, ``zone_id``,
     ``vehicle_class``, ``demand_kwh_day``.
     """
-    case = _case(area)
+    case = Case(area)
     ends = (_end(case, more=False), case.column("value"), _end(case, more=True))
     rows = crossed(scenario=SCENARIOS, zone_id=case.zones.ids, vehicle_class=case.classes)
     return rows.assign(demand_kwh_day=np.ravel([case.kwh(values) for values in ends]))
@@ -96,14 +86,9 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
     `n` is the number of draws, at least 1. `seed` is at least 0. `paces` is the result of
     `fleet_paces`; without it, each class's fleet varies only within its own range. Columns:
     ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises `InputError`
-    if `n` or `seed` is invalid, and as `zone_energy` does.
+    as `zone_energy` does.
     """
-    refuse(
-        Fault(name, f"{value!r} is not a whole number of at least {least}")
-        for name, value, least in (("n", n, 1), ("seed", seed, 0))
-        if isinstance(value, bool) or not isinstance(value, int) or value < least
-    )
-    case = _case(area)
+    case = Case(area)
     keys = _keys(case)
     uniform = {key: _uniform(key, seed, n) for key in keys.unique()}
     figures = zip(keys, *map(case.column, ("low", "value", "high")), strict=True)
@@ -141,23 +126,22 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 
 
 def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean and quantiles of sampled energy by class and in total (kWh/day).
+    """Return quantiles of sampled energy by class and in total (kWh/day).
 
     `draws` is the result of `draw_energy`. Columns: ``vehicle_class`` (``all`` in the last row),
-    ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
+    ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
 
     >>> draws = pd.DataFrame(
     ...     {"draw": [1, 2, 3], "vehicle_class": "car", "demand_kwh_day": [1.0, 3.0, 2.0]}
     ... )
-    >>> energy_quantiles(draws).loc[0, ["mean_kwh_day", "p50_kwh_day"]].to_list()
+    >>> energy_quantiles(draws)["p50_kwh_day"].to_list()
     [2.0, 2.0]
     """
     classes = list(dict.fromkeys(draws["vehicle_class"].astype(str)))
     wide = draws.pivot_table("demand_kwh_day", index="draw", columns="vehicle_class")[classes]
     wide["all"] = wide.sum(axis=1)
-    columns = {"vehicle_class": wide.columns.astype(str), "mean_kwh_day": wide.mean().to_numpy()}
     quantiles = {f"p{100 * q:02.0f}_kwh_day": wide.quantile(q).to_numpy() for q in QUANTILES}
-    return pd.DataFrame(columns | quantiles)
+    return pd.DataFrame({"vehicle_class": wide.columns.astype(str), **quantiles})
 
 
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -177,7 +161,7 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     ``confidence``. Each ``moved`` share is the larger of the shares at the two ends. Figures
     without an effect are left out.
     """
-    case = _case(area)
+    case = Case(area)
     keys = _keys(case)
     low, central, high = map(case.column, ("low", "value", "high"))
     before = case.kwh(central)
@@ -220,8 +204,6 @@ def _on_map(case: Case, shares: pd.DataFrame) -> csr_array:
     cells = pd.factorize(shares["cell_id"])[0]
     zone = pd.Index(case.zones.ids).get_indexer(pd.Index(shares["zone_id"].astype(str)))
     of_class = pd.Index(case.classes).get_indexer(pd.Index(shares["vehicle_class"].astype(str)))
-    if (zone < 0).any() or (of_class < 0).any():
-        raise InputError("shares", "a zone or class that is not in the energy table")
     column = zone * len(case.classes) + of_class
     size = (int(cells.max()) + 1, len(case.zones.ids) * len(case.classes))
     return csr_array((shares["share"].to_numpy(dtype=float), (cells, column)), shape=size)
@@ -270,7 +252,7 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     >>> bool(np.allclose(product, rows["demand_kwh_day"]))
     True
     """
-    given = _case(area)
+    given = Case(area)
     values = given.column("value") if case == "central" else _end(given, more=case == "high")
     figures = given.at(values)
     home = home_shares(figures, given.zones)

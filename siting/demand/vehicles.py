@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from pathlib import Path
 
 import pandas as pd
 
 from siting.demand.figures import Limits, Overrides, read_figures, weakest
-from siting.errors import Fault
 
 VEHICLE_LIMITS = {
     "kwh_km": Limits("kWh/km"),
@@ -45,8 +43,7 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     >>> round(float(figures.loc["car", "public_share"]), 2)
     0.3
     """
-    at_home, faults = _at_home(overrides or {})
-    long = read_figures("vehicles", VEHICLE_LIMITS, path, at_home, faults)
+    long = read_figures("vehicles", VEHICLE_LIMITS, path, _at_home(overrides or {}))
     classes = list(dict.fromkeys(long["vehicle_class"]))
     wide = pd.DataFrame({"vehicle_class": classes})
     by_figure = long.set_index(["figure", "vehicle_class"])
@@ -65,21 +62,12 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     return wide
 
 
-def _at_home(overrides: Overrides) -> tuple[dict[str, dict[str, float]], list[Fault]]:
-    """Return the overrides, with public shares turned into home shares, and the errors found."""
-    faults, turned = [], {}
+def _at_home(overrides: Overrides) -> dict[str, dict[str, float]]:
+    """Return the overrides, with public shares turned into home shares."""
+    turned = {}
     for vehicle, changes in overrides.items():
         given = dict(changes)
         if "public_share" in given:
-            share = given.pop("public_share")
-            clash = sorted(given.keys() & {"home_share", "housing_weight"})
-            if clash:
-                what = f"public_share is given together with {', '.join(clash)}"
-                faults.append(Fault(f"vehicles figures, {vehicle}", what, "give one of them"))
-            if not isinstance(share, Real) or not 0 <= share <= 1:
-                where = f"vehicles figures, {vehicle}.public_share"
-                faults.append(Fault(where, f"{share} is not a share of at least 0 and at most 1"))
-                continue
-            given |= {"home_share": 1 - share, "housing_weight": 0.0}
+            given |= {"home_share": 1 - given.pop("public_share"), "housing_weight": 0.0}
         turned[vehicle] = given
-    return turned, faults
+    return turned

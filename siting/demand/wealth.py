@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 
@@ -21,9 +19,6 @@ FARTHEST_M = 5000.0
 MARGIN_DEG = FARTHEST_M / 100_000
 # Largest valid index. The exponential of a larger index would give one cell all vehicles.
 MOST_INDEX = 10.0
-
-# Positions and values of the figures, and a function that names their rows.
-Figures = tuple[gpd.GeoSeries, Floats, Callable[[npt.NDArray[np.intp]], tuple[str, ...]]]
 
 
 def relative_wealth(
@@ -46,7 +41,7 @@ def relative_wealth(
     live are 0. Raises `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
     """
     is_raster = path.suffix.lower() in (".tif", ".tiff")
-    points, value, labels = _raster(path, cells, nodata) if is_raster else _layer(path, column)
+    points, value = _raster(path, cells, nodata) if is_raster else _layer(path, column)
     bad = ~np.isfinite(value) | ((np.abs(value) > MOST_INDEX) if index else (value < 0))
     if bad.any():
         what = "are below zero or not numbers"
@@ -55,7 +50,11 @@ def relative_wealth(
             what = "are not an index around zero"
             fix = "set demand.wealth.nodata if that means no data, or index: false"
         what = f"{bad.sum():,} of {len(value):,} figures {what}, e.g. {value[bad][0]:g}"
-        raise InputError(str(path), what, fix, labels(np.flatnonzero(bad)[:100]))
+        rows = np.flatnonzero(bad)[:100]
+        ids = row_labels(path, rows)
+        if is_raster:
+            ids = tuple(f"pixel at {at.x:.4f}, {at.y:.4f}" for at in points.iloc[rows])
+        raise InputError(str(path), what, fix, ids)
     # Imported here, because most studies use no wealth data.
     from scipy.spatial import cKDTree
 
@@ -66,8 +65,8 @@ def relative_wealth(
     if far.any():
         what = f"has no figure within 5 km of {far.sum():,} of {len(cells):,} cells: "
         what += f"it lies at {extent(points)}, the cells at {extent(cells.geometry)}"
-        ids, fix = cells["cell_id"], "give the figures of this place"
-        raise InputError(rows_fault(str(path), far, ids, what, fix))
+        fix = "give the figures of this place"
+        raise InputError(rows_fault(str(path), far, cells["cell_id"], what, fix))
     wealth = (np.exp(value) if index else value)[nearest]
     mean = float(wealth @ people / max(people.sum(), 1e-9))
     if not mean > 0:
@@ -75,17 +74,19 @@ def relative_wealth(
     return np.asarray(wealth / mean, dtype=float)
 
 
-def _raster(path: Path, cells: gpd.GeoDataFrame, nodata: float | None) -> Figures:
+def _raster(
+    path: Path, cells: gpd.GeoDataFrame, nodata: float | None
+) -> tuple[gpd.GeoSeries, Floats]:
+    """Return the centres and values of the pixels around the cells that have data."""
     area = shapely.box(*cells.to_crs(4326).total_bounds).buffer(MARGIN_DEG)
     window = read_window(path, area, False, nodata, least=-np.inf, blank=np.nan)
     x, y, value = window.pixels(~np.isnan(window.people))
-    points = gpd.GeoSeries(shapely.points(x, y), crs=window.crs)
-    return points, value, lambda at: tuple(f"pixel at {x[i]:.4f}, {y[i]:.4f}" for i in at)
+    return gpd.GeoSeries(shapely.points(x, y), crs=window.crs), value
 
 
-def _layer(path: Path, column: str) -> Figures:
+def _layer(path: Path, column: str) -> tuple[gpd.GeoSeries, Floats]:
+    """Return the places and values of a layer's rows; a value that is not a number is NaN."""
     layer = read_layer(path)
     refuse(missing_columns(layer, (column,), str(path)))
     value = pd.to_numeric(layer[column], errors="coerce").to_numpy(dtype=float)
-    points = layer.geometry.representative_point()
-    return points, value, lambda at: row_labels(path, at)
+    return layer.geometry.representative_point(), value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ def read_zones(
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
     (0 to 1, blank if unknown), ``ownership`` if its column is given, the layer's other columns
-    (prefixed ``user_`` if the name is used here), ``geometry``. Rows are in the file's order. The
-    result of `zone_report` is in ``attrs["report"]``. An `InputError` lists every error in the
+    (prefixed ``user_`` if the name is used here), ``geometry``. Rows are in the file's order.
+    ``attrs["warnings"]`` tells of gaps between the zones. An `InputError` lists every error in the
     file: missing columns; invalid counts, as in `read_people`; shares outside 0 to 1; missing or
     repeated ids; geometry that is missing, invalid or not a polygon; overlaps of more than 0.1 % of
     the smaller zone.
@@ -106,64 +107,49 @@ def read_zones(
             own = f"user_{column}" if column in RESERVED else str(column)
             columns[own] = layer[column].array
     zones = gpd.GeoDataFrame(columns, geometry=layer.geometry.to_numpy(), crs=4326)
-    report = zone_report(zones)
-    refuse(
-        Fault(
-            f"{path}, geometry",
-            f"zones overlap by {o['overlap_km2']:.3f} km2, {o['share']:.1%} of the smaller",
-            "draw their border once: people in the overlap would count twice",
-            (o["zone_id"], o["other_id"]),
-        )
-        for o in report["overlaps"]
-    )
-    for warning in report["warnings"]:
+    utm = utm_epsg(zones.total_bounds)
+    shapes = zones.geometry.to_crs(utm).to_numpy()
+    refuse(_overlap_faults(ids, shapes, f"{path}, geometry"))
+    zones.attrs["warnings"] = _gap_warnings(shapes, utm)
+    for warning in zones.attrs["warnings"]:
         log.warning("%s: %s", path, warning)
-    zones.attrs["report"] = report
     return zones
 
 
-def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
-    """Return overlaps and gaps of zones in km2, with the zones' ids.
-
-    `zones` are polygons with ``zone_id`` and a coordinate reference system. The result has the
-    ``area_km2`` of all zones, the ``overlap_km2`` of all pairs (including slivers), the ``gap_km2``
-    of all holes between zones, ``warnings``, and two lists of records: ``overlaps``, the pairs that
-    share more than 0.1 % of the smaller zone (``zone_id``, ``other_id``, ``overlap_km2``,
-    ``share``), and ``gaps`` (``gap_km2``, and ``lon``, ``lat`` of a point inside).
-
-    >>> two = [shapely.box(73, 33, 73.1, 33.1), shapely.box(73.1, 33, 73.2, 33.1)]
-    >>> zones = gpd.GeoDataFrame({"zone_id": ["a", "b"]}, geometry=two, crs=4326)
-    >>> report = zone_report(zones)
-    >>> report["overlaps"], report["gaps"]
-    ([], [])
-    """
-    utm = utm_epsg(zones.to_crs(4326).total_bounds)
-    shapes = zones.geometry.to_crs(utm).to_numpy()
-    ids = zones["zone_id"].astype(str).to_numpy()
+def _overlap_faults(ids: Sequence[str], shapes: Shapes, where: str) -> list[Fault]:
+    """Return an error for each pair of zones whose overlap is more than a sliver."""
     one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     one, other = one[one < other], other[one < other]
-    shared_km2 = shapely.area(shapely.intersection(shapes[one], shapes[other])) / 1e6
     area_km2 = shapely.area(shapes) / 1e6
+    shared_km2 = shapely.area(shapely.intersection(shapes[one], shapes[other])) / 1e6
     share = shared_km2 / np.minimum(area_km2[one], area_km2[other])
-    pairs = {"zone_id": ids[one], "other_id": ids[other], "overlap_km2": shared_km2, "share": share}
-    overlaps = pd.DataFrame(pairs)[share > MOST_OVERLAP].to_dict("records")
+    fix = "draw their border once: people in the overlap would count twice"
+    return [
+        Fault(
+            where,
+            f"zones overlap by {km2:.3f} km2, {part:.1%} of the smaller",
+            fix,
+            (ids[a], ids[b]),
+        )
+        for a, b, km2, part in zip(one, other, shared_km2, share, strict=True)
+        if part > MOST_OVERLAP
+    ]
+
+
+def _gap_warnings(shapes: Shapes, crs: int) -> list[str]:
+    """Return a warning about the holes between zones, or an empty list if there are none."""
     parts = shapely.get_parts(shapely.union_all(shapes))
     rings = [ring for part in parts if part.geom_type == "Polygon" for ring in part.interiors]
-    holes = gpd.GeoSeries([shapely.Polygon(ring) for ring in rings], crs=utm)
-    holes = holes[holes.area / 1e6 >= LEAST_GAP_KM2]
-    inside = holes.representative_point().to_crs(4326)
-    columns = {"gap_km2": holes.area / 1e6, "lon": inside.x, "lat": inside.y}
-    gaps = pd.DataFrame(columns).to_dict("records")
-    gap_km2 = float(sum(gap["gap_km2"] for gap in gaps))
-    warnings = []
-    if gaps:
-        at = max(gaps, key=lambda gap: gap["gap_km2"])
-        warnings.append(
-            f"{len(gaps):,} gaps between the zones, {gap_km2:.3f} km2 in all, the largest at "
-            f"{at['lon']:.4f} E, {at['lat']:.4f} N: nobody is counted there"
-        )
-    whole = {"area_km2": float(area_km2.sum()), "overlap_km2": float(shared_km2.sum())}
-    return {**whole, "overlaps": overlaps, "gap_km2": gap_km2, "gaps": gaps, "warnings": warnings}
+    holes = gpd.GeoSeries([shapely.Polygon(ring) for ring in rings], crs=crs)
+    gap_km2 = holes.area / 1e6
+    gap_km2 = gap_km2[gap_km2 >= LEAST_GAP_KM2]
+    if gap_km2.empty:
+        return []
+    largest = holes[[gap_km2.idxmax()]].representative_point().to_crs(4326).iloc[0]
+    return [
+        f"{len(gap_km2):,} gaps between the zones, {gap_km2.sum():.3f} km2 in all, the largest at "
+        f"{largest.x:.4f} E, {largest.y:.4f} N: nobody is counted there"
+    ]
 
 
 def spread_zones(
@@ -182,17 +168,15 @@ def spread_zones(
     Columns: ``zone_id``, ``people``, ``basis`` (``streets``, ``buildings`` or ``pois``) and
     ``geometry``. If a zone has no street, building or place, all its people are placed at one point
     inside the zone, and ``basis`` is ``zone``. These zones are listed in the log and in
-    ``attrs["report"]["without"]``. Raises `InputError` for a missing coordinate reference system,
-    missing or negative counts, and repeated zone ids.
+    ``attrs["without"]``. Raises `InputError` if a weight is missing or negative.
     """
-    _require_zones(zones)
     utm = utm_epsg(zones.to_crs(4326).total_bounds) if network is None else network.crs
     shapes = zones.geometry.to_crs(utm).to_numpy()
-    basis, layer = ("buildings", buildings) if buildings is not None else ("pois", pois)
     if network is not None:
         basis = "streets"
         points, zone, weight = _on_streets(shapes, network)
     else:
+        basis, layer = ("pois", pois) if buildings is None else ("buildings", buildings)
         assert layer is not None
         points, zone, weight = _on_places(shapes, layer, utm, basis)
     people = zones["people"].to_numpy(dtype=float)
@@ -218,7 +202,7 @@ def spread_zones(
         text = "%s zones with %s people have no %s inside: their people are at one point each (%s)"
         some = ", ".join(named[:5]) + (" …" if len(named) > 5 else "")
         log.warning(text, len(named), f"{people[without].sum():,.0f}", basis, some)
-    spread.attrs["report"] = {"basis": basis, "without": named}
+    spread.attrs["without"] = named
     return spread
 
 
@@ -238,34 +222,21 @@ def _on_streets(shapes: Shapes, network: Network) -> tuple[Shapes, Ints, Floats]
 def _on_places(
     shapes: Shapes, layer: gpd.GeoDataFrame, utm: Any, basis: str
 ) -> tuple[Shapes, Ints, Floats]:
-    if layer.crs is None:
-        raise InputError(basis, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
-    local = layer.geometry.to_crs(utm).to_numpy()
-    local = local[~(shapely.is_missing(local) | shapely.is_empty(local))]
-    if basis == "buildings":
-        weight = shapely.area(local)
-    elif "weight" in layer.columns:
-        weight = layer["weight"].to_numpy(dtype=float, na_value=np.nan)
+    weighted = basis == "pois" and "weight" in layer.columns
+    if weighted:
         bad = not_numbers(layer["weight"])
         refuse(rows_fault("pois, column weight", bad, layer.index, "missing or negative"))
-        weight = weight[~(layer.geometry.isna() | layer.geometry.is_empty).to_numpy()]
+    layer = layer[~(layer.geometry.isna() | layer.geometry.is_empty)]
+    local = layer.geometry.to_crs(utm).to_numpy()
+    if basis == "buildings":
+        weight = shapely.area(local)
+    elif weighted:
+        weight = layer["weight"].to_numpy(dtype=float)
     else:
         weight = np.ones(len(local))
     points = shapely.point_on_surface(local)
     place, zone = shapely.STRtree(shapes).query(points, predicate="intersects")
     return points[place], zone, weight[place]
-
-
-def _require_zones(zones: gpd.GeoDataFrame) -> None:
-    faults = missing_columns(zones, ("zone_id", "people"), "zones")
-    if not faults:
-        ids = zones["zone_id"].astype(str)
-        bad, twice = not_numbers(zones["people"]), ids.duplicated(keep=False)
-        faults += rows_fault("zones, column people", bad, ids, "missing or negative")
-        faults += rows_fault("zones, column zone_id", twice, ids, "the same id in several rows")
-    if zones.crs is None:
-        faults.append(Fault("zones", "has no coordinate reference system", "declare EPSG:4326"))
-    refuse(faults)
 
 
 def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fault]:

@@ -121,7 +121,10 @@ def business_case(
     price = _mean(shares, rules.prices_pkr_kwh.__getitem__)
     bought = _mean(shares, lambda group: 1.0 / efficiency(rules, group))
     revenue = kwh * price
-    out = pd.DataFrame(
+    usual = yearly[:, -1]
+    income_tax = rules.income_tax * (usual - cost / rules.years)
+    left = np.maximum(cost - paid, 0.0)
+    return pd.DataFrame(
         {
             "site_id": new_offers["site_id"].astype(str).to_numpy(),
             "offer_id": new_offers["offer_id"].astype(str).to_numpy(),
@@ -131,26 +134,23 @@ def business_case(
             "sales_tax_pkr_year": revenue * (1.0 - 1.0 / (1.0 + rules.sales_tax)),
             "energy_pkr_year": kwh * rules.tariff_pkr_kwh * bought,
             "payment_pkr_year": revenue * rules.payment_share,
+            **{str(name): pkr.to_numpy() for name, pkr in fixed.items()},
+            # Tax and net exclude replacements, which are in replacement_pv_pkr.
+            "income_tax_pkr_year": income_tax,
+            "net_pkr_year": usual - income_tax,
+            "cost_pkr": cost,
+            "replacement_pv_pkr": again @ discount,
+            "npv_pkr": npv,
+            "payback_years": _paybacks(cost, flows),
+            "discounted_payback_years": _paybacks(cost, flows * discount),
+            "lacking_pkr": lacking,
+            "viability_gap_pkr": gap,
+            "subsidy_pkr": paid,
+            "npv_subsidised_pkr": npv + paid,
+            "payback_subsidised_years": _paybacks(left, flows),
+            "discounted_payback_subsidised_years": _paybacks(left, flows * discount),
         }
     )
-    out[fixed.columns] = fixed.to_numpy()
-    # These figures exclude replacements, which are in replacement_pv_pkr.
-    usual = yearly[:, -1]
-    out["income_tax_pkr_year"] = rules.income_tax * (usual - cost / rules.years)
-    out["net_pkr_year"] = usual - out["income_tax_pkr_year"]
-    out["cost_pkr"] = cost
-    out["replacement_pv_pkr"] = again @ discount
-    out["npv_pkr"] = npv
-    out["payback_years"] = _paybacks(cost, flows)
-    out["discounted_payback_years"] = _paybacks(cost, flows * discount)
-    out["lacking_pkr"] = lacking
-    out["viability_gap_pkr"] = gap
-    out["subsidy_pkr"] = paid
-    out["npv_subsidised_pkr"] = npv + paid
-    left = np.maximum(cost - paid, 0.0)
-    out["payback_subsidised_years"] = _paybacks(left, flows)
-    out["discounted_payback_subsidised_years"] = _paybacks(left, flows * discount)
-    return out
 
 
 def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> pd.DataFrame:

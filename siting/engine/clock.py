@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from siting import settings
-from siting.engine.proof import gap_in_words, in_digits
-from siting.interrupts import DISCARDED, Wish, takes_ctrl_c
+from siting.engine.proof import gap_in_words, in_digits, relative_gap
+from siting.interrupts import DISCARDED, handled_by
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,6 @@ class Progress:
         if not math.isfinite(self.bound):
             return f"{value}, no bound yet"
         return f"{value}, bound {in_digits(self.bound)}, {gap_in_words(self.gap)}"
-
-
-def relative_gap(objective: float, bound: float) -> float:
-    """Return the relative gap between a plan's objective and a bound.
-
-    >>> relative_gap(200.0, 201.0), relative_gap(0.0, 0.0)
-    (0.005, 0.0)
-    """
-    return 0.0 if bound == objective else abs(bound - objective) / max(abs(objective), 1e-12)
 
 
 class Clock:
@@ -83,8 +73,14 @@ class Clock:
         out._progress, out.seconds, out.work = None, {}, 0.0
         return out
 
+    def limited(self, time_limit_s: float) -> Clock:
+        """Return a new clock with another time limit; an interruption stops both clocks."""
+        out = Clock(time_limit_s)
+        out._stop = self._stop
+        return out
+
     def handed_on(self) -> Clock:
-        """Return a copy for the rest of the solve; it takes over this clock's progress reports."""
+        """Return a copy for the rest of the solve; only the copy reports progress from now on."""
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out
@@ -133,24 +129,16 @@ class Clock:
         Nothing changes if the caller has set a handler of its own. Nor does anything change outside
         the main thread, because only the main thread receives signals.
         """
-        if not takes_ctrl_c():
-            yield
-            return
-        before = signal.getsignal(signal.SIGINT)
-        wish = before if isinstance(before, Wish) else None
 
         def hear(_number: int, _frame: object) -> None:
             if self.interrupted:
                 raise KeyboardInterrupt(DISCARDED)
             self.interrupted = True
 
-        signal.signal(signal.SIGINT, hear)
-        try:
+        with handled_by(hear) as wish:
             yield
             if wish is not None and wish.by_solve:
                 wish.at_stake = True
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:

@@ -47,12 +47,12 @@ class Sower:
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
         self.first = -1  # first chosen option at a site without an existing station
-        self.use = sparse.csc_array(self.frame.resources.use)
-        self.most = self.frame.resources.at_most + self.frame.resources.slack
-        self.used = np.zeros(len(self.frame.resources))
-        least = self.frame.resources.at_least
+        resources = self.frame.resources
+        self.use = sparse.csc_array(resources.use)
+        self.used = np.zeros(len(resources))
+        least = resources.at_least
         self.least = np.where(np.isfinite(least) & (least > 0), least, 0.0)
-        self.counts = self.frame.resources.use.maximum(0.0)  # amounts towards lower limits
+        self.counts = resources.use.maximum(0.0)  # amounts towards lower limits
         self.money = most
         self.scarce = room.price if scarce is None else scarce
         self.gap = program.gap
@@ -211,7 +211,7 @@ class Sower:
                 return False
         entries = slice(self.use.indptr[option], self.use.indptr[option + 1])
         rows = self.use.indices[entries]
-        return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
+        return not (self.used[rows] + self.use.data[entries] > self.room.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
         """Choose an option and return True, unless it shares demand with another of this round."""

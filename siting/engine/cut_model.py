@@ -47,7 +47,10 @@ class Relaxed:
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options in no choice worth more than `enough`; a bound on choices with any."""
+        """Return the options that no choice worth more than `enough` uses.
+
+        Also return a bound on the choices that use any of these options.
+        """
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -180,7 +183,9 @@ class CutModel(ABC):
     ) -> tuple[Relaxed | None, float]:  # fmt: skip
         """Return the optimum after at most `rounds` rounds of cuts, and the lowest bound found.
 
-        `passed`: list to which the option values of the earlier optima are appended.
+        The rounds end early once the bound is at most `enough`, or once several rounds in a row
+        lower the bound by less than the fraction `stalled`. `passed`: list to which the option
+        values of the earlier optima are appended.
         """
         relaxed = self.solve()
         if relaxed is None:

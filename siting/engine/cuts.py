@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -34,7 +33,7 @@ from siting.engine.frame import Frame
 from siting.engine.least_payments import least_payments
 from siting.engine.parts import Part
 from siting.program.instance import Flags, Floats, Ints
-from siting.program.money import caps_of, cases_of, is_shared
+from siting.program.money import caps_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,13 +173,6 @@ class Cutter:
             return earned
 
         return at
-
-    @cached_property
-    def shared(self) -> Flags:
-        """Whether each option's site is in a concession, whose sites share one gap price."""
-        rule = self.frame.program.gap
-        assert rule is not None
-        return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
 
     def plain(self) -> list[Cut]:
         """Return the cuts that follow from capacities, reach and least payments, without search."""

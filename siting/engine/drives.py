@@ -29,10 +29,10 @@ from siting.engine.relocate import relocated_often
 from siting.engine.result import Result
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
-from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
+from siting.program.objective import ENERGY_UNIT, NearerFirst
 
 
-class Solved(Protocol):
+class Solve(Protocol):
     """A solver that improves a choice until a gap is proven or its turns run out."""
 
     def __call__(
@@ -55,7 +55,7 @@ def goes(frame: Frame) -> bool:
 
 
 def solve_drives(
-    frame: Frame, clock: Clock, start: Ints, *, gap: float, solved: Solved, bound: float = 0.0
+    frame: Frame, clock: Clock, start: Ints, *, gap: float, solved: Solve, bound: float = 0.0
 ) -> Result:
     """Return the plan with the shortest drive times among plans that keep the worth.
 
@@ -108,11 +108,10 @@ def solve_drives(
 
 def _nearer(frame: Frame, horizon_min: float) -> Frame:
     """Return the program with decay, in which a kWh is worth nothing `horizon_min` minutes away."""
-    asked = frame.program.objective or objective_of(frame.program.instance)
-    near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
+    near = NearerFirst(frame.program.distance_decay, horizon_min)
     worth = _worth_of(frame)
     others = [one for one in frame.reached if one is not worth]
-    return Frame(replace(frame.program, objective=near), worth.aim, others)
+    return Frame(replace(frame.program, distance_decay=near), worth.aim, others)
 
 
 def _worth_of(frame: Frame) -> Reached:

@@ -26,6 +26,7 @@ from siting.engine.linear import STRICT, Answered, model_of, rows_of, run_model
 from siting.program.aims import MostWorth
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of, raised
+from siting.program.objective import ENERGY_UNIT
 from siting.program.obligations import tolerance
 from siting.program.program import Program
 
@@ -119,8 +120,9 @@ def let_go(program: Program) -> Program:
         gap=gap and replace(gap, cap=1.0),
         budgeted=False,
         distances=(),
-        objective=None,
+        worth_unit=ENERGY_UNIT,
         worth_by_slice=None,
+        distance_decay=None,
         aims=(MostWorth(),),
     )
 

@@ -20,6 +20,7 @@ from siting.engine.linear import STRICT, Answered, answered, model_of, run_model
 from siting.program.aims import Aim
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Matrix, Reached
+from siting.program.money import cases_of, is_shared
 from siting.program.program import Program
 
 
@@ -43,10 +44,10 @@ class Frame:
         self.resources = program.resources
         self.must = program.instance.must_sites
         self.sign = 1.0 if self.matrix.size > 0 else -1.0
-        energies = self.layout.columns.energies - self.count
+        self.energies = slice(self.count, self.layout.columns.energies)  # the energy columns
         # For each energy column, a pair that represents it, and its slice.
-        self.energy_pair = np.zeros(energies, dtype=np.int64)
-        self.energy_slice = np.zeros(energies, dtype=np.int64)
+        self.energy_pair = np.zeros(self.energies.stop - self.count, dtype=np.int64)
+        self.energy_slice = np.zeros_like(self.energy_pair)
         for s in range(len(program.slices)):
             column = self.layout.pair_column[::-1, s]
             there = column >= 0
@@ -59,6 +60,12 @@ class Frame:
         """The site of each energy column, if each pair has its own column."""
         return np.asarray(self.service.site[self.energy_pair])
 
+    @property
+    def other_columns(self) -> Ints:
+        """The columns other than options, energy and payments."""
+        rest = np.arange(self.energies.stop, self.matrix.a.shape[1])
+        return rest[~np.isin(rest, self.layout.subsidy_column)]
+
     @cached_property
     def column_site(self) -> Ints:
         """The site of each column; -1 for columns without a site."""
@@ -66,11 +73,9 @@ class Frame:
         out[: self.count] = self.site
         layout = self.layout
         if layout.by_pair:
-            out[self.count : layout.columns.energies] = self.energy_site
-        column = layout.subsidy_column
-        for t in range(column.shape[1] if column.size else 0):
-            o = np.flatnonzero(column[:, t] >= 0)
-            out[column[o, t]] = layout.instance.offer_site[o]
+            out[self.energies] = self.energy_site
+        offer, year = np.nonzero(layout.subsidy_column >= 0)
+        out[layout.subsidy_column[offer, year]] = layout.instance.offer_site[offer]
         return out
 
     @cached_property
@@ -111,7 +116,10 @@ class Frame:
         return out
 
     def areas(self, sites: Ints, size: int, near: sparse.csr_array | None = None) -> list[Ints]:
-        """Divide sites into areas of up to `size` that share demand (`near`), the edge first."""
+        """Divide sites into areas of up to `size` sites that share demand, from the edge inwards.
+
+        `near`: demand shared by each pair of sites, by default `shared_demand`.
+        """
         near = self.shared_demand if near is None else near
         left, out = np.zeros(self.sites, dtype=bool), []
         left[sites] = True
@@ -161,11 +169,15 @@ class Frame:
 
     def of_demand(self, values: Floats) -> Floats:
         """Return `values` (one per matrix row) as a table of merged demand rows and slices."""
-        m, out = self.matrix, np.zeros_like(self.service.kwh)
-        family = m.family.get("demand", slice(0, 0))
-        first = m.a.indices[m.a.indptr[family.start : family.stop]] - self.count
-        out[self.energy_row[first], self.energy_slice[first]] = values[family]
+        out, rows = np.zeros_like(self.service.kwh), self.rows_of("demand")
+        out[self.demand_of(rows)] = values[rows]
         return out
+
+    def demand_of(self, rows: Ints) -> tuple[Ints, Ints]:
+        """Return the merged demand row and the slice of each given matrix row for demand."""
+        # All columns of such a matrix row belong to the same merged demand row and slice.
+        first = self.matrix.a.indices[self.matrix.a.indptr[rows]] - self.count
+        return self.energy_row[first], self.energy_slice[first]
 
     @cached_property
     def shared_demand(self) -> sparse.csr_array:
@@ -192,6 +204,14 @@ class Frame:
         mine = column < self.count
         out[column[mine]] = value[mine]
         return out
+
+    @cached_property
+    def pooled(self) -> Flags:
+        """Whether each site shares its business case with others (in a concession)."""
+        rule = self.program.gap
+        if rule is None:
+            return np.zeros(self.sites, dtype=bool)
+        return is_shared(cases_of(self.program.instance, rule))
 
     @cached_property
     def courses(self) -> BestCourses:
@@ -238,12 +258,17 @@ class Frame:
         parts = []
         for s, column in enumerate(self.layout.pair_column.T):
             parts.append(np.unique(column[self.open_pairs(choice, s) & (column >= 0)]))
-        offers = self.options.offer[choice]
-        for paid, offer in zip(self.layout.subsidy_column.T, offers.T, strict=False):
-            column = paid[offer[offer >= 0]]
-            parts.append(np.unique(column[column >= 0]))
         aimed = np.array(sorted(self.layout.columns.names), dtype=np.int64)
-        return np.concatenate([*parts, aimed])
+        return np.concatenate([*parts, self.payments(choice), aimed])
+
+    def payments(self, options: Ints) -> Ints:
+        """Return the columns of the public money paid to the offers of the given options."""
+        parts = [np.zeros(0, dtype=np.int64)]
+        offers = self.options.offer[options]
+        for paid, offer in zip(self.layout.subsidy_column.T, offers.T, strict=False):
+            parts.append(paid[offer[offer >= 0]])
+        columns = np.unique(np.concatenate(parts))
+        return columns[columns >= 0]
 
     def fits(self, choice: Ints) -> bool:
         """Return whether a choice keeps all limits, has the required sites and repeats no site."""

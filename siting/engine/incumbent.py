@@ -69,7 +69,7 @@ class Incumbent:
         self.choice: Ints | None = None
         self.best = -math.inf
         self.bound = math.inf
-        self.sown: Ints = np.zeros(0, dtype=np.int64)
+        self.sown: Ints = np.zeros(0, dtype=np.int64)  # the constructed choice, even if infeasible
         self.infeasible = False
         self.nodes = 0
         self.guarantee = ""
@@ -158,7 +158,10 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options in no plan worth more than `enough`, and a bound on plans with any."""
+        """Return the options that no plan worth more than `enough` uses.
+
+        Also return a bound on the plans that use any of these options.
+        """
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 

@@ -14,7 +14,6 @@ from scipy import sparse
 
 from siting.engine.frame import Frame
 from siting.program.instance import Floats
-from siting.program.money import cases_of, is_shared
 
 
 def least_payments(frame: Frame) -> list[Floats]:
@@ -22,11 +21,10 @@ def least_payments(frame: Frame) -> list[Floats]:
 
     The list is empty without viability gaps; in a concession, which shares costs, the minimum is 0.
     """
-    rule, layout, m = frame.program.gap, frame.layout, frame.matrix
-    if rule is None or not layout.by_pair or "gap" not in m.family:
+    layout, m = frame.layout, frame.matrix
+    if not layout.by_pair or "gap" not in m.family:
         return []
     first, ends = frame.count, layout.columns.energies
-    shared = is_shared(cases_of(layout.instance, rule))
     capacity = m.a[m.family.get("capacity", slice(0, 0))].tocoo()
     sold = (capacity.col >= first) & (capacity.col < ends)
     per_unit = np.zeros(ends - first)  # capacity that a unit of each energy column uses
@@ -62,7 +60,7 @@ def least_payments(frame: Frame) -> list[Floats]:
         mine = gap.col < first
         need[gap.col[mine]] = -gap.data[mine] / payment[gap.row[mine]]
         least = np.maximum(need - most - free[frame.site], 0.0)
-        least[shared[frame.site]] = 0.0
+        least[frame.pooled[frame.site]] = 0.0
         out.append(least)
     return out
 

@@ -90,8 +90,8 @@ class Master(CutModel):
         if not len(new):
             return []
         offer = stands[new]
-        told = np.column_stack([instance.offer_capacity[offer], instance.offer_subsidy[offer]])
-        for same in (told, told[:, :-1]):  # if there are too many kinds, ignore the subsidy
+        key = np.column_stack([instance.offer_capacity[offer], instance.offer_subsidy[offer]])
+        for same in (key, key[:, :-1]):  # if there are too many kinds, ignore the subsidy
             _, label, count = np.unique(same, axis=0, return_inverse=True, return_counts=True)
             if len(count) <= settings.MOST_COUNTS:
                 return [new[label.ravel() == k] for k in np.flatnonzero(count > 1).tolist()]
@@ -158,10 +158,8 @@ class Master(CutModel):
                 part = self.cutter.parts[p]
                 of_row[part.rows, part.slice] += dual * price
         for p, measure in self.cutter.worth_of.items():  # parts whose worth is at its upper bound
-            part = self.cutter.parts[p]
-            most = np.zeros(len(part.rows))
-            np.maximum.at(most, part.row, part.worth)
-            of_row[part.rows, part.slice] += max(float(self.reduced[measure.column]), 0.0) * most
+            part, dual = self.cutter.parts[p], max(float(self.reduced[measure.column]), 0.0)
+            of_row[part.rows, part.slice] += dual * part.highest(part.worth)
         return Prices.of(frame, m, self.dual, of_row, self._rates)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:

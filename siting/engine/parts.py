@@ -69,8 +69,8 @@ class Part:
         self.offer_site = instance.offer_site
         offers = np.flatnonzero((self.capacity > 0).any(axis=1))
         # Offers at one site with equal capacities in this part have equal intakes.
-        told = np.column_stack([self.offer_site[offers], self.capacity[offers]])
-        _, first, alike = np.unique(told, axis=0, return_index=True, return_inverse=True)
+        key = np.column_stack([self.offer_site[offers], self.capacity[offers]])
+        _, first, alike = np.unique(key, axis=0, return_index=True, return_inverse=True)
         self.offers, self._distinct, self._alike = offers, offers[first], alike.ravel()
         # Charger groups that each kind of demand can use, numbered from 0.
         self.columns = [[self.groups.index(g) for g in service.kinds[k]] for k in kinds]
@@ -114,9 +114,13 @@ class Part:
     @property
     def most(self) -> float:
         """The value of serving all demand, each row through its best pair."""
-        best = np.zeros(len(self.rows))
-        np.maximum.at(best, self.row, self.worth)
-        return float((best * self.wanted).sum())
+        return float((self.highest(self.worth) * self.wanted).sum())
+
+    def highest(self, value: Floats) -> Floats:
+        """Return the highest of the values of each row's pairs (0 if all are below 0)."""
+        out = np.zeros(len(self.rows))
+        np.maximum.at(out, self.row, value)
+        return out
 
     # --- intake of stations ------------------------------------------------------------------
 

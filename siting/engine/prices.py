@@ -167,7 +167,7 @@ def _years(program: Program) -> list[str]:
 
 def _of_duals(frame: Frame, price: Floats, reduced: Floats) -> Iterator[_Row]:
     """Yield the rows of the table, given the unscaled duals of matrix rows and columns."""
-    program, layout, service, a = frame.program, frame.layout, frame.service, frame.matrix.a
+    program, layout, service = frame.program, frame.layout, frame.service
     # The prices of demand come from demand rows or, if there are none, from column bounds.
     merged = np.zeros_like(service.kwh)
     row, when = frame.energy_row, frame.energy_slice
@@ -177,8 +177,7 @@ def _of_duals(frame: Frame, price: Floats, reduced: Floats) -> Iterator[_Row]:
     binds = frame.matrix.upper[x] >= wanted * (1 - settings.ROUNDING)
     np.maximum.at(merged, (row, when), np.where(binds, reduced[x], 0.0))
     named = frame.rows_of("demand")
-    first = a.indices[a.indptr[named]] - frame.count
-    merged[row[first], when[first]] = np.maximum(price[named], 0.0)
+    merged[frame.demand_of(named)] = np.maximum(price[named], 0.0)
     yield from _of_demand(program, service.of_each(merged / layout.energy_unit, missing=0.0))
     limits = price[frame.rows_of("resource")] / resource_units(frame, frame.matrix)
     yield from _of_resources(program, limits.tolist())

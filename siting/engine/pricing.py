@@ -108,16 +108,12 @@ class Pricing:
         m = self.matrix = frame.matrix
         self.a = frame.by_column
         self.count = frame.count
-        kinds = np.zeros(m.a.shape[1], dtype=bool)
         subsidies = frame.layout.subsidy_column
-        self.paid = np.unique(subsidies[subsidies >= 0]) if subsidies.size else np.zeros(0, int)
-        kinds[: self.count] = kinds[self.paid] = True
-        kinds[self.count : frame.layout.columns.energies] = True
-        self.others = np.flatnonzero(~kinds)
+        self.paid = np.unique(subsidies[subsidies >= 0])
         self.links = frame.aim.of_drives
         self.flows = Flows(frame, frame.site[start])
         if served is not None:
-            self.flows.inside |= served[self.count : frame.layout.columns.energies] > 0
+            self.flows.inside |= served[frame.energies] > 0
         self.cutter = Cutter(frame, parts_of(frame), [])
         self.floors = None if by_prices or not self.links else RoundedFloors(frame, self.cutter)
         self.caps = m.family.get("cap", slice(0, 0))
@@ -129,7 +125,7 @@ class Pricing:
         self.cap_by = np.ones(m.a.shape[1])
         self.cap_by[rows.col[mine]] = rows.data[mine]
         family = m.family.get("demand", slice(0, 0))
-        of_demand = m.a[family][:, : frame.layout.columns.energies].tocoo()
+        of_demand = m.a[family][:, : frame.energies.stop].tocoo()
         # Row, column and coefficient of each energy column in its demand row.
         self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
         self.active = self._first(some)
@@ -170,14 +166,8 @@ class Pricing:
     def _columns(self) -> Ints:
         """Return the relaxation's columns in order: options, energy, other columns, payments."""
         options = np.flatnonzero(self.active)
-        paid = np.zeros(0, dtype=np.int64)
-        column = self.frame.layout.subsidy_column
-        if column.size:
-            offer = self.frame.options.offer[options]
-            parts = [column[offer[offer[:, t] >= 0, t], t] for t in range(offer.shape[1])]
-            paid = np.unique(np.concatenate(parts))
-            paid = paid[paid >= 0]
-        return np.concatenate([options, self.flows.columns(), self.others, paid])
+        paid = self.frame.payments(options)
+        return np.concatenate([options, self.flows.columns(), self.frame.other_columns, paid])
 
     def _solve(self, columns: Ints, tolerance: float = 0.0) -> Answered:
         """Solve the relaxation over the given columns, and keep the prices of all rows."""
@@ -275,11 +265,11 @@ class Pricing:
 
     def _prices(self, dual: Floats) -> Prices:
         """Return the unscaled prices of demand, money and limits, given the duals of all rows."""
-        frame, none = self.frame, np.zeros(len(self.frame.resources))
+        frame = self.frame
         of_row = np.zeros_like(frame.service.kwh)
         if frame.layout.by_pair:
             of_row = np.maximum(frame.of_demand(dual), 0.0)
-        return Prices.of(frame, self.matrix, dual, of_row, none)
+        return Prices.of(frame, self.matrix, dual, of_row)
 
     def _rounds(self, gap: float, best: float, known: Priced | None = None) -> Priced | None:
         """Add options until none promises a gain; return bounds, or `known` if time runs out."""
@@ -468,12 +458,12 @@ class Pricing:
         return total, total - best[self.frame.site] + gain, reduced, price + most
 
     def _outbid(self, reduced: Floats) -> tuple[Floats, Floats]:
-        """Return how much the price of each demand row must rise, for two purposes.
+        """Return two rises of each demand row's price.
 
-        After the first rise no column promises a gain. The second rise gives the lowest bound: the
-        columns whose gain exceeds it count up to their upper limits. So it is the gain (per unit of
-        demand) of the column at which these limits, in order of decreasing gain, add up to the
-        demand of the row; it is 0 if they never do.
+        After the first rise, no column promises a gain. The second rise gives the lowest bound:
+        columns whose gain exceeds this rise count up to their upper limits. The row's columns are
+        taken in order of decreasing gain per unit of demand, until their upper limits add up to the
+        demand. The rise is the gain of the last column taken, or 0 if the limits never add up.
         """
         row, column, by = self._of_demand
         gain = reduced[column] / by

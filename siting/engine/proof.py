@@ -24,6 +24,15 @@ def in_digits(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
 
 
+def relative_gap(objective: float, bound: float) -> float:
+    """Return the relative gap between a plan's objective and a bound.
+
+    >>> relative_gap(200.0, 201.0), relative_gap(0.0, 0.0)
+    (0.005, 0.0)
+    """
+    return 0.0 if bound == objective else abs(bound - objective) / max(abs(objective), 1e-12)
+
+
 def gap_in_words(gap: float) -> str:
     """Return a relative gap in words (as 'over 1,000%' if the bound is far away).
 
@@ -123,16 +132,9 @@ class Proof:
     ) -> Proof:  # fmt: skip
         """Return the proof of a plan; a gap missed only by rounding counts as reached.
 
-        A bound on the wrong side of the objective is replaced by the objective.
-
-        Parameters
-        ----------
-        objective, bound, gap_asked, stopped, unit, nodes, seconds
-            As in the class; `bound` may be infinite.
-        maximise
-            Whether more is better.
-        noise
-            Largest difference that counts as rounding if the objective is near 0.
+        A bound on the wrong side of the objective is replaced by the objective; an infinite bound
+        means that nothing is proven. `maximise`: whether more is better; `noise`: largest
+        difference that counts as rounding if the objective is near 0.
 
         Examples
         --------
@@ -146,10 +148,8 @@ class Proof:
         # Adding zero turns -0.0 into 0.0, which is how files store it.
         objective += 0.0
         bound = (max(bound, objective) if maximise else min(bound, objective)) + 0.0
-        short = abs(bound - objective)
-        if short <= max(settings.ARITHMETIC * abs(objective), noise):
-            short = 0.0
-        gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
+        close = abs(bound - objective) <= max(settings.ARITHMETIC * abs(objective), noise)
+        gap = 0.0 if close else relative_gap(objective, bound)
         reached = math.isfinite(gap) and gap <= gap_asked * (1 + settings.EXACT)
         return cls(
             status="optimal" if reached else "feasible",

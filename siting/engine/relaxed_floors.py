@@ -18,7 +18,6 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
-from siting.program.money import cases_of, is_shared
 
 FAMILIES = ("floor", "kept", "gap")
 
@@ -70,14 +69,12 @@ def viable(
     year = np.repeat(np.arange(len(by_year)), by_year)
     family = frame.matrix.family["gap"]
     gap = columns[family.start - family.stop :][at]
-    instance, rule = frame.program.instance, frame.program.gap
-    assert rule is not None
-    need = frame.options.of_offers(instance.offer_cost)
-    shared = is_shared(cases_of(instance, rule))[sites]
+    need = frame.options.of_offers(frame.program.instance.offer_cost)
+    pooled = frame.pooled[sites]
     need_at = np.zeros(frame.sites)
     np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
     # Money (PKR) that a cheaper option must save for each unit of the station's shortfall.
-    size = np.where(shared, need_at[sites], rows.by_column[:, gap].max(axis=0).toarray().ravel())
+    size = np.where(pooled, need_at[sites], rows.by_column[:, gap].max(axis=0).toarray().ravel())
     size *= frame.layout.money_unit if frame.large else 0.0
     kept: Ints | None = None
     serve_s = 0.0
@@ -90,11 +87,11 @@ def viable(
         if not served.found:
             break
         lacks = served.point[gap]
-        if shared.any():
+        if pooled.any():
             # In a concession with a shortfall, stations with a shortfall of their own are dropped.
             own = _own_lacks(frame, served.point)[sites] / np.maximum(need_at[sites], 1e-9)
             own = np.where(lacks > settings.ARITHMETIC, np.maximum(own, 0.0), 0.0)
-            lacks = np.where(shared, own, lacks)
+            lacks = np.where(pooled, own, lacks)
         lacking = np.flatnonzero(lacks > settings.ARITHMETIC)
         if not len(lacking):
             return choice

@@ -15,7 +15,7 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
-from siting.program.money import caps_of, cases_of, is_shared
+from siting.program.money import caps_of, cases_of
 
 
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
@@ -116,13 +116,12 @@ class _Sales:
     """
 
     def __init__(self, frame: Frame, choice: Ints, point: Floats) -> None:
-        energies = slice(frame.count, frame.layout.columns.energies)
-        self.worth = frame.matrix.cost[energies]  # objective coefficient of each energy column
+        self.worth = frame.matrix.cost[frame.energies]  # objective coefficients
         self.site, self.customer = frame.energy_site, frame.energy_group
         station = np.full(frame.sites, -1, dtype=np.int64)
         station[frame.site[choice]] = np.arange(len(choice))
-        self.used = np.flatnonzero((point[energies] > 0) & (station[self.site] >= 0))
-        self.station, self.kwh = station[self.site[self.used]], point[energies][self.used]
+        self.used = np.flatnonzero((point[frame.energies] > 0) & (station[self.site] >= 0))
+        self.station, self.kwh = station[self.site[self.used]], point[frame.energies][self.used]
         self._shape = len(choice), int(self.customer.max(initial=-1)) + 1, frame.sites
 
     def within(self, value: Floats) -> sparse.csr_array:
@@ -147,11 +146,11 @@ class _Alike:
         same = [np.ones(len(instance.offer_cost))]
         if frame.program.gap is not None:
             less.append(caps_of(instance, frame.program.gap))
-            case = cases_of(instance, frame.program.gap)
-            same.append(np.where(is_shared(case), case, -1)[instance.offer_site])
+            case = np.where(frame.pooled, cases_of(instance, frame.program.gap), -1)
+            same.append(case[instance.offer_site])
         self.more, self.less, self.same = (
-            np.concatenate([frame.options.of_offers(amount) for amount in told], axis=1)
-            for told in (more, less, same)
+            np.concatenate([frame.options.of_offers(amount) for amount in amounts], axis=1)
+            for amounts in (more, less, same)
         )
         self.order = np.argsort(frame.site, kind="stable")
         self.edge = np.searchsorted(frame.site[self.order], np.arange(frame.sites + 1))

@@ -106,8 +106,7 @@ class RoundedFloors:
         share = np.abs(self.frame.of_demand(price)) / of_floor
         worth = np.zeros_like(share)
         for part in self.cutter.parts:
-            of = self._worth_of(floor, part)
-            np.maximum.at(worth[:, part.slice], part.rows[part.row], of)
+            worth[part.rows, part.slice] = part.highest(self._worth_of(floor, part))
         return [self._knapsack(floor, (share > worth / 2) & (worth > 0))]
 
     def _worth_of(self, floor: _Floor, part: Part) -> Floats:
@@ -122,9 +121,7 @@ class RoundedFloors:
         least, amount = floor.least, floor.of_option.copy()
         for p, part in enumerate(cutter.parts):
             value = self._worth_of(floor, part)
-            whole = np.zeros(len(part.rows))
-            np.maximum.at(whole, part.row, value)
-            price = np.where(priced[part.rows, part.slice], whole, 0.0)
+            price = np.where(priced[part.rows, part.slice], part.highest(value), 0.0)
             constant, of_part = cutter.priced(p, value, price)
             least -= constant
             amount += of_part

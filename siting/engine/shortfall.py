@@ -31,9 +31,8 @@ FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
 class Shortfall:
     """The subproblem of one group of parts; `worth_only`: whether worth is its only measure."""
 
-    def __init__(self, cutter: Cutter, group: list[int], *, worth_only: bool = False) -> None:
+    def __init__(self, cutter: Cutter, group: list[int], *, worth_only: bool) -> None:
         self.cutter, self.group, self.frame = cutter, group, cutter.frame
-        self.of = [m for m in cutter.measures if m.kind == "worth" or not worth_only]
         frame, m = self.frame, self.frame.matrix
         self.layout = frame.layout
         x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
@@ -60,7 +59,7 @@ class Shortfall:
         self.rupee = np.ones(len(self.rows))
         if paid.shape[1]:
             self.rupee = paid.max(axis=1).toarray().ravel()
-        self.measures = self._measures()
+        self.measures = self._measures(worth_only=worth_only)
         # If there is only one measure, it is the objective. Otherwise, each measure has a row, and
         # the first column is their common shortfall.
         self.single = len(self.measures) == 1
@@ -109,11 +108,11 @@ class Shortfall:
         self.there = np.concatenate([self.there, new])
         self.known[new] = True
 
-    def _measures(self) -> list[tuple[Measure, tuple[Ints, Floats], float]]:
+    def _measures(self, *, worth_only: bool) -> list[tuple[Measure, tuple[Ints, Floats], float]]:
         """Return each measure of the group with its row (over the columns) and its scale."""
         cutter, layout = self.cutter, self.layout
         out = []
-        for m in self.of:
+        for m in cutter.measures:
             column: Ints
             value: Floats
             if m.kind == "worth":
@@ -123,6 +122,8 @@ class Shortfall:
                 column = layout.pair_column[part.pairs, part.slice]
                 column, first = np.unique(column, return_index=True)
                 value, unit = part.worth[first], part.most
+            elif worth_only:
+                continue
             elif m.kind == "energy":
                 parts = [p for p in self.group if (m.column, p) in cutter.counted]
                 if not parts:
@@ -148,12 +149,10 @@ class Shortfall:
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
         """Return, for each part, its demand rows that this program has, and their row numbers."""
-        frame, m = self.frame, self.frame.matrix
+        frame = self.frame
         out: dict[int, tuple[Ints, Ints]] = {}
         of_row = np.flatnonzero(np.isin(self.rows, frame.rows_of("demand")))
-        # Any column of a row identifies its merged demand row and slice.
-        first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
-        row, slice_ = frame.energy_row[first], frame.energy_slice[first]
+        row, slice_ = frame.demand_of(self.rows[of_row])
         for p in self.group:
             part = self.cutter.parts[p]
             local = np.full(len(frame.service.kwh), -1, dtype=np.int64)
@@ -166,13 +165,14 @@ class Shortfall:
         """Set the limits of the model's rows and columns for a point."""
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
-        self.thought = thought = np.array(
+        # What the master problem claims of each measure.
+        self.claimed = np.array(
             [one.sign * measured[one.column] * scale for one, _, scale in self.measures]
         )
-        told = thought[:0] if self.single else thought
-        n = len(self.rows) + len(told)
-        lower = np.concatenate([m.row_lower[self.rows] - shift, told])
-        upper = np.concatenate([m.row_upper[self.rows] - shift, np.full(len(told), np.inf)])
+        sides = self.claimed[:0] if self.single else self.claimed
+        n = len(self.rows) + len(sides)
+        lower = np.concatenate([m.row_lower[self.rows] - shift, sides])
+        upper = np.concatenate([m.row_upper[self.rows] - shift, np.full(len(sides), np.inf)])
         model.changeRowsBounds(n, np.arange(n, dtype=np.int32), lower, upper)  # type: ignore[attr-defined]
         bound = self.upper.copy()
         if self.layout.by_pair:
@@ -212,7 +212,7 @@ class Shortfall:
     def cut(self, taken: Floats, measured: Floats) -> Cut | None:
         """Return the most violated cut at a point, read from the model's optimum, or None."""
         answer = answered(self.model)
-        short = (float(self.thought[0]) if self.single else 0.0) - answer.objective
+        short = (float(self.claimed[0]) if self.single else 0.0) - answer.objective
         if not answer.optimal or short <= settings.SIGNIFICANT:
             return None
         reduced = np.zeros(len(self.columns))
@@ -287,9 +287,10 @@ class Shortfall:
             gap_price[sites] = np.maximum(-price[at], 0.0) * self.rupee[at]
             coefficient_at = cutter.in_business(t, year_parts, worths, prices, rupee)
             best = coefficient_at(gap_price)
+            pooled = frame.pooled[frame.site]  # the sites of a concession share one gap price
             for share in settings.GAP_PRICES:
                 other = coefficient_at(np.full(frame.sites, share * top))
-                best = np.where(cutter.shared, best, np.minimum(best, other))
+                best = np.where(pooled, best, np.minimum(best, other))
             coefficient += best
         return constant, coefficient
 

@@ -32,7 +32,6 @@ from siting.engine.frame import Frame
 from siting.engine.parts import parts_of
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Matrix
-from siting.program.money import cases_of, is_shared
 
 # Families of rows that concern a single site: none of these rows is priced.
 OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
@@ -48,7 +47,9 @@ class Prices:
     gaps: Floats | None = None  # price of a rupee of gap by site and year; None: not yet computed
 
     @classmethod
-    def of(cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats) -> Prices:
+    def of(
+        cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats | float = 0.0
+    ) -> Prices:
         """Return the prices that follow from the duals of matrix rows.
 
         `m`: the matrix whose rows have the duals; `of_row`: scaled prices of the merged demand
@@ -56,17 +57,11 @@ class Prices:
         """
         size, layout = abs(m.size), frame.layout
         demand = frame.service.of_each(of_row, missing=np.nan) * size / layout.energy_unit
-        money = price_of_money(frame, m, dual)
+        first = m.family.get("subsidies", slice(0, 0)).start
+        years = layout.subsidy_column.shape[1] if np.isfinite(layout.budget_pkr) else 0
+        money = np.maximum(dual[first : first + years], 0.0) * size / layout.money_unit
         dear = np.maximum(dual[m.family.get("resource", slice(0, 0))], 0.0)
         return cls(demand, money, thrift * size + dear * size / resource_units(frame, m))
-
-
-def price_of_money(frame: Frame, m: Matrix, dual: Floats) -> Floats:
-    """Return the price of a rupee in each year, in the unit of the aim, from the duals of `m`."""
-    layout, first = frame.layout, m.family.get("subsidies", slice(0, 0)).start
-    years = layout.subsidy_column.shape[1] if np.isfinite(layout.budget_pkr) else 0
-    out: Floats = np.maximum(dual[first : first + years], 0.0) * abs(m.size) / layout.money_unit
-    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,20 +85,11 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
 
 def row_prices(frame: Frame, prices: Prices) -> Floats:
     """Return the scaled price of each matrix row for demand, public money and limits."""
-    price, of_row, _ = _scaled(frame, prices)
-    _set_demand(frame, price, of_row)
-    return price
-
-
-def _set_demand(frame: Frame, price: Floats, of_row: Floats) -> None:
-    """Write the prices of merged demand rows (`of_row`) into the prices of all matrix rows."""
-    demand = frame.rows_of("demand")
-    first = frame.matrix.a.indices[frame.matrix.a.indptr[demand]] - frame.count
-    price[demand] = of_row[frame.energy_row[first], frame.energy_slice[first]]
+    return _scaled(frame, prices)[0]
 
 
 def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
-    """Return prices for money and limits (scaled), merged demand rows (scaled), and demand rows."""
+    """Return the prices of matrix rows (scaled), merged demand rows (scaled), and demand rows."""
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
     price = np.zeros(m.a.shape[0])
@@ -118,6 +104,8 @@ def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
         np.isnan(prices.demand[reached]), service.worth[of[reached]], prices.demand[reached]
     )
     of_row[of[reached]] = known[reached] * layout.energy_unit / size
+    rows = frame.rows_of("demand")
+    price[rows] = of_row[frame.demand_of(rows)]
     return price, of_row, known
 
 
@@ -153,8 +141,8 @@ def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     what a site's pairs earn, less its payments, is at most what one of its options could earn as
     the only station. The relaxation violates this if one fraction covers another's shortfall.
     """
-    rule, layout = frame.program.gap, frame.layout
-    if rule is None or is_shared(cases_of(layout.instance, rule)).any():
+    layout = frame.layout
+    if frame.program.gap is None or frame.pooled.any():
         return None
     entries = [*by.pairs, (frame.site, np.arange(frame.count), -by.most)]
     for t in range(layout.subsidy_column.shape[1]):
@@ -190,15 +178,13 @@ def _bound(
         rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
-        lowest, gaps[:, t] = _lowest(cutter, at, float(rupee.max(initial=0.0)), clock)
+        lowest, gaps[:, t] = _lowest(frame, at, float(rupee.max(initial=0.0)), clock)
         most += lowest
     if program.gap is None:
         for p in worths:
             most += cutter.priced(p, worths[p], of_part[p])[1]
     value = reduced[: frame.count] + most
-    # Columns other than options, pairs and payments.
-    rest = np.arange(layout.columns.energies, m.a.shape[1])
-    rest = rest[~np.isin(rest, layout.subsidy_column)]
+    rest = frame.other_columns
     total += sum_at_limits(reduced[rest], m.lower[rest], m.upper[rest])
     best = best_of_sites(frame, value, np.ones(frame.count, dtype=bool) if live is None else live)
     total += float(best.sum())
@@ -207,7 +193,8 @@ def _bound(
         (part.site, layout.pair_column[part.pairs, part.slice], worths[p] - of_part[p][part.row])
         for p, part in enumerate(cutter.parts)
     ]
-    _set_demand(frame, price, of_row)
+    rows = frame.rows_of("demand")
+    price[rows] = of_row[frame.demand_of(rows)]
     return BySites(frame.signed(total), at_most, gaps, reduced, pairs, most, price, best)
 
 
@@ -239,18 +226,18 @@ def best_of_sites(frame: Frame, value: Floats, live: Flags) -> Floats:
 
 
 def _lowest(
-    cutter: Cutter, at: Callable[[Floats], Floats], top: float, clock: Clock
+    frame: Frame, at: Callable[[Floats], Floats], top: float, clock: Clock
 ) -> tuple[Floats, Floats]:
     """Return each option's lowest coefficient at any gap price, and each site's best gap price.
 
     A coefficient is convex in the gap price. The best price at a site is the one that is best for
     the option whose lowest coefficient is highest. With concessions, no search is made.
     """
-    site, sites = cutter.frame.site, cutter.frame.sites
+    site, sites = frame.site, frame.sites
     best = np.full(sites, top)
     tried, found = [best.copy()], [at(best)]
     lowest = found[0]
-    if cutter.shared.any() or not top:
+    if frame.pooled[site].any() or not top:
         return lowest, best
     for n in range(len(settings.GAP_PRICES) + 2 * settings.HALVINGS):
         if clock.over:

@@ -152,6 +152,7 @@ class Tree:
         return [split.down, split.up]
 
     def _done(self, bound: float) -> list[_Node]:
+        """Close a node, and return no children."""
         self._closed = max(self._closed, bound)
         return []
 

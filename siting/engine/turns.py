@@ -87,9 +87,10 @@ def go_on_with_tree(inc: Incumbent) -> None:
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
     """Return a function that tests whether the time left is too short to gain much.
 
-    It is too short if twice the mean pace of all turns (or, if faster, twice the pace of the
-    fastest step in its last turn) would leave the gap unproven, and if no step, at its last pace,
-    would close the requested gap. Until each step that makes plans has had a turn, it is not.
+    Two paces are known: the mean pace of all turns, and the pace of the fastest step in its last
+    turn. The time is too short if twice the faster of the two would leave the gap unproven, and if
+    the fastest step would close less than the requested gap. Each step that makes plans gets a turn
+    before time can be too short.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 

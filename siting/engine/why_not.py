@@ -20,8 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -202,19 +201,14 @@ class _Diagnosis:
 
     # --- tests -------------------------------------------------------------------------------
 
-    @contextmanager
-    def limited(self, parts: float) -> Iterator[Clock]:
-        """Yield a clock with a share of the remaining time."""
-        clock = Clock(max(self.clock.left_s / parts, 0.1))
-        clock.interrupted = self.clock.interrupted
-        yield clock
-        self.clock.interrupted = clock.interrupted
+    def limited(self, parts: float) -> Clock:
+        """Return a clock with a share of the remaining time."""
+        return self.clock.limited(max(self.clock.left_s / parts, 0.1))
 
     def ask(
         self, held: Collection[int], aimed: Collection[int], *, whole: bool, parts: float
     ) -> Answered:
-        with self.limited(parts) as clock:
-            return self.elastic.ask(held, aimed, clock, whole=whole)
+        return self.elastic.ask(held, aimed, self.limited(parts), whole=whole)
 
     def clash(self, held: Collection[int]) -> bool:
         """Return whether the given requirements are proven to be incompatible."""
@@ -236,10 +230,9 @@ class _Diagnosis:
         return True, run.frame.by_site(run.choice) >= 0
 
     def run(self, program: Program, aim: Aim, gap: float, parts: float) -> Incumbent:
-        effort = replace(self.effort, gap=gap, method="exact")
-        with self.limited(parts) as clock:
-            incumbent = Incumbent(Frame(program, aim), clock, effort)
-            search(incumbent)
+        effort, clock = replace(self.effort, gap=gap, method="exact"), self.limited(parts)
+        incumbent = Incumbent(Frame(program, aim), clock, effort)
+        search(incumbent)
         return incumbent
 
     def groups(self, suspects: Sequence[int], first: Collection[int]) -> list[list[int]]:

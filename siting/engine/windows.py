@@ -11,11 +11,11 @@ serve, rows not served in full, and rows that its sites would serve better. For 
 the pairs in use are freed and, at first, a few other pairs: with the nearest sites in the window,
 and with stations outside it that have free capacity.
 
-A window has two neighbourhoods, mostly far apart, so that public money can move between them, or
-one if the two would share no limit. Windows are first tried where the relaxation and the plan
-differ most, and repeated only after something near them changes. Once all windows of a size have
-been tried, the next ones have more sites and more pairs per row. Several windows are solved in
-parallel; their results are applied in order, so that runs are reproducible.
+A window has two neighbourhoods, mostly far apart, between which public money can move. If no limit
+links distant sites, a window has one neighbourhood. Windows are first tried where the relaxation
+and the plan differ most. A window is repeated only after something near it changes. Once all
+windows of a size have been tried, the next windows have more sites and more pairs per row. Several
+windows are solved in parallel. Their results are applied in order, so that runs are reproducible.
 
 A crossover combines the better parts of two plans in another kind of window: it frees the sites
 where the plans differ, however many, and allows only the options of these plans. Plans of a large
@@ -81,14 +81,12 @@ class Windows:
         # Whether sites far apart share a resource (such as money) that could move between them.
         shared = frame.rows_of(*SHARED)
         self._split = bool((m.row_upper[shared] > 0).any() or (m.row_lower[shared] > 0).any())
-        self._own_site = frame.column_site
-        self._energies = slice(frame.count, frame.layout.columns.energies)
-        self._worth = m.cost[self._energies]
+        self._worth = m.cost[frame.energies]
         service, self._group = frame.service, frame.energy_group
         # The demand of the row and slice that each energy column serves.
         self._wanted = service.kwh[frame.energy_row, frame.energy_slice] / frame.layout.energy_unit
         rows = m.family.get("capacity", slice(0, 0))
-        of_capacity = m.a[rows][:, self._energies].tocoo()
+        of_capacity = m.a[rows][:, frame.energies].tocoo()
         self._of_capacity = rows.start + of_capacity.row, of_capacity.col
         self._nearness = -service.minutes[frame.energy_pair]
         self._good = np.ones(len(frame.energy_pair), dtype=bool)
@@ -138,11 +136,6 @@ class Windows:
         return order[score[order] > 0]
 
     # --- rounds ------------------------------------------------------------------------------
-
-    def _differs(self) -> Floats:
-        """Return the difference between relaxation and plan at each site."""
-        difference = np.abs(self.taken - self.point[: self.frame.count])
-        return np.bincount(self.frame.site, difference, minlength=self.frame.sites)
 
     def round(self) -> float:
         """Solve one window per thread; return the plan's scaled gain."""
@@ -266,8 +259,10 @@ class Windows:
 
     def _next(self) -> list[Ints]:
         """Return the sites of the next windows, which do not overlap; empty if all were tried."""
-        score = self._differs()
-        order = np.argsort(-score, kind="stable")
+        # Sites where relaxation and plan differ most come first.
+        difference = np.abs(self.taken - self.point[: self.frame.count])
+        by_site = np.bincount(self.frame.site, difference, minlength=self.frame.sites)
+        order = np.argsort(-by_site, kind="stable")
         order = order[~self._tried[order]]
         out: list[Ints] = []
         used = np.zeros(self.frame.sites, dtype=bool)
@@ -298,7 +293,7 @@ class Windows:
         frame = self.frame
         inside = np.zeros(frame.sites, dtype=bool)
         inside[sites] = True
-        column_site = self._own_site
+        column_site = frame.column_site
         free = (column_site >= 0) & inside[column_site]
         count, energies = frame.count, frame.layout.columns.energies
         free[:count] &= ~self.hopeless | (self.point[:count] > 0)
@@ -317,14 +312,13 @@ class Windows:
             at = np.flatnonzero(free[count:energies]) + count
             some[column_site[at][column_site[at] >= 0]] = True
             free[energies:] |= (column_site[energies:] >= 0) & some[column_site[energies:]]
-        for column in frame.layout.columns.names:
-            free[column] = True
+        free[list(frame.layout.columns.names)] = True
         columns = np.flatnonzero(free)
         return columns, columns < count
 
     def _good_pairs(self, inside: Flags) -> Flags:
         """With decay, return a window's energy columns: its sites' best, and a few outside it."""
-        worth, in_use = self._worth, self.point[self._energies] > 0
+        worth, in_use = self._worth, self.point[self.frame.energies] > 0
         inside = inside & (self._good | in_use)
         outside = self._outside(inside)
         return inside | outside & (in_use | self._among_best(outside, worth, settings.CANDIDATES))
@@ -332,10 +326,11 @@ class Windows:
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energy columns: those in use, and a few that may take their place.
 
-        `inside`: all energy columns at the window's sites. Only demand rows count that its stations
-        serve, that are not served in full, or that one of its sites would serve better.
+        `inside`: all energy columns at the window's sites. The demand rows are those that the
+        window's stations serve, those not served in full, and those that its sites would serve
+        better.
         """
-        now = self.point[self._energies]
+        now = self.point[self.frame.energies]
         in_use, worth = now > 0, self._worth
         served = np.bincount(self._group, now)
         lacks = served[self._group] < self._wanted * (1 - settings.ARITHMETIC)
@@ -358,7 +353,7 @@ class Windows:
         rows[self.frame.energy_row[inside]] = True
         built = np.zeros(self.frame.sites, dtype=bool)
         built[self.frame.site[self.choice]] = True
-        site = self._own_site[self._energies]
+        site = self.frame.column_site[self.frame.energies]
         out: Flags = ~inside & built[site] & rows[self.frame.energy_row]
         return out
 

@@ -27,8 +27,8 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
         of_owner = [record for record in records if str(record["source"]) == owner]
         licences = [str(record.get("licence") or "") for record in of_owner]
         dates = sorted(str(record["file_date"]) for record in of_owner if record.get("file_date"))
-        said = [*dict.fromkeys(one for one in licences if one not in NOBODY), *dates[-1:]]
-        parts.append(f"{owner} ({', '.join(said)})" if said else owner)
+        details = [*dict.fromkeys(one for one in licences if one not in NOBODY), *dates[-1:]]
+        parts.append(f"{owner} ({', '.join(details)})" if details else owner)
     return f"Data: {'; '.join(parts)}." if parts else ""
 
 

@@ -162,14 +162,14 @@ def _fits_int32(column: pd.Series) -> bool:
 
 
 def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
-    said = [("title", title), ("note", note), ("coordinates", "lon, lat: degrees, WGS 84")]
-    said += [(f"sheet {name}", f"{len(table):,} rows") for name, table in layers.items()]
-    said.append(("sheet dictionary", "what each column means, with its unit"))
+    readme = [("title", title), ("note", note), ("coordinates", "lon, lat: degrees, WGS 84")]
+    readme += [(f"sheet {name}", f"{len(table):,} rows") for name, table in layers.items()]
+    readme.append(("sheet dictionary", "what each column means, with its unit"))
     long = [name for name, table in layers.items() if len(table) >= SHEET_ROWS]
     what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
     refuse(naming("layer", what, long, "write a .parquet"))
     sheets = {
-        "readme": pd.DataFrame(said, columns=["what", "is"]),
+        "readme": pd.DataFrame(readme, columns=["what", "is"]),
         **{name: _sheet(name, table) for name, table in layers.items()},
     }
     points = {name: ["lon", "lat"] for name, table in layers.items()

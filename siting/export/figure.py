@@ -42,10 +42,10 @@ def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
 def _png(figure: Figure) -> bytes:
     from matplotlib import rc_context
 
-    held = BytesIO()
+    buffer = BytesIO()
     with rc_context(_SAVED):
-        figure.savefig(held, format="png", dpi=100)
-    return held.getvalue()
+        figure.savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -21,7 +21,6 @@ MOST_ROADS = 100_000
 DRAWN_WITHIN_M = 2.0
 # Roads are joined only if they agree in these attributes.
 _ALIKE = ("name", "highway", "speed_kmh", "speed_source")
-_SERVICE_COLUMNS = [column.name for column in SERVICE.columns]
 
 
 def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFrame:
@@ -124,8 +123,7 @@ def outside_layer(
         table = {"people": people, "demand_kwh_day": kwh_day, "reason": reason}
         part = gpd.GeoDataFrame(table, geometry=layer.geometry.to_numpy(), crs=layer.crs)
         parts.append(part.to_crs(4326))
-    filled = [part for part in parts if len(part)] or parts[:1]
-    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=4326)
+    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=4326)
 
 
 def service_layer(
@@ -146,7 +144,7 @@ def service_layer(
     start = centres[pd.Index(cells["cell_id"]).get_indexer(service["cell_id"])]
     end = points[pd.Index(sites["site_id"]).get_indexer(service["site_id"])]
     lines = shapely.linestrings(np.stack([start, end], axis=1))
-    table = service[_SERVICE_COLUMNS].reset_index(drop=True)
+    table = service[[column.name for column in SERVICE.columns]].reset_index(drop=True)
     return gpd.GeoDataFrame(table, geometry=gpd.GeoSeries(lines, crs=cells.crs))
 
 

@@ -40,10 +40,9 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
         raise InputError(where, "has no geometry")
     if layer.crs is None:
         raise InputError(where, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
-    given = np.asarray(layer.geometry.to_crs(4326).array, dtype=object)
-    shapes = np.asarray(shapely.force_2d(given), dtype=object)
+    shapes = shapely.force_2d(layer.geometry.to_crs(4326).to_numpy())
     shapes[shapely.is_empty(shapes)] = None
-    drawn = np.asarray(shapely.transform(shapes, _round), dtype=object)
+    drawn = shapely.transform(shapes, _round)
     broken = ~shapely.is_valid(drawn) & ~shapely.is_missing(drawn)
     for i in np.flatnonzero(broken):
         drawn[i] = _mend(shapes[i], drawn[i])
@@ -52,9 +51,8 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     if faulty.any():
         what = "%s: %s polygons are broken or too small for 7 decimals; drawn within 2 cm"
         logger.warning(what, where, f"{faulty.sum():,} of {len(drawn):,}")
-    drawn = np.asarray(shapely.orient_polygons(drawn), dtype=object)
     table = layer.drop(columns=list(layer.columns[layer.dtypes == "geometry"]))
-    return gpd.GeoDataFrame(table, geometry=gpd.GeoSeries(drawn, index=layer.index, crs=4326))
+    return gpd.GeoDataFrame(table, geometry=shapely.orient_polygons(drawn), crs=4326)
 
 
 def _round(coordinates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -193,7 +193,7 @@ def draw_differences(
     drawing.draw_roads(land, edges)
     x, y = stations.geometry.x.to_numpy(), stations.geometry.y.to_numpy()
     status, old = stations["status"].to_numpy(object), stations["existing"].to_numpy(bool)
-    held = stations["in_runs"].to_numpy(object)
+    in_runs = stations["in_runs"].to_numpy(object)
 
     def mark(text: str, chosen: Array, c: str, marker: str, s: float) -> None:
         if chosen.any():
@@ -203,9 +203,9 @@ def draw_differences(
     mark("existing, in all", (status == "all") & old, EXISTING, "D", 34)
     mark("in all, same chargers", (status == "all") & ~old, IN_ALL, "o", 40)
     mark("in all, different chargers", status == "changed", CHANGED, "s", 46)
-    names = sorted(set(held[status == "some"]), key=lambda n: (n.count(";"), n))
+    names = sorted(set(in_runs[status == "some"]), key=lambda n: (n.count(";"), n))
     for i, name in enumerate(names):
-        chosen = (status == "some") & (held == name)
+        chosen = (status == "some") & (in_runs == name)
         mark(f"only in {name}", chosen, ONLY[i % len(ONLY)], "^v"[i % 2], 52)
     land.legend(loc="upper left", fontsize=8, framealpha=0.9, edgecolor="#d1d5db")
     drawing.draw_scale_and_north(land, ground)

@@ -64,13 +64,13 @@ def write_qgis_project(
     SubElement(root, "title").text = title
     _crs(SubElement(root, "projectCrs"), crs)
     tree = SubElement(root, "layer-tree-group")
-    held = SubElement(root, "projectlayers")
+    project_layers = SubElement(root, "projectlayers")
     for name, layer in shown.items():
         source = f"./plan.gpkg|layername={name}"
         checked = "Qt::Unchecked" if name in _OFF else "Qt::Checked"
         SubElement(tree, "layer-tree-layer", id=_ID + name, name=name.replace("_", " "),
                    source=source, providerKey="ogr", checked=checked, expanded="0")  # fmt: skip
-        held.append(_layer(name, layer, styles[name][0], source))
+        project_layers.append(_layer(name, layer, styles[name][0], source))
     canvas = SubElement(root, "mapcanvas", name="theMapCanvas")
     SubElement(canvas, "units").text = "meters"
     extent = SubElement(canvas, "extent")
@@ -138,8 +138,8 @@ def _page(
     for name in (name for name in heads if name in _IN_LEGEND):
         node = SubElement(tree, "layer-tree-layer", id=_ID + name, name=name, providerKey="ogr",
                           source=f"./plan.gpkg|layername={name}", expanded="1")  # fmt: skip
-        said = SubElement(SubElement(node, "customproperties"), "Option", type="Map")
-        SubElement(said, "Option", name="legend/title-label", type="QString", value=heads[name])
+        options = SubElement(SubElement(node, "customproperties"), "Option", type="Map")
+        SubElement(options, "Option", name="legend/title-label", type="QString", value=heads[name])
     piece_m = nice(scale * _BAR_MM / 2, below=True)
     kind, unit, metres = ("km", "km", 1000) if piece_m >= 1000 else ("meters", "m", 1)
     bar.attrib.update(unitType=kind, unitLabel=unit, numUnitsPerSegment=f"{piece_m / metres:g}")

@@ -237,19 +237,19 @@ def qgis_xml(root: Element) -> str:
 def _classed(kind: str, attr: str, tag: str, classes: Sequence[Class]) -> tuple[Element, Element]:
     """Return a renderer that classifies by `attr`, and the empty element for its classes."""
     renderer = _renderer(kind, [one.symbol for one in classes], attr)
-    held = Element(tag)
-    renderer.insert(0, held)
-    return renderer, held
+    element = Element(tag)
+    renderer.insert(0, element)
+    return renderer, element
 
 
 def _renderer(kind: str, symbols: Sequence[Element], attr: str = "") -> Element:
     renderer = Element("renderer-v2", type=kind, symbollevels="0", enableorderby="0")
     if attr:
         renderer.set("attr", attr)
-    held = SubElement(renderer, "symbols")
+    symbol_list = SubElement(renderer, "symbols")
     for i, symbol in enumerate(symbols):
         symbol.set("name", str(i))
-        held.append(symbol)
+        symbol_list.append(symbol)
     SubElement(renderer, "rotation")
     SubElement(renderer, "sizescale")
     return renderer
@@ -264,8 +264,8 @@ def _symbol(
     made.append(_option("", dict(part)))
     if driven:
         properties = SubElement(made, "data_defined_properties")
-        held = {"name": "", "properties": dict(driven), "type": "collection"}
-        properties.append(_option("", held))
+        collection = {"name": "", "properties": dict(driven), "type": "collection"}
+        properties.append(_option("", collection))
     return symbol
 
 

@@ -55,7 +55,12 @@ _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
     *("service", "roads", "zones", "isochrones", "demand"),
 )
-_CSV_ONLY = {"sites": ["lon", "lat", "note"], "figures": list(LISTED)}
+# Fields that only the CSV file of a layer has, and all fields of tables that are no layer.
+_MORE_FIELDS = {
+    "dictionary": ["layer", "field", "alias", "unit", "meaning"],
+    "sites": ["lon", "lat", "note"],
+    "figures": list(LISTED),
+}
 _GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id",
             "isochrones": None}  # fmt: skip
 
@@ -76,15 +81,14 @@ def write_run_tables(
     title, note = plan.title, plan.note
     layers = layers_of(plan, **shown)
     layers["roads"] = road_layer(plan.edges)
-    said = " ".join(filter(None, (note, credit)))
-    about = {"fact": ["title", "note"], "value": [title, said]}
+    full_note = " ".join(filter(None, (note, credit)))
+    about = {"fact": ["title", "note"], "value": [title, full_note]}
     layers["run"] = pd.DataFrame(about, dtype="string")
-    layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
-    beside = {name: ["note"] for name in ("offers", *plan.tables)} | _CSV_ONLY
+    beside = {name: ["note"] for name in ("offers", *plan.tables)} | _MORE_FIELDS
     layers["dictionary"] = data_dictionary_of(fields_of(layers, beside))
     descriptions = {}
     for name in layers:
-        words = (title, _LAYERS.get(name, ("", ""))[0], said)
+        words = (title, _LAYERS.get(name, ("", ""))[0], full_note)
         parts = (part.strip().rstrip(".") for part in words)
         descriptions[name] = ". ".join(filter(None, parts)) + "."
     # The legend lists points first, then lines, areas, and tables last.
@@ -103,8 +107,8 @@ def write_run_tables(
     printed = [credit, f"Made on {made:%d %B %Y} with siting." if made else ""]
     below = " ".join(filter(None, printed))
     write_qgis_project(folder / "plan.qgz", layers, styles, title, note, below)
-    write_csv(plan.sites, folder / "sites.csv", note=said)
-    write_csv(layers["offers"], folder / "offers.csv", note=said)
+    write_csv(plan.sites, folder / "sites.csv", note=full_note)
+    write_csv(layers["offers"], folder / "offers.csv", note=full_note)
     write_csv(layers["dictionary"], folder / "dictionary.csv")
 
 
@@ -150,8 +154,7 @@ def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDat
         gpd.GeoDataFrame({"site_id": layer["site_id"]}, geometry=layer.geometry.array)
         for layer in (sites, candidates.to_crs(sites.crs))
     ]
-    filled = [part for part in points if len(part)] or points[:1]
-    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True)).drop_duplicates("site_id")
+    return gpd.GeoDataFrame(pd.concat(points, ignore_index=True)).drop_duplicates("site_id")
 
 
 def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.GeoDataFrame:

@@ -204,8 +204,8 @@ def _size(
     known = values[np.isfinite(values) & (values > 0)]
     most = _round_up(float(known.max())) if len(known) else 1.0
     examples = dict.fromkeys([_round_up(most / 8), _round_up(most / 3), most])
-    told = tuple((value * per_unit, f"{value:,g} {unit}") for value in examples)
-    return Size(field, most * per_unit, title, told)
+    legend = tuple((value * per_unit, f"{value:,g} {unit}") for value in examples)
+    return Size(field, most * per_unit, title, legend)
 
 
 def _service(layer: gpd.GeoDataFrame) -> Drawn:

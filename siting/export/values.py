@@ -124,7 +124,6 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     table = rounded(table).assign(**degrees)
     if note:
         table = table.assign(note=note)
-
     write_plain_csv(table, path, encoding="utf-8-sig", lineterminator="\n")
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from siting import __version__
@@ -24,6 +23,7 @@ from siting.lots.annex import Lots, page_of
 from siting.lots.parting import least_spread, need, part, spread
 from siting.lots.search_areas import with_areas
 from siting.roads import Network
+from siting.roads.travel import drive_matrix
 from siting.sites import Hurdle
 from siting.sites.chargers_text import added_up
 from siting.study.program_inputs import subsidy_of
@@ -37,7 +37,6 @@ MOST_M = 1000.0
 LEAST_M = 25.0
 # Stations are split at most this many times to make the lots similar.
 MOST_SPLIT = 6
-LEAST_MIN = 1e-9  # in a sparse matrix, a driving time of 0 would mean no street
 OPEN = "; whether more similar lots exist is not proven"
 
 
@@ -174,21 +173,15 @@ def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.nd
     The first result gives each junction's station, as a position in `nodes`. The second result has
     one row per pair of neighbours: their positions in `nodes`, the smaller one first.
     """
-    index = network.nodes.index
-    u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))
-    minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
-    order = np.argsort(minutes, kind="stable")  # of parallel streets, the quickest is used
-    low, high = np.minimum(u, v)[order], np.maximum(u, v)[order]
-    _, first = np.unique(low * len(index) + high, return_index=True)
-    low, high, minutes = low[first], high[first], minutes[order][first]
-    streets = csr_array((minutes, (low, high)), shape=(len(index), len(index)))
-    heads, head_of = np.unique(index.get_indexer(list(nodes)), return_inverse=True)
+    streets, _ = drive_matrix(network)
+    at = network.nodes.index.get_indexer(list(nodes))
+    heads, head_of = np.unique(at, return_inverse=True)
     _, _, source = dijkstra(
         streets, directed=False, indices=heads, min_only=True, return_predecessors=True
     )
     head = np.searchsorted(heads, source)
     at_head = [np.flatnonzero(head_of == h).tolist() for h in range(len(heads))]
-    links = {*map(tuple, np.column_stack([head[low], head[high]]).tolist())}
+    links = {*map(tuple, np.column_stack([head[end] for end in streets.nonzero()]).tolist())}
     links |= {(h, h) for h in range(len(heads))}
     met = ((i, j) for a, b in links for i in at_head[a] for j in at_head[b] if i != j)
     pairs = sorted({(min(ends), max(ends)) for ends in met})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from scipy.sparse.csgraph import dijkstra
 
-from siting.roads import Network, travel_times
+from siting.roads import Network
+from siting.roads.travel import drive_matrix
 
 STEP_M = 10.0  # radii are rounded down to multiples of this
 METRES_A_MINUTE = 1000.0 / 60.0
@@ -31,9 +31,10 @@ def with_areas(
     are added: ``radius_m``, rounded down to a multiple of 10 m, and ``loss_share``, the largest
     share lost at any place in the circle.
     """
-    away = _turned_round(network)
-    junctions = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
-    homes = cells.set_index("cell_id")[["node_id", "snap_m"]]
+    streets, _ = drive_matrix(network)
+    junctions = network.nodes.get_coordinates().to_numpy()
+    homes = cells[cells["node_id"].notna()].set_index("cell_id")
+    homes["at"] = network.nodes.index.get_indexer(homes["node_id"].astype("int64"))
     kwh_of = {
         str(site): rows.groupby("cell_id")["served_kwh_day"].sum()
         for site, rows in service.groupby("site_id")
@@ -43,23 +44,15 @@ def with_areas(
     for site, snap_m, point in zip(*columns, strict=True):
         kwh = kwh_of.get(str(site), pd.Series(dtype=float))
         home = homes.loc[kwh.index]
-        off_road_m = home["snap_m"].to_numpy(dtype=float) + float(snap_m)
+        access_min = (home["snap_m"].astype(float) + snap_m) / (access_kmh * METRES_A_MINUTE)
         metres = np.hypot(*(junctions - (point.x, point.y)).T)
         near = np.flatnonzero(metres <= most_m)
         near = near[np.argsort(metres[near], kind="stable")]
-        share = np.zeros(len(near))
-        if kwh.sum() > 0:
-            drives = travel_times(away, home["node_id"], cutoff_min)
-            place = pd.Index(network.nodes.index[near])
-            drives = drives.assign(place=place.get_indexer(drives["node_id"]))
-            drives = drives[drives["place"] >= 0]
-            access = off_road_m / (access_kmh * METRES_A_MINUTE)
-            ends = home["node_id"].astype("int64")
-            at_node = pd.DataFrame({"target_node_id": ends, "kwh": kwh, "access": access})
-            there = drives.merge(at_node, on="target_node_id")
-            there = there[there["travel_min"] + there["access"] <= cutoff_min + 1e-9]
-            kept = np.bincount(there["place"], weights=there["kwh"], minlength=len(near))
-            share = np.maximum(kwh.sum() - kept, 0.0) / kwh.sum()
+        kept = np.zeros(len(near))
+        for at, access, amount in zip(home["at"], access_min, kwh, strict=True):
+            minutes = access + dijkstra(streets, indices=at, limit=cutoff_min)[near]
+            kept[minutes <= cutoff_min + 1e-9] += amount
+        share = np.maximum(kwh.sum() - kept, 0.0) / (kwh.sum() or 1.0)
         bad = np.flatnonzero(share > loss + 1e-9)
         end = metres[near[bad[0]]] if len(bad) else most_m
         # A place with too much loss must be outside the circle, not on its edge.
@@ -68,11 +61,3 @@ def with_areas(
         inside = metres[near] <= max(radii[-1], 0.0)
         losses.append(float(share[inside].max(initial=0.0)))
     return stations.assign(radius_m=np.maximum(radii, 0.0), loss_share=losses)
-
-
-def _turned_round(network: Network) -> Network:
-    """Return the network with streets reversed, so that a search gives driving times to a place."""
-    index = network.edges.index
-    levels = [index.get_level_values(name) for name in ("v", "u", "key")]
-    turned = pd.MultiIndex.from_arrays(levels, names=["u", "v", "key"])
-    return replace(network, edges=network.edges.set_axis(turned))

@@ -31,7 +31,7 @@ class Floor:
     name: str  # name of the zone or class, or ``city``
     member: Flags  # whether each demand row belongs to the group
     share: float  # minimum share of the demand, 0 to 1
-    when: When = "last"  # it holds in every scenario of the last year, or in ``every`` slice
+    when: When = "last"  # the floor holds in all scenarios of the last year, or in ``every`` slice
 
     def __post_init__(self) -> None:
         """Check when the floor holds."""

@@ -134,11 +134,6 @@ class Instance(ReadOnlyArrays):
         required, forbidden
             Sites that must have a station, and sites where none may be built.
 
-        Returns
-        -------
-        Instance
-            The same data as arrays.
-
         Raises
         ------
         InputError
@@ -170,7 +165,9 @@ class Instance(ReadOnlyArrays):
         check_tables(tables, budget_pkr, cutoff_min, limits, required, forbidden)
         left = offers_left(offers, forbidden)
         groups = tuple(sorted(capacity_groups(map(str, offers.columns))))
-        classes = tuple(sorted(set(compatibility["vehicle_class"].astype(str))))
+        plugs = compatibility[["vehicle_class", "charger_group"]].astype(str)
+        uses = pd.crosstab(plugs["vehicle_class"], plugs["charger_group"])
+        classes = tuple(uses.index)
         text = {k: demand[k].astype(str) for k in ("demand_id", "cell_id", "vehicle_class")}
         wanted = demand.assign(**text).sort_values("demand_id", kind="stable")
         cells = np.unique(wanted["cell_id"].to_numpy(object))
@@ -184,7 +181,8 @@ class Instance(ReadOnlyArrays):
             demand_cell=_positions(cells, wanted["cell_id"]),
             class_names=classes,
             group_names=groups,
-            uses=_uses(compatibility, classes, groups),
+            # A catalogue may list charger groups that no offer has.
+            uses=uses.reindex(columns=groups, fill_value=0).to_numpy() > 0,
             cell_ids=cells,
             site_ids=sites,
             offer_ids=left["offer_id"].to_numpy(object).copy(),
@@ -315,15 +313,6 @@ def _positions(names: npt.ArrayLike, wanted: npt.ArrayLike) -> Ints:
     known, sought = (np.asarray(some, dtype=object) for some in (names, wanted))
     positions = pd.Index(known, dtype=object).get_indexer(pd.Index(sought, dtype=object))
     return np.asarray(positions, dtype=np.int64)
-
-
-def _uses(compatibility: pd.DataFrame, classes: tuple[str, ...], groups: tuple[str, ...]) -> Flags:
-    out = np.zeros((len(classes), len(groups)), dtype=bool)
-    row = _positions(classes, compatibility["vehicle_class"].astype(str))
-    column = _positions(groups, compatibility["charger_group"].astype(str))
-    known = column >= 0  # a catalogue may list charger groups that no offer has
-    out[row[known], column[known]] = True
-    return out
 
 
 def _sparse_reach(

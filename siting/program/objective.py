@@ -30,10 +30,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 
-from siting.errors import Fault, naming, refuse
-from siting.program.instance import Floats, Instance
+from siting.errors import Fault
+from siting.program.instance import Floats
 
 ENERGY_UNIT = "kWh/day"
 
@@ -167,7 +166,7 @@ class NearerFirst:
     array([1.  , 0.75])
     """
 
-    before: Decay | None  # the program's decay; None if it has no decay
+    before: Decay | NearerFirst | None  # the program's decay; None if it has no decay
     horizon_min: float  # drive time (min) at which the deducted share is 1
 
     def factor(self, minutes: Floats) -> Floats:
@@ -175,65 +174,8 @@ class NearerFirst:
         counted = np.ones(len(minutes)) if self.before is None else self.before.factor(minutes)
         return np.maximum(counted - minutes / self.horizon_min, 1e-3 * counted)
 
-    def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the errors in the program's decay."""
-        return [] if self.before is None else self.before.faults(cutoff_min)
 
-
-Decay = StepDecay | LinearDecay | ExponentialDecay | GaussianDecay | NearerFirst
-
-
-@dataclass(frozen=True, eq=False)
-class Objective:
-    """The worth of each demand row before decay, and the decay."""
-
-    unit: str  # unit of worth: ``kWh/day``, ``people``, ``sessions/day``
-    worth: Floats  # total worth of each demand row of the instance, in `unit`
-    decay: Decay | None = None  # decay of worth with drive time; None: no decay
-
-
-def objective_of(
-    instance: Instance, worth: pd.Series | None = None, unit: str = ENERGY_UNIT, *,
-    decay: Decay | None = None, cutoff_min: float | None = None,
-) -> Objective:  # fmt: skip
-    """Return the objective of an instance.
-
-    `worth` is the weight of each demand row, by ``demand_id``; the default is its demand (kWh/day).
-    A `decay` needs `cutoff_min`, the longest drive (min), which no drive time in it may exceed.
-    """
-    faults: list[Fault] = []
-    values = instance.demand_kwh
-    if worth is not None:
-        faults, values = _aligned(instance, worth)
-        if unit == ENERGY_UNIT:
-            faults.append(Fault("unit", "missing: the worth has no unit", "name it, e.g. people"))
-    if decay is not None:
-        if cutoff_min is None or not (math.isfinite(cutoff_min) and cutoff_min > 0):
-            faults.append(Fault("cutoff_min", f"is {cutoff_min}", "give the longest drive (min)"))
-        else:
-            faults += decay.faults(cutoff_min)
-    refuse(faults)
-    return Objective(unit, values, decay)
-
-
-def _aligned(instance: Instance, worth: pd.Series) -> tuple[list[Fault], Floats]:
-    where = "worth"
-    if not pd.api.types.is_numeric_dtype(worth) or pd.api.types.is_bool_dtype(worth):
-        return [Fault(where, f"not numbers but {worth.dtype}")], instance.demand_kwh
-    index = pd.Index(worth.index.astype(str))
-    if index.has_duplicates:
-        twice = index[index.duplicated()]
-        return naming(where, "demand rows twice", twice, count=True), instance.demand_kwh
-    ids = pd.Index(instance.demand_ids.astype(str))
-    faults = naming(where, "are not demand rows", sorted(set(index) - set(ids)), count=True)
-    values = pd.Series(worth.to_numpy(dtype=float, na_value=np.nan), index=index)
-    there = values.reindex(ids).to_numpy()
-    bad = ids[~(np.isfinite(there) & (there >= 0))]
-    what = "demand rows whose worth is missing, negative or infinite"
-    faults += naming(where, what, bad, "give one for each", count=True)
-    if not len(bad) and not (there[instance.demand_kwh > 0] > 0).any():
-        faults.append(Fault(where, "is 0 for every row with demand", "raise at least one above 0"))
-    return faults, there
+Decay = StepDecay | LinearDecay | ExponentialDecay | GaussianDecay
 
 
 def _minutes_faults(name: str, minutes: float, cutoff_min: float) -> list[Fault]:

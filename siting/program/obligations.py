@@ -6,13 +6,13 @@ Besides the limits (`siting.program.limits`), the program has these constraint r
     sum of z_o over o in O_j      >=  1     for each site j in E or R    (existing or required)
 
 At a site of ``E``, the only offers are the existing station and its extensions, and the plan
-chooses one of them.
-Offers at forbidden sites are left out before the program is built.
+chooses one of these offers. Offers at forbidden sites are left out before the program is built.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 import pandas as pd
@@ -36,8 +36,8 @@ def extends(offers: pd.DataFrame) -> pd.Series[bool]:
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
     """Return the offers that exist or can be built, with ids as strings, in order of ids.
 
-    Offers are left out if their site is forbidden, if they have a ``reason``, or if their site has
-    an existing station that they neither are nor extend.
+    Offers are left out if their site is forbidden or if they have a ``reason``. At the site of an
+    existing station, only the station and its extensions remain.
     """
     ids = {name: offers[name].astype(str) for name in ("offer_id", "site_id")}
     out = offers.assign(**ids)[reasons_of(offers) == ""]
@@ -50,7 +50,7 @@ def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.Dat
 def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) -> list[Fault]:
     """Return the errors in the limits."""
     names = [limit.name for limit in limits]
-    twice = sorted(name for name in names if names.count(name) > 1)
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     faults = naming("limits", "two have the same name", twice, "give each its own name")
     for limit in limits:
         where = f"limit {limit.name}"

@@ -5,8 +5,8 @@ station can change to a larger offer at its site, for the difference in cost. A 
 least as much capacity in every charger group, and at least as much subsidy. An offer with more
 capacity but less subsidy is not an upgrade, because building it from the start is better.
 
-If upgrades allow very many courses, only those of single offers and of some upgrades are options.
-Bounds still hold for all courses (`siting.engine.courses`).
+If upgrades allow very many courses, only the courses of single offers and some courses with
+upgrades are options. Bounds still hold for all courses (`siting.engine.courses`).
 """
 
 from __future__ import annotations
@@ -129,10 +129,10 @@ def becomes(instance: Instance, before: Ints, after: Ints) -> Flags:
 
 
 def successors(instance: Instance, offers: Ints, upgraded: Flags) -> tuple[Ints, Ints]:
-    """Return, for each offer, the offers that it can become a year later, including itself.
+    """Return, for each offer, the offers that can be in place a year later, including itself.
 
-    Those of offer ``o`` are at ``start[o]:start[o + 1]`` of the second array. `upgraded`: whether
-    each offer of the instance takes part in upgrades.
+    The successors of offer ``o`` are ``successor[start[o]:start[o + 1]]``; the result is ``start``
+    and ``successor``. `upgraded`: whether each offer of the instance takes part in upgrades.
     """
     offers = offers[np.argsort(instance.offer_site[offers], kind="stable")]
     site, stands = instance.offer_site[offers], instance.offer_existing

@@ -32,7 +32,7 @@ import pandas as pd
 import pulp
 
 from siting import settings
-from siting.errors import Fault, InputError, listed, naming, refuse, require_kind, require_word
+from siting.errors import InputError, is_number, listed, naming, refuse, require_kind, require_word
 from siting.program.aims import (
     Aim,
     LeastMoney,
@@ -52,7 +52,7 @@ from siting.program.limits import Limit
 from siting.program.matrix import Matrix, Reached, matrix_of
 from siting.program.money import GapRule, MoneyKind, caps_of, cases_of, is_shared, margins_of
 from siting.program.notebook_text import latex_of
-from siting.program.objective import ENERGY_UNIT, Decay, Objective, objective_of
+from siting.program.objective import ENERGY_UNIT, Decay, NearerFirst
 from siting.program.obligations import limit_faults, tolerance
 from siting.program.options import Options, course_count, opening, options_of
 from siting.program.pulp_problem import pulp_problem
@@ -96,8 +96,10 @@ class Program:
     scenario_plan: Scenarios | None = None
     # Demand of each row in each slice (kWh/day); None: the instance's demand in every slice.
     demand_by_slice: Floats | None = None
-    objective: Objective | None = None  # None: worth is energy without decay
-    worth_by_slice: Floats | None = None  # total worth of demand rows, if it varies by slice
+    worth_unit: str = ENERGY_UNIT  # unit of worth
+    # Total worth of each demand row in each slice; None: its energy.
+    worth_by_slice: Floats | None = None
+    distance_decay: Decay | NearerFirst | None = None  # decay of worth with the drive time
     floors: tuple[Floor, ...] = ()  # minimum shares of demand to serve
     # For each plan that the new plan must differ from: the positions of its sites, and the number
     # of sites that must differ.
@@ -180,21 +182,25 @@ class Program:
         unit
             Unit of the worth.
         """
-        decay = self.objective.decay if self.objective else None
-        if not isinstance(worth, Mapping):
-            objective = replace(objective_of(self.instance, worth, unit), decay=decay)
-            return replace(self, objective=objective, worth_by_slice=None)
-        refuse(self._key_faults("worth", worth))
-        parts = [objective_of(self.instance, worth[key], unit).worth for key in self._keys()]
-        objective = Objective(unit, parts[0], decay)
-        return replace(self, objective=objective, worth_by_slice=np.stack(parts, axis=1))
+        if unit == ENERGY_UNIT:
+            raise InputError("unit", "missing: the worth has no unit", "name it, e.g. people")
+        if isinstance(worth, Mapping):
+            by_slice = self._figures("worth", worth, self._keys())
+        else:
+            once = self._figures("worth", {None: worth}, [None])
+            by_slice = np.repeat(once, len(self.slices), axis=1)
+        if not (by_slice[self.instance.demand_kwh > 0] > 0).any(axis=0).all():
+            what, fix = "is 0 for every row with demand", "raise at least one above 0"
+            raise InputError("worth", what, fix)
+        return replace(self, worth_unit=unit, worth_by_slice=by_slice)
 
     def decay(self, decay: Decay, cutoff_min: float) -> Program:
         """Return the program in which the worth of a kWh falls with the drive time (min)."""
         require_kind("decay", decay, Decay, "give a decay such as siting.ExponentialDecay(5)")
-        checked = objective_of(self.instance, decay=decay, cutoff_min=cutoff_min)
-        mine = self.objective or checked
-        return replace(self, objective=replace(mine, decay=decay))
+        if not (is_number(cutoff_min) and 0 < cutoff_min < math.inf):
+            raise InputError("cutoff_min", f"is {cutoff_min!r}", "give the longest drive (min)")
+        refuse(decay.faults(cutoff_min))
+        return replace(self, distance_decay=decay)
 
     def limit(self, *limits: Limit) -> Program:
         """Return the program with additional limits on the offers (`siting.program.limits`)."""
@@ -247,8 +253,8 @@ class Program:
             None for the city, ``"class"`` for each vehicle class, ``"zone"`` for each zone of the
             program, or a series of zone names by ``demand_id``.
         when
-            Whether the floor holds in the ``last`` year or in ``every`` year. It holds in all
-            scenarios.
+            Whether the floor holds in the ``last`` year or in ``every`` year. Every floor holds in
+            all scenarios.
         """
         floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))
@@ -406,36 +412,40 @@ class Program:
         names = self.scenario_plan.names if self.scenario_plan else ()
         return list(product(years, names)) if years and names else list(years or names or (None,))
 
-    def _key_faults(self, what: str, given: Mapping[Any, Any]) -> list[Fault]:
-        keys = self._keys()
+    def _figures(
+        self, what: str, given: Mapping[Any, pd.Series], keys: Sequence[Hashable]
+    ) -> Floats:
+        """Return figures of 0 or more, demand rows by `keys`, from one series for each key.
+
+        A key is a year, a scenario or both; `what` is the input named in error messages.
+        """
         missing, fix = [key for key in keys if key not in given], "give one series for each"
         faults = naming(what, f"years or scenarios without {what}", missing, fix)
         extra = [key for key in given if key not in keys]
         fix = "leave them out, or first add years or scenarios"
-        return faults + naming(what, "unknown years or scenarios", extra, fix)
+        faults += naming(what, "unknown years or scenarios", extra, fix)
+        ids = pd.Index(self.instance.demand_ids.astype(str))
+        columns = []
+        for key in [key for key in keys if key in given]:
+            where = what if key is None else f"{what} of {key}"
+            index = pd.Index(given[key].index.astype(str))
+            wrong = naming(where, "demand rows twice", index[index.duplicated()], count=True)
+            wrong += naming(where, "not demand rows", index.difference(ids), count=True)
+            wrong += naming(where, "demand rows missing", ids.difference(index), count=True)
+            faults += wrong
+            if not wrong:
+                values = pd.to_numeric(given[key], errors="coerce")
+                column = values.to_numpy(float, na_value=np.nan)[index.get_indexer(ids)]
+                bad = ids[~(np.isfinite(column) & (column >= 0))]
+                faults += naming(where, "not numbers of 0 or more", bad, count=True)
+                columns.append(column)
+        refuse(faults)
+        return np.stack(columns, axis=1)
 
     def _with_demand(self, demand: Demand | None) -> Program:
         if demand is None:
             return self
-        ids = pd.Index(self.instance.demand_ids.astype(str))
-        faults, columns = self._key_faults("demand", demand), []
-        for key in [key for key in self._keys() if key in demand]:
-            given = demand[key]
-            index = pd.Index(given.index.astype(str))
-            stray = tuple(sorted(set(index) ^ set(ids)))
-            values = pd.Series(given.to_numpy(dtype=float, na_value=np.nan), index=index)
-            if stray or index.has_duplicates:
-                what = f"{len(stray):,} demand_ids are missing here or in the instance"
-                fix = "name each demand_id of the instance once, with 0 kWh/day for no demand"
-                faults.append(Fault(f"demand of {key}", what, fix, stray))
-                continue
-            column = values.reindex(ids).to_numpy(dtype=float)
-            bad = ids[~(np.isfinite(column) & (column >= 0))]
-            what = "rows whose demand is missing, negative or infinite"
-            faults += naming(f"demand of {key}", what, bad, count=True)
-            columns.append(column)
-        refuse(faults)
-        return replace(self, demand_by_slice=np.stack(columns, axis=1))
+        return replace(self, demand_by_slice=self._figures("demand", demand, self._keys()))
 
     def _repr_latex_(self) -> str:
         """Return the program in words and mathematics, for a notebook."""
@@ -468,9 +478,9 @@ class Program:
         return self.model == "capacitated"
 
     @property
-    def worth_unit(self) -> str:
-        """Unit of worth."""
-        return self.objective.unit if self.objective else ENERGY_UNIT
+    def counts_energy(self) -> bool:
+        """Whether worth is energy without decay."""
+        return self.worth_by_slice is None and self.distance_decay is None
 
     @property
     def money_pkr(self) -> float:
@@ -481,13 +491,10 @@ class Program:
     @cached_property
     def per_kwh(self) -> Floats:
         """Worth of a kWh/day of each demand row in each slice, before decay."""
-        if self.objective is None or self.objective.unit == ENERGY_UNIT:
+        if self.worth_by_slice is None:
             return np.ones_like(self.demand_kwh)
-        whole = self.worth_by_slice
-        if whole is None:
-            whole = np.repeat(self.objective.worth[:, None], len(self.slices), axis=1)
         wanted = np.where(self.demand_kwh > 0, self.demand_kwh, 1.0)
-        return np.where(self.demand_kwh > 0, whole / wanted, 0.0)
+        return np.where(self.demand_kwh > 0, self.worth_by_slice / wanted, 0.0)
 
     @cached_property
     def offers(self) -> Ints:
@@ -531,12 +538,12 @@ class Program:
 
     @property
     def lacks_courses(self) -> bool:
-        """Whether `options` leaves out upgrades that the program allows, because they are many."""
+        """Whether `options` leaves out allowed upgrades because they are too many."""
         upgrades = self.year_plan is not None and self.year_plan.upgrades
         return upgrades and not self._upgraded[self.offers].all()
 
     def refuse_many_courses(self, use: str) -> None:
-        """Raise `InputError` if options leave out upgrades; `use`: what needs all of them."""
+        """Raise `InputError` if `options` leaves out upgrades; `use` is what needs all upgrades."""
         if self.lacks_courses:
             what = f"allow more than {settings.WHOLE_LAST:,} courses, too many for {use}"
             raise InputError("program.years", what, "plan fewer years, or leave out upgrades")
@@ -549,7 +556,7 @@ class Program:
         if self.year_plan is None:
             return made
         made = opening(made, self.instance.offer_opens, np.array(years))
-        # If courses are left out, those of single offers are all kept, because bounds need them.
+        # If courses are left out, all courses of single offers are kept: bounds need them.
         if self.gap is not None or not self.budgeted or self.lacks_courses:
             return made
         rows = ResourceRows(made)
@@ -611,8 +618,7 @@ class Program:
         instance, gap = self.instance, self.gap
         margin = margins_of(instance, gap) if gap else np.zeros(len(instance.class_names))
         by_class = (margin, *(self._minutes_apart if by_cell else ()))
-        decay = self.objective.decay if self.objective else None
-        rules = Merging(instance, self.groups, by_class, decay, by_cell)
+        rules = Merging(instance, self.groups, by_class, self.distance_decay, by_cell)
         offers = self.offers if offers is None else offers
         return rules.service(demand_kwh, self.per_kwh, offers)
 

@@ -31,22 +31,21 @@ def check_ranges(
 ) -> None:  # fmt: skip
     """Raise `InputError` if values that are too small for a solver affect worth or floors."""
     faults = []
-    faint = (demand_kwh > 0) & (demand_kwh < settings.ARITHMETIC * largest_kwh) & reached[:, None]
-    small_worth = 0.0
-    if faint.any():
-        worth = demand_kwh * per_kwh * reached[:, None]
-        small_worth = float((worth * faint).sum() / (worth.sum() or 1.0))
-    fix = f"give rows {settings.ARITHMETIC * largest_kwh:.2g} kWh/day or more, or none"
+    least_kwh = settings.ARITHMETIC * largest_kwh
+    faint = (demand_kwh > 0) & (demand_kwh < least_kwh) & reached[:, None]
+    worth = demand_kwh * per_kwh * reached[:, None]
+    small_worth = float((worth * faint).sum() / (worth.sum() or 1.0))
     if small_worth > settings.FAINT_SHARE:
         what = (
             f"rows from {demand_kwh[faint].min():.2g} to {largest_kwh:.2g} kWh/day are too far "
             f"apart to be solved together, and {small_worth:.1%} of the {unit} are in the smallest"
         )
+        fix = f"give rows {least_kwh:.2g} kWh/day or more, or none"
         faults.append(Fault("demand", what, fix))
     little = []
     for floor in floors:
         wanted = floor.wanted(demand_kwh)
-        if ((wanted > 0) & (wanted < 10 * settings.ARITHMETIC * largest_kwh)).any():
+        if ((wanted > 0) & (wanted < 10 * least_kwh)).any():
             little.append(f"{floor.name}: {wanted[wanted > 0].min():.2g} kWh/day")
     what = f"have almost no demand compared with a row of {largest_kwh:.2g} kWh/day"
     refuse(faults + naming("floors", what, little, "leave them out"))

@@ -29,10 +29,8 @@ def check_tables(
 ) -> None:  # fmt: skip
     """Raise `InputError` with every error in the tables (demand, offers, reach, compatibility)."""
     faults = []
-    if not (is_number(budget_pkr) and math.isfinite(budget_pkr)):
+    if not (is_number(budget_pkr) and 0 <= budget_pkr < math.inf):
         faults.append(Fault("budget_pkr", f"is {budget_pkr!r}", "give PKR, 0 or more"))
-    elif budget_pkr < 0:
-        faults.append(Fault("budget_pkr", f"is negative ({budget_pkr:,.0f})", "give PKR 0 or more"))
     if cutoff_min is not None and not (is_number(cutoff_min) and 0 < cutoff_min < math.inf):
         faults.append(Fault("cutoff_min", f"is {cutoff_min!r}", "give minutes above 0"))
     demand, offers, reach, compatibility = tables

@@ -28,7 +28,7 @@ import pandas as pd
 
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
-from siting.program.objective import Decay
+from siting.program.objective import Decay, NearerFirst
 
 Groups = tuple[int, ...]
 
@@ -80,7 +80,7 @@ class Merging:
     # Figures by vehicle class; the first is the `margin` of `Service` (PKR). Only rows with equal
     # figures are merged.
     by_class: tuple[Floats, ...]
-    decay: Decay | None = None
+    decay: Decay | NearerFirst | None = None
     by_cell: bool = False  # whether to merge only rows with equal drive times
 
     def service(self, demand_kwh: Floats, worth: Floats, offers: Ints) -> Service:
@@ -134,8 +134,7 @@ class Merging:
         kinds = tuple(sorted({sets[k] for k in np.unique(instance.demand_class[alive]) if sets[k]}))
         number = {groups: n for n, groups in enumerate(kinds)}
         kind_of_class = np.array([number.get(groups, -1) for groups in sets], dtype=np.int64)
-        there = np.zeros((len(instance.site_ids), len(instance.group_names)), dtype=bool)
-        np.logical_or.at(there, instance.offer_site[offers], instance.offer_capacity[offers] > 0)
+        there = instance.with_offers(offers).site_groups
         kind = kind_of_class[instance.demand_class]
         reach = np.full(len(instance.demand_ids), -1, dtype=np.int64)
         parts: list[tuple[Ints, Floats, Floats]] = []

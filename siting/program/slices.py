@@ -115,16 +115,13 @@ class Scenarios:
 
 def by_scenario(slices: Sequence[Slice], by_slice: Sequence[float] | Floats) -> Floats:
     """Return, for each scenario, the sum of a figure over the years, weighted by year."""
-    out = np.zeros(1 + max(one.scenario for one in slices))
-    for one, value in zip(slices, by_slice, strict=True):
-        out[one.scenario] += one.weight * float(value)
-    return out
+    weight = np.array([one.weight for one in slices])
+    return np.bincount([one.scenario for one in slices], weight * by_slice)
 
 
 def year_weights(slices: Sequence[Slice]) -> Floats:
     """Return the weight of each year, in the order of the years."""
-    weight = {one.year: one.weight for one in slices}
-    return np.array([weight[t] for t in range(len(weight))])
+    return np.array([one.weight for one in slices if one.scenario == 0])
 
 
 def slices_of(years: Years | None, scenarios: Scenarios | None) -> tuple[Slice, ...]:
@@ -146,13 +143,9 @@ def _year_faults(budgets_pkr: Mapping[int, float]) -> list[Fault]:
     faults = []
     if not budgets_pkr:
         faults.append(Fault("years", "are empty", "give the money of each year"))
-    odd = [year for year in budgets_pkr if not _whole(year)]
+    odd = [y for y in budgets_pkr if isinstance(y, bool) or not isinstance(y, int | np.integer)]
     faults += naming("years", "not whole numbers", odd, "give years such as 2027")
     late = [b for a, b in pairwise(budgets_pkr) if b <= a]
     faults += naming("years", "out of order", late, "give the years from first to last")
     bad = [f"{year}: {pkr:,.0f}" for year, pkr in budgets_pkr.items() if not 0 <= pkr < math.inf]
     return faults + naming("budgets_pkr", "negative or not a number", bad, "give PKR 0 or more")
-
-
-def _whole(year: object) -> bool:
-    return isinstance(year, int | np.integer) and not isinstance(year, bool)

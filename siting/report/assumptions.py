@@ -35,8 +35,8 @@ def proof(run: RunRecord) -> list[Shown]:
         Shown("Why the search stopped", f["stopped"], f["stopped"]),
         Shown("Model", f["model"], f["model"]),
     ]
-    told = {"name": ("Solver", ""), "time_limit_s": ("Time allowed", " s"), "seed": ("Seed", "")}
-    for key, (what, unit) in told.items():
+    keys = {"name": ("Solver", ""), "time_limit_s": ("Time allowed", " s"), "seed": ("Seed", "")}
+    for key, (what, unit) in keys.items():
         if not missing(solver.get(key)):
             rows.append(Shown(what, solver[key], f"{figure(solver[key])}{unit}"))
     return rows

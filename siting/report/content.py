@@ -100,15 +100,15 @@ def drives(facts: dict[str, Any]) -> list[Shown]:
 
 def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
     """Return the gap of each aim after the first, and whether it is at most the requested gap."""
-    said = []
+    gaps = []
     for one in run.facts.get("proofs", [])[1:]:
         gap, near = percent(one.get("gap"), 2), one.get("status") == "optimal"
         text = f"within a proven gap of {gap}" if near else f"not proven, gap {gap}"
         if one.get("gap") is None or (one["gap"] >= 1 and not one.get("bound")):
             # No cost is below 0, so a bound of 0 (a gap of 100 %) proves nothing.
             text = "nothing is proven"
-        said.append((f"then {one['aim']}: {text}", near))
-    return said
+        gaps.append((f"then {one['aim']}: {text}", near))
+    return gaps
 
 
 def aims(run: RunRecord) -> list[tuple[str, str]]:
@@ -116,7 +116,7 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
     # The page shows the figures of single years in a separate table.
-    told = [
+    figures = [
         (line["label"], line["text"])
         for field, line in f.get("headline", {}).items()
         if not field.startswith("in_20")
@@ -124,8 +124,8 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
     demand = f.get("demand")
     if "scenarios" in f["blocks"] and isinstance(demand, dict):
         which = f"fleet of {demand.get('fleet')}, case {demand.get('case')}"
-        told.append(("Figures of this page", f"for the demand of the configuration: {which}"))
-    return [*lines, *told]
+        figures.append(("Figures of this page", f"for the demand of the configuration: {which}"))
+    return [*lines, *figures]
 
 
 def money(run: RunRecord) -> dict[str, Any]:
@@ -147,13 +147,20 @@ def money(run: RunRecord) -> dict[str, Any]:
         text = f"PKR {number(a_kwh)}"
         rows.append(Shown("Subsidy for each kWh/day served by all stations", a_kwh, text))
     rows += _additional(f.get("public_money") or {})
-    offers = run.offers[run.offers["offer_id"].isin(run.sites["offer_id"])]
+    offers = _with_bare_chargers(run.offers)
+    offers = offers[offers["offer_id"].isin(run.sites["offer_id"])]
     parts = []
     for column, name in _COSTS.items():
         if total := float(offers[column].fillna(0.0).sum()):
             share = total / f["cost_pkr"] if f["cost_pkr"] else None
             parts.append(_amount(name, total, percent(share)))
     return {"rows": rows, "parts": parts}
+
+
+def _with_bare_chargers(offers: pd.DataFrame) -> pd.DataFrame:
+    """Return the offers, with the cost of chargers excluding the cost of their swap batteries."""
+    bare = offers["charger_cost_pkr"] - offers["battery_cost_pkr"].fillna(0.0)
+    return offers.assign(charger_cost_pkr=bare)
 
 
 def _additional(m: dict[str, Any]) -> list[Shown]:
@@ -208,7 +215,7 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
     kind = new[["configuration", "chargers"]].fillna("").astype(str)
     rows = [
         {
-            "name": _told(name, chargers),
+            "name": _kind_name(name, chargers),
             "chargers": in_words(chargers),
             "count": len(part),
             "kw": number(part["power_kw"].sum()),
@@ -221,13 +228,13 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["count"], row["name"], row["chargers"]))
 
 
-def _told(configuration: Any, chargers: Any) -> str:
+def _kind_name(configuration: Any, chargers: Any) -> str:
     """Return a name for a station: its configuration, or its chargers if they are clearer."""
-    told = label(configuration)
+    name = label(configuration)
     if missing(configuration) or missing(chargers):
-        return told
+        return name
     words = told_as(str(configuration), str(chargers))
-    return told if words == str(configuration) else in_words(words)
+    return name if words == str(configuration) else in_words(words)
 
 
 def in_words(chargers: str) -> str:
@@ -265,7 +272,7 @@ def _charger(name: str) -> tuple[str, str]:
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
     """Return a card for each station: new stations first, and then by energy served."""
-    offers = run.offers.set_index("offer_id")
+    offers = _with_bare_chargers(run.offers).set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]
     order = run.sites.sort_values(keys, ascending=[True, False, True])
@@ -287,8 +294,8 @@ def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:
         shown = ("existing", "configuration", "chargers", "weak", "day_use")
-        told = tuple(card[key].text for key in ("kw", "cost", "subsidy", "served", "use"))
-        leader = first.setdefault((*(card[key] for key in shown), *told), card)
+        figures = tuple(card[key].text for key in ("kw", "cost", "subsidy", "served", "use"))
+        leader = first.setdefault((*(card[key] for key in shown), *figures), card)
         card |= {"alike": [], "told": "" if leader is card else leader["id"]}
         if leader is not card:
             leader["alike"].append(card["id"])
@@ -312,7 +319,7 @@ def _station(
         "lon": f"{row['lon']:.5f}",
         "kind": label(text_or(row["kind"])),
         "existing": bool(row["existing"]),
-        "configuration": _told(row["configuration"], row["chargers"]),
+        "configuration": _kind_name(row["configuration"], row["chargers"]),
         "chargers": in_words(text_or(row["chargers"])),
         "kw": Shown("kw", row["power_kw"], number(row["power_kw"], 1)),
         "cost": _amount("cost", row["cost_pkr"]),

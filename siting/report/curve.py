@@ -61,11 +61,11 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     over = rows["served_kwh_day"] > rows["bound_kwh_day"] * (1 + 1e-6) + 1e-3
     where = f"{table}, column served_kwh_day"
     faults += rows_fault(where, over, range(2, len(rows) + 2), "above its bound", _FIX)
-    said = facts.get("frontier")
-    told = [r.get("served_kwh_day") for r in said if isinstance(r, dict)] if said else []
-    if len(told) != len(rows) or not all(
+    stored = facts.get("frontier")
+    energies = [r.get("served_kwh_day") for r in stored if isinstance(r, dict)] if stored else []
+    if len(energies) != len(rows) or not all(
         isinstance(a, int | float) and math.isclose(a, b, rel_tol=1e-4, abs_tol=0.01)
-        for a, b in zip(told, rows["served_kwh_day"], strict=False)
+        for a, b in zip(energies, rows["served_kwh_day"], strict=False)
     ):
         faults.append(Fault(table, "differs from frontier.json", _FIX))
     refuse(faults)

@@ -9,7 +9,7 @@ from siting.report.content import in_words
 from siting.report.figure_text import missing
 from siting.report.leaflet import embedded_leaflet
 from siting.report.mapdata import road_lines
-from siting.report.page import _asset, _environment, _policy
+from siting.report.page import asset, content_policy, environment
 from siting.report.shapes import SCALE
 from siting.texts import json_in_page
 
@@ -93,18 +93,17 @@ def render_differences(comparison: Any) -> str:
 
     Raises `MissingExtraError` if the packages of the extra ``report`` are not installed.
     """
-    leaflet, script, runs = embedded_leaflet(), _asset("differences.js"), comparison.runs
+    leaflet, script, runs = embedded_leaflet(), asset("differences.js"), comparison.runs
     sites = [_site(row, len(runs)) for row in comparison.sites.to_dict("records")]
-    roads = road_lines(comparison.roads)[0]
     data = {
         "scale": SCALE,
-        "roads": roads,
+        "roads": road_lines(comparison.roads)[0],
         "runs": runs,
         "credits": comparison.credits,
         "sites": sites,
     }
     words = {"all": "the same in all", "changed": "different chargers"}
-    page = _environment().get_template("differences.html")
+    page = environment().get_template("differences.html")
     return page.render(
         title=comparison.titles[0],
         notes=comparison.notes,
@@ -113,9 +112,9 @@ def render_differences(comparison: Any) -> str:
         settings=settings_in_words(comparison),
         counts=[(f"{n:,}", words.get(what, what)) for what, n in comparison.counts.items()],
         stations=[site for site in sites if site["status"] != "all"],
-        policy=_policy(leaflet.script, script),
+        policy=content_policy(leaflet.script, script),
         leaflet=leaflet,
-        page_style=_asset("page.css"),
+        page_style=asset("page.css"),
         page_script=script,
         data=json_in_page(data),
         version=__version__,

@@ -59,8 +59,8 @@ def render(
     clicks.
     """
     leaflet = embedded_leaflet()
-    script = _asset("page.js")
-    page = _environment().get_template("page.html")
+    script = asset("page.js")
+    page = environment().get_template("page.html")
     data = map_data(run) if free is None else live_map_data(run, free)
     parts = districts(run)
     sections = {part.__name__: part(run) for part in SECTIONS}
@@ -77,14 +77,14 @@ def render(
     text = page.render(
         facts=run.facts,
         written=_written(run.facts["written"]),
-        policy=_policy(leaflet.script, script, images=f"data: {TILES}", fonts=arabic),
+        policy=content_policy(leaflet.script, script, images=f"data: {TILES}", fonts=arabic),
         urdu=run.urdu,
         urdu_note=NOTE,
         font_style=font_style() if arabic else "",
         arabic=arabic,
         tiles=TILES,
         leaflet=leaflet,
-        page_style=_asset("page.css"),
+        page_style=asset("page.css"),
         page_script=script,
         data=json_in_page(data | of_run),
         period=f"{years[0]['year']} to {years[-1]['year']}" if years else str(run.year),
@@ -111,22 +111,23 @@ def _packed(page: str, stations: int) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the Jinja environment with the filters and tests of the templates."""
     with needs_extra("report", "jinja2", "is needed to make a report"):
         from jinja2 import Environment, FunctionLoader, StrictUndefined
-    environment = Environment(
-        loader=FunctionLoader(_asset),
+    made = Environment(
+        loader=FunctionLoader(asset),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_seen,
     )
-    environment.tests |= {"urdu": is_urdu, "missing": figure_text.missing}
-    environment.filters["exact"] = _exact
+    made.tests |= {"urdu": is_urdu, "missing": figure_text.missing}
+    made.filters["exact"] = _exact
     for show in ("number", "rupees", "percent", "figure", "label", "confidence"):
-        environment.filters[show] = getattr(figure_text, show)
-    return environment
+        made.filters[show] = getattr(figure_text, show)
+    return made
 
 
 def _seen(value: Any) -> Any:
@@ -142,11 +143,12 @@ def _seen(value: Any) -> Any:
     return _UNIT.sub("\xa0", visible(value))
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a template, script or style sheet in this folder."""
     return (files("siting.report") / name).read_text(encoding="utf-8")
 
 
-def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
+def content_policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
     """Return a content security policy that allows only these scripts, `images` and `fonts`."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(s.encode('utf-8')).digest()).decode()}'"

@@ -99,10 +99,10 @@ class RunRecord:
 
 def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the points of a layer that have a name of their own, not one such as "near a park"."""
-    told = places["name"].fillna("").astype(str)
-    named = told.str.strip() != ""
+    names = places["name"].fillna("").astype(str)
+    named = names.str.strip() != ""
     if "whereabouts" in places.columns:  # exclude names derived from other places
-        named &= (told != places["whereabouts"]) | ~told.str.startswith(("near ", "at "))
+        named &= (names != places["whereabouts"]) | ~names.str.startswith(("near ", "at "))
     drawn = to_lonlat(places[named.to_numpy()], "places")
     return drawn[[name for name in NAMED if name in drawn]]
 

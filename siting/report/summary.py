@@ -19,8 +19,8 @@ def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
     """Return sentences, each as a list of pairs: a string, and whether the string is a name."""
     # The first sentences say what the plan serves, for how much money, and how good it is.
     first = (_served(run), _ports(run), proven(run.facts))
-    told = (*first, _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
-    lines: list[list[Part]] = [[(text, False)] for text in told if text]
+    sentences = (*first, _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
+    lines: list[list[Part]] = [[(text, False)] for text in sentences if text]
     worst = districts["rows"][0] if len(districts["rows"]) > 1 else None
     if worst is not None and not worst["little"] and worst["share"] < WHOLE_SHARE:
         what = districts["what"].split(",")[0]
@@ -135,8 +135,8 @@ def _vehicles(run: RunRecord) -> str:
     top = max(rows, key=lambda row: row["served_share"])
     if top["served_share"] - low["served_share"] <= 1 - WHOLE_SHARE:
         return ""
-    told = (f"{label(r['vehicle_class']).lower()} {percent(r['served_share'])}" for r in (top, low))
-    return f"Not all vehicles are served alike: {', '.join(told)}."
+    both = (f"{label(r['vehicle_class']).lower()} {percent(r['served_share'])}" for r in (top, low))
+    return f"Not all vehicles are served alike: {', '.join(both)}."
 
 
 def proven(facts: dict[str, Any]) -> str:

@@ -14,8 +14,6 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from siting.report.figure_text import is_urdu
-
 NUMBER = r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])"
 _NUMBER = re.compile(NUMBER)
 # A piece of a page: an element that stays unchanged (name, code or data), a tag, or text.
@@ -24,7 +22,6 @@ _PIECE = re.compile(
 )
 # HTML attributes that browsers show or read aloud.
 _ATTRIBUTE = re.compile(r'\b(aria-label|placeholder|alt|data-told)="([^"]*)"')
-_LETTER = re.compile(r"[A-Za-z]")
 NOTE = (
     "یہ ترجمہ صرف مشین سے جانچا گیا ہے، کسی انسان نے اس کی نظرثانی نہیں کی۔ جس عبارت کا ترجمہ نہیں "
     "وہ انگریزی میں ہے، اور اختلاف کی صورت میں انگریزی رپورٹ معتبر ہے۔"
@@ -73,8 +70,8 @@ def in_urdu(text: str) -> str | None:
 
 def _filled(urdu: str, values: list[str]) -> str:
     # In right-to-left text, a sign moves behind its number.
-    told = [_apart(value) if value[:1] in "-−" else value for value in values]
-    return urdu.format("", *told)
+    isolated = [_apart(value) if value[:1] in "-−" else value for value in values]
+    return urdu.format("", *isolated)
 
 
 def _apart(text: str) -> str:
@@ -82,21 +79,16 @@ def _apart(text: str) -> str:
     return text if _NUMBER.fullmatch(text) and text[:1] not in "-−" else f"\u2068{text}\u2069"
 
 
-def page_in_urdu(page: str, untold: set[str] | None = None) -> str:
-    """Return a finished page in Urdu; `untold` collects strings without a translation.
-
-    Names, code, scripts and style sheets are unchanged.
-    """
+def page_in_urdu(page: str) -> str:
+    """Return a finished page in Urdu; names, code, scripts and style sheets are unchanged."""
 
     def say(text: str) -> str:
         plain = html.unescape(text)
-        told = in_urdu(plain)
-        if told is None:
-            if untold is not None and _LETTER.search(plain) and not is_urdu(plain):
-                untold.add(" ".join(plain.split()))
+        translated = in_urdu(plain)
+        if translated is None:
             return text
         before, after = (" " if side != side.strip() else "" for side in (plain[:1], plain[-1:]))
-        return f"{before}{html.escape(told, quote=True)}{after}"
+        return f"{before}{html.escape(translated, quote=True)}{after}"
 
     def piece(match: re.Match[str]) -> str:
         if match["left"]:
@@ -105,8 +97,8 @@ def page_in_urdu(page: str, untold: set[str] | None = None) -> str:
             return _ATTRIBUTE.sub(lambda m: f'{m[1]}="{say(m[2])}"', match["tag"])
         return say(match[0]) if match[0].strip() else match[0]
 
-    told = _PIECE.sub(piece, page)
-    return told.replace('<html lang="en">', '<html lang="ur" dir="rtl">', 1)
+    translated = _PIECE.sub(piece, page)
+    return translated.replace('<html lang="en">', '<html lang="ur" dir="rtl">', 1)
 
 
 def font_style() -> str:

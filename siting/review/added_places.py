@@ -12,6 +12,7 @@ from siting.config import Config
 from siting.sites import with_whereabouts
 from siting.study.pipeline import Study
 from siting.study.read_sources import on_the_grid
+from siting.tables import capacity_columns
 
 # Two points with the same id are one place if they are at most this far apart (m).
 SAME_M = 25.0
@@ -38,17 +39,16 @@ def match_places(
         return out
     from scipy.spatial import cKDTree
 
-    near = cKDTree(there_xy).query_ball_point(xy, max(within_m, SAME_M))
     pairs = []
-    for i, close in enumerate(near):
-        for at in close:
-            away = float(np.hypot(*(there_xy[at] - xy[i])))
-            other = ids[i] != there_ids[at] or away > SAME_M
-            if not other or away <= within_m:
-                pairs.append((other, away, i, at))
-    for _, _, i, at in sorted(pairs):
-        if out[i] < 0 and at not in out:
-            out[i] = at
+    for point, near in enumerate(cKDTree(there_xy).query_ball_point(xy, max(within_m, SAME_M))):
+        for place in near:
+            away_m = float(np.hypot(*(there_xy[place] - xy[point])))
+            other = ids[point] != there_ids[place] or away_m > SAME_M
+            if not other or away_m <= within_m:
+                pairs.append((other, away_m, point, place))
+    for _, _, point, place in sorted(pairs):
+        if out[point] < 0 and place not in out:
+            out[point] = place
     return out
 
 
@@ -85,7 +85,7 @@ def study_with_sites(
         reach = reach.sort_values(["cell_id", "site_id"], ignore_index=True)
     if len(offers):
         all_offers = pd.concat([all_offers, offers], ignore_index=True)
-        capacity = [c for c in all_offers.columns if str(c).startswith("capacity_")]
+        capacity = capacity_columns(all_offers)
         all_offers[capacity] = all_offers[capacity].fillna(0.0)
     given = {
         "candidates": _joined(study.candidates, more),

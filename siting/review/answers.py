@@ -8,6 +8,7 @@ connection, which replaces the study's estimate.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,9 @@ from siting.tables import load_kw, reasons_of
 
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
-STAYS = "stations that stay as they were"
-# Kinds of limits that come from bids, not from the configuration.
-OF_BIDS = ("cap", "alternatives")
+ANSWERS_FILE = "answers.csv"  # the copy of the answers in a run folder
+# Kinds of limits that come from bids and from answers, not from the configuration.
+OF_BIDS, OF_ANSWERS = ("cap", "alternatives"), "kept"
 # The search looks for a plan that gives up at most this many earlier stations. If there is none,
 # the new plan may give up any number.
 MOST_GIVEN_UP = 8
@@ -102,7 +103,8 @@ def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[st
     may = [offer for offer in before if offer in left]
     for given_up in range(min(len(may), MOST_GIVEN_UP + 1)):
         need = len(may) - given_up
-        stays = Limit(STAYS, "kept", "stations", float("inf"), dict.fromkeys(may, 1.0), need)
+        name, use = "stations that stay as they were", dict.fromkeys(may, 1.0)
+        stays = Limit(name, OF_ANSWERS, "stations", math.inf, use, need)
         trial = study.program.limit(stays).without_aims().least_money()
         try:
             chosen(trial, time_limit_s=LOOK_S, seed=study.config.solver.seed, start=may)

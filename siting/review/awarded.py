@@ -12,14 +12,14 @@ import pandas as pd
 from siting.errors import Fault, InputError
 from siting.files import read_csv, row_labels, rows_fault, texts_of
 from siting.manifest import FOLDER
-from siting.review.answers import OF_BIDS, STAYS
+from siting.review.answers import ANSWERS_FILE, OF_ANSWERS, OF_BIDS
 from siting.review.run_claims import MENDED, NOT_OTHERS, edited, same_table
 from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
 from siting.tables import may_be_built
 from siting.verify import AwardAccount, Ceiling
 
-AWARD, BIDS, ANSWERS, PAGE = "award", "bids.csv", "answers.csv", "award.html"
+AWARD, BIDS, PAGE = "award", "bids.csv", "award.html"
 AWARD_FILES = (
     BIDS, "winners.csv", "losers.csv", "payments.csv", "winners.geojson", "losers.geojson", PAGE
 )  # fmt: skip
@@ -36,7 +36,7 @@ def is_own(name: str, facts: dict[str, Any]) -> bool:
 
 def own_files(facts: dict[str, Any]) -> list[str]:
     """Return the files that a run folder has only because of bids or answers."""
-    return [*(AWARD_FILES if AWARD in facts else ()), *([ANSWERS] if _answers(facts) else [])]
+    return [*(AWARD_FILES if AWARD in facts else ()), *([ANSWERS_FILE] if _answers(facts) else [])]
 
 
 def _answers(facts: dict[str, Any]) -> bool:
@@ -49,8 +49,7 @@ def own_faults(
     """Return errors for offers or limits that do not follow from the study, bids and answers."""
     where = f"{FOLDER}, table {name}"
     if name == "limits":
-        known = (*OF_BIDS, "kept")
-        plain = tuple(one for one in study.limits if one.kind not in known and one.name != STAYS)
+        plain = tuple(one for one in study.limits if one.kind not in (*OF_BIDS, OF_ANSWERS))
         what = "has different limits from the configuration, its bids and its answers"
         return [] if plain == anew else [edited(where, what)]
     stored = study.offers
@@ -70,7 +69,7 @@ def own_faults(
 
 
 def _answered_sites(study: Study, folder: Path) -> set[str]:
-    table = read_csv(folder / ANSWERS, dtype={"site": "str", "bid": "str"})
+    table = read_csv(folder / ANSWERS_FILE, dtype={"site": "str", "bid": "str"})
     offers, names = study.offers, study.candidates.set_index("name")["site_id"].astype(str)
     named, bids = set(texts_of(table, "site")), set(texts_of(table, "bid")) - {""}
     out = named | set(names[names.index.isin(named)])

@@ -172,7 +172,8 @@ def evaluate(
         scores["best"] = scored(plans["best"])
     except InfeasibleError as err:
         notes += [f"no plan keeps the rules for this money: {fault}" for fault in err.faults]
-    checks = pd.concat([p.checks.assign(plan=name) for name, p in plans.items()], ignore_index=True)
+    checks = pd.concat({name: plan.checks for name, plan in plans.items()}, names=["plan"])
+    checks = checks.reset_index("plan").reset_index(drop=True)
     facts: dict[str, Any] = {
         "sites": {"file": path.name, "sha256": sha256(path)},
         "same_stations": same_stations,
@@ -193,7 +194,6 @@ def evaluate(
             "gap": s.gap,
             "asked_gap": s.proof.gap_asked,
         }
-    checks = checks[["plan", "check", "found", "limit"]]
     both = theirs, plans.get("best")
     return Evaluation(config.title, config.note, *both, scores, broken, notes, checks, facts)
 

@@ -47,7 +47,6 @@ from siting.tables import capacity_columns, capacity_groups
 
 # Energy too small to mention (kWh/day), and the share of capacity at which a station is full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
-NOT_IN_TIME = "no plan was found in {:g} s; a longer time limit may find one"
 NEAREST = 3
 # The solver's gap is divided by this to find the effect of another million rupees.
 FINER = 5
@@ -109,8 +108,8 @@ class SiteReasons(Shown):
     """The reasons for or against a station at a place.
 
     `state` is ``built``, ``stands`` (an existing station) or ``not built``. `reasons` has pairs
-    (label, text), in the order in which a reader needs them, and `figures` has their numbers, for
-    use by other programs.
+    (label, text), in the order in which a reader needs them. `figures` has the numbers in these
+    texts, for use by other programs.
 
     `offers` has one row per offer shown at the place (`Study.shown_offers`): ``configuration``,
     ``chargers``, ``subsidy_pkr`` (its maximum), ``least_pkr`` (its subsidy at full sales),
@@ -206,7 +205,7 @@ def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: f
     said = f"{lost:,.0f} kWh/day; its neighbours would take over {max(served - lost, 0):,.0f}"
     reasons.say("Lost without it", said)
     reasons.say("What it costs", _costs(row, served, lost))
-    reasons.say("What limits it", _holds(*_in_reach(run, site), full=full))
+    reasons.say("What limits it", _limited_by(*_in_reach(run, site), full=full))
     if reasons.state == "built":
         best = run.marginal.best_elsewhere([site])
         best = best.rename(columns={name: f"{name}_kwh_day" for name in ("value", "gain")})
@@ -251,14 +250,14 @@ def _in_reach(run: Explained, site: str) -> tuple[float, float]:
     return wanted, wanted - float(rows["served_kwh_day"].sum())
 
 
-def _holds(wanted: float, left: float, *, full: bool) -> str:
+def _limited_by(wanted: float, left: float, *, full: bool) -> str:
     text = f"{wanted:,.0f} kWh/day of demand within reach, {left:,.0f} of it not served anywhere"
     if full and left > LITTLE_KWH:
         return f"its own capacity: {text}"
     if left <= LITTLE_KWH:
         text = f"all {wanted:,.0f} kWh/day of demand within reach are served already"
         return f"reach: {text}, so more chargers here would add nothing"
-    return f"the classes its chargers fit: {text}, and it has capacity left"
+    return f"the vehicle classes that can use its chargers: {text}, and it has capacity left"
 
 
 def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
@@ -268,12 +267,12 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
     more = float(top["gain_kwh_day"]) - lost
     verdict = f"{abs(more):,.0f} kWh/day {'more' if more > 0 else 'less'}"
     verdict = "as much" if abs(more) <= LITTLE_KWH else verdict
-    where, kind = run.name_of(str(top["site_id"])), _told(run, str(top["offer_id"]))
+    where, kind = run.name_of(str(top["site_id"])), _offer_in_words(run, str(top["offer_id"]))
     money = f" for PKR {top['subsidy_pkr'] / 1e6:,.2f} m" if run.pays_by_offer else ""
     return f"{where} with {kind}{money}: the otherwise unchanged plan would serve {verdict}"
 
 
-def _told(run: Explained, offer_id: str) -> str:
+def _offer_in_words(run: Explained, offer_id: str) -> str:
     """Return an offer in words: its configuration, or its chargers."""
     offer = run.study.offers.loc[run.study.offers["offer_id"] == offer_id].iloc[0]
     return told_as(str(offer["configuration"]), str(offer["chargers"]))
@@ -314,7 +313,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
         said = sorted({str(said) for said in reasons.offers["said"]}) or ["it has no offer"]
         why = "nothing can be built here: " + "; ".join(said)
     elif wanted <= LITTLE_KWH:
-        why = "no driver whom its chargers could serve is within reach"
+        why = "no demand that chargers here could serve is within reach"
     else:
         reasons.say("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget")
         reasons.say("Why not", _required(run, site, limit_s, reasons.figures))
@@ -333,7 +332,7 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
     standing = {offer.partition(":")[0]: offer for offer in again.answer.offers}
     gone = sorted({o.partition(":")[0] for o in run.found.offers} - set(standing))
     figures["required"]["instead_of"] = gone
-    where = f"with {_told(run, standing[site])} here"
+    where = f"with {_offer_in_words(run, standing[site])} here"
     where += f" and nothing at {', '.join(gone[:4])}" if gone else ""
     where += " …" if len(gone) > 4 else ""
     proven = again.proven("plan with it")
@@ -406,7 +405,7 @@ def _again(run: Explained, given: Asked, limit_s: float, cannot: str) -> Again |
     except InfeasibleError as err:
         return f"{cannot}: " + "; ".join(map(str, err.faults))
     except SolveError:
-        return NOT_IN_TIME.format(limit_s)
+        return f"no plan was found in {limit_s:g} s; a longer time limit may find one"
     more = better_by(program, answer.proof, run.found.proof)
     return Again(answer, more, run.found.bound_kwh_day is not None)
 
@@ -475,7 +474,7 @@ def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float)
         reasons.say(what, f"not compared: {others}")
         return
     table, sites, complete = others
-    times = int(sites.set_index("site_id")["plans"].to_dict().get(reasons.site_id, 0))
+    times = int(sites.loc[sites["site_id"] == reasons.site_id, "plans"].sum())
     loss = float(table["loss_share"].max())
     reasons.figures["alternatives"] = {
         "plans": len(table),
@@ -509,7 +508,7 @@ class PlanReasons(Shown):
     energy lost if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by
     marginal energy). Stations with no marginal energy come first, then those with the highest
     ``pkr_per_kwh_day``. `binding` has the binding limits as pairs (label, text), and `figures` has
-    their numbers, for use by other programs.
+    the numbers in these texts, for use by other programs.
     """
 
     stations: pd.DataFrame

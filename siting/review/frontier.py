@@ -151,7 +151,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
                 "served_share": outcome.served_kwh_day / outcome.demand_kwh_day,
                 "bound_kwh_day": outcome.bound_kwh_day,
                 "objective": proof.objective,
-                "bound": proof.bound if np.isfinite(proof.bound) else None,
+                "bound": proof.bound,
                 "unit": proof.unit,
                 "gap": outcome.gap,
                 "status": outcome.status,
@@ -169,7 +169,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         raise impossible
     if not regret:
         _share_bounds(rows, config.solver.gap, program.all_aims[0].less_is_better)
-    table = pd.DataFrame(rows).astype({"bound_kwh_day": float, "bound": float})
+    table = pd.DataFrame(rows).astype({"bound_kwh_day": float})
+    table["bound"] = table["bound"].where(np.isfinite(table["bound"]))
     more = table["served_kwh_day"].diff()
     table["pkr_per_kwh_day"] = (table["subsidy_pkr"].diff() / more).where(more > 1e-9)
     table["knee"] = np.arange(len(table)) == _knee(table)
@@ -232,12 +233,13 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Replace each bound by the next larger budget's if that is tighter, as it holds for both."""
-    best, closer, none = (min, max, -math.inf) if less else (max, min, math.inf)
+    """Replace each bound by the tighter bound of the next larger budget, which is valid too."""
     for row, larger in reversed(list(itertools.pairwise(rows))):
-        known = (none if one["bound"] is None else one["bound"] for one in (row, larger))
-        bound = best(closer(known), row["objective"])
-        if bound not in (none, row["bound"]):
+        if less:
+            bound = min(max(row["bound"], larger["bound"]), row["objective"])
+        else:
+            bound = max(min(row["bound"], larger["bound"]), row["objective"])
+        if math.isfinite(bound) and bound != row["bound"]:
             row["bound"] = bound
             row["gap"] = abs(bound - row["objective"]) / max(abs(row["objective"]), 1e-12)
             row["status"] = "optimal" if row["gap"] <= gap_asked else "feasible"

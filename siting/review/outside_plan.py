@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -170,43 +170,42 @@ def counts_of(
 
 def _asked(
     layer: Layer, path: Path, catalogue: Catalogue
-) -> tuple[str, list[dict[str, int] | str]] | None:
+) -> tuple[str, Sequence[dict[str, int] | str]] | None:
     """Return which columns give the chargers, and each row's chargers or error; None if none do."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
-        return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]
+        return f"{path}, column chargers", [_in_words(text) for text in texts_of(layer, "chargers")]
     if "configuration" in columns:
-        rows = [{} if _is_blank(v) else {str(v).strip(): 1} for v in layer["configuration"]]
-        return f"{path}, column configuration", rows  # type: ignore[return-value]
-    types, names = catalogue.chargers, catalogue.names
-    wide = [c for c in map(str, layer.columns) if c in types or names.get(c) in types]
+        names = texts_of(layer, "configuration")
+        return f"{path}, column configuration", [{name: 1} if name else {} for name in names]
+    types = catalogue.chargers
+    wide = [c for c in map(str, layer.columns) if c in types or catalogue.names.get(c) in types]
     if wide:
-        many = [_one_row({c: layer[c].iloc[i] for c in wide}, least=0) for i in range(len(layer))]
-        return f"{path}, columns {', '.join(wide)}", many
+        rows = [_one_row(row, least=0) for row in layer[wide].to_dict("records")]
+        return f"{path}, columns {', '.join(wide)}", rows
     kind = next((c for c in TYPE_COLUMNS if c in columns), None)
     count = next((c for c in COUNT_COLUMNS if c in columns), None)
     if kind is None or count is None:
         return None
-    pairs: list[dict[str, int] | str] = [
-        {} if _is_blank(name) else _one_row({str(name).strip(): number}, least=1)
-        for name, number in zip(layer[kind], layer[count], strict=True)
+    rows = [
+        _one_row({name: number}, least=1) if name else {}
+        for name, number in zip(texts_of(layer, kind), layer[count], strict=True)
     ]
-    return f"{path}, columns {kind} and {count}", pairs
+    return f"{path}, columns {kind} and {count}", rows
 
 
-def _in_words(value: Any) -> dict[str, int] | str:
-    if _is_blank(value):
-        return {}
+def _in_words(text: str) -> dict[str, int] | str:
     try:
-        return charger_counts(str(value))[0]
+        return charger_counts(text)[0] if text else {}
     except ValueError as err:
         return str(err)
 
 
-def _one_row(numbers: Mapping[str, Any], *, least: int) -> dict[str, int] | str:
+def _one_row(numbers: Mapping[Any, Any], *, least: int) -> dict[str, int] | str:
+    """Return the number of chargers by type, or the error; `least`: the smallest valid number."""
     counts = {}
     for name, value in numbers.items():
-        if _is_blank(value):
+        if pd.isna(value) or not str(value).strip():
             if least:
                 return f"{name}: no number"
             continue
@@ -214,12 +213,8 @@ def _one_row(numbers: Mapping[str, Any], *, least: int) -> dict[str, int] | str:
         if pd.isna(number) or number != round(number) or number < least:
             return f"{name}: {value}"
         if number:
-            counts[name] = int(number)
+            counts[str(name)] = int(number)
     return counts
-
-
-def _is_blank(value: Any) -> bool:
-    return bool(pd.isna(value)) or str(value).strip() == ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -350,18 +345,18 @@ def own_sites(
 
 def _priced(study: Study, candidates: Layer, new: Table) -> tuple[Table, list[str]]:
     """Return the offer of each row in `new`, and the rules that these offers break."""
-    asked = study.config.offers
-    there = configurations_of(asked)
-    spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
     if new.empty:
         return study.offers.iloc[:0], []
-    names: list[str] = []
-    wanted: dict[str, dict[str, int]] = {}
-    for counts in new["counts"]:
-        text = " and ".join(f"{n} x {c}" for c, n in counts.items())
-        name = spelled.get(tuple(sorted(counts.items())), text)
-        names.append(name)
-        wanted[name] = there.get(name, dict(counts))
+    asked = study.config.offers
+    there = configurations_of(asked)
+    name_of = {frozenset(counts.items()): name for name, counts in there.items()}
+    names = [
+        name_of.get(
+            frozenset(counts.items()), " and ".join(f"{n} x {c}" for c, n in counts.items())
+        )
+        for counts in new["counts"]
+    ]
+    wanted = {name: there.get(name, own) for name, own in zip(names, new["counts"], strict=True)}
     policy = "extend" if asked.existing_policy == "keep" else asked.existing_policy
     only = {"configurations": wanted, "sizes": None, "existing_policy": policy}
     config = with_keys(study.config, {f"offers.{key}": value for key, value in only.items()})

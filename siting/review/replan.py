@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,12 @@ import pandas as pd
 
 from siting import sites
 from siting.config import Config, SitesLayer, load, with_keys
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, is_number, refuse
 from siting.export import with_units, write_csv
 from siting.files import read_layer
 from siting.plan import Plan
 from siting.review.added_places import located, study_of_sites, study_with_sites
-from siting.review.answers import OF_BIDS, STAYS, answered, changed_least
+from siting.review.answers import ANSWERS_FILE, OF_ANSWERS, OF_BIDS, answered, changed_least
 from siting.review.solving import in_years
 from siting.shown import Block, Shown, block_of
 from siting.study.pipeline import Study
@@ -38,7 +37,6 @@ from siting.study.stored_run import Source, plan_of, study_again, study_of
 from siting.study.to_limits import sites_named
 
 ADDED = "added by siting replan"
-ANSWERS_FILE = "answers.csv"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
 # A kept station is listed as changed if its energy served differs by more than this (kWh/day).
 NOTICED_KWH = 1.0
@@ -137,10 +135,11 @@ def replan(
         what = "overrides are for a run folder"
         raise InputError("overrides", what, "change the study with Study.with_ first")
     first = study_of(run)
-    known, places, config = first.candidates, None, first.config
-    if add is not None:
-        places = _places(first, Path(add))
-        known = pd.concat([known, places[0]], ignore_index=True)
+    known, config = first.candidates, first.config
+    layer = None if add is None else Path(add)
+    if layer is not None:
+        added, far, notes_on_added = _places(first, layer)
+        known = pd.concat([known, added], ignore_index=True)
     if folder is not None:
         config = load(folder / "config.yaml", overrides, check_files=False)
     wishes, notes = wishes_of(config, known, drop, require, budget_pkr)
@@ -151,19 +150,19 @@ def replan(
     else:
         texts = [*overrides, *(f"{key}={json.dumps(value)}" for key, value in wishes.items())]
         study = study_again(first, folder, texts, progress=progress)
-    if places is not None:
+    if layer is not None:
         if folder is not None and "candidates" not in study.reused:
             fix = "add the sites first, then change the rest in a second replan"
             raise InputError("add", "cannot be combined with a change of the candidates", fix)
-        notes += places[2]
-        study = _with_places(study, Path(add or ""), *places[:2])
+        notes += notes_on_added
+        study = _with_places(study, layer, added, far)
     before = first.plan if folder is None else plan_of(first, folder)
     of_bids = [limit for limit in first.limits if limit.kind in OF_BIDS]
     if "limits" not in study.reused and of_bids:
         study = study.with_stages({"limits": (*study.limits, *of_bids)})
     if answers is not None:
         offers, note = answered(study, Path(answers))
-        left = tuple(limit for limit in study.limits if limit.name != STAYS)
+        left = tuple(limit for limit in study.limits if limit.kind != OF_ANSWERS)
         study = study.with_stages({"offers": offers, "limits": left})
         study, kept = changed_least(study, tuple(first.outcome.offers))
         notes += [note, *kept]
@@ -179,7 +178,7 @@ def replan(
         "drop": list(drop),
         "require": list(require),
         "budget_pkr": budget_pkr,
-        "add": None if add is None else Path(add).name,
+        "add": layer and layer.name,
         "answers": None if answers is None else Path(answers).name,
         "set": list(overrides),
         "reused": list(study.reused),
@@ -246,8 +245,7 @@ def wishes_of(
         sites_are = "site is" if len(both) == 1 else "sites are"
         what = f"{len(both)} {sites_are} both dropped and required"
         faults.append(Fault("drop and require", what, "keep each in only one list", both))
-    number = isinstance(budget_pkr, Real) and not isinstance(budget_pkr, bool)
-    if budget_pkr is not None and not (number and 0 <= budget_pkr <= 1e14):
+    if budget_pkr is not None and not (is_number(budget_pkr) and 0 <= budget_pkr <= 1e14):
         what = f"{reprlib.repr(budget_pkr)} is not an amount of money"
         faults.append(Fault("budget_pkr", what, "give rupees as a number from 0 to 1e14"))
     refuse(faults)

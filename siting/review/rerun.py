@@ -14,7 +14,7 @@ import pandas as pd
 
 from siting import __version__
 from siting.config import load
-from siting.errors import Fault, InputError, SitingError
+from siting.errors import Fault, InputError, SitingError, naming, refuse
 from siting.files import read_csv
 from siting.manifest import read_manifest
 from siting.plan import Plan
@@ -158,9 +158,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Return the facts and chosen offers of a run folder; reject a folder with edited files."""
     _, facts = read_manifest(folder)
     wanted = ("written", "inputs", "assumptions", "objective_kwh_day", "packages")
-    missing = tuple(key for key in wanted if key not in facts)
-    if missing:
-        raise InputError(str(folder / "run.json"), "lacks keys", "run it again", missing)
+    missing = [key for key in wanted if key not in facts]
+    refuse(naming(str(folder / "run.json"), "lacks keys", missing, "run it again"))
     sites = read_csv(folder / "sites.csv", dtype={"offer_id": str})
     if "offer_id" not in sites.columns:
         raise InputError(f"{folder / 'sites.csv'}, column offer_id", "is missing")

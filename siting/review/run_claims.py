@@ -1,6 +1,7 @@
 """Check what a run states outside its tables: the form and, if possible, the value.
 
-If only a new solve could confirm a statement, its form alone is checked; `Verified` lists it.
+If only a new solve could confirm a statement, the check covers the form alone. `Verified.notes`
+lists these statements.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ FROM_SOLVES = {
 OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_sites")
 
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
-Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 # Warnings of a replan, which come before the run's other warnings (`siting.review.replan`).
 OF_A_REPLAN = re.compile(
@@ -113,8 +114,8 @@ class OfTheMoment(BaseModel):
 
     siting: Version
     written: Annotated[str, Field(max_length=40)]
-    seconds: dict[Annotated[str, Field(pattern=r"^[a-z][a-z _-]{0,30}$")], Seconds]
-    peak_memory_mb: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
+    seconds: dict[Annotated[str, Field(pattern=r"^[a-z][a-z _-]{0,30}$")], Amount]
+    peak_memory_mb: Amount | None
     python: Version
     platform: Annotated[str, Field(pattern=r"^[0-9A-Za-z.+~_()-]{1,120}$")]
     packages: dict[str, Version]

@@ -106,11 +106,12 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     if zone:
         rows = rows[rows["zone_id"].astype(str) == zone]
     row = rows.iloc[0]
-    key = (vehicle_class, at)
-    if key not in run.fleets:
-        run.fleets[key] = _fleet(run, vehicle_class, at, float(row["country_vehicles"]))
-    # For a class with fleets by depot, the depots replace the fleet model.
-    steps = [] if _depots(run, vehicle_class) is not None else list(run.fleets[key])
+    steps: list[Step] = []
+    if _depots(run, vehicle_class) is None:  # otherwise the depots replace the fleet model
+        key = (vehicle_class, at)
+        if key not in run.fleets:
+            run.fleets[key] = _fleet(run, vehicle_class, at, float(row["country_vehicles"]))
+        steps += run.fleets[key]
     names = [name for name in FACTORS if name != "zone_share" or zone]
     told = (*names[:-1], "charging_efficiency", names[-1])
     used = [_factor(run, name, vehicle_class, float(row[name]), zone) for name in told]

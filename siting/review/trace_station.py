@@ -45,7 +45,9 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
     served = run.table("outcome_service") if at.name is None else run.of_slice("services", at.name)
     of_site = served["site_id"].astype(str) == site
     served = served[of_site & served["vehicle_class"].isin(list(classes))]
-    counts = _counts(run, str(offer["configuration"]))
+    configuration = str(offer["configuration"]).removeprefix(EXTENDED).removesuffix(UPGRADED)
+    # The number of chargers of each type; empty for a station without a configuration.
+    counts = configurations_of(run.config.offers, run.table("chargers")).get(configuration, {})
     earned, business = _business(run, site)
     one_year = not slices["year"].notna().any() and len(slices) == 1
     chains = [
@@ -65,12 +67,6 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
         "station", site, name, at.year, at.scenario, tuple(chains),
         {"served": by_cell, "business": told}, (f"{offer['chargers']} ({offer_id})",),
     )  # fmt: skip
-
-
-def _counts(run: Traced, configuration: str) -> dict[str, int]:
-    """Return the number of chargers of each type in a configuration; empty if it has none."""
-    name = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
-    return configurations_of(run.config.offers, run.table("chargers")).get(name, {})
 
 
 def _service(site: str, served: pd.DataFrame) -> Chain:

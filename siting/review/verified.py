@@ -65,10 +65,6 @@ from siting.writing import scratch_folder
 _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
 # The file and the key that only a replan writes, to record the earlier run.
 _CHANGES, _REPLANNED = "changes.csv", "replanned_from"
-# Kinds of population data that add notes to a run when they are read.
-_WITH_NOTES = ("streets", "zones")
-# Exceptions raised if an input can no longer be read.
-_GONE = (InputError, ConfigError, DownloadError)
 
 
 @dataclass(frozen=True)
@@ -228,7 +224,8 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
                 else:
                     faults.append(edited(f"{FOLDER}, table {name}", NOT_OTHERS))
         with _inputs_there("the notes on population", faults):
-            noted = config.demand.people.kind in _WITH_NOTES
+            # Only these kinds of population data add notes to a run when they are read.
+            noted = config.demand.people.kind in ("streets", "zones")
             people_notes = read_people(config, study.network).notes if noted else ()
             if study.people_read.notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
@@ -258,7 +255,7 @@ def _inputs_there(what: str, faults: list[Fault]) -> Iterator[None]:
     """Add an error for each missing input that is needed to recompute a figure."""
     try:
         yield
-    except _GONE as err:
+    except (InputError, ConfigError, DownloadError) as err:
         what = f"{what} cannot be recomputed"
         faults += [Fault(f.where, f"{what}: {f.what}", "put the file back") for f in err.faults]
 

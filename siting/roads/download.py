@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 import geopandas as gpd
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import DownloadError, Fault, InputError, refuse
+from siting.errors import DownloadError, InputError
 from siting.roads.server_answers import Answers, Trouble, trouble_of, troubles
 
 if TYPE_CHECKING:
@@ -44,20 +43,6 @@ class Download:
     # server may request a longer wait, up to a minute (``Retry-After``).
     pause_s: float = 5
 
-    def __post_init__(self) -> None:
-        """Check all settings at once."""
-        checks = []
-        for name in ("overpass_url", "nominatim_url"):
-            url = urlsplit(getattr(self, name))
-            good = url.scheme in ("http", "https") and bool(url.netloc)
-            checks.append((name, good, f"{getattr(self, name)!r} is not an http address"))
-        checks += [
-            ("timeout_s", self.timeout_s > 0, f"{self.timeout_s:g} s is not above 0"),
-            ("retries", self.retries >= 0, f"{self.retries} is below 0"),
-            ("pause_s", self.pause_s >= 0, f"{self.pause_s:g} s is below 0"),
-        ]
-        refuse(Fault(f"download.{name}", what) for name, good, what in checks if not good)
-
 
 def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
@@ -80,7 +65,7 @@ def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.
     `InputError` if the polygon is empty, crosses itself or is not in degrees, and `DownloadError`
     as in `download_place`.
     """
-    require_area(polygon)
+    _require_area(polygon)
     import osmnx as ox
 
     area = partial(ox.graph_from_polygon, polygon, network_type="drive", retain_all=True)
@@ -100,7 +85,7 @@ def download_features(
     `InputError` if the polygon is empty, crosses itself or is not in degrees. Raises
     `DownloadError` as in `download_place`, and if no feature has any of the tags.
     """
-    require_area(polygon)
+    _require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
     import osmnx as ox
 
@@ -174,15 +159,15 @@ def _download_error(
     return DownloadError(answers.server, f"{what}: {trouble.what} ({tries})", fix)
 
 
-def require_area(polygon: Polygon | MultiPolygon, name: str = "polygon") -> None:
+def _require_area(polygon: Polygon | MultiPolygon) -> None:
     """Raise `InputError` if a shape is not an area in lon/lat, or crosses itself."""
     if not isinstance(polygon, Polygon | MultiPolygon) or polygon.is_empty:
-        raise InputError(name, "is not an area", "give a polygon or a box")
+        raise InputError("polygon", "is not an area", "give a polygon or a box")
     if not polygon.is_valid:
-        raise InputError(name, "crosses itself", "repair it, e.g. with shapely.make_valid")
+        raise InputError("polygon", "crosses itself", "repair it, e.g. with shapely.make_valid")
     west, south, east, north = polygon.bounds
     if west < -180 or east > 180 or south < -90 or north > 90:
-        raise InputError(name, f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")
+        raise InputError("polygon", f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")
 
 
 def _bounds(polygon: Polygon | MultiPolygon) -> str:

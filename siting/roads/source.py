@@ -81,7 +81,7 @@ def read_file(path: Path | str, clip: Polygon | MultiPolygon | None = None) -> n
         return _graphml(plain, clip, path)
 
 
-def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Pieces:
+def read_pieces(path: Path, clip: Polygon | MultiPolygon | None) -> Pieces:
     """Return the drivable ways of an OSM XML or PBF file; arguments as in `read_file`."""
     suffix = road_suffix(path)
     if suffix in PBF:

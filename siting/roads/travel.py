@@ -80,14 +80,9 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     are represented by their centre.
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
-    (m to the nearest road), on the index of `points`. Raises `InputError` if the points have no
-    coordinate reference system, a point lacks a geometry, or `max_m` is not above 0.
+    (m to the nearest road), on the index of `points`. Raises `InputError` if a point lacks a
+    geometry.
     """
-    if not max_m > 0:
-        raise InputError("max_m", f"{max_m:g} metres is not above 0")
-    if points.crs is None:
-        what = "have no coordinate reference system"
-        raise InputError("points", what, "declare it, e.g. EPSG:4326")
     lost = points.geometry.isna() | points.geometry.is_empty
     what = f"{lost.sum():,} rows without a place"
     refuse(rows_fault("points, geometry", lost, points.index, what))
@@ -192,10 +187,8 @@ def minutes_to_nearest(
     """Return the driving minutes from each node to the nearest site, by ``node_id``.
 
     The minutes include access from the road node to the site, and are infinite beyond `limit_min`.
-    `sites`, `access_kmh` and the errors are as in `reach`.
+    `sites` and `access_kmh` are as in `reach`.
     """
-    _require_above_0("limit_min", limit_min, "minutes")
-    _require_above_0("access_kmh", access_kmh, "km/h")
     placed = _placed(sites, "sites", "site_id", access_kmh)
     at = _positions(network, pd.Index(placed["node_id"]), "sites, column node_id")
     minutes = np.full(len(network.nodes), np.inf)

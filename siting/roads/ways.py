@@ -26,14 +26,6 @@ Tags = dict[str, str]
 logger = logging.getLogger(__name__)
 
 
-def _whole() -> array[int]:
-    return array("q")
-
-
-def _real() -> array[float]:
-    return array("d")
-
-
 @dataclass
 class Ways:
     """The drivable ways of a file and the positions of nodes (degrees), in the file's order.
@@ -42,16 +34,16 @@ class Ways:
     lists the ``size[i]`` node ids of each way in turn.
     """
 
-    way_id: array[int] = field(default_factory=_whole)
-    size: array[int] = field(default_factory=_whole)
-    kind: array[int] = field(default_factory=_whole)
-    refs: array[int] = field(default_factory=_whole)
+    way_id: array[int] = field(default_factory=lambda: array("q"))
+    size: array[int] = field(default_factory=lambda: array("q"))
+    kind: array[int] = field(default_factory=lambda: array("q"))
+    refs: array[int] = field(default_factory=lambda: array("q"))
     tags: list[Tags] = field(default_factory=list)
     bus_only: int = 0
     seen: int = 0
-    node_id: array[int] = field(default_factory=_whole)
-    lon: array[float] = field(default_factory=_real)
-    lat: array[float] = field(default_factory=_real)
+    node_id: array[int] = field(default_factory=lambda: array("q"))
+    lon: array[float] = field(default_factory=lambda: array("d"))
+    lat: array[float] = field(default_factory=lambda: array("d"))
     _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, way_id: int, refs: list[int], tags: Tags) -> bool:

@@ -231,6 +231,6 @@ def simulate(
 def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
     """Return the number of sessions per day, by class, for a demand (``kwh_day``)."""
     kwh = rows.groupby("vehicle_class")["kwh_day"].sum()
-    class_kwh = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
+    class_kwh = kwh.reindex(list(sessions.classes), fill_value=0.0).to_numpy(dtype=float)
     count: np.ndarray = class_kwh / sessions.kwh
     return count

@@ -23,7 +23,7 @@ def nearest_line_km(
     `candidates` are sites in projected coordinates in metres (existing values of ``line_km`` are
     kept). `network` has 11 kV lines, or substations as points or areas, in any coordinate system.
     `detour` is the length along streets divided by the straight distance, at least 1. An
-    `InputError` lists every error in them.
+    `InputError` lists every error in the layers.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
@@ -32,10 +32,7 @@ def nearest_line_km(
     >>> float(nearest_line_km(site, line)["line_km"].iloc[0])  # 0.4 km x 1.3
     0.52
     """
-    faults = _layer_faults(candidates, network, "11 kV network")
-    if not (np.isfinite(detour) and detour >= 1):
-        faults.append(Fault("line_detour", f"{detour} is not a factor of at least 1"))
-    refuse(faults)
+    refuse(_layer_faults(candidates, network, "11 kV network"))
     _, away_m = _nearest(candidates, network)
     measured = pd.Series(away_m / 1000 * detour, index=candidates.index)
     line_km = candidates.get("line_km", measured).astype(float).fillna(measured)
@@ -63,11 +60,7 @@ def assign_feeders(
     >>> assign_feeders(site, areas)[["feeder_id", "headroom_kw", "feeder_m"]].values.tolist()
     [['f1', 150.0, 0.0]]
     """
-    faults = _layer_faults(candidates, feeders, "feeders")
-    faults += _feeder_faults(feeders)
-    if not within_m >= 0:
-        faults.append(Fault("within_m", f"{within_m} is not a distance of at least 0 m"))
-    refuse(faults)
+    refuse(_layer_faults(candidates, feeders, "feeders") + _feeder_faults(feeders))
     ordered = feeders.assign(feeder_id=feeders["feeder_id"].astype(str))
     ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
     at, away_m = _nearest(candidates, ordered)

@@ -73,7 +73,8 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     ``source`` and ``geometry`` (for an area, a point inside it). Raises `InputError` if the file
     cannot be read, no tags are given, or no place has one of the tags.
     """
-    _require_tags(tags)
+    if not any(wanted is not False for wanted in tags.values()):
+        raise InputError("tags", "none are given", 'name some, e.g. amenity: ["fuel"]')
     osm = path.name.lower().endswith(OSM_XML)
     source = f"{OSM_CREDIT}, {path.name}" if osm else path.name
     return _tagged(read_destinations(path, tags), tags, str(path), source)
@@ -91,7 +92,6 @@ def candidates_from_features(features: gpd.GeoDataFrame, tags: Tags) -> gpd.GeoD
     >>> candidates_from_features(fuel, {"amenity": ["fuel"]})["kind"].to_list()
     ['fuel']
     """
-    _require_tags(tags)
     return _tagged(features.to_crs(4326).reset_index(drop=True), tags, "features", OSM_CREDIT)
 
 
@@ -139,11 +139,6 @@ def candidates_from_layer(
         if column not in told and f"{OWN}{column}" not in places.columns:
             places[f"{OWN}{column}"] = plain_column(layer[column]).array
     return places
-
-
-def _require_tags(tags: Tags) -> None:
-    if not any(wanted is not False for wanted in tags.values()):
-        raise InputError("tags", "none are given", 'name some, e.g. amenity: ["fuel"]')
 
 
 def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd.GeoDataFrame:
@@ -269,11 +264,8 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     In each square, the corner on the best class of road is chosen. Ties go to the corner with the
     most streets, then to the corner nearest to the square's centre. Columns: ``name`` (of the
     street of the best class at the corner), ``kind`` ("street"), ``source``, ``geometry``. Rows are
-    sorted from south to north, then from west to east. Raises `InputError` if the spacing is not
-    above 0.
+    sorted from south to north, then from west to east.
     """
-    if not (np.isfinite(spacing_m) and spacing_m > 0):
-        raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
     edges = network.edges[["highway", "name"]].reset_index()
     rank = {name: i for i, name in enumerate(CLASS_ORDER)}
     edges["rank"] = edges["highway"].map(rank).fillna(len(rank))

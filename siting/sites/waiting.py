@@ -22,12 +22,8 @@ the steady state. The formulas therefore overstate waits and understate capacity
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 import numpy.typing as npt
-
-from siting.errors import Fault, naming, refuse
 
 Numbers = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
@@ -35,14 +31,6 @@ Floats = npt.NDArray[np.float64]
 MINUTES = 60.0
 HOURS_A_DAY = 24.0
 BISECTIONS = 60  # the last bracket is 2^-60 of n / s, below rounding error
-WHOLE, LEAST, ABOVE = "a whole number of at least 1", "a number of at least 0", "a number above 0"
-INSIDE = "a share above 0 and below 1"
-_GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {
-    WHOLE: lambda v: np.isfinite(v) & (v >= 1) & (v == np.round(v)),
-    LEAST: lambda v: np.isfinite(v) & (v >= 0),
-    ABOVE: lambda v: np.isfinite(v) & (v > 0),
-    INSIDE: lambda v: (v > 0) & (v < 1),
-}
 
 
 def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
@@ -50,14 +38,21 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
 
     `servers` are numbers of ports, at least 1. `offered_load` is the number of arrivals an hour
     times the mean service time in hours (erlangs). The arguments are broadcast to a common shape.
-    An `InputError` lists every invalid number.
 
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
     0.5
     >>> [round(float(p), 4) for p in erlang_c([2, 10], [1.0, 8.0])]
     [0.3333, 0.4092]
     """
-    return _erlang_c(*_checked(servers=(servers, WHOLE), offered_load=(offered_load, LEAST)))
+    n, load = _broadcast(servers, offered_load)
+    blocked = np.ones(n.shape)
+    at_end = np.ones(n.shape)
+    for k in range(1, int(n.max(initial=0)) + 1):
+        blocked = load * blocked / (k + load * blocked)
+        at_end = np.where(n == k, blocked, at_end)
+    full = load >= n
+    spare = np.where(full, 1.0, n - load * (1.0 - at_end))
+    return np.where(full, 1.0, n * at_end / spare)
 
 
 def wait_probability(
@@ -67,17 +62,12 @@ def wait_probability(
 
     `servers` is the number of ports, at least 1. `arrivals_per_h` is the number of drivers an hour.
     `session_min` is the mean time at the port (minutes), above 0. The arguments are broadcast to a
-    common shape. An `InputError` lists every invalid number.
+    common shape.
 
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844
     """
-    n, rate, service, wait = _checked(
-        servers=(servers, WHOLE),
-        arrivals_per_h=(arrivals_per_h, LEAST),
-        session_min=(session_min, ABOVE),
-        wait_min=(wait_min, LEAST),
-    )
+    n, rate, service, wait = _broadcast(servers, arrivals_per_h, session_min, wait_min)
     return _wait(n, rate * service / MINUTES, wait / service)
 
 
@@ -87,17 +77,12 @@ def largest_arrivals_per_h(
     """Return the largest arrival rate (drivers/h) at which P(wait > `wait_min`) is at most `alpha`.
 
     `servers`, `session_min` and `wait_min` are as in `wait_probability`. `alpha` is the share of
-    drivers who may wait longer, between 0 and 1. An `InputError` lists every invalid number.
+    drivers who may wait longer, between 0 and 1.
 
     >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
     0.2
     """
-    n, service, wait, share = _checked(
-        servers=(servers, WHOLE),
-        session_min=(session_min, ABOVE),
-        wait_min=(wait_min, LEAST),
-        alpha=(alpha, INSIDE),
-    )
+    n, service, wait, share = _broadcast(servers, session_min, wait_min, alpha)
     low, high = np.zeros(n.shape), n.astype(float)
     for _ in range(BISECTIONS):
         load = (low + high) / 2
@@ -106,27 +91,10 @@ def largest_arrivals_per_h(
     return low * MINUTES / service
 
 
-def _erlang_c(servers: Floats, load: Floats) -> Floats:
-    blocked = np.ones(servers.shape)
-    at_end = np.ones(servers.shape)
-    for k in range(1, int(servers.max(initial=0)) + 1):
-        blocked = load * blocked / (k + load * blocked)
-        at_end = np.where(servers == k, blocked, at_end)
-    full = load >= servers
-    spare = np.where(full, 1.0, servers - load * (1.0 - at_end))
-    return np.where(full, 1.0, servers * at_end / spare)
-
-
 def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
     spare = np.maximum(servers - load, 0.0)
-    return np.asarray(_erlang_c(servers, load) * np.exp(-spare * wait_in_services))
+    return np.asarray(erlang_c(servers, load) * np.exp(-spare * wait_in_services))
 
 
-def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:
-    """Return numbers broadcast to a common shape; an `InputError` lists all that fail `_GOOD`."""
-    faults: list[Fault] = []
-    for name, (values, what) in given.items():
-        each = np.atleast_1d(np.asarray(values, float))
-        faults += naming(name, f"not {what}", (f"{odd:g}" for odd in each[~_GOOD[what](each)]))
-    refuse(faults)
-    return np.broadcast_arrays(*(np.asarray(values, float) for values, _ in given.values()))
+def _broadcast(*numbers: Numbers) -> tuple[Floats, ...]:
+    return np.broadcast_arrays(*(np.asarray(one, dtype=float) for one in numbers))

@@ -149,7 +149,7 @@ class _Told:
             best = np.array([one.proof.objective for one in best_plans])
             bound = np.array([max(one.proof.bound, one.proof.objective) for one in best_plans])
             regret = np.maximum(bound - worth, 0.0)
-            plain = program.objective is None and program.year_plan is None
+            plain = program.counts_energy and program.year_plan is None
             what = "kwh" if plain else "worth"
             table = table.assign(
                 **({} if plain else {"worth": worth}),
@@ -176,7 +176,7 @@ class _Told:
             even += f", without fairness {gini(shares.to_numpy(dtype=float), weight):.3f}"
             fair = replace(answer, program=program)
             price = f"{max(usual.proof.objective - fair.worth, 0.0):,.0f} {program.worth_unit}"
-            if program.objective is None and len(program.slices) == 1 and program.gap is None:
+            if program.counts_energy and len(program.slices) == 1 and program.gap is None:
                 price += f", or {self._more_budget(usual, proof.objective)} more budget"
         self.lines.append(Line("gini", "Gini of shares served", even))
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))

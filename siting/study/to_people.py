@@ -73,7 +73,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
         source.high_rise_column,
         source.ownership_column,
     )
-    notes = list(zones.attrs["report"]["warnings"])
+    notes = list(zones.attrs["warnings"])
     if census:
         where = f"{source.path}, column {source.name_column or 'name'}"
         counts = census_zones(zones["name"].to_list(), near, where)
@@ -119,7 +119,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
         "the number of people is known only for each zone: inside a zone, people were spread by "
         f"{source.spread_by}"
     )
-    without = rows.attrs["report"]["without"]
+    without = rows.attrs["without"]
     if without:
         notes.append(
             f"{len(without):,} zones have no {source.spread_by} inside: the people of each are at "

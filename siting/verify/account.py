@@ -45,21 +45,20 @@ class Decay:
     def factor(self, minutes: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return the factor for each drive time (min)."""
         t = np.asarray(minutes, dtype=float)
-        n = {str(k): float(v) for k, v in self.numbers.items()}
-        out = np.ones_like(t)
         if self.kind == "step":
+            out = np.ones_like(t)
             for begin, factor in sorted((float(k), float(v)) for k, v in self.numbers.items()):
                 out[t >= begin] = factor
-        elif self.kind == "linear":
+            return out
+        n = {str(k): float(v) for k, v in self.numbers.items()}
+        if self.kind == "linear":
             gone = np.clip((t - n["full_min"]) / (n["end_min"] - n["full_min"]), 0.0, 1.0)
-            out -= (1.0 - n["least"]) * gone
-        elif self.kind == "exponential":
-            out = np.exp(-t / n["scale_min"])
-        elif self.kind == "gaussian":
-            out = np.exp(-(t * t) / (2.0 * n["sigma_min"] ** 2))
-        else:
-            raise InputError("decay", f"of kind {self.kind!r} is not known")
-        return out
+            return np.asarray(1.0 - (1.0 - n["least"]) * gone)
+        if self.kind == "exponential":
+            return np.asarray(np.exp(-t / n["scale_min"]))
+        if self.kind == "gaussian":
+            return np.asarray(np.exp(-(t * t) / (2.0 * n["sigma_min"] ** 2)))
+        raise InputError("decay", f"of kind {self.kind!r} is not known")
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,8 +114,9 @@ def _check_rules(
     """Check alternatives, caps and reserve prices of the winning bids."""
     first = won[(won["line"] == 0) & (won["one_of"] != "")]
     for (bidder, group), rows in first.groupby(["bidder", "one_of"]):
-        what = f"alternatives {group!r} of {bidder} win together, but only one may"
-        ledger.broken("winners.csv", what, rows["bid"], np.full(len(rows), len(rows) > 1))
+        if len(rows) > 1:
+            what = f"alternatives {group!r} of {bidder} win together, but only one may"
+            ledger.named("winners.csv", what, rows["bid"])
     for cap in account.caps:
         for value, rows in won[won[cap.column] != ""].groupby(cap.column):
             if cap.value not in (None, value):
@@ -137,32 +138,28 @@ def _check_rules(
 
 def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
     """Check the payments under each rule, and that the winners' asks are within the budget."""
-    for rule, low, high in _paid(account.winners):
+    for rule, (low, high) in _paid(account.winners).items():
         rows = account.payments[account.payments["rule"] == rule]
         where = f"payments.csv, {rule}"
         ledger.wrong(len(rows) != 1, where, f"appears {len(rows)} times, not once")
         for column, due in (("low_pkr", low), ("high_pkr", high)) if len(rows) == 1 else ():
             said = float(rows[column].iloc[0])
             what = f"{said:,.0f} is claimed, winners.csv adds up to {due:,.0f}"
-            off = said != due and differs(said, due, 1.0)
-            ledger.wrong(off, f"{where}, column {column}", what)
+            ledger.wrong(differs(said, due, 1.0), f"{where}, column {column}", what)
     asked = float(account.winners["ask_pkr"].sum())
     what = f"winners ask for PKR {asked:,.0f}, the budget is PKR {account.budget_pkr:,.0f}"
     ledger.wrong(above(asked, account.budget_pkr), "winners.csv, column ask_pkr", what)
 
 
-def _paid(winners: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
-    """Yield each payment rule with its smallest and largest total payment (PKR)."""
-    rows = winners.to_dict("records")
-    asked = math.fsum(row["ask_pkr"] for row in rows)
-    yield "pay as bid", asked, asked
-    low = high = 0.0
-    for row in rows:
-        if row["rent_pkr"] > 0:
-            continue
-        least, most = row["critical_low_pkr"], row["critical_high_pkr"]
-        low += max(row["ask_pkr"], least if least == least else 0.0)
-        high += most if most == most else math.inf
-    yield "pay the critical ask", low, high
-    rent = math.fsum(row["rent_pkr"] for row in rows)
-    yield "rents paid", rent, rent
+def _paid(winners: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Return the smallest and largest total payment (PKR) under each payment rule."""
+    asked, rent = float(winners["ask_pkr"].sum()), float(winners["rent_pkr"].sum())
+    paid = winners[~(winners["rent_pkr"] > 0)]
+    # The critical ask is blank if it was not computed; then only the ask is known to be enough.
+    low = np.fmax(paid["ask_pkr"], paid["critical_low_pkr"])
+    high = paid["critical_high_pkr"].fillna(math.inf)
+    return {
+        "pay as bid": (asked, asked),
+        "pay the critical ask": (float(low.sum()), float(high.sum())),
+        "rents paid": (rent, rent),
+    }

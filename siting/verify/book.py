@@ -87,11 +87,11 @@ class Book:
         a = self.account
         faults: list[Fault] = []
 
-        def refuse(where: str, what: str, ids: Any, bad: Any) -> None:
+        def flag(where: str, what: str, ids: Any, bad: Any) -> None:
             faults.extend(naming(where, what, np.asarray(ids, object)[np.asarray(bad, bool)]))
 
         def only(where: str, ids: Any, known: Any, what: str) -> None:
-            refuse(where, what, ids, ~pd.Index(ids).isin(list(known)))
+            flag(where, what, ids, ~pd.Index(ids).isin(list(known)))
 
         for name, table in (("built", self.built), ("service", self.service),
                             ("demand", self.demand), ("floors", self.floors)):  # fmt: skip
@@ -110,7 +110,7 @@ class Book:
             ("resources", self.resources, ["resource"]),
         ):
             ids = table[keys[-1]]
-            refuse(f"{where}, column {keys[-1]}", "more than once", ids, table.duplicated(keys))
+            flag(f"{where}, column {keys[-1]}", "more than once", ids, table.duplicated(keys))
         for where, table, columns in (
             ("offers", self.offers, ("cost_pkr", "subsidy_pkr", *self.capacity_columns)),
             ("demand", self.demand, ("demand_kwh_day",)),
@@ -119,10 +119,11 @@ class Book:
         ):
             for column in columns:
                 value = table[column].to_numpy(dtype=float, na_value=np.nan)
-                refuse(f"{where}, column {column}", "not a number of 0 or more", table.iloc[:, 0],
-                       ~(np.isfinite(value) & (value >= 0)))  # fmt: skip
+                bad = ~(np.isfinite(value) & (value >= 0))
+                what = "not a number of 0 or more"
+                flag(f"{where}, column {column}", what, table.iloc[:, 0], bad)
         lacks = np.isnan(self.per_kwh(self.demand))
-        refuse("worth", "missing for demand rows", self.demand["demand_id"], lacks)
+        flag("worth", "missing for demand rows", self.demand["demand_id"], lacks)
         if (a.resource_use is None) != (a.resources is None):
             faults.append(Fault("resources", "one of the two tables is missing", "give both"))
         if a.gap is not None:

@@ -69,7 +69,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
             (what, shrunk),
             ("extend a station that does not exist", bare),
         ):
-            ledger.broken(when, words, sorted(sites), [True] * len(sites))
+            ledger.named(when, words, sorted(sites))
         ended, less, before = ended | closed, less | shrunk, before | now
     lost = len(ended & set(book.kept))
     ledger.row("existing stations kept or extended", len(book.kept) - lost, len(book.kept))
@@ -95,7 +95,7 @@ def _check_bids(book: Book, ledger: Ledger) -> None:
             begun |= {o: year for o in now.values() if o not in begun}
         asked = offers["opens_year"].fillna(0).astype(int)
         late = [o for o, year in begun.items() if asked[o] not in (0, int(year))]
-        ledger.broken("built, column year", "opens in another year", late, [True] * len(late))
+        ledger.named("built, column year", "opens in another year", late)
         ledger.row("stations that open in their year", len(begun) - len(late), len(begun))
 
 

@@ -6,6 +6,7 @@ large ones may differ by a billionth of the largest, which is about the precisio
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,11 @@ class Ledger:
 
     def broken(self, where: str, what: str, names: Any, mask: Any) -> None:
         """Add an error that lists the flagged rows, if there are any."""
-        bad = np.asarray(names, dtype=object)[np.asarray(mask, dtype=bool)]
-        self.faults += naming(where, what, bad, count=True)
+        self.named(where, what, np.asarray(names, dtype=object)[np.asarray(mask, dtype=bool)])
+
+    def named(self, where: str, what: str, names: Iterable[object]) -> None:
+        """Add an error that lists these rows, if there are any."""
+        self.faults += naming(where, what, names, count=True)
 
     def wrong(self, bad: object, where: str, what: str) -> None:
         """Add an error if `bad` is true."""

@@ -34,25 +34,24 @@ def recount(account: Account) -> pd.DataFrame:
 def _check_limits(book: Book, ledger: Ledger) -> None:
     """Check every limit on the stations, except the budget."""
     _check_resources(book, ledger)
+    a = book.account
     ever: set[str] = set().union(*(set(now) for now in book.by_year.values()))
     end = set(book.by_year[book.years[-1]])
-    for word, asked, there in (
-        ("required", book.account.required_sites, end),
-        ("forbidden", book.account.forbidden_sites, ever),
+    required, forbidden = set(map(str, a.required_sites)), set(map(str, a.forbidden_sites))
+    for check, what, asked, wrong in (
+        ("required sites built", "required and not built", required, required - end),
+        ("forbidden sites not built", "forbidden and built", forbidden, forbidden & ever),
     ):
-        if not len(asked):
-            continue
-        names = np.array(sorted(set(map(str, asked))), dtype=object)
-        broken = np.array([(n in there) == (word == "forbidden") for n in names])
-        what = f"{word} and {'not ' * (word == 'required')}built"
-        ledger.broken("built, column site_id", what, names, broken)
-        label = f"{word} sites {'not ' * (word == 'forbidden')}built"
-        ledger.row(label, (~broken).sum(), len(names))
+        if asked:
+            ledger.named("built, column site_id", what, sorted(wrong))
+            ledger.row(check, len(asked) - len(wrong), len(asked))
     site = book.offer["site_id"]
-    for other in book.account.others:
-        unknown = [o for o in other.offer_ids if o not in site.index]
-        ledger.broken(other.name, "not in the offers", unknown, [True] * len(unknown))
-        apart = len(end ^ {site[o] for o in other.offer_ids if o in site.index})
+    for other in a.others:
+        known = [o for o in other.offer_ids if o in site.index]
+        ledger.named(
+            other.name, "not in the offers", [o for o in other.offer_ids if o not in known]
+        )
+        apart = len(end ^ set(site[known]))
         ledger.row(f"sites only in this plan or only in {other.name}", apart, other.sites)
         what = f"differs by {apart:,} sites, but must by {other.sites:,} or more"
         ledger.wrong(apart < other.sites, other.name, what)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from siting.errors import SolveError, naming
+from siting.errors import SolveError
 from siting.verify.book import Book
 from siting.verify.ledger import RELATIVE, Ledger, above, differs, largest, shown
 
@@ -66,8 +66,7 @@ def _check_capacity(book: Book, ledger: Ledger) -> None:
     if short.any():
         by = [f" by {shown(float(f'{kwh:.6g}'))} kWh/day" for kwh in missing[short]]
         ids = (whole["site_id"].astype(str) + book.when(whole))[short] + by
-        what = "serve more than their chargers can"
-        ledger.faults += naming("service, column served_kwh_day", what, ids, count=True)
+        ledger.named("service, column served_kwh_day", "serve more than their chargers can", ids)
     ledger.row("energy served within capacity, kWh/day", whole["served_kwh_day"].sum(),
                book.capacities["can_kwh_day"].sum())  # fmt: skip
 

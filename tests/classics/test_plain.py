@@ -213,7 +213,7 @@ def test_ids_that_are_the_same_text_stand_twice():
     ("model", "asked", "words"),
     [
         ("p_median", {}, "p: missing"),
-        ("p_median", {"p": 0}, "p: is 0; give 1 to 3"),
+        ("p_median", {"p": 0}, "p: is 0; give a whole number from 1 to 3"),
         ("p_median", {"p": 4}, "p: is 4, but there are 3 candidates"),
         ("p_median", {"p": 1.5}, "whole number"),
         ("p_median", {"p": 1, "radius": 2.0}, "radius: is not used by"),

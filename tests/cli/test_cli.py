@@ -14,9 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 import typer.main
-import yaml
 from conftest import ROOT
-from town import write_nation_of, write_town
+from town import change, write_nation_of, write_town
 from typer.testing import CliRunner
 
 from siting import batch as many
@@ -43,13 +42,6 @@ def here(*words):
 @pytest.fixture
 def town(tmp_path):
     return write_town(tmp_path / "town")
-
-
-def change(path, **sections):
-    config = yaml.safe_load(path.read_text())
-    for name, values in sections.items():
-        config[name] = values if not isinstance(values, dict) else config.get(name, {}) | values
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
 def test_a_run_prints_a_summary_and_writes_its_folder(town):

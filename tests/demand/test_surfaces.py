@@ -224,28 +224,15 @@ def test_main_roads_have_points_every_200_m_at_most_once():
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"trips": 0}, "trips"),
-        ({"trip_min": 0}, "trip_min"),
-        ({"trip_min": float("nan")}, "trip_min"),
         ({"road_weights": EVEN.assign(highway="primary")}, "no row unclassified"),
         ({"road_weights": EVEN.assign(weight=-1)}, "unclassified"),
         ({"road_weights": pd.concat([EVEN, EVEN])}, "twice"),
-        ({"road_weights": EVEN.drop(columns="weight")}, "column weight"),
-        ({"poi_weights": EVEN}, "osm_key"),
     ],
 )
-def test_settings_and_weights_that_make_no_sense(change, word):
+def test_weights_that_make_no_sense(change, word):
     network, cells, pois = town()
     with pytest.raises(InputError, match=word):
         surfaces(cells, network, pois, **change)
-
-
-def test_cells_of_another_network_and_places_without_a_system_are_refused():
-    network, cells, pois = town()
-    with pytest.raises(InputError, match="node_id: not nodes"):
-        surfaces(cells.assign(node_id=999), network, pois)
-    with pytest.raises(InputError, match="coordinate reference"):
-        surfaces(cells, network, pois.set_crs(None, allow_override=True))
 
 
 @pytest.mark.parametrize("name", ["poi_weights", "road_weights", "surface_weights"])

@@ -210,7 +210,7 @@ def test_prices_of_rows_are_the_duals_they_come_from():
         rows = frame.rows_of(family)
         dual[rows] = rng.random(len(rows))
     of_row = frame.of_demand(dual)
-    prices = Prices.of(frame, m, dual, of_row, np.zeros(len(frame.resources)))
+    prices = Prices.of(frame, m, dual, of_row)
     assert row_prices(frame, prices) == pytest.approx(dual)
 
 

@@ -158,7 +158,6 @@ def test_a_horizon_takes_the_decay_asked_for_along():
     near = NearerFirst(LinearDecay(0, 10, 0.5), 100.0)
     assert near.factor(np.array([0.0, 10.0])) == pytest.approx([1.0, 0.4])
     assert NearerFirst(None, 4.0).factor(np.array([8.0])) == pytest.approx([1e-3])
-    assert near.faults(5.0)
 
 
 def test_nine_in_ten_kilowatt_hours_drive_no_longer():

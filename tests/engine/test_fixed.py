@@ -5,7 +5,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 import pytest
-from brute_force import COMPATIBILITY, GROUPS, served, town
+from brute_force import COMPATIBILITY, arcs_of, served, town
 from conftest import seeds
 from scipy.optimize import linprog
 
@@ -33,15 +33,7 @@ def built(seed, **sizes):
 def least_minutes(demand, offers, reach, chosen):
     """Return the fewest kWh x minutes of any way to serve the most, over charger groups."""
     most = served(demand, offers, reach, chosen, True)
-    long = offers[offers["offer_id"].isin(chosen)].melt(
-        id_vars="site_id", value_vars=[f"capacity_{g}_kwh_day" for g in GROUPS], value_name="q"
-    )
-    long["charger_group"] = long["variable"].str[len("capacity_") : -len("_kwh_day")]
-    arcs = (
-        demand.merge(reach, on="cell_id")
-        .merge(COMPATIBILITY, on="vehicle_class")
-        .merge(long[long["q"] > 0], on=["site_id", "charger_group"])
-    )
+    arcs = arcs_of(demand, offers[offers["offer_id"].isin(chosen)], reach)
     rows = pd.factorize(arcs["demand_id"])[0]
     nodes = pd.factorize(arcs["site_id"] + arcs["charger_group"])[0]
     count = rows.max() + 1

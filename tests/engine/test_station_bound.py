@@ -138,16 +138,14 @@ def test_no_rows_of_sites_without_a_gap_or_with_concessions():
 def test_the_price_of_a_sites_gap_is_found_between_those_tried_first(best):
     # Two sites, two options each: the one that counts is lowest at `best`, steep to its left.
     site = np.array([0, 0, 1, 1])
-    cutter = SimpleNamespace(
-        frame=SimpleNamespace(site=site, sites=2), shared=np.zeros(4, dtype=bool)
-    )
+    frame = SimpleNamespace(site=site, sites=2, pooled=np.zeros(2, dtype=bool))
     level = np.array([1.0, 0.2, 0.5, 0.1])
 
     def at(price):
         over = price[site] - best
         return level + np.where(over < 0, -9 * over, over)
 
-    lowest, found = _lowest(cutter, at, 1.0, ENDLESS)
+    lowest, found = _lowest(frame, at, 1.0, ENDLESS)
     assert lowest[[0, 2]] == pytest.approx(level[[0, 2]], abs=0.02)
     assert found == pytest.approx(best, abs=0.02)
 

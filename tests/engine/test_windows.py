@@ -67,9 +67,8 @@ def test_a_window_has_the_energies_in_use_and_a_few_that_may_take_their_place(pa
     )
     inside = np.zeros(frame.sites, dtype=bool)
     inside[:20] = True
-    energies = slice(frame.count, frame.layout.columns.energies)
-    in_use = search.point[energies] > 0
-    mine = inside[search._own_site[energies]]
+    in_use = search.point[frame.energies] > 0
+    mine = inside[frame.column_site[frame.energies]]
     free = search._pairs(mine)
     assert free[in_use & mine].all()
     assert 0 < free.sum() < mine.sum()

@@ -6,10 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pyogrio
 import pytest
-import yaml
 from export.test_layers import make_town
 from export.test_run_tables import write_town as write_run
-from town import write_town
+from town import change, write_town
 
 from siting import study, tables
 from siting.export import data_dictionary_of, fields_of
@@ -17,8 +16,7 @@ from siting.export.dictionary import UNEXPLAINED, _known, alias, explain, short_
 
 VARIANTS = {
     "fair": {"budget_pkr": 2000, "zones": {"kind": "grid", "size_m": 3000}, "fairness": "max_min"},
-    "years": {"years": {"budgets_pkr": {2029: 1000, 2030: 1000}},
-              "alternatives": None},
+    "years": {"years": {"budgets_pkr": {2029: 1000, 2030: 1000}}},
     "scenarios": {"budget_pkr": 1000, "scenarios": {"of": {
         "few": {"probability": 0.5, "case": "low"}, "many": {"probability": 0.5, "case": "high"}}}},
     "alternatives": {"budget_pkr": 1000, "alternatives": {"count": 2, "differ_by": 2}},
@@ -65,9 +63,7 @@ def test_every_field_of_a_run_is_explained(name: str, tmp_path: Path) -> None:
     if name == "scenarios":
         text = text.replace("12,12,12", "12,6,18")
     fleet.write_text(text, encoding="utf-8")
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    config["program"] |= {k: v for k, v in VARIANTS[name].items() if v is not None}
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    change(path, program=VARIANTS[name])
     out = tmp_path / "run"
     study.run(path, out=out)
     assert unexplained(out) == []

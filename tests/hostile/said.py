@@ -34,7 +34,7 @@ from siting.cli import app
 from siting.config import words
 from siting.export import styles_of, write_csv, write_exchange, write_geojson, write_geopackage
 from siting.export.qgis_project import write_qgis_project
-from siting.report.page import _environment
+from siting.report.page import environment
 from siting.terminal.screen import Screen
 from siting.texts import CONTROL, cell_text, json_in_page, kml_text, visible
 
@@ -133,7 +133,7 @@ def _csv(given: str, name: str, layer: gpd.GeoDataFrame, folder: Path) -> None:
 
 
 def _page(given: str, name: str, layer: gpd.GeoDataFrame, folder: Path) -> None:
-    page = _environment().from_string("<p>{{ text }}</p>").render(text=given)
+    page = environment().from_string("<p>{{ text }}</p>").render(text=given)
     assert not CONTROL.search(page)
     assert "<" not in page.removeprefix("<p>").removesuffix("</p>")
     data = json_in_page({"a": given, given: 1})

@@ -29,6 +29,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import shapely
 from hostile import mutators as spoil
 from town import CONFIG, street, write_town
 
@@ -38,6 +39,7 @@ from siting.errors import SitingError
 from siting.files import read_layer
 from siting.roads.lines import lines_of_layer
 from siting.study.read_sources import read_area
+from siting.study.to_people import outline
 from siting.writing import whole_folder, write_whole
 
 EMBEDDED = Path(__file__).parents[2] / "configs" / "islamabad.yaml"
@@ -328,11 +330,13 @@ def raster(rng: random.Random, folder: Path) -> Callable[[], object]:
             _write_raster(path, values, **changed)
         except (rasterio.errors.RasterioError, ValueError, OverflowError):
             path.write_bytes(spoil.bytes_of(raster_bytes(), rng))
-    area = rng.choice((None, (73.0, 33.6, 73.02, 33.62), (60.0, 23.0, 78.0, 38.0)))
+    bounds = rng.choice((None, (73.0, 33.6, 73.02, 33.62), (60.0, 23.0, 78.0, 38.0)))
+    area = None if bounds is None else shapely.box(*bounds)
     if rng.random() < 0.5:
         density = rng.random() < 0.3
         return lambda: demand.read_raster(path, area, density=density)
-    return lambda: demand.raster_to_cells(path, town_network())
+    around = outline(town_network(), 1000.0)
+    return lambda: demand.raster_to_cells(path, town_network(), area=around)
 
 
 def road_file(rng: random.Random, folder: Path) -> Callable[[], object]:
@@ -397,7 +401,7 @@ TABLES: dict[str, Callable[[Path], object]] = {
     "vehicles": demand.vehicle_figures,
     "profiles": demand.session_figures,
     "speeds": lambda path: reference.table("speeds", path),
-    "cities": lambda path: demand.city_figures("islamabad", path),
+    "cities": lambda path: reference.table("cities", path),
     "fleet": lambda path: demand.scenario_names(path),
 }
 

@@ -7,10 +7,9 @@ import geopandas as gpd
 import networkx as nx
 import pandas as pd
 import pytest
-import yaml
 from browser import in_chromium
 from conftest import ROOT, often
-from town import write_town
+from town import change, write_town
 from typer.testing import CliRunner
 
 import siting
@@ -128,8 +127,7 @@ def test_a_run_without_stations_and_drives_of_ones_own_are_refused(tmp_path):
 def test_the_page_shows_every_lot_and_runs_nothing(run, tmp_path, opened):
     odd = tmp_path / "run"
     town = write_town(tmp_path / "town")
-    config = yaml.safe_load(town.read_text())
-    town.write_text(yaml.safe_dump(config | {"title": "<script>alert(1)</script> & Co"}))
+    change(town, title="<script>alert(1)</script> & Co")
     siting.run(town, out=odd)
     shutil.rmtree(tmp_path / "lots", ignore_errors=True)
     assert here("lots", odd, "--lots", 2, "-q", "--out", tmp_path / "lots").exit_code == 0

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from reseal import reseal, reseal_nation
+from reseal import reseal, reseal_nation, text
 from town import write_nation_by_year, write_nation_of
 from typer.testing import CliRunner
 
@@ -45,16 +45,6 @@ def test_the_verb_says_that_it_holds(out):
 def test_money_by_year_holds_too(tmp_path):
     Nation(write_nation_by_year(tmp_path, {2029: 2000, 2030: 1000})).solve(tmp_path / "out")
     assert verify_nation(tmp_path / "out").faults == []
-
-
-def text(name, old, new):
-    def edit(out):
-        path = out / name
-        said = path.read_text(encoding="utf-8")
-        assert old in said
-        path.write_text(said.replace(old, new, 1), encoding="utf-8")
-
-    return edit
 
 
 def told(name, change):

@@ -45,13 +45,28 @@ def test_worth_by_scenario_is_kept_when_years_come_after():
 def test_decay_and_worth_come_in_any_order():
     one = asked().decay(ExponentialDecay(5), 8).worth(NOW * 2, "people")
     other = asked().worth(NOW * 2, "people").decay(ExponentialDecay(5), 8)
-    assert one.objective.decay == other.objective.decay == ExponentialDecay(5)
+    assert one.distance_decay == other.distance_decay == ExponentialDecay(5)
     assert one.worth_unit == other.worth_unit == "people"
 
 
 def test_worth_by_slices_that_are_not_asked_for_is_a_fault():
     with pytest.raises(InputError, match="unknown years or scenarios"):
         asked().worth({"slow": NOW, "fast": NOW}, "people")
+
+
+@pytest.mark.parametrize(
+    ("worth", "words"),
+    [
+        (NOW.rename({"d1": "d9"}), r"worth: 1 not demand rows \(d9\)\n.*missing \(d1\)"),
+        (pd.concat([NOW, NOW[:1]]), r"worth: 1 demand rows twice \(d1\)"),
+        (-NOW, "worth: . not numbers of 0 or more"),
+        (NOW.astype(str) + " kWh", "not numbers of 0 or more"),
+        (NOW * 0, "is 0 for every row with demand"),
+    ],
+)
+def test_worth_that_does_not_fit_the_demand_rows_is_a_fault(worth, words):
+    with pytest.raises(InputError, match=words):
+        asked().worth(worth, "people")
 
 
 @pytest.mark.parametrize("block", [years, scenarios])

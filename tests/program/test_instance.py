@@ -128,7 +128,7 @@ def test_a_cutoff_leaves_out_what_is_farther():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"budget_pkr": -1.0}, "budget_pkr: is negative"),
+        ({"budget_pkr": -1.0}, "budget_pkr: is -1.0; give PKR"),
         ({"budget_pkr": float("nan")}, "budget_pkr: is nan"),
         ({"budget_pkr": float("inf")}, "budget_pkr: is inf"),
         ({"demand": cell("demand_kwh_day", 1, -3.0)}, "below 0 kWh/day (d2)"),

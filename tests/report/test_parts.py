@@ -322,6 +322,17 @@ def test_the_tables_of_a_run_hold_what_the_report_needs():
 # Money
 
 
+def test_the_parts_of_the_cost_add_up_where_batteries_are_swapped(stored):
+    run = record_of(stored)
+    run.offers["battery_cost_pkr"] = 300.0  # of the 1,000 rupees of a hub
+    parts = {part.what: part.value for part in content.money(run)["parts"]}
+    assert parts["Batteries for swapping"] == 300
+    assert parts["Chargers"] == 700
+    assert sum(parts.values()) == pytest.approx(run.facts["cost_pkr"])
+    card = next(card for card in content.stations(run) if not card["existing"])
+    assert card["costs"][:2] == [("Chargers", "PKR 700"), ("Batteries for swapping", "PKR 300")]
+
+
 @pytest.mark.slow
 def test_envelopes_and_limits_are_shown_against_what_there_is(tmp_path):
     limits = {

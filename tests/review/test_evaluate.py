@@ -6,9 +6,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from conftest import ROOT
-from town import LAT, LONS, write_town
+from town import LAT, LONS, change, write_town
 from typer.testing import CliRunner
 
 import siting
@@ -38,13 +37,6 @@ def layer(path, rows, **columns):
     frame = pd.DataFrame(rows, columns=["lon", "lat"]).assign(**columns)
     frame.to_csv(path, index=False)
     return path
-
-
-def change(path, **sections):
-    config = yaml.safe_load(path.read_text())
-    for name, values in sections.items():
-        config[name] = config.get(name, {}) | values
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
 WEST, EAST = (LONS[1], LAT), (LONS[-2], LAT)
@@ -343,9 +335,7 @@ def test_where_subsidies_fill_the_gap_theirs_draws_what_its_case_lacks(town, tmp
 )
 def test_whatever_else_is_asked_theirs_is_judged_by_energy_in_the_end(town, tmp_path, asked):
     year = {"year": 2030} if "years" in asked else {}
-    config = yaml.safe_load(town.read_text()) | year
-    config["program"] |= asked
-    town.write_text(yaml.safe_dump(config, sort_keys=False))
+    change(town, program=asked, **year)
     theirs = layer(tmp_path / "t.csv", [EAST], configuration="hub")
     found = evaluate(Study(town), theirs)
     share = found.scores["theirs"]["served_share"]

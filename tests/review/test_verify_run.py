@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from conftest import often
-from reseal import reseal
+from reseal import reseal, text
 from town import write_town
 from typer.testing import CliRunner
 
@@ -87,16 +87,6 @@ def table(name, column, change):
         frame = gpd.read_parquet(path) if geo else pd.read_parquet(path)
         frame[column] = change(frame[column])
         frame.to_parquet(path)
-
-    return edit
-
-
-def text(name, old, new):
-    def edit(run):
-        path = run / name
-        data = path.read_text(encoding="utf-8")
-        assert old in data
-        path.write_text(data.replace(old, new, 1), encoding="utf-8")
 
     return edit
 

@@ -387,16 +387,3 @@ def test_real_places_offline(
     assert network.report["nodes_read"] == len(graph) >= nodes
     assert 0.97 * nodes < network.report["nodes"] < nodes
     assert 0.5 < network.report["maxspeed_share"] < 0.9
-
-
-def test_bad_settings_are_all_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as error:
-        Download(
-            cache_dir=tmp_path,
-            overpass_url="overpass",
-            nominatim_url="ftp://x/",
-            timeout_s=0,
-            retries=-1,
-            pause_s=-1,
-        )
-    assert len(error.value.faults) == 5

@@ -71,7 +71,7 @@ def test_every_fault_at_once():
         Point(0, 0), Point(), Point(1, 1), feeder_id=["f1", "f1", None], headroom_kw=[-1, 5, "x"]
     ).set_crs(None, allow_override=True)
     with pytest.raises(InputError) as caught:
-        assign_feeders(degrees, feeders, within_m=-1)
+        assign_feeders(degrees, feeders)
     assert [(f.where, f.ids) for f in caught.value.faults] == [
         ("candidates", ()),
         ("feeders", ()),
@@ -79,11 +79,8 @@ def test_every_fault_at_once():
         ("feeders, column feeder_id", ("row 3",)),
         ("feeders, column feeder_id", ("f1",)),
         ("feeders, column headroom_kw", ("f1", "")),
-        ("within_m", ()),
     ]
     with pytest.raises(InputError, match="feeders, column headroom_kw: missing"):
         assign_feeders(sites((0, 0)), layer(Point(0, 0), feeder_id=["f"]))
     with pytest.raises(InputError, match="has no rows"):
         nearest_line_km(sites((0, 0)), layer())
-    with pytest.raises(InputError, match="line_detour"):
-        nearest_line_km(sites((0, 0)), layer(Point(0, 0)), detour=0.5)

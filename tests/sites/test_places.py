@@ -194,12 +194,6 @@ def test_the_street_grid_prefers_the_better_road_but_not_a_motorway():
     assert streets["name"].to_list() == ["Mall Road"]
 
 
-@pytest.mark.parametrize("spacing", [0, -5, float("inf")])
-def test_a_spacing_that_makes_no_sense(spacing):
-    with pytest.raises(InputError, match="spacing_m"):
-        candidates_from_streets(grid_network(), spacing)
-
-
 def test_repeated_feature_ids_that_gdal_would_renumber(tmp_path):
     path = tmp_path / "sites.geojson"
     feature = (

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.errors import InputError
 from siting.sites import erlang_c, largest_arrivals_per_h, wait_probability
 
 
@@ -103,19 +102,3 @@ def test_arrays_give_what_numbers_give():
     for i, row in enumerate(session[:, 0]):
         for j, ports in enumerate(n):
             assert table[i, j] == float(largest_arrivals_per_h(int(ports), float(row), 10.0, 0.1))
-
-
-def test_every_fault_at_once():
-    with pytest.raises(InputError) as caught:
-        largest_arrivals_per_h(0, float("nan"), -5.0, 1.0)
-    assert [f.where for f in caught.value.faults] == ["servers", "session_min", "wait_min", "alpha"]
-    with pytest.raises(InputError, match=r"servers: not a whole number of at least 1 \(1.5, 0\)"):
-        erlang_c([1.5, 2, 0], 1.0)
-    with pytest.raises(InputError, match="offered_load"):
-        erlang_c(1, -0.1)
-    with pytest.raises(InputError) as caught:
-        wait_probability(-1, -1.0, 0.0, -1.0)
-    assert len(caught.value.faults) == 4
-    for alpha in (0.0, 1.0, -0.1, 1.1, float("nan")):
-        with pytest.raises(InputError, match="alpha: not a share above 0 and below 1"):
-            largest_arrivals_per_h(2, 30.0, 10.0, alpha)

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-import yaml
 from conftest import ROOT
 from town import LAT, LONS, write_town
+from town import change as change_sections
 from typer.testing import CliRunner
 
 from siting.cities import census_zones
@@ -29,12 +29,7 @@ def town(tmp_path):
 
 
 def change(path, **demand):
-    """Rewrite keys of the section demand of a configuration; None takes one out."""
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    config["demand"] |= demand
-    config["demand"] = {k: v for k, v in config["demand"].items() if v is not None}
-    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-    return path
+    return change_sections(path, demand=demand)
 
 
 def zones(path, **columns):

@@ -6,8 +6,8 @@ rupees, all subsidy, and delivers 10 kWh/day.
 
 import pandas as pd
 import pytest
-import yaml
 from town import LONS, write_town
+from town import change as change_sections
 from typer.testing import CliRunner
 
 import siting
@@ -26,10 +26,7 @@ def town(tmp_path):
 
 
 def change(path, section="program", **keys):
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    config[section] = config.get(section, {}) | keys
-    path.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    return path
+    return change_sections(path, **{section: keys})
 
 
 ZONES = {"kind": "grid", "size_m": 3000}

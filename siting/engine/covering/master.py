@@ -164,7 +164,8 @@ def cut_down(
 ) -> tuple[PatchModel, Relaxed | None, float]:  # fmt: skip
     """Solve the relaxed program in rounds, to a given relative accuracy.
 
-    The result is the program with its cuts, its last optimum, and the best bound.
+    The result is the program with its cuts, its last optimum, and the best bound. `hear`: gets the
+    bound and the options' values every few rounds; if it returns True, the rounds end.
     """
     patch = patches_of(covering, settings.PATCHES)
     model = PatchModel(covering, patch, clock, accuracy=accuracy, seed=seed)

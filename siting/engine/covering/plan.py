@@ -32,7 +32,6 @@ class CoveringPlan:
         self.noise = settings.SUMMED * max(float(covering.weight.sum()), 1e-300)
         columns = sparse.csc_array(covering.matrix)
         self._start, self._row = columns.indptr, columns.indices.astype(np.int64)
-        self._row_start, self._option = covering.start, covering.option
         self._length = np.diff(covering.start)
         self.alone = bool((np.bincount(covering.group, minlength=1) <= 1).all())
         self._fresh = np.asarray(columns.T @ covering.weight, dtype=float)
@@ -152,10 +151,10 @@ class CoveringPlan:
         """Return the options that cover the given rows, row by row, and how many cover each row."""
         length = self._length[rows]
         before = np.cumsum(length)
-        at = np.repeat(self._row_start[rows] - before + length, length)
+        at = np.repeat(self.covering.start[rows] - before + length, length)
         at += np.arange(len(at))
         self.work += 4 * len(at)
-        return self._option[at], length
+        return self.covering.option[at], length
 
     def _weights_by_option(self, rows: Ints) -> Floats:
         option, length = self._pairs_of(rows)

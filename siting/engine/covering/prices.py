@@ -27,7 +27,7 @@ from scipy import sparse
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
-from siting.program.instance import Flags, Floats, Ints
+from siting.program.instance import Floats, Ints
 
 
 class Knapsack:
@@ -111,10 +111,6 @@ class Prices:
         sold = np.asarray(covering.matrix.T @ self.price, dtype=float)
         left = knapsack.of_option(knapsack.left(sold, self.worth))
         return np.asarray(left - (sold - self.worth * covering.cost))
-
-    def useless(self, covering: Covering, aim: float) -> Flags:
-        """Return, for each option, whether every plan with it covers at most `aim`."""
-        return np.asarray(self.bound - self.loss(covering) <= aim)
 
 
 def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps: int) -> Prices:

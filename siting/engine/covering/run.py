@@ -161,7 +161,7 @@ class CoveringRun:
     def _without_useless(self, prices: Prices) -> Prices:
         """Remove options that no better plan uses; return the prices of the remaining rows."""
         left, whole = self.left, self.left.covering
-        useless = prices.useless(whole, self.best)
+        useless = prices.bound - prices.loss(whole) <= self.best
         if not useless.any():
             return prices
         self._ruled_out = max(self._ruled_out, self.best)

@@ -67,7 +67,7 @@ class Kicks:
     The search starts from `plan` and changes it; `worth` is the dual price of a unit of budget.
     """
 
-    def __init__(self, plan: CoveringPlan, seed: int, worth: float = 0.0) -> None:
+    def __init__(self, plan: CoveringPlan, seed: int, worth: float) -> None:
         self.plan, self.worth = plan, worth
         self.rng = np.random.default_rng(seed)
         self.best, self.value = plan.chosen, plan.value
