@@ -19,8 +19,8 @@ per year, which limits the money granted in that year or, with carry-over, up to
 rows stand for the minimum and maximum grant of a city. Only bounds ``L_k + p_k b`` that hold for
 any division are used. They come from the dual prices of solves for a budget
 (`siting.engine.prices.bound_by_money`), or from solves with the maximum money that a city may get,
-at prices ``p_k`` or without prices (``p_k`` is 0). ``U_c`` is then concave. For any weights ``w_ck``
-that are at least 0 and sum to 1, the term of city ``c`` is at most ::
+at prices ``p_k`` or without prices (``p_k`` is 0). ``U_c`` is then concave. For any weights
+``w_ck`` that are at least 0 and sum to 1, the term of city ``c`` is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)

@@ -402,7 +402,7 @@ class Rounds:
                 if name in bounded:
                     if shared is not None:
                         # Between the best division of known plans and the best of known bounds.
-                        money = (shared.granted[name] + at_best[name]) / 2
+                        money = (shared.granted[name] + at_best.get(name, 0.0)) / 2
                         asks.append(self.ask(name, "bound", money, free=True))
                 else:
                     asks += self._priced(name, proven, shared, served)
