@@ -192,8 +192,7 @@ def frontier_to_folder(
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "frontier", now)
-    with seen_through() as wish, claimed_folder(out, usual) as claim:
-        folder = claim.part
+    with seen_through() as wish, claimed_folder(out, usual) as (folder, place):
         table = frontier(study, budgets_pkr)
         wish.at_stake = True
         note = " ".join(filter(None, (study.config.note, export.credit_line(study.inputs))))
@@ -216,7 +215,7 @@ def frontier_to_folder(
             "seconds": dict(study.seconds),
         }
         export.write_json(facts, folder / "frontier.json")
-    return table, claim.place
+    return table, place
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:

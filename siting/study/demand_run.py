@@ -61,12 +61,11 @@ def demand_to_folder(
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)
-    with seen_through() as wish, claimed_folder(out, usual) as claim:
-        folder = claim.part
+    with seen_through() as wish, claimed_folder(out, usual) as (folder, place):
         demand_run = _demand_run(study, sensitivity=sensitivity, draws=draws, seed=seed)
         wish.at_stake = True
         _write(study, demand_run, folder, now, draws, seed)
-    return demand_run, claim.place
+    return demand_run, place
 
 
 def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:

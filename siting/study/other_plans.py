@@ -24,7 +24,7 @@ from siting.program.program import Program
 from siting.study.program_inputs import Asked
 from siting.study.revalue import NO_FLOORS, with_program
 from siting.study.to_program import answer_of, counted, instance_of, program_of
-from siting.tables import reasons_of
+from siting.tables import capacity_columns, reasons_of
 
 
 @dataclass
@@ -190,8 +190,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
     new = {s: o for s, o in stands.items() if s not in set(site[before])}
     now = site.map(new)
     here, there = now.notna().to_numpy(), (offer_id == now).to_numpy()
-    sizes = [c for c in offers.columns if str(c).startswith("capacity_")]
-    sizes += ["power_kw", "subsidy_pkr"]
+    sizes = [*capacity_columns(offers), "power_kw", "subsidy_pkr"]
     # Earlier payments are sunk, so a larger station costs only the difference.
     prices = [c for c in offers.columns if str(c).endswith(("cost_pkr", "subsidy_pkr"))]
     by_id = offers.assign(offer_id=offer_id).set_index("offer_id")

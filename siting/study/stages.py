@@ -144,11 +144,7 @@ class Stage[T]:
         raise AttributeError(f"{self.name} is a stage; use study.with_stages({{{self.name!r}: …}})")
 
 
-class _ToStage(Protocol):
-    def __call__[T](self, make: Callable[..., T], /) -> Stage[T]: ...
-
-
-def stage(*keys: str, **fields: Any) -> _ToStage:
+def stage[T](*keys: str, **fields: Any) -> Callable[[Callable[..., T]], Stage[T]]:
     """Return a decorator that makes a function a stage with the given `keys` and `Stage` fields.
 
     One string may list several keys of one section: ``"reach: cutoff_min access_kmh"``.
@@ -158,10 +154,7 @@ def stage(*keys: str, **fields: Any) -> _ToStage:
         section, _, names = text.rpartition(": ")
         full_keys += [f"{section}.{name}" for name in names.split()] if section else [text]
 
-    def to_stage[T](make: Callable[..., T], /) -> Stage[T]:
-        return Stage(make, tuple(full_keys), **fields)
-
-    return to_stage
+    return lambda make: Stage(make, tuple(full_keys), **fields)
 
 
 class Part:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from siting import reference, sites
 from siting.config import Config
-from siting.errors import Fault, InputError, did_you_mean, naming, refuse
+from siting.errors import Fault, InputError, did_you_mean, listed, naming, refuse
 from siting.files import texts_of
 from siting.program.density import one_in_each, power, squares, stretches
 from siting.program.earmarks import earmarks
@@ -267,11 +267,8 @@ def sites_named(candidates: Layer, names: Sequence[str], key: str) -> tuple[str,
 
     An `InputError` for `key` lists every name that matches no site, or more than one.
     """
-    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-        what = f"{reprlib.repr(names)} is not a list of sites"
-        raise InputError(key, what, "give ids or names in a list")
     site_ids, faults = list[str](), list[Fault]()
-    for name in names:
+    for name in listed(key, names):
         try:
             site_ids.append(site_named(candidates, name, key))
         except InputError as err:
