@@ -117,9 +117,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         raise InputError("program.least_cost", what, fix)
     rows: list[dict[str, Any]] = []
     demand = asked.last_demand
-    zone_by_cell = zone_of_cells(config.program.zones or SQUARES, study.cells)
-    assert zone_by_cell is not None  # squares cover every cell
-    zones = zone_of_demand(demand, zone_by_cell)
+    zones = zone_of_demand(demand, zone_of_cells(config.program.zones or SQUARES, study.cells))
     wanted = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     start: tuple[str, ...] = study.start
     last: Answer | None = None

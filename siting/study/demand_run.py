@@ -70,9 +70,8 @@ def demand_to_folder(
 
 def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
     drawn = demand.energy_quantiles(demand.draw_energy(draws, seed, study.area, study.fleet_paces))
-    ends = demand.energy_scenarios(study.area).pivot_table(
-        index="vehicle_class", columns="scenario", values="demand_kwh_day", aggfunc="sum"
-    )
+    cases = demand.energy_scenarios(study.area)
+    ends = cases.pivot_table("demand_kwh_day", "vehicle_class", "scenario", "sum")
     columns = {
         "vehicles": study.energy.set_index("vehicle_class")["vehicles"],
         "demand_kwh_day": study.demand.groupby("vehicle_class")["demand_kwh_day"].sum(),

@@ -49,7 +49,6 @@ CAPACITIES = {
     RATED: ("Capacity by rated kW", "capacity as a share of rated kW (rated_share)"),
     WAITS: ("Capacity by waits alone", "capacity by waits alone, with no limit on port use"),
 }
-NO_STATION = "no station stands"
 # Maximum number of concessions in the headline; the table of concessions lists all of them.
 MOST_LOTS = 8
 # The headline compares the simulated day with the plan if their served shares differ by more than
@@ -85,7 +84,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
     drivers = float(simulation.sessions_per_day(wanted, waiting.sessions).sum())
     if plan.sites.empty:
-        return known | {"why_not": NO_STATION}
+        return known | {"why_not": "no station stands"}
     if drivers > MOST_DRIVERS:
         what = f"{drivers:,.0f} drivers a day take more than a few seconds"
         return known | {"why_not": f"{what}: siting simulate RUN simulates their day"}

@@ -56,7 +56,8 @@ def limits(
         area_of = offers["site_id"].astype(str).map(of_site)
         ids = offers["offer_id"].astype(str)
         shares = {name: dict.fromkeys(ids[area_of == name], 1.0) for name in budgets}
-        out += _envelopes(budgets, shares, where)
+        _need_offers(shares, where)
+        out += _envelopes(budgets, shares)
     for name, rule in asked.at_least.items():
         here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
         ids = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
@@ -109,11 +110,11 @@ def _money_for_chargers(config: Config, offers: Table) -> list[Limit]:
     if not pots:
         return []
     shares = _shares_by_chargers(config, offers, {name: pot.groups for name, pot in pots.items()})
+    _need_offers(shares, key)
     ceilings = {name: pot.pkr for name, pot in pots.items() if pot.rule != "kept"}
     kept = {name: pot for name, pot in pots.items() if pot.rule != "ceiling"}
-    most = _envelopes(ceilings, shares, key)
+    most = _envelopes(ceilings, shares)
     limits = [replace(limit, of_budget=pots[limit.name].share) for limit in most]
-    _need_offers([name for name in kept if name not in ceilings], shares, key)
     limits += earmarks(
         shares,
         {name: pot.pkr for name, pot in kept.items()},
@@ -202,18 +203,15 @@ def bare_names(offers: Table) -> pd.Series[str]:
 
 
 def _envelopes(
-    budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
+    budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]]
 ) -> list[Limit]:
     """Return one limit per envelope, on the subsidies that the envelope pays."""
-    _need_offers(list(budgets_pkr), shares, where)
     each = sorted(budgets_pkr.items())
     return [Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True) for name, pkr in each]
 
 
-def _need_offers(
-    names: Sequence[str], shares: Mapping[str, Mapping[str, float]], where: str
-) -> None:
-    empty = [name for name in names if not shares[name]]
+def _need_offers(shares: Mapping[str, Mapping[str, float]], where: str) -> None:
+    empty = [name for name, share in shares.items() if not share]
     refuse(naming(where, "no offer draws on it", empty, "check the names, or leave it out"))
 
 

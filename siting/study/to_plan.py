@@ -129,8 +129,9 @@ def chargers(config: Config) -> Table:
     """The catalogue rows of the chargers that the configurations and sizes use."""
     catalogue = sites.charger_catalogue(config.offers.chargers_csv)
     catalogue = sites.at_exchange_rate(catalogue, config.money.pkr_per_usd)
-    used = catalogue["charger_id"].astype(str).isin(read_sources.charger_types(config.offers))
-    return catalogue[used].reset_index(drop=True)
+    configurations, sizes = choices_of(config.offers)
+    used = {*sizes, *(name for counts in configurations.values() for name in counts)}
+    return catalogue[catalogue["charger_id"].isin(used)].reset_index(drop=True)
 
 
 @stage("offers.availability")
@@ -262,7 +263,8 @@ def reach(
 @stage("program.zones", stored="cell_zones")
 def cell_zones(config: Config, cells: Layer) -> pd.Series | None:
     """The zone of each cell, by ``cell_id``; None if the program has no zones."""
-    return zone_of_cells(config.program.zones, cells)
+    zones = config.program.zones
+    return None if zones is None else zone_of_cells(zones, cells)
 
 
 @stage()
