@@ -247,7 +247,7 @@ class Study:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[list[str]]:
-        """Measure the time of a named phase like that of a stage, and report it when it ends.
+        """Time a named phase in the same way as a stage, and report the phase when it ends.
 
         Yields
         ------

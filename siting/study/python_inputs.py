@@ -130,7 +130,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 
 
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
-    """Return a layer with its index labels as a column, which is ``id`` if the layer lacks ids."""
+    """Return a layer with the index labels as a column, named ``id`` if the layer has no ids."""
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
     labelled = ("candidates.sources",) if numbered else ("candidates.sources", "demand.people")
     if not name.startswith(labelled):

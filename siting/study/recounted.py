@@ -1,4 +1,4 @@
-"""Make a plan from an outcome, with figures per site and station, and check them independently."""
+"""Make a plan from an outcome, add figures of each station, and check the plan independently."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def account_of(
 ) -> Account:
     """Return what the recount needs: the figures that a plan states, and the tables behind them.
 
-    `spare_kw` is the headroom by ``site_id``; None if it is not checked.
+    `spare_kw` is the headroom by ``site_id``; without `spare_kw`, headroom is not checked.
     """
     keys, years = asked.config.program, asked.config.program.years
     budget: float | dict[int, float] = keys.budget_pkr if years is None else dict(years.budgets_pkr)

@@ -42,7 +42,7 @@ MOST_DRIVERS = 60_000
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-# Rules for the capacity of chargers, each with its text for the headline and for the report.
+# Rules for the capacity of chargers, each with a text for the headline and a text for the report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Capacity by waits and time", "capacity by waits and time (waiting)"),
@@ -378,7 +378,8 @@ def lines_beside(study: Any) -> list[Line]:
         wanted = float(study.plan.classes["demand_kwh_day"].sum())
         low, middle, high = (draws[f"{p}_kwh_day"] for p in ("p05", "p50", "p95"))
         text = f"{low:,.0f} to {high:,.0f} kWh/day, median {middle:,.0f}; "
-        text += f"{planned_in_words(study.config, wanted)}, {stands_in_words(draws)}"
+        text += f"{planned_in_words(study.config, wanted)}, "
+        text += f"more than in {draws['planned_share']:.0%} of the draws"
         lines.append(Line("demand_range", "Demand, 5-95 %", text))
     for row in rows:
         if row["what"] == "capacity":
@@ -417,15 +418,6 @@ def planned_in_words(config: Config, wanted_kwh: float) -> str:
     if asked.scenario == people_to_energy.DEFAULT_SCENARIO:
         return f"{wanted_kwh:,.0f} if the policy is met"
     return f"{wanted_kwh:,.0f} planned for (scenario {asked.scenario})"
-
-
-def stands_in_words(draws: Mapping[str, Any]) -> str:
-    """State in what share of the draws the demand is lower than the plan assumes.
-
-    >>> stands_in_words({"planned_share": 0.353})
-    'more than in 35% of the draws'
-    """
-    return f"more than in {draws['planned_share']:.0%} of the draws"
 
 
 def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -> list[Line]:

@@ -87,7 +87,7 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its declared inputs. As an attribute of a study, it gives its result."""
+    """A function and its declared inputs. On a study, the attribute is the function's result."""
 
     make: Callable[..., T]  # each parameter names a stage that is read, or is one of `AT_HAND`
     keys: tuple[str, ...] = ()  # the keys that the stage reads; a key includes all keys below it
