@@ -20,7 +20,7 @@ from siting.program.limits import Limit, with_more_money
 from siting.program.program import Program
 from siting.reference import at_preset
 from siting.roads import Network
-from siting.study import read_sources, to_limits
+from siting.study import read_sources
 from siting.study.mandates import on_owners_money
 from siting.study.outcome_figures import decide
 from siting.study.own_tables import own_offers, own_reach
@@ -271,12 +271,6 @@ def cell_zones(config: Config, cells: Layer) -> pd.Series | None:
 def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | None:
     """The zone of each demand row, by ``demand_id``; None if the program has no zones."""
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
-
-
-limits = to_limits.limits
-required_sites = to_limits.required_sites
-forbidden_sites = to_limits.forbidden_sites
-concessions = to_limits.concessions
 
 
 @stage(
