@@ -23,7 +23,7 @@ from siting.program.obligations import extends
 from siting.program.program import Program
 from siting.study.program_inputs import Asked
 from siting.study.revalue import NO_FLOORS, with_program
-from siting.study.to_program import answer_of, counted, instance_of, program_of
+from siting.study.to_program import answer_of, instance_of, program_of, with_worth
 from siting.tables import capacity_columns, reasons_of
 
 
@@ -73,7 +73,7 @@ def only_these(asked: Asked, built: pd.DataFrame) -> dict[int | None, pd.DataFra
         program = Program(bare, asked.config.program.model).scenarios({"own": 1.0}, {"own": kwh})
         worth = None if asked.own_worth is None else {"own": asked.own_worth[year]}
         offers = (built if year is None else built[built["year"] == year])["offer_id"].unique()
-        services[year] = plan_of(counted(program, asked, worth), offers.tolist()).service()
+        services[year] = plan_of(with_worth(program, asked, worth), offers.tolist()).service()
     return services
 
 

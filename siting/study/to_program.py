@@ -79,7 +79,7 @@ def program_of(asked: Asked) -> Program:
     if futures is not None:
         chances = {name: future.probability for name, future in futures.of.items()}
         made = made.scenarios(chances, demand)
-    made = counted(made, asked, asked.worth)
+    made = with_worth(made, asked, asked.worth)
     made = _with_floors(made, asked)
     if asked.need is not None:
         made = made.viability_gap(asked.need.rule)
@@ -90,7 +90,7 @@ def program_of(asked: Asked) -> Program:
     return made
 
 
-def counted(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
+def with_worth(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
     """Return the program with the configured worth (energy, people or sessions) and decay."""
     keys = asked.config.program
     if worth is not None:
