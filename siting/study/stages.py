@@ -187,7 +187,6 @@ PHASES = {
     "exchanges": "exchanging stations",
     "filter": "ruling out irrelevant options",
     "floors": "meeting the minimum shares",
-    "interchange": "exchanging stations",
     "kicks": "looking for a better plan",
     "nearer": "shortening drives",
     "prices": "proving a limit",
