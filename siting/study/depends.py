@@ -154,7 +154,7 @@ def gone(
         or not set(given).isdisjoint(made.reads)
     }
     outdated = _and_below(outdated, given, once)
-    if "cells" in outdated:  # the population by place is not stored, so it is read again
+    if "cells" in outdated:  # the population by place is read again, because it is not stored
         outdated = _and_below(outdated | {"people_read"}, given, once)
     return frozenset(outdated)
 

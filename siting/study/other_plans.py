@@ -78,7 +78,7 @@ def only_these(asked: Asked, built: pd.DataFrame) -> dict[int | None, pd.DataFra
 
 
 def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
-    """Return the best plan for each single scenario; None if any of them was not found in time."""
+    """Return the best plan for each single scenario; None if a plan was not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
     best_plans = []

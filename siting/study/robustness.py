@@ -387,7 +387,7 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # The low and high cases are left out: they put all figures at one end of their ranges at once.
+    # The low and high cases are left out, because all figures are then at one end of their ranges.
     others = [r for r in rows if r["what"] == "demand" and not r["key"].startswith("case ")]
     if others:
         each = (f"{r['key']} {r['served_share']:.0%} of {r['demand_kwh_day']:,.0f}" for r in others)
