@@ -395,7 +395,7 @@ def station_figures(config: Config, chargers: Table) -> list[Table]:
             rows = rows[rows["vehicle_class"].isin(classes)]
         return listed(name, rows)
 
-    # Every run needs these figures, because the energy served is reported under both capacity rules.
+    # All runs need these figures, because every run reports the energy under both capacity rules.
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
     taken = taken[taken["charger_group"].isin(groups)]
     taken = with_own(taken, asked.service.time_utilisation, "charger_group", "use_share")
