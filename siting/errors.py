@@ -60,10 +60,6 @@ class Override(str):
         override.place = getattr(text, "place", place)
         return override
 
-    def __reduce__(self) -> tuple[type[Override], tuple[str, str]]:
-        """Return what a copy is made of."""
-        return Override, (str(self), self.place)
-
 
 @dataclass(frozen=True)
 class Fault:
