@@ -7,7 +7,6 @@ validation context ``{"folder": Path, "check_files": bool}``.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -25,6 +24,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from siting.errors import did_you_mean
 
 # LAYER_SUFFIXES and PAKISTAN_WSEN are copied here, because importing siting/files.py would load
 # GeoPandas.
@@ -137,16 +138,6 @@ class Section(BaseModel):
         return self
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``"did you mean `cutoff_min`?"`` for a misspelling of a known word, else ``""``.
-
-    >>> did_you_mean("cutof_min", ["cutoff_min", "access_kmh"])
-    'did you mean `cutoff_min`?'
-    """
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else ""
-
-
 def missing_file(path: Path) -> str:
     """Return the message for a missing file, suggesting a similar name in its folder."""
     if path.is_dir():
@@ -154,7 +145,7 @@ def missing_file(path: Path) -> str:
     if not path.parent.is_dir():
         return f"no such file: {path} (no such folder: {path.parent})"
     try:
-        hint = did_you_mean(path.name, (p.name for p in path.parent.iterdir() if p.is_file()))
+        hint = did_you_mean(path.name, (p.name for p in path.parent.iterdir() if p.is_file()), "")
     except OSError:  # listing the folder is not permitted
         hint = ""
     return f"no such file: {path}" + (f"; {hint}" if hint else "")

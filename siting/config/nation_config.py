@@ -21,7 +21,6 @@ from siting.config.fields import (
     TableName,
     Text,
     YamlFile,
-    did_you_mean,
 )
 from siting.config.forms import with_keys
 from siting.config.key_faults import dotted
@@ -30,7 +29,7 @@ from siting.config.reading import Wrong, load, load_as
 from siting.config.refusals import clashes
 from siting.config.sections import Config
 from siting.config.yaml_text import Key
-from siting.errors import ConfigError
+from siting.errors import ConfigError, did_you_mean
 
 Overrides = Annotated[tuple[Text, ...], Field(strict=False)]
 KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
@@ -270,8 +269,8 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Iterator[Refusal]:
         least[province] += floor_pkr
     for name, money in config.provinces.items():
         if name not in known:
-            hint = did_you_mean(name, known) or f"there are: {', '.join(known) or 'none'}"
-            yield ("provinces", name), "has no city of the nation", hint
+            fix = did_you_mean(name, known, None if known else "there are: none")
+            yield ("provinces", name), "has no city of the nation", fix
             continue
         least[name] = max(least[name], money.least(budget))
         if least[name] > money.most(budget):
