@@ -217,8 +217,9 @@ def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-def _unit(unit: str) -> Any:
-    return Field(json_schema_extra={"unit": unit})
+def unit(name: str) -> Any:
+    """Return the annotation that states the unit of a number in the schema and the reference."""
+    return Field(json_schema_extra={"unit": name})
 
 
 LayerFile = Annotated[Path, _file(*LAYER_SUFFIXES)]
@@ -232,22 +233,22 @@ CsvFile = Annotated[Path, _file(".csv")]
 YamlFile = Annotated[Path, _file(*YAML_SUFFIXES)]
 Folder = Annotated[Path, _path(_folder)]
 
-Metres = Annotated[float, _unit("m")]
-Kilometres = Annotated[float, _unit("km")]
-Minutes = Annotated[float, _unit("min")]
-Seconds = Annotated[float, _unit("s")]
-WholeSeconds = Annotated[int, _unit("s")]
-Degrees = Annotated[float, _unit("degrees")]
-Kmh = Annotated[float, _unit("km/h")]
-Kilowatts = Annotated[float, _unit("kW")]
-KmDay = Annotated[float, _unit("km/day")]
-KwhKm = Annotated[float, _unit("kWh/km")]
-Rupees = Annotated[float, _unit("PKR")]
-People = Annotated[float, _unit("people")]
-Share = Annotated[float, _unit("share, 0 to 1"), Field(ge=0, le=1)]
-PositiveShare = Annotated[float, _unit("share, above 0 to 1"), Field(gt=0, le=1)]
-Gap = Annotated[float, _unit("share")]
-InnerShare = Annotated[float, _unit("share, between 0 and 1")]
+Metres = Annotated[float, unit("m")]
+Kilometres = Annotated[float, unit("km")]
+Minutes = Annotated[float, unit("min")]
+Seconds = Annotated[float, unit("s")]
+WholeSeconds = Annotated[int, unit("s")]
+Degrees = Annotated[float, unit("degrees")]
+Kmh = Annotated[float, unit("km/h")]
+Kilowatts = Annotated[float, unit("kW")]
+KmDay = Annotated[float, unit("km/day")]
+KwhKm = Annotated[float, unit("kWh/km")]
+Rupees = Annotated[float, unit("PKR")]
+People = Annotated[float, unit("people")]
+Share = Annotated[float, unit("share, 0 to 1"), Field(ge=0, le=1)]
+PositiveShare = Annotated[float, unit("share, above 0 to 1"), Field(gt=0, le=1)]
+Gap = Annotated[float, unit("share")]
+InnerShare = Annotated[float, unit("share, between 0 and 1")]
 
 Text = Annotated[str, Field(pattern=NOT_BLANK)]
 TableName = Annotated[str, Field(pattern=TABLE_NAME)]

@@ -21,6 +21,7 @@ from siting.config.fields import (
     TableName,
     Text,
     YamlFile,
+    unit,
 )
 from siting.config.forms import with_keys
 from siting.config.key_faults import dotted
@@ -32,7 +33,6 @@ from siting.config.yaml_text import Key
 from siting.errors import ConfigError, did_you_mean
 
 Overrides = Annotated[tuple[Text, ...], Field(strict=False)]
-KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
 
 
 class MoneyRange(Section):
@@ -126,7 +126,7 @@ class NationConfig(Section):
     """KEY=VALUE pairs that override keys of every city's configuration"""
     provinces: Mapping[Text, MoneyRange] = Field({})
     """minimum and maximum public money per province, over all its cities"""
-    least_kwh_day_a_head: KwhHead = Field(0, ge=0, le=100)
+    least_kwh_day_a_head: Annotated[float, unit("kWh/day a head")] = Field(0, ge=0, le=100)
     """minimum energy served per inhabitant in every city; with years, in the last year"""
     envelopes: Mapping[TableName, ClassEnvelope] = Field({})
     """ceilings on the public money for certain charger groups, over all cities"""

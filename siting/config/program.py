@@ -22,6 +22,7 @@ from siting.config.fields import (
     TableName,
     Text,
     no_repeat,
+    unit,
 )
 
 MILLION = 1e6
@@ -131,9 +132,9 @@ class LeastCost(Section):
 class LeastGain(Section):
     """The least gain that public money must bring, and how strictly this rule applies."""
 
-    per_million: Annotated[
-        float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
-    ] = Field(10.0, ge=0, le=1e9)
+    per_million: Annotated[float, unit("kWh/day, people or sessions/day per PKR m")] = Field(
+        10.0, ge=0, le=1e9
+    )
     """least gain that PKR 1 m must bring, in the unit of the objective; 0: no limit; a gain of 10
     kWh/day means PKR 27 of public money per kWh over ten years, about the cost of the energy;
     ASSUMPTION"""
