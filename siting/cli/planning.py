@@ -213,8 +213,8 @@ def nation(
     """Divide one budget among cities and prove how good that is, or check a nation's folder."""
     if not config.is_dir():
         if explain or compare:
-            option = "--explain" if explain else "--compare"
-            raise InputError(option, f"{config} is not a folder", "name a folder of siting nation")
+            name = "--explain" if explain else "--compare"
+            raise InputError(name, f"{config} is not a folder", "name a folder of siting nation")
         return plan_nation(config, overrides, budget, out, earlier, workers=workers, dask=dask)
     if explain is None and compare is None:
         from siting.nation import read_nation, verify_nation
@@ -302,8 +302,8 @@ def batch(
         )
     lines = None if progress() is None else BatchLines()
     try:
-        with nullcontext((None, None)) if dask is None else many.dask_pool(dask) as pool:
-            executor, cluster_threads = pool
+        pool = nullcontext((None, None)) if dask is None else many.dask_pool(dask)
+        with pool as (executor, cluster_threads):
             result = many.run_batch(
                 studies,
                 executor,

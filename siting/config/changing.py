@@ -173,8 +173,9 @@ def _merged(standing: Any, change: Any) -> Any:
     out = plain(standing)
     if any(name in change and change[name] != out.get(name) for name in SELECTORS):
         return dict(change)
-    within = ((name, getattr(standing, str(name), None), v) for name, v in change.items())
-    return out | {name: _merged(old, new) for name, old, new in within}
+    return out | {
+        name: _merged(getattr(standing, str(name), None), new) for name, new in change.items()
+    }
 
 
 def _placed(

@@ -171,8 +171,8 @@ class Years(Section):
     carry_over: bool = False
     """whether money left unspent in one year can be spent later"""
     upgrades: bool = False
-    """whether a station can be upgraded later, for the difference in cost; if this allows very many
-    courses, the plan considers some of them, and the bound all"""
+    """whether a station can be upgraded later, for the difference in cost; if very many series of
+    upgrades are possible, the plan considers only some of them, but the bound covers all"""
     discount_rate: Share = 0.08
     """yearly rate at which a kWh is discounted; ASSUMPTION"""
     last_period_years: int = Field(1, ge=1, le=30)

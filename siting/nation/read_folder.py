@@ -199,7 +199,7 @@ def _pots(facts: Mapping[str, Any]) -> list[Pot]:
     return [
         Pot(p["name"], tuple(p["cities"]), p["at_least_pkr"],
             math.inf if p["at_most_pkr"] is None else p["at_most_pkr"],
-            tuple(facts["years"].index(y) for y in p.get("years", [])) or (0,))
+            tuple(facts["years"].index(y) for y in p["years"]) or (0,))
         for p in facts["pots"]
     ]  # fmt: skip
 
