@@ -165,34 +165,26 @@ def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
 
 def _name_faults(
     folder: Path, facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
-) -> list[Fault]:
-    """Return an error for each unknown or missing city or year."""
+) -> Iterator[Fault]:
+    """Yield an error for each list of cities or years that does not fit the plan."""
     names, years, most = list(facts["limits_pkr"]), facts["years"], facts["most_by_year_pkr"]
-    faults = []
-
-    def fault(key: str, what: str, odd: tuple[str, ...] = ()) -> None:
-        faults.append(Fault(f"{folder / 'nation.json'}, key {key}", what, AGAIN, odd))
-
-    def check(key: str, said: Sequence[Any], known: Sequence[Any], *, all_of: bool = False) -> None:
-        odd = tuple(str(one) for one in said if one not in known)
-        if odd or (all_of and list(said) != list(known)):
-            what = "are not the cities of the plan" if known is names else "are not its years"
-            fault(key, what, odd)
-
-    for pot in facts["pots"]:
-        check("pots", pot["cities"], names)
-        check("pots", pot["years"], years)
-    check("failed", list(facts["failed"]), names)
-    check("unknown", facts["unknown"], names)
-    check("most_by_year_pkr", list(most), names if years else [], all_of=True)
+    key, not_cities = f"{folder / 'nation.json'}, key ", "are not the cities of the plan"
+    of_pots = [city for pot in facts["pots"] for city in pot["cities"]]
+    said = {"pots": of_pots, "failed": facts["failed"], "unknown": facts["unknown"]}
+    for name, cities in said.items():
+        odd = [city for city in cities if city not in names]
+        yield from naming(key + name, not_cities, odd, AGAIN)
+    odd = [year for pot in facts["pots"] for year in pot["years"] if year not in years]
+    yield from naming(f"{key}pots", "are not its years", odd, AGAIN)
+    if list(most) != (names if years else []):
+        yield Fault(f"{key}most_by_year_pkr", not_cities, AGAIN)
     if any(len(money) != len(years) for money in most.values()):
-        fault("most_by_year_pkr", "needs one sum per year")
+        yield Fault(f"{key}most_by_year_pkr", "needs one sum per year", AGAIN)
     if len(facts["weights"]) != max(len(years), 1) or not math.fsum(facts["weights"]) > 0:
-        fault("weights", "needs one weight a year")
+        yield Fault(f"{key}weights", "needs one weight a year", AGAIN)
     if tables["cities"]["city"].to_list() != names:
-        what = "are not the cities of nation.json"
-        faults.append(Fault(f"{folder / 'cities.csv'}, column city", what, AGAIN))
-    return faults
+        where = f"{folder / 'cities.csv'}, column city"
+        yield Fault(where, "are not the cities of nation.json", AGAIN)
 
 
 def _pots(facts: Mapping[str, Any]) -> list[Pot]:
