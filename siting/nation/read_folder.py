@@ -263,11 +263,7 @@ def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) 
     if row["status"] == "failed":
         return
     run = read_json(folder / where)
-    serves, draws = (run.get(key) for key in ("objective_kwh_day", "subsidy_pkr"))
-    if not isinstance(serves, int | float) or not isinstance(draws, int | float):
-        yield Fault(where, "has no objective_kwh_day or subsidy_pkr", AGAIN)
-        return
-    said = row["served_kwh_day"]
+    serves, draws, said = run["objective_kwh_day"], run["subsidy_pkr"], row["served_kwh_day"]
     if facts["years"]:
         yield from _by_year_faults(folder, row, facts)
         said = row[f"served_{facts['years'][-1]}_kwh_day"]
