@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from importlib import import_module
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -87,8 +88,7 @@ class StageLines(LiveLine):
 
 
 def _stage_table(shell: Any) -> Report:
-    from IPython.display import display
-
+    display: Any = import_module("IPython.display").display
     done: list[tuple[str, str, str]] = []
     handle, shown_in = None, -1
 
