@@ -226,8 +226,7 @@ def _directive(name: str) -> list[str]:
     # Members inherited from siting's classes are shown; those of pydantic and Python are not.
     strangers = [c.__name__ for c in thing.__mro__[1:] if not c.__module__.startswith("siting")]
     # The stages of a study have a separate table.
-    stages = STAGES if name == "Study" else ()
-    hidden = ["model_config", *(stage for stage in stages if stage in vars(thing))]
+    hidden = ["model_config", *(STAGES if name == "Study" else ())]
     inherited = f"   :inherited-members: {', '.join(strangers)}"
     return [
         f".. autoclass:: siting.{name}",

@@ -30,8 +30,10 @@ def first_line(err: BaseException) -> str:
     return f"its content does not fit its format ({text})" if said else text
 
 
-def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
-    """Return the fix for an unknown name: similar names, or else `otherwise`, or else all names.
+def did_you_mean(
+    name: str, known: Iterable[str], otherwise: str | None = None, most: int = 1
+) -> str:
+    """Return the fix for an unknown name: similar names, or else `otherwise`, by default all names.
 
     >>> did_you_mean("LAHOR", ["Lahore", "Multan"]), did_you_mean("x", ["Lahore", "Multan"])
     ('did you mean Lahore?', 'there are: Lahore, Multan')
@@ -40,7 +42,7 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int
     near = get_close_matches(name.strip().casefold(), by_fold, most, cutoff=0.6)
     if near:
         return f"did you mean {', '.join(by_fold[one] for one in near)}?"
-    return otherwise or f"there are: {', '.join(by_fold.values())}"
+    return f"there are: {', '.join(by_fold.values())}" if otherwise is None else otherwise
 
 
 class Override(str):
@@ -59,10 +61,6 @@ class Override(str):
         override = super().__new__(cls, text)
         override.place = getattr(text, "place", place)
         return override
-
-    def __reduce__(self) -> tuple[type[Override], tuple[str, str]]:
-        """Return what a copy is made of."""
-        return Override, (str(self), self.place)
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,10 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 
     The formats are GeoJSON, GeoPackage, FlatGeobuf, Shapefile, GeoParquet and CSV. A CSV needs the
     columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With `unique_ids`,
-    a repeated id in a GeoJSON is an error. OpenStreetMap numbers nodes and ways separately, so its
-    files may repeat ids. Raises `InputError` if the file is missing, unreadable or empty, has an
-    unknown extension or no coordinate reference system, or has points outside Pakistan.
+    a repeated id in a GeoJSON is an error. Files from OpenStreetMap may repeat ids, because nodes
+    and ways are numbered separately. Raises `InputError` if the file is missing, unreadable or
+    empty, has an unknown extension or no coordinate reference system, or has points outside
+    Pakistan.
     """
     suffix, where = path.suffix.lower(), str(path)
     if suffix not in LAYER_SUFFIXES:
@@ -112,7 +113,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 
 
 class UserTable:
-    """A user's CSV file, whose faults name lines of the file; `texts` are its text columns."""
+    """A user's CSV file, with faults that name lines of the file; `texts` are the text columns."""
 
     def __init__(self, path: Path, texts: Iterable[str]) -> None:
         self.path = path

@@ -51,8 +51,8 @@ class Lock:
 def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     """Return a lock on a file, or None if another process or thread still holds it after the wait.
 
-    The file at `path` must be used only for this lock. The file is created if missing, with its
-    folder. On a shared file system with locks, the lock also works between machines.
+    The file at `path` must be used only for this lock. The file and its folder are created if
+    missing. On a shared file system with locks, the lock also works between machines.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

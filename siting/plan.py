@@ -237,7 +237,7 @@ class Plan(PlanTables):
     ) -> Any:
         """Return the reasons for the decision at a site or, without `site`, for the whole plan.
 
-        With a `site` (its id or name), see `siting.explain_site`; without, see
+        For a `site` (id or name), see `siting.explain_site`. For the whole plan, see
         `siting.explain_plan`. `alternatives` is the number of near-optimal plans to compare for a
         site. `time_limit_s` limits each solve, by default to 30 s for a site and 20 s for the plan.
         """

@@ -12,7 +12,6 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -141,14 +140,6 @@ def clear_part_files(folder: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A path reserved for one writer, and the temporary folder that the writer fills."""
-
-    place: Path
-    part: Path
-
-
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill, which becomes `path` on success and is deleted on failure.
@@ -184,8 +175,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
-    """Reserve `path` or the first free folder, and yield the reservation; see `whole_folder`.
+def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[tuple[Path, Path]]:
+    """Reserve a folder; yield the temporary folder to fill (see `whole_folder`) and the final path.
 
     Without `path`, the first free folder of `usual`, ``usual-2``, ``usual-3`` … is reserved.
     """
@@ -200,7 +191,7 @@ def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Cla
             except _TakenError:
                 if path is not None:
                     raise
-        yield Claim(place, part)
+        yield part, place
 
 
 class _TakenError(InputError):

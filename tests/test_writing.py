@@ -73,16 +73,16 @@ def test_what_a_writer_left_that_is_gone_goes(tmp_path):
 
 def test_a_name_is_claimed_before_the_work(tmp_path):
     """Who comes second is refused at once and told by whom, or gets the next name."""
-    with claimed_folder(None, tmp_path / "run") as first:
-        (first.part / "x").write_text("1")
+    with claimed_folder(None, tmp_path / "run") as (part, first):
+        (part / "x").write_text("1")
         with pytest.raises(InputError, match=rf"process {os.getpid()} on .* is writing it"):
             whole_folder(tmp_path / "run").__enter__()
-        with claimed_folder(None, tmp_path / "run") as second:
-            (second.part / "x").write_text("2")
-    with claimed_folder(None, tmp_path / "run") as third:
-        (third.part / "x").write_text("3")
-    assert [c.place.name for c in (first, second, third)] == ["run", "run-2", "run-3"]
-    assert [(c.place / "x").read_text() for c in (first, second, third)] == ["1", "2", "3"]
+        with claimed_folder(None, tmp_path / "run") as (part, second):
+            (part / "x").write_text("2")
+    with claimed_folder(None, tmp_path / "run") as (part, third):
+        (part / "x").write_text("3")
+    assert [place.name for place in (first, second, third)] == ["run", "run-2", "run-3"]
+    assert [(place / "x").read_text() for place in (first, second, third)] == ["1", "2", "3"]
     assert len(list(tmp_path.iterdir())) == 3
 
 

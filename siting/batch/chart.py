@@ -23,8 +23,10 @@ def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) 
     A thin line above each point or bar ends at the proven bound. `table` is a `results_table` with
     the swept keys in its columns `swept`. `links` has a link for each row; a link may be blank.
     """
-    table = table.assign(link=list(links))
-    table = table[table["served_share"].notna()]
+    share = table["served_share"]
+    bound = (share * table["bound_kwh_day"] / table["served_kwh_day"]).clip(upper=1.0)
+    # Without a bound, the line ends at the share that is served.
+    table = table.assign(link=list(links), bound_share=bound.fillna(share))[share.notna()]
     if table.empty:
         return ""
     numbers = [k for k in swept if table[k].dtype == float and len(set(table[k].dropna())) > 1]
@@ -61,14 +63,6 @@ def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.D
     return {words: rows for words, rows in lines.items() if len(rows)}
 
 
-def _bound_share(row: pd.Series) -> float:
-    """Return the bound as a share of the demand or, without a bound, the share that is served."""
-    served, bound = row["served_kwh_day"], row["bound_kwh_day"]
-    if not served > 0 or not math.isfinite(bound):
-        return float(row["served_share"])
-    return min(float(row["served_share"] * bound / served), 1.0)
-
-
 def _axis(top: float) -> list[str]:
     parts = []
     for i in range(5):
@@ -86,7 +80,7 @@ def _y(share: float, top: float) -> float:
 
 
 def _lines(table: pd.DataFrame, x: str, lines: dict[str, pd.DataFrame]) -> str:
-    most = max(_bound_share(row) for _, row in table.iterrows())
+    most = table["bound_share"].max()
     top = next(top for top in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0) if most <= top + 1e-9)
     values = sorted(table[x].dropna().unique())
     low, high = float(values[0]), float(values[-1])
@@ -106,11 +100,11 @@ def _lines(table: pd.DataFrame, x: str, lines: dict[str, pd.DataFrame]) -> str:
     parts.append(f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{html_text(x)}</text>')
     for colour, (words, rows) in zip(COLOURS, lines.items(), strict=False):
         points = [(across(float(row[x])), _y(float(row["served_share"]), top), row)
-                  for _, row in rows.iterrows()]  # fmt: skip
+                  for row in rows.to_dict("records")]  # fmt: skip
         way = " ".join(f"{px:.1f},{py:.1f}" for px, py, _ in points)
         parts.append(f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for px, py, row in points:
-            limit = _y(_bound_share(row), top)
+            limit = _y(row["bound_share"], top)
             parts.append(f'<line x1="{px:.1f}" x2="{px:.1f}" y1="{py:.1f}" y2="{limit:.1f}" '
                          f'stroke="{colour}"/>')  # fmt: skip
             text = f"{words}, {value_words(float(row[x]))}: {row['served_share']:.1%} served"
@@ -128,13 +122,13 @@ def _bars(table: pd.DataFrame, swept: Sequence[str]) -> str:
     wide, line = 300, 22
     height = line * len(shown) + 8
     parts = []
-    for i, (_, row) in enumerate(shown.iterrows()):
+    for i, row in enumerate(shown.to_dict("records")):
         y = 4 + i * line
         values = [value_words(row[k]) for k in swept if not pd.isna(row[k])]
         words = " · ".join([str(row["name"]), *values])
         words = words if len(words) <= 42 else words[:41] + "…"
         scale = WIDTH - wide - 90
-        width, limit = row["served_share"] * scale, _bound_share(row) * scale
+        width, limit = row["served_share"] * scale, row["bound_share"] * scale
         bar = (
             f'<text x="{wide - 8}" y="{y + 15}" text-anchor="end">{html_text(words)}</text>'
             f'<rect x="{wide}" y="{y + 3}" width="{width:.1f}" height="{line - 7}" '

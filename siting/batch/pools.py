@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -131,7 +131,7 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
     except (OSError, ValueError) as err:
         what = f"no Dask scheduler answered within {ANSWER_S} s"
         raise InputError(f"dask {address}", what, "check the address") from err
-    try:
+    with closing(client):
         try:
             client.wait_for_workers(1, timeout=WORKERS_S)
         except OSError as err:
@@ -142,5 +142,3 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
         # If no worker is left now, one thread is assumed for its replacement.
         threads = min((int(w["nthreads"]) for w in workers.values()), default=1)
         yield client.get_executor(), threads
-    finally:
-        client.close()

@@ -20,7 +20,6 @@ from siting.cli.app import (
     now,
     option,
     progress,
-    to_folder,
     verb,
 )
 from siting.cli.run_folders import names_like, run_folder, run_folders
@@ -114,7 +113,7 @@ def replan(
     add: Path | None = option("LAYER", "A layer of additional candidate sites."),
     answers: Path | None = option("CSV", "A CSV of places sanctioned, refused or withdrawn."),
     overrides: Overrides = None,
-    out: Path | None = to_folder("The new folder; by default RUN-replan-TIME next to the run."),
+    out: Path | None = option("DIR", "The new folder; by default RUN-replan-TIME next to the run."),
 ) -> Reply:  # fmt: skip
     """Replan a stored run with different requirements, and show the changes.
 
@@ -233,7 +232,7 @@ def lots(
         "area.", default=0.05),
     most_m: float = option(
         "M", "Maximum radius of a search area, metres.", default=1000.0, name="--radius"),
-    out: Path | None = to_folder("The new folder; by default RUN-lots-TIME next to the run."),
+    out: Path | None = option("DIR", "The new folder; by default RUN-lots-TIME next to the run."),
 ) -> Reply:  # fmt: skip
     """Divide a run's new stations into connected lots of similar value for a tender."""
     from siting.lots import lots_to_folder
@@ -285,7 +284,7 @@ def evaluate(
         "A configuration or charger, as the layer names it and as the study names it."),
     same_stations: bool = flag(
         "--same-stations", "Allow the best plan no more new stations than theirs."),
-    out: Path | None = to_folder("By default runs/NAME-evaluate-TIME."),
+    out: Path | None = option("DIR", "By default runs/NAME-evaluate-TIME."),
 ) -> Reply:  # fmt: skip
     """Score a plan made by hand or by another tool against the best plan with the same budget.
 
@@ -311,7 +310,8 @@ def compare(
         ..., metavar="RUN...", autocompletion=names_like,
         help="Two or more runs: folders, names in `siting runs`, or @latest."),
     *,
-    out: Path | None = to_folder("The new folder; by default compare-TIME next to the first run."),
+    out: Path | None = option(
+        "DIR", "The new folder; by default compare-TIME next to the first run."),
 ) -> Reply:  # fmt: skip
     """Compare stored runs of one city: figures, configurations and a map of differences."""
     from siting.review import compare_to_folder
@@ -331,7 +331,8 @@ def simulate(
         "MIN", "Longest expected wait that drivers accept, min.", default=30.0),
     spread: float = typer.Option(
         0.5, help="Coefficient of variation of session energy; 1: exponential."),
-    out: Path | None = to_folder("The new folder; by default RUN-simulate-TIME next to the run."),
+    out: Path | None = option(
+        "DIR", "The new folder; by default RUN-simulate-TIME next to the run."),
 ) -> Reply:  # fmt: skip
     """Simulate a plan's day driver by driver: waits, drivers turned away and use of stations."""
     from siting.review import Rules, simulate_to_folder

@@ -193,11 +193,6 @@ _SOLVER: dict[str, Any] = {
 }
 
 
-def to_folder(help_: str) -> Any:
-    """Return the option that names the folder to which a command writes."""
-    return option("DIR", help_)
-
-
 def verb(
     group: str, example: str, *, solver: Sequence[str] = (), quiet: bool = True, bare: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

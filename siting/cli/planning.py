@@ -32,7 +32,6 @@ from siting.cli.app import (
     print_json,
     progress,
     stopped,
-    to_folder,
     verb,
 )
 from siting.cli.run_folders import run_folder
@@ -54,7 +53,7 @@ def run(
     config: ConfigPath,
     *,
     overrides: Overrides = None,
-    out: Path | None = to_folder("The run folder; by default runs/NAME-TIME."),
+    out: Path | None = option("DIR", "The run folder; by default runs/NAME-TIME."),
     write_lp: Path | None = option(
         "FILE", "Write the whole program as a new .lp file, then solve."),
     robust: bool = flag(
@@ -82,7 +81,7 @@ def award(
     nearest: int | None = option(
         "N", "Number of losing bids that get a critical ask, cheapest per kWh first; by default "
         "all.", min=0),
-    out: Path | None = to_folder("By default runs/NAME-award-TIME."),
+    out: Path | None = option("DIR", "By default runs/NAME-award-TIME."),
 ) -> Reply:  # fmt: skip
     """Choose among bids for places, and find the largest ask at which each loser would win."""
     from siting import awards
@@ -105,7 +104,7 @@ def demand(
     config: ConfigPath,
     *,
     overrides: Overrides = None,
-    out: Path | None = to_folder("The new folder; by default runs/NAME-demand-TIME."),
+    out: Path | None = option("DIR", "The new folder; by default runs/NAME-demand-TIME."),
     sensitivity: bool = flag(
         "--sensitivity", "Rank the figures by their effect on the total and the map."
     ),
@@ -175,7 +174,7 @@ def frontier(
     ),
     *,
     overrides: Overrides = None,
-    out: Path | None = to_folder("By default runs/NAME-frontier-TIME."),
+    out: Path | None = option("DIR", "By default runs/NAME-frontier-TIME."),
 ) -> Reply:
     """Plan for several budgets, and show the energy each can serve and where returns diminish.
 
@@ -200,7 +199,7 @@ def nation(
     *,
     overrides: Overrides = None,
     budget: Budget = None,
-    out: Path | None = to_folder("The new folder; by default runs/NAME-TIME."),
+    out: Path | None = option("DIR", "The new folder; by default runs/NAME-TIME."),
     workers: int | None = _WORKERS,
     dask: str | None = _DASK,
     earlier: Path | None = option(
@@ -214,8 +213,8 @@ def nation(
     """Divide one budget among cities and prove how good that is, or check a nation's folder."""
     if not config.is_dir():
         if explain or compare:
-            option = "--explain" if explain else "--compare"
-            raise InputError(option, f"{config} is not a folder", "name a folder of siting nation")
+            name = "--explain" if explain else "--compare"
+            raise InputError(name, f"{config} is not a folder", "name a folder of siting nation")
         return plan_nation(config, overrides, budget, out, earlier, workers=workers, dask=dask)
     if explain is None and compare is None:
         from siting.nation import read_nation, verify_nation
@@ -303,8 +302,8 @@ def batch(
         )
     lines = None if progress() is None else BatchLines()
     try:
-        with nullcontext((None, None)) if dask is None else many.dask_pool(dask) as pool:
-            executor, cluster_threads = pool
+        pool = nullcontext((None, None)) if dask is None else many.dask_pool(dask)
+        with pool as (executor, cluster_threads):
             result = many.run_batch(
                 studies,
                 executor,
@@ -336,7 +335,7 @@ def rerun(
     overrides: list[str] | None = option(
         "KEY=VALUE", "New location of an input, e.g. roads.source.path=…", name="--set"
     ),
-    out: Path | None = to_folder("Also write the repetition to this run folder."),
+    out: Path | None = option("DIR", "Also write the repetition to this run folder."),
 ) -> Reply:
     """Repeat a run from its folder; exit 0 if inputs, objective and plan are the same, else 1."""
     from siting.review import rerun as repeat

@@ -9,13 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from siting.config.fields import did_you_mean
 from siting.config.forms import plain
 from siting.config.key_faults import SELECTORS, dotted, keys_of
 from siting.config.reading import checked
 from siting.config.sections import Config
 from siting.config.yaml_text import Key
-from siting.errors import ConfigError, Fault, SitingError
+from siting.errors import ConfigError, Fault, SitingError, did_you_mean
 
 # A function that writes a table or graph to a file, given its key and a folder; returns the path.
 Place = Callable[[Key, Any, Path], Path]
@@ -130,8 +129,8 @@ def _key_of(word: str) -> Key:
     if word in _places():
         paths = ", ".join(map(dotted, _places()[word]))
         raise ConfigError(word, "is in several sections", f"write one of: {paths}")
-    hint = did_you_mean(word, _places())
-    raise ConfigError(word, "unknown key", hint or "the keys are those of the YAML file")
+    fix = did_you_mean(word, _places(), "the keys are those of the YAML file")
+    raise ConfigError(word, "unknown key", fix)
 
 
 def _given_whole(change: Any, key: Key) -> Key:
@@ -174,8 +173,9 @@ def _merged(standing: Any, change: Any) -> Any:
     out = plain(standing)
     if any(name in change and change[name] != out.get(name) for name in SELECTORS):
         return dict(change)
-    within = ((name, getattr(standing, str(name), None), v) for name, v in change.items())
-    return out | {name: _merged(old, new) for name, old, new in within}
+    return out | {
+        name: _merged(getattr(standing, str(name), None), new) for name, new in change.items()
+    }
 
 
 def _placed(

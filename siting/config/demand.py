@@ -23,10 +23,10 @@ from siting.config.fields import (
     TableName,
     Text,
     WealthFile,
-    did_you_mean,
     no_repeat,
 )
 from siting.config.sources import CellShape, Licence, PeopleSource, PlaceSource, Source, SquareCells
+from siting.errors import did_you_mean
 
 
 class Figures(Section):

@@ -7,7 +7,6 @@ validation context ``{"folder": Path, "check_files": bool}``.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -25,6 +24,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from siting.errors import did_you_mean
 
 # LAYER_SUFFIXES and PAKISTAN_WSEN are copied here, because importing siting/files.py would load
 # GeoPandas.
@@ -137,16 +138,6 @@ class Section(BaseModel):
         return self
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``"did you mean `cutoff_min`?"`` for a misspelling of a known word, else ``""``.
-
-    >>> did_you_mean("cutof_min", ["cutoff_min", "access_kmh"])
-    'did you mean `cutoff_min`?'
-    """
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else ""
-
-
 def missing_file(path: Path) -> str:
     """Return the message for a missing file, suggesting a similar name in its folder."""
     if path.is_dir():
@@ -154,7 +145,7 @@ def missing_file(path: Path) -> str:
     if not path.parent.is_dir():
         return f"no such file: {path} (no such folder: {path.parent})"
     try:
-        hint = did_you_mean(path.name, (p.name for p in path.parent.iterdir() if p.is_file()))
+        hint = did_you_mean(path.name, (p.name for p in path.parent.iterdir() if p.is_file()), "")
     except OSError:  # listing the folder is not permitted
         hint = ""
     return f"no such file: {path}" + (f"; {hint}" if hint else "")
@@ -226,8 +217,9 @@ def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-def _unit(unit: str) -> Any:
-    return Field(json_schema_extra={"unit": unit})
+def unit(name: str) -> Any:
+    """Return the annotation that states the unit of a number in the schema and the reference."""
+    return Field(json_schema_extra={"unit": name})
 
 
 LayerFile = Annotated[Path, _file(*LAYER_SUFFIXES)]
@@ -241,22 +233,22 @@ CsvFile = Annotated[Path, _file(".csv")]
 YamlFile = Annotated[Path, _file(*YAML_SUFFIXES)]
 Folder = Annotated[Path, _path(_folder)]
 
-Metres = Annotated[float, _unit("m")]
-Kilometres = Annotated[float, _unit("km")]
-Minutes = Annotated[float, _unit("min")]
-Seconds = Annotated[float, _unit("s")]
-WholeSeconds = Annotated[int, _unit("s")]
-Degrees = Annotated[float, _unit("degrees")]
-Kmh = Annotated[float, _unit("km/h")]
-Kilowatts = Annotated[float, _unit("kW")]
-KmDay = Annotated[float, _unit("km/day")]
-KwhKm = Annotated[float, _unit("kWh/km")]
-Rupees = Annotated[float, _unit("PKR")]
-People = Annotated[float, _unit("people")]
-Share = Annotated[float, _unit("share, 0 to 1"), Field(ge=0, le=1)]
-PositiveShare = Annotated[float, _unit("share, above 0 to 1"), Field(gt=0, le=1)]
-Gap = Annotated[float, _unit("share")]
-InnerShare = Annotated[float, _unit("share, between 0 and 1")]
+Metres = Annotated[float, unit("m")]
+Kilometres = Annotated[float, unit("km")]
+Minutes = Annotated[float, unit("min")]
+Seconds = Annotated[float, unit("s")]
+WholeSeconds = Annotated[int, unit("s")]
+Degrees = Annotated[float, unit("degrees")]
+Kmh = Annotated[float, unit("km/h")]
+Kilowatts = Annotated[float, unit("kW")]
+KmDay = Annotated[float, unit("km/day")]
+KwhKm = Annotated[float, unit("kWh/km")]
+Rupees = Annotated[float, unit("PKR")]
+People = Annotated[float, unit("people")]
+Share = Annotated[float, unit("share, 0 to 1"), Field(ge=0, le=1)]
+PositiveShare = Annotated[float, unit("share, above 0 to 1"), Field(gt=0, le=1)]
+Gap = Annotated[float, unit("share")]
+InnerShare = Annotated[float, unit("share, between 0 and 1")]
 
 Text = Annotated[str, Field(pattern=NOT_BLANK)]
 TableName = Annotated[str, Field(pattern=TABLE_NAME)]

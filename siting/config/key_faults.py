@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from siting.config.fields import PATTERN_WORDS, did_you_mean
+from siting.config.fields import PATTERN_WORDS
 from siting.config.yaml_text import Key
+from siting.errors import did_you_mean
 
 # Keys that select one of several kinds of section, tried in this order.
 SELECTORS = ("kind", "shape")
@@ -271,7 +272,7 @@ def _unknown_key(spot: Spot) -> tuple[Key, str, str]:
     deeper = [dotted((*above, *key)) for key in keys_of(spot.model) if key[-1] == last]
     if deeper:
         return spot.key, "belongs in a section", f"write {' or '.join(deeper)}"
-    hint = did_you_mean(str(last), known)
+    hint = did_you_mean(str(last), known, "")
     what = f"unknown key; {hint}" if hint else "unknown key"
     return spot.key, what, f"keys here: {', '.join(known)}"
 
@@ -286,5 +287,5 @@ def _unknown_member(spot: Spot, given: Any, selector: str) -> tuple[Key, str, st
 
 
 def _not_one_of(given: Any, choices: list[str]) -> tuple[str, str]:
-    hint = did_you_mean(given, choices) if isinstance(given, str) else ""
+    hint = did_you_mean(given, choices, "") if isinstance(given, str) else ""
     return f"{shown(given)} is not one of {', '.join(choices)}", hint

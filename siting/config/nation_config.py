@@ -21,7 +21,7 @@ from siting.config.fields import (
     TableName,
     Text,
     YamlFile,
-    did_you_mean,
+    unit,
 )
 from siting.config.forms import with_keys
 from siting.config.key_faults import dotted
@@ -30,10 +30,9 @@ from siting.config.reading import Wrong, load, load_as
 from siting.config.refusals import clashes
 from siting.config.sections import Config
 from siting.config.yaml_text import Key
-from siting.errors import ConfigError
+from siting.errors import ConfigError, did_you_mean
 
 Overrides = Annotated[tuple[Text, ...], Field(strict=False)]
-KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
 
 
 class MoneyRange(Section):
@@ -127,7 +126,7 @@ class NationConfig(Section):
     """KEY=VALUE pairs that override keys of every city's configuration"""
     provinces: Mapping[Text, MoneyRange] = Field({})
     """minimum and maximum public money per province, over all its cities"""
-    least_kwh_day_a_head: KwhHead = Field(0, ge=0, le=100)
+    least_kwh_day_a_head: Annotated[float, unit("kWh/day a head")] = Field(0, ge=0, le=100)
     """minimum energy served per inhabitant in every city; with years, in the last year"""
     envelopes: Mapping[TableName, ClassEnvelope] = Field({})
     """ceilings on the public money for certain charger groups, over all cities"""
@@ -270,8 +269,8 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Iterator[Refusal]:
         least[province] += floor_pkr
     for name, money in config.provinces.items():
         if name not in known:
-            hint = did_you_mean(name, known) or f"there are: {', '.join(known) or 'none'}"
-            yield ("provinces", name), "has no city of the nation", hint
+            fix = did_you_mean(name, known, None if known else "there are: none")
+            yield ("provinces", name), "has no city of the nation", fix
             continue
         least[name] = max(least[name], money.least(budget))
         if least[name] > money.most(budget):

@@ -23,14 +23,15 @@ from siting.config.fields import (
     Text,
     no_repeat,
     refuse,
+    unit,
 )
 
 # Name of a charger configuration, reserved for existing stations.
 EXISTING = "existing"
-RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
-RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
-RupeesKw = Annotated[float, Field(json_schema_extra={"unit": "PKR/kW"})]
-RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
+RupeesKwh = Annotated[float, unit("PKR/kWh")]
+RupeesHour = Annotated[float, unit("PKR/h")]
+RupeesKw = Annotated[float, unit("PKR/kW")]
+RupeesMonth = Annotated[float, unit("PKR/month")]
 # Runs of earlier versions store true (for minimum) or false (for none).
 PointsRule = Annotated[
     Literal["none", "minimum", "maximum"],

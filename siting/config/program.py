@@ -22,6 +22,7 @@ from siting.config.fields import (
     TableName,
     Text,
     no_repeat,
+    unit,
 )
 
 MILLION = 1e6
@@ -131,9 +132,9 @@ class LeastCost(Section):
 class LeastGain(Section):
     """The least gain that public money must bring, and how strictly this rule applies."""
 
-    per_million: Annotated[
-        float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
-    ] = Field(10.0, ge=0, le=1e9)
+    per_million: Annotated[float, unit("kWh/day, people or sessions/day per PKR m")] = Field(
+        10.0, ge=0, le=1e9
+    )
     """least gain that PKR 1 m must bring, in the unit of the objective; 0: no limit; a gain of 10
     kWh/day means PKR 27 of public money per kWh over ten years, about the cost of the energy;
     ASSUMPTION"""
@@ -170,8 +171,8 @@ class Years(Section):
     carry_over: bool = False
     """whether money left unspent in one year can be spent later"""
     upgrades: bool = False
-    """whether a station can be upgraded later, for the difference in cost; if this allows very many
-    courses, the plan considers some of them, and the bound all"""
+    """whether a station can be upgraded later, for the difference in cost; if very many series of
+    upgrades are possible, the plan considers only some of them, but the bound covers all"""
     discount_rate: Share = 0.08
     """yearly rate at which a kWh is discounted; ASSUMPTION"""
     last_period_years: int = Field(1, ge=1, le=30)

@@ -33,12 +33,12 @@ from siting.config.fields import (
     TableName,
     Text,
     WholeSeconds,
-    did_you_mean,
 )
 from siting.config.offers import Money, Offers, RupeesKw
 from siting.config.program import Program
 from siting.config.refusals import clashes
 from siting.config.sources import ExcludedArea, Licence, RoadSource, SiteSource, Source
+from siting.errors import did_you_mean
 
 
 class Roads(Section):
@@ -233,6 +233,5 @@ class Config(Section):
         for section, key in (("program", "class_floors"), ("money", "value_of_time_pkr_h")):
             for name in (n for n in getattr(getattr(self, section), key) if n not in known):
                 what = "is not a class of demand.vehicle_classes"
-                fix = did_you_mean(name, known) or f"there are: {', '.join(known)}"
-                yield (section, key, name), what, fix
+                yield (section, key, name), what, did_you_mean(name, known)
         yield from clashes(self)

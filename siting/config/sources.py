@@ -24,6 +24,7 @@ from siting.config.fields import (
     SpreadFile,
     Tags,
     Text,
+    unit,
 )
 
 OSM_SOURCE = "OpenStreetMap"
@@ -362,7 +363,7 @@ class SitesParcels(Section):
     """kind of the parcels if no column names it"""
     kind_column: Text | None = None
     """column with each parcel's kind; default: site_kind for all parcels"""
-    min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(200, ge=0)
+    min_area_m2: Annotated[float, unit("m2")] = Field(200, ge=0)
     """minimum area of a parcel, m2; smaller parcels are left out and listed; ASSUMPTION, about
     the area of six car bays with their aisle"""
     source: Source = ""

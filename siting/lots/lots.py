@@ -149,17 +149,17 @@ def lots_to_folder(
     ``lots.json``, and ``lots.html``, a page for printing.
     """
     usual = folder.resolve().parent / f"{folder.resolve().name}-lots-{now:%Y%m%d-%H%M%S}"
-    with claimed_folder(out, usual) as claim:
+    with claimed_folder(out, usual) as (part, place):
         plan = plan_from_run(folder)
         parted = part_into_lots(plan, lots, **how)
         note = f"{parted.title}. {parted.note}"
         for name, layer, key in (("lots", parted.lots, "lot"), ("areas", parted.areas, "site_id")):
-            write_geojson(layer, claim.part / f"{name}.geojson", name=name, note=note, key=key)
+            write_geojson(layer, part / f"{name}.geojson", name=name, note=note, key=key)
             table = pd.DataFrame(layer.drop(columns="geometry"))
-            write_csv(table, claim.part / f"{name}.csv", note=parted.note)
-        write_json(parted.facts, claim.part / "lots.json")
-        write_text(claim.part / "lots.html", page_of(parted, plan.edges.to_crs(4326)))
-    return parted, claim.place
+            write_csv(table, part / f"{name}.csv", note=parted.note)
+        write_json(parted.facts, part / "lots.json")
+        write_text(part / "lots.html", page_of(parted, plan.edges.to_crs(4326)))
+    return parted, place
 
 
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

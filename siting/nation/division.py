@@ -85,11 +85,11 @@ class Nation(Rounds):
         begun = time.perf_counter()
         now = now or datetime.now().astimezone()
         usual = self.config.output.runs_dir / f"{self.config.name}-{now:%Y%m%d-%H%M%S}"
-        with seen_through() as wish, claimed_folder(out, usual) as claim, self.workers:
+        with seen_through() as wish, claimed_folder(out, usual) as (folder, place), self.workers:
             chosen = self._found()
             wish.at_stake = True
-            plan = write_nation(self, chosen, claim.part, begun)
-        return plan, claim.place
+            plan = write_nation(self, chosen, folder, begun)
+        return plan, place
 
     def _found(self) -> dict[str, tuple[Floats, dict[str, Any]]]:
         """Solve all cities and divide the budget; return the grant and the plan of each city."""

@@ -177,11 +177,9 @@ def write_basis(
 
 def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
     """Return a nation and its plan, recomputed from ``basis.json`` and the stored answers."""
-    path, answers = folder / BASIS, folder / ANSWERS
+    path = folder / BASIS
     basis = as_form(Basis, read_json(path), str(path), AGAIN)
-    rows = read_json(answers).get("answers")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{answers}, key answers", "is not a list of answers", AGAIN)
+    rows = [as_answered(row) for row in read_json(folder / ANSWERS)["answers"]]
     config = as_form(NationConfig, basis.config, f"{path}, key config", AGAIN)
     cities = [
         as_form(Config, one, f"{path}, key cities.{name}", AGAIN)
@@ -189,8 +187,7 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
     ]
     if [one.name for one in cities] != list(basis.provinces):
         raise InputError(f"{path}, key cities", "are not the plan's cities", AGAIN)
-    provinces = list(basis.provinces.values())
-    nation = Rounds(config, cities, provinces, rows=[*map(as_answered, rows)])
+    nation = Rounds(config, cities, list(basis.provinces.values()), rows=rows)
     nation.facts, nation.failed = dict(basis.facts), dict(basis.failed)
     chosen = {
         name: (np.array(money), nation.rows[basis.answers[name]])

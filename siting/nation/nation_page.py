@@ -57,16 +57,17 @@ def write_page(plan: NationPlan, out: Path, runs: Path) -> None:
 <p class="quiet">Worth: the public money that would serve the difference, at the price of the
 budget in the certificate below. Gini: 0 if all cities are served the same share of their demand, or
 the same energy per head. The other rows have each city's own best plan for its part of the money,
-without floors. In all rows drives are those of plans for the most energy; in the final plan they
-are shortened afterwards.</p>
+without floors. Drives in all rows are those of plans for the most energy. The final plan then
+shortens its drives.</p>
 <h2>Less money</h2>
 {_frontier(plan)}
 <p class="quiet">Served at least: from the plans found, without another solve.</p>
 <h2>Why no division does better</h2>
 {_terms(plan)}
-<p class="quiet">Take the energy that a plan of a city serves, less its money at these prices per
-rupee{each}. No plan exceeds the figure in the city's row. With the worth of the available money,
-the rows sum to a bound on every division. The bounds of the cities are in
+<p class="quiet">The price of a rupee is the energy that it must bring{each}. If the money of a
+city's plan is subtracted from the plan's energy at this price, the result never exceeds the figure
+in the city's row. The row of a budget or limit has the worth of its money at its price. All rows
+sum to a bound on every division. The bounds of the cities are in
 <a href="bounds.csv">bounds.csv</a>; <code>siting nation</code> on this folder adds them up
 again.</p>
 <p class="quiet">As figures: <a href="cities.csv">cities.csv</a>,

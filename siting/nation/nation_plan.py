@@ -17,6 +17,7 @@ from siting.program.instance import Floats
 from siting.shown import Block, Column, Shown, block_of
 from siting.study.program_zones import gini
 from siting.tables import mean_drive_min
+from siting.texts import counted
 
 # Budgets on the frontier, as shares of the nation's budget.
 PARTS = (0.25, 0.5, 0.75, 1.0)
@@ -164,12 +165,12 @@ class NationPlan(Shown):
         of = self.cities
         served = math.fsum(of[f"served_{year}_kwh_day"])
         wanted = math.fsum(of[f"wanted_{year}_kwh_day"].dropna())
-        new = int(of[f"new_stations_{year}"].sum())
+        new = counted(int(of[f"new_stations_{year}"].sum()), "new station")
         return (
             f"PKR {math.fsum(of[f'granted_{year}_pkr']) / 1e6:,.1f} m granted of "
             f"{self.config.years.budgets_pkr[year] / 1e6:,.1f} m, "
-            f"{new:,} new station{'s' * (new != 1)} up to then, {served:,.0f} of "
-            f"{wanted:,.0f} kWh/day ({served / max(wanted, 1e-9):.1%})"
+            f"{new} up to then, {served:,.0f} of {wanted:,.0f} kWh/day "
+            f"({served / max(wanted, 1e-9):.1%})"
         )
 
     def _title(self) -> tuple[str, str]:

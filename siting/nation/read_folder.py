@@ -165,41 +165,33 @@ def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
 
 def _name_faults(
     folder: Path, facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
-) -> list[Fault]:
-    """Return an error for each unknown or missing city or year."""
+) -> Iterator[Fault]:
+    """Yield an error for each list of cities or years that does not fit the plan."""
     names, years, most = list(facts["limits_pkr"]), facts["years"], facts["most_by_year_pkr"]
-    faults = []
-
-    def fault(key: str, what: str, odd: tuple[str, ...] = ()) -> None:
-        faults.append(Fault(f"{folder / 'nation.json'}, key {key}", what, AGAIN, odd))
-
-    def check(key: str, said: Sequence[Any], known: Sequence[Any], *, all_of: bool = False) -> None:
-        odd = tuple(str(one) for one in said if one not in known)
-        if odd or (all_of and list(said) != list(known)):
-            what = "are not the cities of the plan" if known is names else "are not its years"
-            fault(key, what, odd)
-
-    for pot in facts["pots"]:
-        check("pots", pot["cities"], names)
-        check("pots", pot["years"], years)
-    check("failed", list(facts["failed"]), names)
-    check("unknown", facts["unknown"], names)
-    check("most_by_year_pkr", list(most), names if years else [], all_of=True)
+    key, not_cities = f"{folder / 'nation.json'}, key ", "are not the cities of the plan"
+    of_pots = [city for pot in facts["pots"] for city in pot["cities"]]
+    said = {"pots": of_pots, "failed": facts["failed"], "unknown": facts["unknown"]}
+    for name, cities in said.items():
+        odd = [city for city in cities if city not in names]
+        yield from naming(key + name, not_cities, odd, AGAIN)
+    odd = [year for pot in facts["pots"] for year in pot["years"] if year not in years]
+    yield from naming(f"{key}pots", "are not its years", odd, AGAIN)
+    if list(most) != (names if years else []):
+        yield Fault(f"{key}most_by_year_pkr", not_cities, AGAIN)
     if any(len(money) != len(years) for money in most.values()):
-        fault("most_by_year_pkr", "needs one sum per year")
+        yield Fault(f"{key}most_by_year_pkr", "needs one sum per year", AGAIN)
     if len(facts["weights"]) != max(len(years), 1) or not math.fsum(facts["weights"]) > 0:
-        fault("weights", "needs one weight a year")
+        yield Fault(f"{key}weights", "needs one weight a year", AGAIN)
     if tables["cities"]["city"].to_list() != names:
-        what = "are not the cities of nation.json"
-        faults.append(Fault(f"{folder / 'cities.csv'}, column city", what, AGAIN))
-    return faults
+        where = f"{folder / 'cities.csv'}, column city"
+        yield Fault(where, "are not the cities of nation.json", AGAIN)
 
 
 def _pots(facts: Mapping[str, Any]) -> list[Pot]:
     return [
         Pot(p["name"], tuple(p["cities"]), p["at_least_pkr"],
             math.inf if p["at_most_pkr"] is None else p["at_most_pkr"],
-            tuple(facts["years"].index(y) for y in p.get("years", [])) or (0,))
+            tuple(facts["years"].index(y) for y in p["years"]) or (0,))
         for p in facts["pots"]
     ]  # fmt: skip
 
@@ -271,11 +263,7 @@ def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) 
     if row["status"] == "failed":
         return
     run = read_json(folder / where)
-    serves, draws = (run.get(key) for key in ("objective_kwh_day", "subsidy_pkr"))
-    if not isinstance(serves, int | float) or not isinstance(draws, int | float):
-        yield Fault(where, "has no objective_kwh_day or subsidy_pkr", AGAIN)
-        return
-    said = row["served_kwh_day"]
+    serves, draws, said = run["objective_kwh_day"], run["subsidy_pkr"], row["served_kwh_day"]
     if facts["years"]:
         yield from _by_year_faults(folder, row, facts)
         said = row[f"served_{facts['years'][-1]}_kwh_day"]

@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -42,7 +41,6 @@ LARGER, LEAST_TIME = 0.75, 0.25
 # If the gap of a solve at a price exceeds `LOOSE` times the energy, the city is solved again with
 # twice the time, up to `MOST_TIMES` times the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
-HALF = 0.5
 # Cells of two cities overlap if more than this share of a cell is in both; else, they only touch.
 SLIVER = 0.02
 BOUND_COLUMNS = (
@@ -425,7 +423,7 @@ class Rounds:
                 tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
             tried.append(self._price_at(shared, name))
         # If all prices are 0, the price to try is half the average energy per rupee.
-        usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
+        usual = np.full(len(self.money), 0.5 * max(served, 0.0) / self.config.money_pkr)
         return [
             self.ask(name, "price", self.widest(name), prices, free=False)
             for prices in [p for p in tried if p.any()] or [usual]
@@ -464,12 +462,13 @@ class Rounds:
         more: Floats = granted[name] + np.maximum(left, 0.0)
         return more
 
-    def _price_at(self, shared: Any, name: str) -> Floats:
+    def _price_at(self, shared: Divided | None, name: str) -> Floats:
         """Return a city's price of a rupee in each year, summed over the limits that cover it."""
         prices = np.zeros(len(self.money))
-        for pot in self.pots if shared is not None else ():
-            if name in pot.cities:
-                prices[list(pot.years)] += shared.prices[pot.name]
+        if shared is not None:
+            for pot in self.pots:
+                if name in pot.cities:
+                    prices[list(pot.years)] += shared.prices[pot.name]
         return np.maximum(prices, 0.0)
 
     @property

@@ -267,8 +267,7 @@ def compare_to_folder(
     by default ``compare-TIME`` next to the first run.
     """
     usual = Path(folders[0]).resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
-    with seen_through() as wish, claimed_folder(out, usual) as claim:
-        folder = claim.part
+    with seen_through() as wish, claimed_folder(out, usual) as (folder, place):
         comparison = compare(folders)
         wish.at_stake = True
         owners = "; ".join(comparison.credits)
@@ -289,4 +288,4 @@ def compare_to_folder(
             )  # fmt: skip
         if not why_no_report():
             write_text(folder / "compare.html", render_differences(comparison))
-    return comparison, claim.place
+    return comparison, place

@@ -299,8 +299,7 @@ def evaluate_to_folder(
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "evaluate", now)
-    with seen_through() as wish, claimed_folder(out, usual) as claim:
-        folder = claim.part
+    with seen_through() as wish, claimed_folder(out, usual) as (folder, place):
         evaluation = evaluate(study, sites, names=names, same_stations=same_stations)
         wish.at_stake = True
         write_evaluation(evaluation, folder)
@@ -314,7 +313,7 @@ def evaluate_to_folder(
             "inputs": study.inputs,
         }
         export.write_json(facts, folder / "evaluation.json")
-    return replace(evaluation, facts=facts), claim.place
+    return replace(evaluation, facts=facts), place
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:

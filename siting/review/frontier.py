@@ -117,9 +117,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         raise InputError("program.least_cost", what, fix)
     rows: list[dict[str, Any]] = []
     demand = asked.last_demand
-    zone_by_cell = zone_of_cells(config.program.zones or SQUARES, study.cells)
-    assert zone_by_cell is not None  # squares cover every cell
-    zones = zone_of_demand(demand, zone_by_cell)
+    zones = zone_of_demand(demand, zone_of_cells(config.program.zones or SQUARES, study.cells))
     wanted = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     start: tuple[str, ...] = study.start
     last: Answer | None = None
@@ -193,8 +191,7 @@ def frontier_to_folder(
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "frontier", now)
-    with seen_through() as wish, claimed_folder(out, usual) as claim:
-        folder = claim.part
+    with seen_through() as wish, claimed_folder(out, usual) as (folder, place):
         table = frontier(study, budgets_pkr)
         wish.at_stake = True
         note = " ".join(filter(None, (study.config.note, export.credit_line(study.inputs))))
@@ -217,7 +214,7 @@ def frontier_to_folder(
             "seconds": dict(study.seconds),
         }
         export.write_json(facts, folder / "frontier.json")
-    return table, claim.place
+    return table, place
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:

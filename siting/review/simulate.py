@@ -195,8 +195,7 @@ def simulate_to_folder(
     """
     place = run.resolve()
     usual = place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"
-    with seen_through() as wish, claimed_folder(out, usual) as claim:
-        folder = claim.part
+    with seen_through() as wish, claimed_folder(out, usual) as (folder, place):
         simulated_day = simulate(study_from_run(run, progress=progress), rules)
         wish.at_stake = True
         tables = {"simulation": simulated_day.stations, "hours": simulated_day.hours,
@@ -212,7 +211,7 @@ def simulate_to_folder(
                 folder / "simulation.png", hours=simulated_day.hours,
                 stations=simulated_day.stations, title=title, note=note,
             )  # fmt: skip
-    return simulated_day, claim.place
+    return simulated_day, place
 
 
 def _findings(

@@ -237,7 +237,7 @@ class Traced:
             faults.append(Fault("year", f"{year} is not a year of this run", has))
         there = sorted(set(names) - {""})
         if scenario is not None and scenario not in there:
-            fix = did_you_mean(scenario, there, "" if there else "it plans for one demand")
+            fix = did_you_mean(scenario, there, None if there else "it plans for one demand")
             faults.append(Fault("scenario", f"no scenario {scenario!r} in this run", fix))
         refuse(faults)
         wanted = int(years.max()) if year is None else year

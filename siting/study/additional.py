@@ -1,4 +1,4 @@
-"""Find how much public money is additional, and which stations are viable without it.
+"""Find how much public money is additional, and which stations are viable without public money.
 
 A station needs no public money if its NPV without subsidy is at least 0. If public money pays
 viability gaps, the station must also pass the hurdle that investors set. The part of a payment that
@@ -40,7 +40,7 @@ def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any
     The NPV is tested for all stations of a concession together. Keys: ``stations``; ``below_npv_0``
     (stations with a negative NPV after subsidy); ``subsidy_below_npv_0_pkr`` (subsidy of these
     stations); ``losing`` (stations that lose cash in a usual year); ``loss_pkr_year`` (the cash
-    that they lose); ``npv_pkr`` (total NPV after subsidy).
+    lost); ``npv_pkr`` (total NPV after subsidy).
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")

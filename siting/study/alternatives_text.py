@@ -1,4 +1,4 @@
-"""Write a card for each new station: the energy lost without it, and alternative places for it.
+"""Write a card for each new station: the energy lost without the station, and other places.
 
 A card is the text about one station in the report. The loss is the energy that the other stations
 cannot take over, given reach and capacity (`siting.engine.marginal`). A card shows two losses: one
@@ -124,9 +124,9 @@ def replanned_of(
     """Return an upper bound on each station's loss if the station's subsidy is spent elsewhere.
 
     The bound is the loss that remains if the best other station within budget and limits is built
-    or enlarged. A full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is the
-    result of `losses_of`; its order is kept. Stations with a loss of 0, or not reached in time, are
-    left out.
+    or enlarged. A full re-plan (`siting replan RUN --drop`) may lose even less. The result has the
+    order of `lost`, the result of `losses_of`, without stations that lose 0 or are not reached in
+    time.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -182,8 +182,7 @@ def nearest_places(plan: Plan, reach: pd.DataFrame, open_sites: Collection[str])
     """
     sites, service = plan.sites, plan.service
     ids = sites["site_id"].astype(str).to_numpy()
-    open_ = plan.candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))
-    free = plan.candidates[open_]
+    free = plan.candidates[plan.candidates["site_id"].isin(set(open_sites) - set(ids))]
     place, place_m = _nearest(sites, free)
     station, station_m = _nearest(sites, sites)
     out = pd.DataFrame(

@@ -56,9 +56,9 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return, for each point, the index of the place that it belongs to.
+    """Return the number of the place of each point, counted from 0.
 
-    Points belong to the same place if steps of at most `PLACE_M` metres between points link them.
+    Points are in the same place if steps of at most `PLACE_M` metres between points link them.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]])).tolist()
     [0, 0, 0, 1]

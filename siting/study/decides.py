@@ -77,7 +77,7 @@ def station_accounts(plan: Plan, asked: Asked, site_costs: sites.SiteCosts) -> A
         case["sold_kwh_day"].to_numpy(dtype=float),
         asked.rules,
         subsidy_of(asked.config),
-        sold_by_group(plan.service, offers, asked.rules, asked.compatibility),
+        sold_by_group(asked, offers, plan.service),
         site_costs.land_bay_month_pkr if leased else None,
     )
 

@@ -61,19 +61,17 @@ def demand_to_folder(
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)
-    with seen_through() as wish, claimed_folder(out, usual) as claim:
-        folder = claim.part
+    with seen_through() as wish, claimed_folder(out, usual) as (folder, place):
         demand_run = _demand_run(study, sensitivity=sensitivity, draws=draws, seed=seed)
         wish.at_stake = True
         _write(study, demand_run, folder, now, draws, seed)
-    return demand_run, claim.place
+    return demand_run, place
 
 
 def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
     drawn = demand.energy_quantiles(demand.draw_energy(draws, seed, study.area, study.fleet_paces))
-    ends = demand.energy_scenarios(study.area).pivot_table(
-        index="vehicle_class", columns="scenario", values="demand_kwh_day", aggfunc="sum"
-    )
+    cases = demand.energy_scenarios(study.area)
+    ends = cases.pivot_table("demand_kwh_day", "vehicle_class", "scenario", "sum")
     columns = {
         "vehicles": study.energy.set_index("vehicle_class")["vehicles"],
         "demand_kwh_day": study.demand.groupby("vehicle_class")["demand_kwh_day"].sum(),

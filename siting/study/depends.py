@@ -16,18 +16,112 @@ from siting.study import (
     binds,
     decides,
     provenance,
+    read_sources,
     robustness,
     to_demand,
+    to_limits,
     to_plan,
-)  # fmt: skip
+)
 from siting.study.stages import EVERY_KEY, INERT, Stage
 
-# All stages by name, in an order in which each stage reads only earlier stages.
+
+class Stages:
+    """The stages of a study, in an order in which each stage reads only earlier stages."""
+
+    # Roads.
+    city = to_demand.city
+    network = read_sources.network
+    network_sha256 = to_demand.network_sha256
+    # Population and cells.
+    people_read = to_demand.people_read
+    people = to_demand.people
+    people_outside = to_demand.people_outside
+    zones = to_demand.zones
+    poi_weights = to_demand.poi_weights
+    road_weights = to_demand.road_weights
+    places = read_sources.places
+    unpeopled = to_demand.unpeopled
+    cells = to_demand.cells
+    zone_table = to_demand.zone_table
+    city_people = to_demand.city_people
+    area_share = to_demand.area_share
+    # Vehicles, and their energy by zone and cell.
+    national_fleet = to_demand.national_fleet
+    class_figures = to_demand.class_figures
+    registered_share = to_demand.registered_share
+    depots = to_demand.depots
+    fleet_tables = to_demand.fleet_tables
+    fleet = to_demand.fleet
+    vehicles = to_demand.vehicles
+    fleet_share = to_demand.fleet_share
+    housing = to_demand.housing
+    energy = to_demand.energy
+    area = to_demand.area
+    zone_energy = to_demand.zone_energy
+    sessions = to_demand.sessions
+    surface_weights = to_demand.surface_weights
+    surfaces = to_demand.surfaces
+    demand = to_demand.demand
+    cell_places = to_demand.cell_places
+    energy_factors = to_demand.energy_factors
+    fleet_paces = to_demand.fleet_paces
+    # Sites and their possible stations.
+    site_costs = to_plan.site_costs
+    sites_found = to_plan.sites_found
+    neighbourhoods = to_plan.neighbourhoods
+    candidates = to_plan.candidates
+    dropped = to_plan.dropped
+    empty_sources = to_plan.empty_sources
+    compatibility = to_plan.compatibility
+    service_standard = to_plan.service_standard
+    chargers = to_plan.chargers
+    availability = to_plan.availability
+    offers = to_plan.offers
+    sales_path = to_plan.sales_path
+    business_rules = to_plan.business_rules
+    time_values = to_plan.time_values
+    # The program, its solution, and the plan.
+    reach = to_plan.reach
+    cell_zones = to_plan.cell_zones
+    demand_zones = to_plan.demand_zones
+    limits = to_limits.limits
+    required_sites = to_limits.required_sites
+    forbidden_sites = to_limits.forbidden_sites
+    concessions = to_limits.concessions
+    asked = to_plan.asked
+    program = to_plan.program
+    instance = to_plan.instance
+    outcome = to_plan.outcome
+    shown_offers = to_plan.shown_offers
+    certificate = to_plan.certificate
+    plan = to_plan.plan
+    # The basis of the plan.
+    known_inputs = provenance.known_inputs
+    inputs = provenance.inputs
+    contents = provenance.contents
+    demand_facts = provenance.demand_facts
+    demand_notes = provenance.demand_notes
+    figures = provenance.figures
+    sourced_figures = provenance.sourced_figures
+    settings = provenance.settings
+    assumptions = provenance.assumptions
+    # Further results on the plan.
+    cards = alternatives_text.cards
+    places_used = binds.places_used
+    binding = binds.binding
+    standing_sales = binds.standing_sales
+    station_accounts = decides.station_accounts
+    break_evens = decides.break_evens
+    figure_swings = decides.figure_swings
+    day = robustness.day
+    isochrones = robustness.isochrones
+    what_if = robustness.what_if
+    demand_range = robustness.demand_range
+
+
+# All stages by name, in the same order.
 STAGES: Mapping[str, Stage[Any]] = {
-    name: made
-    for room in (to_demand, to_plan, provenance, alternatives_text, binds, decides, robustness)
-    for name, made in vars(room).items()
-    if isinstance(made, Stage)
+    name: made for name, made in vars(Stages).items() if isinstance(made, Stage)
 }
 # The groups of stages that a run folder stores.
 STORED = tuple(dict.fromkeys(made.stored for made in STAGES.values() if made.stored))
@@ -60,7 +154,7 @@ def gone(
         or not set(given).isdisjoint(made.reads)
     }
     outdated = _and_below(outdated, given, once)
-    if "cells" in outdated:  # the population by place is not stored, so it is read again
+    if "cells" in outdated:  # the population by place is read again, because it is not stored
         outdated = _and_below(outdated | {"people_read"}, given, once)
     return frozenset(outdated)
 

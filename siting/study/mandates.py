@@ -105,7 +105,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[Table, 
                 "loses": max(free - own, 0.0) if math.isfinite(free) else math.nan,
             }
         )
-    # A pooled mandate covers all owners of an area, as if they could trade their obligations.
+    # A pooled mandate covers all owners of an area, as if owners could trade obligations.
     pooled: dict[str, Limit] = {}
     for one in mine:
         name, _, rest = one.name.partition(": ")

@@ -23,8 +23,8 @@ from siting.program.obligations import extends
 from siting.program.program import Program
 from siting.study.program_inputs import Asked
 from siting.study.revalue import NO_FLOORS, with_program
-from siting.study.to_program import answer_of, counted, instance_of, program_of
-from siting.tables import reasons_of
+from siting.study.to_program import answer_of, instance_of, program_of, with_worth
+from siting.tables import capacity_columns, reasons_of
 
 
 @dataclass
@@ -73,12 +73,12 @@ def only_these(asked: Asked, built: pd.DataFrame) -> dict[int | None, pd.DataFra
         program = Program(bare, asked.config.program.model).scenarios({"own": 1.0}, {"own": kwh})
         worth = None if asked.own_worth is None else {"own": asked.own_worth[year]}
         offers = (built if year is None else built[built["year"] == year])["offer_id"].unique()
-        services[year] = plan_of(counted(program, asked, worth), offers.tolist()).service()
+        services[year] = plan_of(with_worth(program, asked, worth), offers.tolist()).service()
     return services
 
 
 def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
-    """Return the best plan for each single scenario; None if any of them was not found in time."""
+    """Return the best plan for each single scenario; None if a plan was not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
     best_plans = []
@@ -190,8 +190,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
     new = {s: o for s, o in stands.items() if s not in set(site[before])}
     now = site.map(new)
     here, there = now.notna().to_numpy(), (offer_id == now).to_numpy()
-    sizes = [c for c in offers.columns if str(c).startswith("capacity_")]
-    sizes += ["power_kw", "subsidy_pkr"]
+    sizes = [*capacity_columns(offers), "power_kw", "subsidy_pkr"]
     # Earlier payments are sunk, so a larger station costs only the difference.
     prices = [c for c in offers.columns if str(c).endswith(("cost_pkr", "subsidy_pkr"))]
     by_id = offers.assign(offer_id=offer_id).set_index("offer_id")

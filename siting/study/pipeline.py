@@ -16,22 +16,13 @@ from siting.config import Config, changed, load, with_keys, words
 from siting.engine.clock import Progress
 from siting.errors import SitingError, did_you_mean, naming, refuse, require_kind
 from siting.plan import ask
-from siting.study import (
-    alternatives_text,
-    binds,
-    decides,
-    provenance,
-    robustness,
-    to_demand,
-    to_plan,
-)
-from siting.study.depends import STAGES, changed_keys, gone, still_known
+from siting.study.depends import STAGES, Stages, changed_keys, gone, still_known
 from siting.study.python_inputs import in_words, lay_down
 from siting.study.spare import Spare
 from siting.study.stages import Context, Event, Report, Stage, notebook, stages_html
 
 
-class Study:
+class Study(Stages):
     """A configuration, the tables that its stages make, and the plan.
 
     Each stage is computed once, when it is first read. `siting.run` writes the run folder.
@@ -74,96 +65,6 @@ class Study:
     ...     roads=graph, people=gdf, candidates=places, city="lahore", budget_pkr=2e8
     ... )  # doctest: +SKIP
     """
-
-    # Roads.
-    city = to_demand.city
-    network = to_demand.network
-    network_sha256 = to_demand.network_sha256
-    # Population and cells.
-    people_read = to_demand.people_read
-    people = to_demand.people
-    people_outside = to_demand.people_outside
-    zones = to_demand.zones
-    poi_weights = to_demand.poi_weights
-    road_weights = to_demand.road_weights
-    places = to_demand.places
-    unpeopled = to_demand.unpeopled
-    cells = to_demand.cells
-    zone_table = to_demand.zone_table
-    city_people = to_demand.city_people
-    area_share = to_demand.area_share
-    # Vehicles, and their energy by zone and cell.
-    national_fleet = to_demand.national_fleet
-    class_figures = to_demand.class_figures
-    registered_share = to_demand.registered_share
-    depots = to_demand.depots
-    fleet_tables = to_demand.fleet_tables
-    fleet = to_demand.fleet
-    vehicles = to_demand.vehicles
-    fleet_share = to_demand.fleet_share
-    housing = to_demand.housing
-    energy = to_demand.energy
-    area = to_demand.area
-    zone_energy = to_demand.zone_energy
-    sessions = to_demand.sessions
-    surface_weights = to_demand.surface_weights
-    surfaces = to_demand.surfaces
-    demand = to_demand.demand
-    cell_places = to_demand.cell_places
-    energy_factors = to_demand.energy_factors
-    fleet_paces = to_demand.fleet_paces
-    # Sites and their possible stations.
-    site_costs = to_plan.site_costs
-    sites_found = to_plan.sites_found
-    neighbourhoods = to_plan.neighbourhoods
-    candidates = to_plan.candidates
-    dropped = to_plan.dropped
-    empty_sources = to_plan.empty_sources
-    compatibility = to_plan.compatibility
-    service_standard = to_plan.service_standard
-    chargers = to_plan.chargers
-    availability = to_plan.availability
-    offers = to_plan.offers
-    sales_path = to_plan.sales_path
-    business_rules = to_plan.business_rules
-    time_values = to_plan.time_values
-    # The program, its solution, and the plan.
-    reach = to_plan.reach
-    cell_zones = to_plan.cell_zones
-    demand_zones = to_plan.demand_zones
-    limits = to_plan.limits
-    required_sites = to_plan.required_sites
-    forbidden_sites = to_plan.forbidden_sites
-    concessions = to_plan.concessions
-    asked = to_plan.asked
-    program = to_plan.program
-    instance = to_plan.instance
-    outcome = to_plan.outcome
-    shown_offers = to_plan.shown_offers
-    certificate = to_plan.certificate
-    plan = to_plan.plan
-    # The basis of the plan.
-    known_inputs = provenance.known_inputs
-    inputs = provenance.inputs
-    contents = provenance.contents
-    demand_facts = provenance.demand_facts
-    demand_notes = provenance.demand_notes
-    figures = provenance.figures
-    sourced_figures = provenance.sourced_figures
-    settings = provenance.settings
-    assumptions = provenance.assumptions
-    # Further results on the plan.
-    cards = alternatives_text.cards
-    places_used = binds.places_used
-    binding = binds.binding
-    standing_sales = binds.standing_sales
-    station_accounts = decides.station_accounts
-    break_evens = decides.break_evens
-    figure_swings = decides.figure_swings
-    day = robustness.day
-    isochrones = robustness.isochrones
-    what_if = robustness.what_if
-    demand_range = robustness.demand_range
 
     def __init__(
         self,
@@ -247,7 +148,7 @@ class Study:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[list[str]]:
-        """Measure the time of a named phase like that of a stage, and report it when it ends.
+        """Time a named phase in the same way as a stage, and report the phase when it ends.
 
         Yields
         ------

@@ -90,14 +90,6 @@ class Asked:
         return floors | {str(k): float(v) for k, v in program.class_floors.items()}
 
     @property
-    def city_floor(self) -> float:
-        """The share of the whole demand that must be served."""
-        program = self.config.program
-        cheap = program.least_cost
-        least_share = cheap.served_share if cheap is not None and cheap.of == "demand" else 0.0
-        return max(program.min_served_share, least_share)
-
-    @property
     def budgeted(self) -> bool:
         """Whether the budget limits the plan; false if the first aim is to spend least."""
         return self.config.program.first_aims[:1] != ("least_cost",)
@@ -210,10 +202,10 @@ def need_of(
     concessions: Mapping[str, str],
     unpaid: pd.Series[bool],
 ) -> Need:
-    """Return what the offers need to break even, and the rule by which public money pays for it.
+    """Return what the offers need to break even, and the rule by which public money is paid.
 
-    The margin of a vehicle class is that of the least profitable charger group that fits it, so
-    that earnings are never overstated. `unpaid` marks offers that owners must build at their own
+    The margin of a vehicle class is that of the least profitable charger group that fits the class,
+    so that earnings are never overstated. `unpaid` marks offers that owners must build at their own
     cost.
     """
     subsidy = subsidy_of(config)

@@ -14,10 +14,8 @@ from siting.errors import InputError, refuse
 from siting.files import missing_columns, read_layer
 
 
-def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
-    """Return the zone of each cell, by ``cell_id`` (blank if it is in none); None without zones."""
-    if zones is None:
-        return None
+def zone_of_cells(zones: Zones, cells: gpd.GeoDataFrame) -> pd.Series:
+    """Return the zone of each cell, by ``cell_id``; blank if the cell is in no zone."""
     key, centres = "program.zones", cells.geometry.representative_point()
     names: np.ndarray
     if zones.kind == "people":

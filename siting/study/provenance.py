@@ -395,14 +395,14 @@ def station_figures(config: Config, chargers: Table) -> list[Table]:
             rows = rows[rows["vehicle_class"].isin(classes)]
         return listed(name, rows)
 
-    # Every run needs these figures, because it reports the energy served under both capacity rules.
+    # All runs need these figures, because every run reports the energy under both capacity rules.
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
     taken = taken[taken["charger_group"].isin(groups)]
     taken = with_own(taken, asked.service.time_utilisation, "charger_group", "use_share")
     preset = asked.costs.preset
     works = reference.at_preset(reference.table("works"), preset)
     works = with_own(works, _by_item(asked.costs, sites.WORKS))
-    # If the configuration sets the number of bays, it applies to every kind of place.
+    # A number of bays in the configuration applies to every kind of place.
     own_bays = asked.costs.site_bays is not None
     by_kind = [] if own_bays else [listed("site_bays", reference.table("site_bays"))]
     return [

@@ -41,26 +41,22 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     name = ".".join(str(part) for part in key if part != "path")
     suffix, write = _writer(name, value)
     folder = cache_dir / GIVEN
-    laid_down: list[Path] = []
-
-    def keep(part: Path) -> None:
-        write(part)
-        laid_down.append(folder / sha256(part)[:16] / f"{name}{suffix}")
-        if not laid_down[0].is_file():
-            write_whole(laid_down[0], lambda copy: shutil.copyfile(part, copy), replace=True)
-
+    # The name of the final folder is the hash of the file, so the file is written elsewhere first.
     scratch = folder / f"{PART_FILE}{secrets.token_hex(4)}{suffix}"
     try:
-        write_whole(scratch, keep)
+        write_whole(scratch, write)
+        path = folder / sha256(scratch)[:16] / f"{name}{suffix}"
+        if not path.is_file():
+            write_whole(path, lambda part: shutil.copyfile(scratch, part), replace=True)
     finally:
         with suppress(*NO_PLACE):  # `write_whole` reports a failure
             scratch.unlink(missing_ok=True)
     if isinstance(value, gpd.GeoDataFrame):
         try:
-            read_layer(laid_down[0])
+            read_layer(path)
         except SitingError as err:
             raise in_words(err) from None
-    return laid_down[0]
+    return path
 
 
 def in_words(err: SitingError) -> SitingError:
@@ -134,7 +130,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 
 
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
-    """Return a layer with its index labels as a column, which is ``id`` if the layer lacks ids."""
+    """Return a layer with the index labels as a column, named ``id`` if the layer has no ids."""
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
     labelled = ("candidates.sources",) if numbered else ("candidates.sources", "demand.people")
     if not name.startswith(labelled):

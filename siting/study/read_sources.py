@@ -254,9 +254,3 @@ def configurations_of(offers: Offers, chargers: Table | None = None) -> dict[str
     if chargers is None:
         chargers = sites.charger_catalogue(offers.chargers_csv)
     return sites.with_sizes(*choices_of(offers), chargers)
-
-
-def charger_types(offers: Offers) -> set[str]:
-    """Return the charger types that configurations and sizes use."""
-    configurations, sizes = choices_of(offers)
-    return {*sizes, *(name for counts in configurations.values() for name in counts)}

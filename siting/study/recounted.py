@@ -1,4 +1,4 @@
-"""Make a plan from an outcome, with figures per site and station, and check them independently."""
+"""Make a plan from an outcome, add figures of each station, and check the plan independently."""
 
 from __future__ import annotations
 
@@ -87,26 +87,22 @@ def business_of(
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
     sold = service.groupby("site_id")["served_kwh_day"].sum()
-    groups = sold_by_group(service, chosen, asked.rules, asked.compatibility)
+    groups = sold_by_group(asked, chosen, service)
     hurdle = hurdle or subsidy_of(asked.config).held_to
     return economics.business_case(chosen, sold, asked.rules, by_group=groups, hurdle=hurdle)
 
 
-def sold_by_group(
-    service: pd.DataFrame,
-    offers: pd.DataFrame,
-    rules: economics.BusinessRules,
-    compatibility: pd.DataFrame,
-) -> pd.DataFrame:
+def sold_by_group(asked: Asked, offers: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
     """Return a table of sales (kWh/day): one row per site, one column per charger group.
 
     A vehicle class is assumed to use the charger group with the lowest margin at the site.
     """
-    able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
+    groups = capacity_groups(map(str, offers.columns))
+    able = [group for group in groups if group in asked.rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
     sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
-    uses = compatibility.groupby("vehicle_class")["charger_group"].apply(set).to_dict()
-    rank = sorted(able, key=lambda group: economics.margin_pkr_kwh(rules, group))
+    uses = asked.compatibility.groupby("vehicle_class")["charger_group"].apply(set).to_dict()
+    rank = sorted(able, key=lambda group: economics.margin_pkr_kwh(asked.rules, group))
     out = pd.DataFrame(0.0, index=has.index.astype(str), columns=able)
     for site, name, kwh in sold.itertuples(index=False, name=None):
         there = [g for g in rank if g in uses.get(name, ())]
@@ -128,7 +124,7 @@ def account_of(
 ) -> Account:
     """Return what the recount needs: the figures that a plan states, and the tables behind them.
 
-    `spare_kw` is the headroom by ``site_id``; None if it is not checked.
+    `spare_kw` is the headroom by ``site_id``; without `spare_kw`, headroom is not checked.
     """
     keys, years = asked.config.program, asked.config.program.years
     budget: float | dict[int, float] = keys.budget_pkr if years is None else dict(years.budgets_pkr)

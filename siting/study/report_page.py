@@ -35,8 +35,8 @@ def write_report(
 
     The same folder always yields the same bytes. `folder` is a run folder. `out` is the new file;
     by default, ``report.html`` in the folder is replaced. `frontier` is a folder that
-    `siting frontier` wrote for the same study; its curve is added. `language` is ``en`` or ``ur``
-    (Urdu); by default, the language of the run's configuration.
+    `siting frontier` wrote for the same study; the curve of that folder is added. `language` is
+    ``en`` or ``ur`` (Urdu); by default, the language of the run's configuration.
 
     Raises `InputError`, with all problems, if the folder is incomplete, edited or in another
     format, `VerifyError` if the stored plan contradicts its tables, and `MissingExtraError` if the

@@ -42,14 +42,13 @@ MOST_DRIVERS = 60_000
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-# Rules for the capacity of chargers, each with its text for the headline and for the report.
+# Rules for the capacity of chargers, each with a text for the headline and a text for the report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Capacity by waits and time", "capacity by waits and time (waiting)"),
     RATED: ("Capacity by rated kW", "capacity as a share of rated kW (rated_share)"),
     WAITS: ("Capacity by waits alone", "capacity by waits alone, with no limit on port use"),
 }
-NO_STATION = "no station stands"
 # Maximum number of concessions in the headline; the table of concessions lists all of them.
 MOST_LOTS = 8
 # The headline compares the simulated day with the plan if their served shares differ by more than
@@ -85,7 +84,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
     drivers = float(simulation.sessions_per_day(wanted, waiting.sessions).sum())
     if plan.sites.empty:
-        return known | {"why_not": NO_STATION}
+        return known | {"why_not": "no station stands"}
     if drivers > MOST_DRIVERS:
         what = f"{drivers:,.0f} drivers a day take more than a few seconds"
         return known | {"why_not": f"{what}: siting simulate RUN simulates their day"}
@@ -379,7 +378,8 @@ def lines_beside(study: Any) -> list[Line]:
         wanted = float(study.plan.classes["demand_kwh_day"].sum())
         low, middle, high = (draws[f"{p}_kwh_day"] for p in ("p05", "p50", "p95"))
         text = f"{low:,.0f} to {high:,.0f} kWh/day, median {middle:,.0f}; "
-        text += f"{planned_in_words(study.config, wanted)}, {stands_in_words(draws)}"
+        text += f"{planned_in_words(study.config, wanted)}, "
+        text += f"more than in {draws['planned_share']:.0%} of the draws"
         lines.append(Line("demand_range", "Demand, 5-95 %", text))
     for row in rows:
         if row["what"] == "capacity":
@@ -387,7 +387,7 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # The low and high cases are left out: they put all figures at one end of their ranges at once.
+    # The low and high cases are left out, because all figures are then at one end of their ranges.
     others = [r for r in rows if r["what"] == "demand" and not r["key"].startswith("case ")]
     if others:
         each = (f"{r['key']} {r['served_share']:.0%} of {r['demand_kwh_day']:,.0f}" for r in others)
@@ -418,15 +418,6 @@ def planned_in_words(config: Config, wanted_kwh: float) -> str:
     if asked.scenario == people_to_energy.DEFAULT_SCENARIO:
         return f"{wanted_kwh:,.0f} if the policy is met"
     return f"{wanted_kwh:,.0f} planned for (scenario {asked.scenario})"
-
-
-def stands_in_words(draws: Mapping[str, Any]) -> str:
-    """State in what share of the draws the demand is lower than the plan assumes.
-
-    >>> stands_in_words({"planned_share": 0.353})
-    'more than in 35% of the draws'
-    """
-    return f"more than in {draws['planned_share']:.0%} of the draws"
 
 
 def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -> list[Line]:

@@ -189,8 +189,7 @@ def write_run(
     # A file or folder that already exists is refused before the solve.
     if write_lp is not None:
         require_free(Path(write_lp))
-    with seen_through(by_solve=True) as wish, claimed_folder(out, usual) as claim:
-        folder = claim.part
+    with seen_through(by_solve=True) as wish, claimed_folder(out, usual) as (folder, place):
         if write_lp is not None:
             write_program(study, Path(write_lp))
         wish.at_stake = False  # plans found while writing the LP file need not be saved
@@ -218,7 +217,7 @@ def write_run(
         # The facts are written again, because only now are the run times of all stages known.
         _write_facts(study, plan, folder)
         seal_again(folder)
-    return plan, claim.place
+    return plan, place
 
 
 def _write_facts(study: Study, plan: Plan, folder: Path) -> None:

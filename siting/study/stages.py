@@ -87,7 +87,7 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its declared inputs. As an attribute of a study, it gives its result."""
+    """A function and its declared inputs. On a study, the attribute is the function's result."""
 
     make: Callable[..., T]  # each parameter names a stage that is read, or is one of `AT_HAND`
     keys: tuple[str, ...] = ()  # the keys that the stage reads; a key includes all keys below it
@@ -144,11 +144,7 @@ class Stage[T]:
         raise AttributeError(f"{self.name} is a stage; use study.with_stages({{{self.name!r}: …}})")
 
 
-class _ToStage(Protocol):
-    def __call__[T](self, make: Callable[..., T], /) -> Stage[T]: ...
-
-
-def stage(*keys: str, **fields: Any) -> _ToStage:
+def stage[T](*keys: str, **fields: Any) -> Callable[[Callable[..., T]], Stage[T]]:
     """Return a decorator that makes a function a stage with the given `keys` and `Stage` fields.
 
     One string may list several keys of one section: ``"reach: cutoff_min access_kmh"``.
@@ -158,10 +154,7 @@ def stage(*keys: str, **fields: Any) -> _ToStage:
         section, _, names = text.rpartition(": ")
         full_keys += [f"{section}.{name}" for name in names.split()] if section else [text]
 
-    def to_stage[T](make: Callable[..., T], /) -> Stage[T]:
-        return Stage(make, tuple(full_keys), **fields)
-
-    return to_stage
+    return lambda make: Stage(make, tuple(full_keys), **fields)
 
 
 class Part:
@@ -194,7 +187,6 @@ PHASES = {
     "exchanges": "exchanging stations",
     "filter": "ruling out irrelevant options",
     "floors": "meeting the minimum shares",
-    "interchange": "exchanging stations",
     "kicks": "looking for a better plan",
     "nearer": "shortening drives",
     "prices": "proving a limit",

@@ -15,7 +15,6 @@ from siting import reference
 from siting.config import Config, Demand
 from siting.errors import InputError, naming, refuse
 from siting.roads import Network
-from siting.study import read_sources
 from siting.study.own_tables import own_demand
 from siting.study.read_sources import with_columns_of
 from siting.study.stages import Context, Layer, Row, Table, stage
@@ -48,9 +47,6 @@ def city(config: Config) -> Row:
     if asked.like is None or asked.city_people is None:
         return people_to_energy.city_figures(asked.city)
     return people_to_energy.city_like(asked.like, asked.city, asked.city_people)
-
-
-network = read_sources.network
 
 
 @stage()
@@ -104,9 +100,6 @@ def road_weights(config: Config) -> Table:
     """How ready drivers are to stop and charge, as a weight (0 to 1) for each class of road."""
     asked = config.demand.surfaces
     return reference.table("road_weights", asked.road_weights_csv if asked else None)
-
-
-places = read_sources.places
 
 
 @stage("demand.surfaces.places")

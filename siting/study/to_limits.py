@@ -13,7 +13,7 @@ import pandas as pd
 
 from siting import reference, sites
 from siting.config import Config
-from siting.errors import Fault, InputError, did_you_mean, naming, refuse
+from siting.errors import Fault, InputError, did_you_mean, listed, naming, refuse
 from siting.files import texts_of
 from siting.program.density import one_in_each, power, squares, stretches
 from siting.program.earmarks import earmarks
@@ -56,7 +56,8 @@ def limits(
         area_of = offers["site_id"].astype(str).map(of_site)
         ids = offers["offer_id"].astype(str)
         shares = {name: dict.fromkeys(ids[area_of == name], 1.0) for name in budgets}
-        out += _envelopes(budgets, shares, where)
+        _need_offers(shares, where)
+        out += _envelopes(budgets, shares)
     for name, rule in asked.at_least.items():
         here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
         ids = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
@@ -109,11 +110,11 @@ def _money_for_chargers(config: Config, offers: Table) -> list[Limit]:
     if not pots:
         return []
     shares = _shares_by_chargers(config, offers, {name: pot.groups for name, pot in pots.items()})
+    _need_offers(shares, key)
     ceilings = {name: pot.pkr for name, pot in pots.items() if pot.rule != "kept"}
     kept = {name: pot for name, pot in pots.items() if pot.rule != "ceiling"}
-    most = _envelopes(ceilings, shares, key)
+    most = _envelopes(ceilings, shares)
     limits = [replace(limit, of_budget=pots[limit.name].share) for limit in most]
-    _need_offers([name for name in kept if name not in ceilings], shares, key)
     limits += earmarks(
         shares,
         {name: pot.pkr for name, pot in kept.items()},
@@ -202,18 +203,15 @@ def bare_names(offers: Table) -> pd.Series[str]:
 
 
 def _envelopes(
-    budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
+    budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]]
 ) -> list[Limit]:
     """Return one limit per envelope, on the subsidies that the envelope pays."""
-    _need_offers(list(budgets_pkr), shares, where)
     each = sorted(budgets_pkr.items())
     return [Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True) for name, pkr in each]
 
 
-def _need_offers(
-    names: Sequence[str], shares: Mapping[str, Mapping[str, float]], where: str
-) -> None:
-    empty = [name for name in names if not shares[name]]
+def _need_offers(shares: Mapping[str, Mapping[str, float]], where: str) -> None:
+    empty = [name for name, share in shares.items() if not share]
     refuse(naming(where, "no offer draws on it", empty, "check the names, or leave it out"))
 
 
@@ -267,11 +265,8 @@ def sites_named(candidates: Layer, names: Sequence[str], key: str) -> tuple[str,
 
     An `InputError` for `key` lists every name that matches no site, or more than one.
     """
-    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-        what = f"{reprlib.repr(names)} is not a list of sites"
-        raise InputError(key, what, "give ids or names in a list")
     site_ids, faults = list[str](), list[Fault]()
-    for name in names:
+    for name in listed(key, names):
         try:
             site_ids.append(site_named(candidates, name, key))
         except InputError as err:

@@ -20,7 +20,7 @@ from siting.program.limits import Limit, with_more_money
 from siting.program.program import Program
 from siting.reference import at_preset
 from siting.roads import Network
-from siting.study import read_sources, to_limits
+from siting.study import read_sources
 from siting.study.mandates import on_owners_money
 from siting.study.outcome_figures import decide
 from siting.study.own_tables import own_offers, own_reach
@@ -129,8 +129,9 @@ def chargers(config: Config) -> Table:
     """The catalogue rows of the chargers that the configurations and sizes use."""
     catalogue = sites.charger_catalogue(config.offers.chargers_csv)
     catalogue = sites.at_exchange_rate(catalogue, config.money.pkr_per_usd)
-    used = catalogue["charger_id"].astype(str).isin(read_sources.charger_types(config.offers))
-    return catalogue[used].reset_index(drop=True)
+    configurations, sizes = choices_of(config.offers)
+    used = {*sizes, *(name for counts in configurations.values() for name in counts)}
+    return catalogue[catalogue["charger_id"].isin(used)].reset_index(drop=True)
 
 
 @stage("offers.availability")
@@ -262,19 +263,14 @@ def reach(
 @stage("program.zones", stored="cell_zones")
 def cell_zones(config: Config, cells: Layer) -> pd.Series | None:
     """The zone of each cell, by ``cell_id``; None if the program has no zones."""
-    return zone_of_cells(config.program.zones, cells)
+    zones = config.program.zones
+    return None if zones is None else zone_of_cells(zones, cells)
 
 
 @stage()
 def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | None:
     """The zone of each demand row, by ``demand_id``; None if the program has no zones."""
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
-
-
-limits = to_limits.limits
-required_sites = to_limits.required_sites
-forbidden_sites = to_limits.forbidden_sites
-concessions = to_limits.concessions
 
 
 @stage(

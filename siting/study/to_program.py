@@ -79,7 +79,7 @@ def program_of(asked: Asked) -> Program:
     if futures is not None:
         chances = {name: future.probability for name, future in futures.of.items()}
         made = made.scenarios(chances, demand)
-    made = counted(made, asked, asked.worth)
+    made = with_worth(made, asked, asked.worth)
     made = _with_floors(made, asked)
     if asked.need is not None:
         made = made.viability_gap(asked.need.rule)
@@ -90,7 +90,7 @@ def program_of(asked: Asked) -> Program:
     return made
 
 
-def counted(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
+def with_worth(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
     """Return the program with the configured worth (energy, people or sessions) and decay."""
     keys = asked.config.program
     if worth is not None:
@@ -102,9 +102,11 @@ def counted(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | Non
 
 def _with_floors(program: Program, asked: Asked) -> Program:
     keys, when = asked.config.program, asked.config.program.floors_in
-    if asked.city_floor > 0:
-        program = program.floor(asked.city_floor, when=when)
-    cheap = keys.least_cost
+    cheap, of_all = keys.least_cost, keys.min_served_share
+    if cheap is not None and cheap.of == "demand":
+        of_all = max(of_all, cheap.served_share)
+    if of_all > 0:
+        program = program.floor(of_all, when=when)
     if cheap is not None and cheap.of == "reachable":
         instance = program.instance
         near = pd.Series(np.where(instance.served_pairs, REACHABLE, ""), index=instance.demand_ids)

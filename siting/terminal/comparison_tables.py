@@ -108,11 +108,10 @@ def _print_stations(console: Screen, simulated_day: SimulatedDay) -> None:
         Column("Free", "free_late_share", ".0%", min_width=4),
         Column("Use", "planned_use_share", ".0%", min_width=4),
     ]
-    console.table(columns, worst.head(STATIONS_SHOWN))
+    more = "… and {:,} more in simulation.csv"
+    console.table(columns, worst, most=STATIONS_SHOWN, more=more)
     console.say(
         "Plan, Erlang, Simulated (kWh/day): energy in the plan, within the waiting standard "
         "according to Erlang C, and simulated as planned. Late: late share of the plan's drivers. "
         "Free: late share of all drivers with free choice."
     )
-    if len(worst) > STATIONS_SHOWN:
-        console.print(f"… and {len(worst) - STATIONS_SHOWN:,} more in simulation.csv")

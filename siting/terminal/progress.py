@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -29,8 +29,8 @@ def show_progress() -> Report:
     --------
     >>> study = siting.Study(config, progress=siting.show_progress())  # doctest: +SKIP
     """
-    notebook = _notebook()
-    return StageLines() if notebook is None else _show_table(*notebook)
+    shell = notebook()
+    return StageLines() if shell is None else _stage_table(shell)
 
 
 class LiveLine:
@@ -87,15 +87,16 @@ class StageLines(LiveLine):
             self.show(line)
 
 
-def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
+def _stage_table(shell: Any) -> Report:
+    display: Any = import_module("IPython.display").display
     done: list[tuple[str, str, str]] = []
     handle, shown_in = None, -1
 
     def report(event: Event) -> None:
         nonlocal handle, shown_in
-        if cell() != shown_in:  # a later cell gets its own table
+        if shell.execution_count != shown_in:  # a later cell gets its own table
             done.clear()
-            handle, shown_in = None, cell()
+            handle, shown_in = None, shell.execution_count
         row = (event.stage, event.text, f"{event.seconds:,.1f}")
         if event.done:
             done.append(row)
@@ -107,13 +108,3 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
             handle.update(table, raw=True)
 
     return report
-
-
-def _notebook() -> tuple[Callable[..., Any], Callable[[], int]] | None:
-    """Return a notebook's functions for display and cell number; None outside a notebook."""
-    shell = notebook()
-    if shell is None:
-        return None
-    from IPython.display import display
-
-    return display, lambda: int(shell.execution_count)

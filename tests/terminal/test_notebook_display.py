@@ -230,8 +230,10 @@ def test_a_study_in_a_notebook_shows_its_progress_by_itself(monkeypatch, study):
 
 
 def test_progress_in_a_notebook_is_one_table_a_cell(monkeypatch):
+    pytest.importorskip("IPython")
     display, shell = Display(), Shell()
-    monkeypatch.setattr(progress, "_notebook", lambda: (display, lambda: shell.execution_count))
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr(progress, "notebook", lambda: shell)
     report = siting.show_progress()
     report(Event("roads", "12 nodes", 0.25, True))
     report(Event("solve", "bound <none>", 1.0, False))
@@ -253,14 +255,12 @@ def test_only_the_kernel_of_a_notebook_counts_as_one(monkeypatch):
     pytest.importorskip("IPython")
     import IPython
 
-    assert progress._notebook() is None  # IPython is here, but no notebook
+    assert isinstance(siting.show_progress(), StageLines)  # IPython is here, but no notebook
     kernel = type("ZMQInteractiveShell", (), {"execution_count": 7})()
     monkeypatch.setattr(IPython, "get_ipython", lambda: kernel)
-    display, cell = progress._notebook()
-    assert callable(display)
-    assert cell() == 7
+    assert not isinstance(siting.show_progress(), StageLines)
     monkeypatch.delitem(sys.modules, "IPython")
-    assert progress._notebook() is None
+    assert isinstance(siting.show_progress(), StageLines)
 
 
 def test_stage_lines_break_between_words_in_a_terminal(monkeypatch, capsys):
