@@ -17,7 +17,7 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
-from siting.engine.pricing import is_many
+from siting.engine.pricing import Pricing, is_many
 from siting.engine.relax import Relaxation
 from siting.engine.station_bound import Prices, bound_at, resource_units
 from siting.engine.year_prices import prices_by_year
@@ -91,31 +91,40 @@ def _rate_by_year(program: Program, limits: Floats) -> Floats:
     return worth
 
 
-def bound_by_money(program: Program, table: pd.DataFrame) -> tuple[float, Floats]:
-    """Return a bound on the first aim for any budgets: its value without money, and per rupee.
+def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[float, Floats] | None:
+    """Return a bound on the first aim for any budgets by year: without money, and per rupee.
 
-    The bound on plans that draw money ``m_t`` is ``value + sum of m_t rate_t`` over the years, in
-    the aim's unit. `table`: dual prices of the program (`table_of`), which pays no viability gaps.
+    The first number plus ``sum of m_t rate_t`` over the years bounds all plans that draw the money
+    ``m_t``, in the aim's unit. The dual prices come from relaxations with the program's budgets: of
+    single years and, in the time left until `limit_s` (s), of all years together. The result is
+    None if there are no such prices, or few offers per site (`prices_by_year`, `is_many`).
     """
-    plan = program.year_plan
-    assert plan is not None
-    assert program.gap is None
-    # Budgets that pay for any station, so that the bound counts all of them.
+    plan, clock = program.year_plan, Clock(limit_s)
+    if plan is None or not is_many(program):
+        return None
+    frame = Frame(program, program.all_aims[0])
+    by_year = prices_by_year(frame, Clock(math.inf), seed=seed)
+    if by_year is None:
+        return None
+    known = [by_year.prices]
+    if not clock.over:
+        some = np.flatnonzero(np.isin(frame.options.last, by_year.offers))
+        pricing = Pricing(frame, clock, start=some[:0], some=some, seed=seed, given=known[0])
+        pricing.run(settings.RELAXED_GAP)
+        if pricing.bounds is not None:
+            known.append(pricing.bounds.prices)
+    # With budgets that pay for any station, the bound counts all of them.
     most = float(program.instance.offer_subsidy.max(initial=0.0))
     wide = replace(plan, budgets_pkr=tuple(max(pkr, most) for pkr in plan.budgets_pkr))
-    program = replace(program, year_plan=wide)
-    frame = Frame(program, program.all_aims[0])
-    of_demand = table[table["row"] == "demand"].set_index(["name", "slice"])["price"]
-    names = [one.name for one in program.slices]
-    index = pd.MultiIndex.from_product([program.instance.demand_ids.astype(str), names])
-    demand = of_demand.reindex(index, fill_value=0.0).to_numpy(float).reshape(-1, len(names))
-    priced = table[table["row"] != "demand"].set_index(["name", "slice"])["price"]
-    rows = zip(program.resources.names, program.resources.kinds, strict=True)
-    keys = [("", name.split()[-1]) if kind == BUDGET else (name, "") for name, kind in rows]
-    limits = np.array([priced.get(key, 0.0) for key in keys])
-    bound = bound_at(frame, Prices(demand, np.zeros(0), limits), Clock(math.inf)).bound
-    rate = _rate_by_year(program, limits)
-    return bound - float(rate @ np.array(wide.budgets_pkr)), rate
+    names, frame = frame.resources.names, Frame(replace(program, year_plan=wide), frame.aim)
+    bounds = []
+    for prices in known:
+        price = dict(zip(names, prices.limits.tolist(), strict=True))
+        limits = np.array([price.get(name, 0.0) for name in frame.resources.names])
+        rates = _rate_by_year(frame.program, limits)
+        bound = bound_at(frame, replace(prices, limits=limits), Clock(math.inf)).bound
+        bounds.append((bound - float(rates @ np.array(wide.budgets_pkr)), rates))
+    return min(bounds, key=lambda one: one[0] + float(one[1] @ np.array(plan.budgets_pkr)))
 
 
 def table_of(program: Program, prices: Prices) -> pd.DataFrame:

@@ -255,8 +255,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
     """Return the plan and the bound that answer a query to a city.
 
     ``bound_kwh_day`` is an upper bound on the energy of any plan or, if the query has prices, on
-    ``energy - price * money``. If the plan's dual prices prove such a bound for a query by year
-    without prices, ``by_money`` has the bound and its prices (the rates by year).
+    ``energy - price * money``.
     """
     study = _asked(config, ask, limit_s, threads, start)
     asked = study.asked
@@ -271,12 +270,8 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
     outcome, _ = bare_outcome(asked, found_answer)
     whole = math.fsum(weights_of(config))
     bound = outcome.proof.bound / whole
-    by_year, dual = asked.config.program.years is not None, found_answer.prices
-    rupees, by_money = np.zeros(0), {}
-    if by_year and dual is not None and ask.prices is None and ask.free and not ask.envelopes:
-        level, rates = bound_by_money(program, dual)
-        by_money = {"bound_kwh_day": level / whole, "prices": (rates / whole).tolist()}
-    elif ask.rupee:
+    rupees = np.zeros(0)
+    if ask.rupee:
         rupees = rupees_of(program, limit_s=limit_s, seed=asked.config.solver.seed) / whole
     used = {str(one["limit"]): float(one["used"]) for one in outcome.limits}
     return {
@@ -289,9 +284,25 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
         "new_stations": found_answer.new_stations,
         "offers": _as_built(outcome),
         "rupee": rupees.tolist(),
-        "by_money": by_money,
         "envelopes": {name: used.get(name, 0.0) for name in ask.envelopes},
     }
+
+
+@_guarded
+def bound(config: Config, ask: Ask, limit_s: float) -> Row:
+    """Return a bound on a city's energy for any budgets by year, from relaxations for a query.
+
+    ``bound_kwh_day`` is an upper bound on ``energy - price * money`` at the row's ``prices``. The
+    status is ``none`` if the relaxations prove no such bound.
+    """
+    asked = _asked(config, ask, limit_s, 1, ()).asked
+    seed, whole = asked.config.solver.seed, math.fsum(weights_of(config))
+    found = bound_by_money(program_of(asked), limit_s=limit_s, seed=seed)
+    if found is None:
+        return {"status": "none", "error": ""}
+    level, rates = found
+    prices = tuple((rates / whole).tolist())
+    return {"status": "bound", "error": "", "bound_kwh_day": level / whole, "prices": prices}
 
 
 @_guarded

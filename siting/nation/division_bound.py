@@ -272,6 +272,7 @@ def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
 class Relaxed:
     """The best division if each city served as much as its bounds allow, and its dual prices."""
 
+    energy: float  # energy of all cities (kWh/day)
     prices: dict[str, float]  # price (kWh/day per PKR) of each `Pot`
     weights: pd.Series[float]  # of the bounds; at least 0, with a sum of 1 for each city
     granted: dict[str, Floats]  # grant to each city by year (PKR)
@@ -289,7 +290,7 @@ def best_prices(
     rows = table[table["city"].isin(names)]
     weights = pd.Series(0.0, index=bounds.index)
     if not names:
-        return Relaxed({}, weights, {})
+        return Relaxed(math.nan, {}, weights, {})
     at = rows["city"].map({name: i for i, name in enumerate(names)}).to_numpy(int)
     count, span = len(names), len(years)
     slope = rows[price_columns(years)].fillna(0.0).to_numpy(float) * MILLION
@@ -299,8 +300,8 @@ def best_prices(
     planes = sparse.csr_array((np.ones(len(rows)), (k, at)), shape=(len(rows), count))
     where = (np.repeat(k, span), (at[:, None] * span + np.arange(span)).ravel())
     shape = (len(rows), count * span)
-    money = sparse.csr_array((-(slope / scale).ravel(), where), shape=shape)
-    a = sparse.block_array([[planes, money], [None, _limited(pots, names, span)]], format="csc")
+    fall = sparse.csr_array((-(slope / scale).ravel(), where), shape=shape)
+    a = sparse.block_array([[planes, fall], [None, _limited(pots, names, span)]], format="csc")
     high = np.concatenate([most[name] / MILLION for name in names])
     model = model_of(
         a,
@@ -314,13 +315,15 @@ def best_prices(
     if not len(answer.price):  # no division is possible, so each city takes its smallest bound
         lowest = rows.groupby("city")["bound_kwh_day"].idxmin()
         weights[lowest.to_numpy()] = 1.0
-        return Relaxed({}, weights, {})
+        return Relaxed(math.nan, {}, weights, {})
     duals_of_bounds = np.maximum(answer.price[: len(rows)], 0.0)
     weights[rows.index] = duals_of_bounds / np.bincount(at, duals_of_bounds, count)[at]
     duals = answer.price[len(rows) :] * scale / MILLION
     prices = {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}
     granted = answer.point[count:].reshape(-1, span) * MILLION
-    return Relaxed(prices, weights, dict(zip(names, granted, strict=True)))
+    return Relaxed(
+        answer.objective * scale, prices, weights, dict(zip(names, granted, strict=True))
+    )
 
 
 def added_up_by_year(

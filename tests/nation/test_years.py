@@ -17,12 +17,13 @@ from reseal import reseal_nation
 from town import write_nation_by_year
 from typer.testing import CliRunner
 
+from siting import settings
 from siting.cli import app
 from siting.config import load, load_nation
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
-from siting.engine.prices import bound_by_money, prices_of, rupees_of
+from siting.engine.prices import bound_by_money, rupees_of
 from siting.engine.relax import Relaxation
 from siting.engine.solve import _Solve, solve
 from siting.errors import ConfigError, InputError, VerifyError
@@ -297,24 +298,24 @@ def test_what_a_rupee_of_a_year_is_worth_is_the_slope_of_the_relaxation(blocks):
     assert priced >= 4
 
 
-@pytest.mark.parametrize(
-    "blocks",
-    [("years",), *often([("years, carry, upgrades",), ("years", "envelope")], [])],
-)
-def test_dual_prices_of_some_budgets_prove_a_bound_for_any(blocks):
+@pytest.mark.parametrize("limit_s", [0.0, *often([10.0], [])])
+@pytest.mark.parametrize("blocks", often([("years",), ("years", "envelope")], [("years",)]))
+def test_relaxations_for_some_budgets_prove_a_bound_for_any(monkeypatch, blocks, limit_s):
+    monkeypatch.setattr(settings, "MANY_OFFERS", 0)
     rng, near = np.random.default_rng(5), 0
-    for seed in range(3):
+    for seed in range(4):
         case = case_of(blocks, seed)
-        program = program_of(case)
-        table = prices_of(program, limit_s=10.0)
-        level, rates = bound_by_money(program, table)
+        found = bound_by_money(program_of(case), limit_s=limit_s, seed=1)
+        if found is None:
+            continue
+        level, rates = found
         there = np.array(list(case.budgets.values()))
         for times in (np.ones(len(there)), *rng.random((3, len(there))) * 3, 9 * there):
             money = dict(zip(case.budgets, there * times, strict=True))
             answer = solve(program_of(replace(case, budgets=money)), gap=0.0, threads=1)
             bound = level + float(rates @ (there * times))
             assert answer.proof.objective <= bound * (1 + 1e-6)
-            near += answer.proof.objective >= 0.9 * bound
+            near += answer.proof.objective >= 0.8 * bound
     assert near
 
 
