@@ -85,7 +85,7 @@ def award(
 ) -> Reply:  # fmt: skip
     """Choose among bids for places, and find the largest ask at which each loser would win."""
     from siting import awards
-    from siting.terminal.plan_tables import print_award
+    from siting.terminal.screen import print_result
 
     asked = asked_of_folder(overrides, out)
     made = awards.award_to_folder(
@@ -94,7 +94,7 @@ def award(
     tables = ("winners", "losers", "payments")
     return Reply(
         lambda: made.plan.facts | {name: getattr(made, name).to_dict("records") for name in tables},
-        lambda: print_award(made),
+        lambda: print_result(made, made.folder),
         gaps=[made.plan.outcome.gap],
     )
 
@@ -339,11 +339,11 @@ def rerun(
 ) -> Reply:
     """Repeat a run from its folder; exit 0 if inputs, objective and plan are the same, else 1."""
     from siting.review import rerun as repeat
-    from siting.terminal.run_lists import print_rerun
+    from siting.terminal.screen import print_result
 
     try:
         repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress())
     except InfeasibleError as err:
         # The run had a plan, so an infeasible repetition is a difference, not bad input.
         raise failed("Differs: there was a plan, now there is none", err, 1) from err
-    return Reply(repetition.plain, lambda: print_rerun(repetition), code=int(not repetition.same))
+    return Reply(repetition.plain, lambda: print_result(repetition), code=int(not repetition.same))

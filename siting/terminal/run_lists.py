@@ -1,4 +1,4 @@
-"""Terminal output for stored runs: lists of runs, and the results of checking or repeating one."""
+"""Terminal output for stored runs: lists of runs, and the result of checking one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from siting.terminal.screen import Screen
 
 if TYPE_CHECKING:
     from siting.review import Verified
-    from siting.review.rerun import Rerun
 
 
-DIFFERENCES_SHOWN = 8
 NUMBERS = ("served_share", "gap", "subsidy_pkr", "new_stations")
 
 
@@ -50,25 +48,6 @@ def _number(value: Any) -> float:
     except OverflowError:  # an integer too large for a float
         return math.nan
     return found if math.isfinite(found) else math.nan
-
-
-def print_rerun(repetition: Rerun) -> None:
-    """Print which parts of a repetition equal the first run, and which differ."""
-    console = Screen()
-    console.print()
-    verdict = ("The same", "green") if repetition.same else ("Not the same", "red")
-    console.say(Text.assemble(verdict, f": {repetition.folder!s} repeated"))
-    rows = []
-    for part in repetition.compared:
-        colour = "" if part.same else "red" if part.decides else "yellow"
-        rows.append((part.what.capitalize(), Text(part.verdict, style=colour), part.counted))
-    console.pairs(rows)
-    for part in repetition.compared:
-        for line in part.differences[:DIFFERENCES_SHOWN]:
-            console.say(f"  {part.what}: {line}")
-        if (more := len(part.differences) - DIFFERENCES_SHOWN) > 0:
-            console.print(f"  {part.what}: … and {more:,} more (all with --json)")
-    console.notes(repetition.notes)
 
 
 def print_verified(verified: Verified) -> None:

@@ -11,7 +11,7 @@ import pytest
 from town import write_town
 
 import siting
-from siting.shown import Shown, block_of
+from siting.shown import Column, Shown, block_of
 from siting.study import Event, Study
 from siting.terminal import progress
 from siting.terminal.progress import StageLines
@@ -128,7 +128,8 @@ def test_answers_are_short_tables_in_a_notebook_and_as_text(study, tmp_path):
 
 def test_an_answer_shows_sixteen_rows_and_says_where_the_rest_is():
     frame = pd.DataFrame({"site": [f"s{n:04d}" for n in range(30)], "kwh": np.arange(30) * 1234.5})
-    block = block_of(frame, {"site": "site", "kwh": "kWh/day"}, "stations")
+    columns = [Column("site", "site"), Column("kWh/day", "kwh", ",.0f")]
+    block = block_of(frame, columns, "stations")
 
     class Answer(Shown):
         def _title(self):
@@ -137,7 +138,12 @@ def test_an_answer_shows_sixteen_rows_and_says_where_the_rest_is():
         def _blocks(self):
             return [block]
 
-    assert repr(Answer()).splitlines()[:4] == ["All <stations>", "", "site   kWh/day", "s0000  0"]
+    assert repr(Answer()).splitlines()[:4] == [
+        "All <stations>",
+        "",
+        "site   kWh/day",
+        "s0000        0",
+    ]
     assert repr(Answer()).splitlines()[-1] == "… and 14 more: .stations has all"
     assert "s0015" in Answer()._repr_html_()
     assert "s0016" not in Answer()._repr_html_()
