@@ -66,8 +66,8 @@ class Block:
 
     A row of one text is a sentence, and spaces before it indent it. `title` stands above the table,
     and `below` explains its columns. `all_in` is the attribute that has all rows, and `file` the
-    file that has them, if any; `more` is the number of rows that are left out. `style` returns the
-    terminal's style of a row (``red``).
+    file that has them, if any; `more` is the number of rows that are left out. Notebooks and text
+    show `most` of the rows. `style` returns the terminal's style of a row (``red``).
     """
 
     columns: Sequence[Column]
@@ -77,11 +77,12 @@ class Block:
     title: str = ""
     below: str = ""
     more: int = 0
+    most: int = MOST_ROWS
     style: Callable[[Any], str] = lambda row: ""
 
     def texts(self) -> list[list[str]]:
         """Return the cells of the first rows as text."""
-        rows = self.rows[:MOST_ROWS]
+        rows = self.rows[: self.most]
         if not self.columns:
             return [list(row) for row in rows]
         return [[column.text(row) for column in self.columns] for row in rows]
@@ -95,7 +96,7 @@ class Block:
 
     def rest(self) -> list[str]:
         """Return a sentence on the rows that `texts` lacks; none if it lacks no row."""
-        more = self.more + max(len(self.rows) - MOST_ROWS, 0)
+        more = self.more + max(len(self.rows) - self.most, 0)
         return [f"… and {more:,} more: .{self.all_in} has all"] if more else []
 
 

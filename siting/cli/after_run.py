@@ -96,10 +96,10 @@ def verify(
 ) -> Reply:
     """Check a run's files and recount its plan. Exit code 0 means that all checks pass."""
     from siting.review import verify_run
-    from siting.terminal.run_lists import print_verified
+    from siting.terminal.screen import print_result
 
     verified = verify_run(run_folder(folder), frontier=frontier, progress=progress())
-    return Reply(verified.plain, lambda: print_verified(verified), code=int(bool(verified.faults)))
+    return Reply(verified.plain, lambda: print_result(verified), code=int(bool(verified.faults)))
 
 
 @verb(AFTER, "siting replan @latest --drop s0042 --budget 5e7", solver=("gap", "time_limit"))

@@ -62,11 +62,11 @@ def run(
 ) -> Reply:  # fmt: skip
     """Make a plan and write its run folder. Exit code 3 means a gap over 100 %."""
     from siting import study
-    from siting.terminal.plan_tables import print_plan
+    from siting.terminal.screen import print_result
 
     asked = asked_of_folder(overrides, out)
     plan, folder = study.run_to_folder(config, write_lp=write_lp, robust=robust, **asked)
-    return Reply(lambda: plan.facts, lambda: print_plan(plan, folder), gaps=[plan.outcome.gap])
+    return Reply(lambda: plan.facts, lambda: print_result(plan, folder), gaps=[plan.outcome.gap])
 
 
 @verb(PLAN, "siting award configs/islamabad.yaml --bids bids.csv", solver=("budget", "time_limit"))
@@ -115,7 +115,7 @@ def demand(
 ) -> Reply:
     """Compute only the demand: layers, totals with ranges, and every figure with its source."""
     from siting import study
-    from siting.terminal.plan_tables import print_demand
+    from siting.terminal.demand_tables import print_demand
 
     asked = asked_of_folder(overrides, out)
     demand_run, folder = study.demand_to_folder(
@@ -181,7 +181,7 @@ def frontier(
     Exit code 3 means a gap over 100 %.
     """
     from siting import review
-    from siting.terminal.plan_tables import print_frontier
+    from siting.terminal.demand_tables import print_frontier
 
     money, asked = review.budgets_of(budgets), asked_of_folder(overrides, out)
     table, folder = review.frontier_to_folder(config, money, **asked)
@@ -218,12 +218,12 @@ def nation(
         return plan_nation(config, overrides, budget, out, earlier, workers=workers, dask=dask)
     if explain is None and compare is None:
         from siting.nation import read_nation, verify_nation
-        from siting.terminal.run_lists import print_verified
+        from siting.terminal.screen import print_result
 
         verified = verify_nation(config, progress=progress())
         return Reply(
             lambda: {**({} if verified.faults else read_nation(config)[0]), **verified.plain()},
-            lambda: print_verified(verified),
+            lambda: print_result(verified),
             code=int(bool(verified.faults)),
         )
     from siting.nation import compare_nations, explain_city

@@ -1,19 +1,13 @@
-"""Terminal output for stored runs: lists of runs, and the result of checking one."""
+"""Terminal output of the list of stored runs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-from rich.text import Text
+from typing import Any
 
 from siting.shown import Column
 from siting.terminal.screen import Screen
-
-if TYPE_CHECKING:
-    from siting.review import Verified
-
 
 NUMBERS = ("served_share", "gap", "subsidy_pkr", "new_stations")
 
@@ -48,15 +42,3 @@ def _number(value: Any) -> float:
     except OverflowError:  # an integer too large for a float
         return math.nan
     return found if math.isfinite(found) else math.nan
-
-
-def print_verified(verified: Verified) -> None:
-    """Print which checks of a run passed, failed, or could not be made."""
-    console = Screen()
-    verdict = ("Does not hold", "red") if verified.faults else ("Holds", "green")
-    console.say(Text.assemble(verdict, f": {verified.folder!s}"))
-    for what, words in verified.held.items():
-        console.say(f"  {what:<10} {words}")
-    for fault in verified.faults:
-        console.indented(str(fault), 2)
-    console.notes(verified.notes)

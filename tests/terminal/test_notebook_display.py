@@ -80,9 +80,11 @@ def test_a_study_shows_its_stages_as_they_come(study):
 def test_a_plan_shows_its_headline_and_who_is_served(study):
     rows = Text(study.plan._repr_html_()).rows
     assert rows[0] == ["A <b>town</b>"]
-    assert ["vehicle class", "wanted kWh/day", "served kWh/day", "share"] in rows
+    assert ["Vehicle class", "Wanted, kWh/day", "Served, kWh/day", "Share"] in rows
     assert ["two wheeler", "12", "12", "100.0%"] in rows
-    assert "Energy served           12 of 12 kWh/day (100.0%)" in repr(study.plan)
+    text = [" ".join(line.split()) for line in repr(study.plan).splitlines()]
+    assert "Energy served 12 of 12 kWh/day (100.0%)" in text
+    assert "s0002 West pump hub 0.00 8 80%" in text
 
 
 def answers(study):

@@ -1,4 +1,4 @@
-"""Terminal output of plans, demand and frontiers."""
+"""Terminal output of demand and frontiers."""
 
 from __future__ import annotations
 
@@ -8,55 +8,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from siting.demand import PROJECTED_AFTER
-from siting.shown import SITE, Column
-from siting.sites.chargers_text import BUILD, told_as
+from siting.shown import Column
 from siting.terminal.screen import Screen
 
 if TYPE_CHECKING:
-    from siting.plan import Plan
     from siting.study import DemandRun
 
 
 _SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
-SITES_SHOWN = 15
-
-
-def print_plan(plan: Plan, folder: Path) -> None:
-    """Print a plan: headline, classes served, largest stations, and warnings."""
-    console = Screen()
-    console.warn_if_far(plan.outcome.gap)
-    console.heading(plan.title, plan.note)
-    console.pairs(plan.headline())
-    console.print()
-    columns = [
-        Column("Vehicle class", "vehicle_class", "_"),
-        Column("Wanted kWh/day", "demand_kwh_day", ",.0f"),
-        Column("Served kWh/day", "served_kwh_day", ",.0f"),
-        Column("Share", "served_share", ".1%"),
-    ]
-    console.table(columns, plan.classes)
-    _print_sites(plan, console)
-    console.written(folder, plan.facts.get("warnings", []))
-
-
-def _print_sites(plan: Plan, console: Screen) -> None:
-    new = plan.new_sites.sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
-    if new.empty:
-        return
-    columns = [
-        *SITE,
-        BUILD,
-        Column("PKR m", "subsidy_pkr", ",.2f", per=1e6, min_width=6),
-        Column("kWh/day", "served_kwh_day", ",.0f", min_width=7),
-        Column("Use", "use_share", ".0%", min_width=4),
-    ]
-    more = "… and {:,} more in sites.csv (PKR m: subsidy)"
-    console.table(columns, pd.DataFrame(new.drop(columns="geometry")), most=SITES_SHOWN, more=more)
-    built = new.drop_duplicates("configuration").sort_values("configuration")
-    for row in built.itertuples(index=False):
-        if told_as(row.configuration, row.chargers) == row.configuration:
-            console.say(f"  {row.configuration}: {row.chargers}")
-    console.print()
 
 
 def print_demand(wanted: DemandRun, folder: Path) -> None:
