@@ -248,7 +248,8 @@ def plan_nation(
 ) -> Reply:  # fmt: skip
     """Make the plan of a nation and write its folder."""
     from siting.nation import Nation, compare_nations
-    from siting.terminal.nation_tables import print_changes, print_nation
+    from siting.terminal.nation_tables import print_changes
+    from siting.terminal.screen import print_result
 
     asked = asked_of_solver(overrides, budget=budget, budget_key="budget_pkr")
     say = None if progress() is None else functools.partial(typer.echo, err=True)
@@ -256,7 +257,7 @@ def plan_nation(
     plan, folder = nation.to_folder(out, now=now())
 
     def show() -> None:
-        print_nation(plan, folder)
+        print_result(plan, folder / "index.html")
         if earlier is not None:
             print_changes(compare_nations(earlier, folder))
 
