@@ -134,24 +134,30 @@ class Shown(ABC):
     def _repr_html_(self) -> str:
         """Return the result as HTML tables for notebooks."""
         title, note = self._title()
-        parts = [f"<p><strong>{html_text(text)}</strong></p>" for text in [self._warning()] if text]
-        parts += [f"<h4>{html_text(title)}</h4>"]
-        parts += [f"<p><em>{html_text(note)}</em></p>"] if note else []
-        for block in self._blocks():
-            parts += [f"<p><b>{html_text(block.title)}</b></p>"] if block.title else []
-            parts.append(_as_html(block))
-            parts += [f"<p>{html_text(text)}</p>" for text in (*block.rest(), block.below) if text]
-        return "".join([*parts, *(f"<p>{html_text(text)}</p>" for text in self._notes())])
+        warning = f"<p><strong>{html_text(self._warning())}</strong></p>" if self._warning() else ""
+        notes = "".join(f"<p>{html_text(text)}</p>" for text in self._notes())
+        return warning + html_of(title, note, self._blocks()) + notes
+
+
+def html_of(title: str, note: str, blocks: Iterable[Block]) -> str:
+    """Return a title, a caveat and tables as HTML for notebooks."""
+    parts = [f"<h4>{html_text(title)}</h4>"] if title else []
+    parts += [f"<p><em>{html_text(note)}</em></p>"] if note else []
+    for block in blocks:
+        parts += [f"<p><b>{html_text(block.title)}</b></p>"] if block.title else []
+        parts.append(_as_html(block))
+        parts += [f"<p>{html_text(text)}</p>" for text in (*block.rest(), block.below) if text]
+    return "".join(parts)
 
 
 def block_of(
     table: pd.DataFrame, columns: Sequence[Column], all_in: str, file: str = "", *,
-    count: int | None = None, **other: Any,
+    count: int | None = None, most: int = MOST_ROWS, **other: Any,
 ) -> Block:  # fmt: skip
     """Return the first rows of a frame as a `Block`; `count` is the number of all rows."""
-    rows = table.head(MOST_ROWS).to_dict("records")
+    rows = table.head(most).to_dict("records")
     more = (len(table) if count is None else count) - len(rows)
-    return Block(columns, rows, all_in, file, more=more, **other)
+    return Block(columns, rows, all_in, file, more=more, most=most, **other)
 
 
 def labelled(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 
 _SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
+
+
+def _total(row: Mapping[Any, Any]) -> str:
+    return "bold" if row["vehicle_class"] == "all" else ""
 
 
 def print_demand(wanted: DemandRun, folder: Path) -> None:
@@ -32,7 +37,7 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
         Column("Sessions", "sessions_day", ",.0f"),
         Column("kW", "peak_hour_kw", ",.0f"),
     ]
-    console.table(columns, wanted.classes, bold=lambda row: row["vehicle_class"] == "all")
+    console.table(columns, wanted.classes, style=_total)
     for row in wanted.fleet.itertuples(index=False):
         shown = "{:,.0f}" if row.unit == "vehicles" else "{:.1%}"
         verdict = "within" if row.within else "outside"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,21 +84,10 @@ class Screen(Console):
         else:
             self.pairs([[Text(text, block.style(row)) for text in row] for row in block.rows])
 
-    def table(
-        self, columns: Sequence[Column], rows: Any, *, most: int | None = None, more: str = "",
-        title: str = "", bold: Callable[[Any], bool] = lambda row: False,
-    ) -> None:  # fmt: skip
-        """Print rows (a frame, or mappings) as a table.
-
-        At most `most` rows are printed, followed by `more` with the number of remaining rows. Rows
-        for which `bold` is true are bold.
-        """
-        records = list(rows.to_dict("records") if hasattr(rows, "to_dict") else rows)
-        self._table(
-            Block(columns, records[:most], title=title, style=lambda r: "bold" if bold(r) else "")
-        )
-        if most is not None and more and len(records) > most:
-            self.print(more.format(len(records) - most))
+    def table(self, columns: Sequence[Column], rows: Any, **other: Any) -> None:
+        """Print rows (a frame, or mappings) as a table; `other` are arguments of `Block`."""
+        records = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
+        self._table(Block(columns, records, **other))
 
     def pairs(self, pairs: Iterable[Sequence[str | Text]]) -> None:
         """Print pairs of label and text as two columns."""

@@ -39,7 +39,7 @@ def test_a_column_writes_its_value_by_its_form(column, text):
 def test_of_more_rows_the_first_are_shown_and_the_rest_counted(capsys):
     rows = pd.DataFrame({"kwh": [1500.0, 20.0, 3.0]})
     columns = [Column("kWh/day", "kwh", ",.0f")]
-    Screen(width=80).table(columns, rows, most=2, more="… and {:,} more in sites.csv")
+    Screen(width=80).block(block_of(rows, columns, "sites", "sites.csv", most=2))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == ["", "kWh/day", "───────", "1,500", "20", "", "… and 1 more in sites.csv"]
 
