@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
-from siting.engine.proof import gap_figures
+from siting.engine.proof import far_in_words, gap_figures
 from siting.errors import InputError
 from siting.export import geojson_of, layers_of, noted, plot_plan, save_plan_pictures, with_units
 from siting.export.dictionary import is_own
 from siting.export.exchange import write_exchange
 from siting.outcome import Outcome
-from siting.pages import figure
+from siting.shown import SITE, Block, Column, Shown, block_of, sentences
+from siting.sites.chargers_text import BUILD, told_as
 from siting.tables import capacity_columns, may_be_built
-from siting.texts import html_text
 
 # Labels of the simulated day's figures, which come before the program's figures.
 OF_ALL_DRIVERS = ("Drivers served", "Basis of the money", "Ports in use")
@@ -41,8 +41,24 @@ class PlanTables:
     edges: gpd.GeoDataFrame
 
 
-@dataclass(frozen=True, eq=False)
-class Plan(PlanTables):
+# The columns of the vehicle classes and of the new stations.
+CLASSES = (
+    Column("Vehicle class", "vehicle_class", "_"),
+    Column("Wanted, kWh/day", "demand_kwh_day", ",.0f"),
+    Column("Served, kWh/day", "served_kwh_day", ",.0f"),
+    Column("Share", "served_share", ".1%", blank="–"),
+)
+STATIONS = (
+    *SITE,
+    BUILD,
+    Column("PKR m", "subsidy_pkr", ",.2f", per=1e6, min_width=6),
+    Column("kWh/day", "served_kwh_day", ",.0f", min_width=7),
+    Column("Use", "use_share", ".0%", min_width=4),
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan(Shown, PlanTables):
     """A plan and the tables from which it was made.
 
     Parameters
@@ -338,33 +354,29 @@ class Plan(PlanTables):
             lines.append(("Not additional", beyond))
         return lines
 
-    def __repr__(self) -> str:
-        """Return the headline figures as text."""
-        rows = [f"{what:<23} {value}" for what, value in self.headline()]
-        caveat = [self.note] if self.note else []
-        return "\n".join([f"Plan: {self.title}", *caveat, *rows])
+    def _title(self) -> tuple[str, str]:
+        return self.title, self.note
 
-    def _repr_html_(self) -> str:
-        """Return the headline figures and the energy by class as HTML tables for notebooks."""
-        left, right = "style='text-align:left'", "style='text-align:right'"
-        rows = "".join(
-            f"<tr><th {left}>{html_text(what)}</th><td {left}>{html_text(value)}</td></tr>"
-            for what, value in self.headline()
-        )
-        names = ("vehicle class", "wanted kWh/day", "served kWh/day", "share")
-        heads = "".join(f"<th {left if name == names[0] else right}>{name}</th>" for name in names)
-        classes = "".join(
-            f"<tr><th {left}>{html_text(str(row['vehicle_class']).replace('_', ' '))}</th>"
-            f"<td {right}>{figure(row['demand_kwh_day'])}</td>"
-            f"<td {right}>{figure(row['served_kwh_day'])}</td>"
-            f"<td {right}>{figure(row['served_share'], '.1%')}</td></tr>"
-            for row in self.classes.to_dict("records")
-        )
-        note = f"<p><em>{html_text(self.note)}</em></p>" if self.note else ""
-        return (
-            f"<h4>{html_text(self.title)}</h4>{note}<table>{rows}</table>"
-            f"<table><tr>{heads}</tr>{classes}</table>"
-        )
+    def _warning(self) -> str:
+        return far_in_words(self.outcome.gap)
+
+    def _notes(self) -> list[str]:
+        return list(self.facts.get("warnings", []))
+
+    def _blocks(self) -> list[Block]:
+        told = self.headline()
+        blocks = [Block((), told, most=len(told)), block_of(self.classes, CLASSES, "classes")]
+        new = self.new_sites.sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
+        if len(new):
+            below = "PKR m: subsidy. Use: energy served divided by capacity."
+            blocks.append(block_of(new, STATIONS, "new_sites", "sites.csv", below=below))
+        built = new.drop_duplicates("configuration").sort_values("configuration")
+        named = [
+            f"  {row.configuration}: {row.chargers}"
+            for row in built.itertuples(index=False)
+            if told_as(str(row.configuration), str(row.chargers)) == row.configuration
+        ]
+        return [*blocks, sentences(named, all_in="new_sites")] if named else blocks
 
 
 def ask(name: str, *given: Any, **how: Any) -> Any:

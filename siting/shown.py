@@ -1,10 +1,12 @@
-"""Display a result as a few short tables, in a notebook or as text."""
+"""Results as a few short tables, described once for terminal, notebook and text."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from siting.texts import html_text
 
@@ -23,9 +25,9 @@ class Column:
 
     `value` is a key of a row, or a function that returns the value of a row. `form` is the format
     of a number (``,.0f``); numbers are right-aligned and never wrapped. The form ``>`` right-aligns
-    text, ``_`` shows underscores as spaces, and ``~`` rounds a number for readers. `per` is the
-    divisor of a number (1e6 for millions of rupees), and `blank` is the text for a missing value.
-    `style` has further arguments of ``rich.table.Table.add_column``.
+    text, and ``_`` shows underscores as spaces. `per` is the divisor of a number (1e6 for millions
+    of rupees), and `blank` is the text for a missing value. `style` has further arguments of
+    ``rich.table.Table.add_column``.
     """
 
     def __init__(
@@ -45,24 +47,61 @@ class Column:
             return value.replace("_", " ") if self.form == "_" else value
         if str(value) in ("None", "nan", "NaT", "<NA>"):
             return self.blank
-        if self.form == "~":
-            return _rounded(value)
         value = value if self.per == 1 else value / self.per
         text = format(value, self.form) if self.form else str(value)
         # A number of many digits would leave no room for the other columns.
         return text if len(text) <= LONGEST or not self.form else f"{value:.1e}"
 
 
-class Block(NamedTuple):
-    """A table for display: headers (or none), rows, and the attribute that has all rows."""
+# The columns that name a site.
+SITE = (
+    Column("Site", "site_id", no_wrap=True, min_width=5),
+    Column("Name", "name", overflow="fold"),
+)
 
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
+
+@dataclass(frozen=True)
+class Block:
+    """A table for display. Without columns, its rows are tuples of text.
+
+    A row of one text is a sentence, and spaces before it indent it. `title` stands above the table,
+    and `below` explains its columns. `all_in` is the attribute that has all rows, and `file` the
+    file that has them, if any; `more` is the number of rows that are left out. Notebooks and text
+    show `most` of the rows. `style` returns the terminal's style of a row (``red``).
+    """
+
+    columns: Sequence[Column]
+    rows: Sequence[Any]
     all_in: str = ""
+    file: str = ""
+    title: str = ""
+    below: str = ""
+    more: int = 0
+    most: int = MOST_ROWS
+    style: Callable[[Any], str] = lambda row: ""
+
+    def texts(self) -> list[list[str]]:
+        """Return the cells of the first rows as text."""
+        rows = self.rows[: self.most]
+        if not self.columns:
+            return [list(row) for row in rows]
+        return [[column.text(row) for column in self.columns] for row in rows]
+
+    @property
+    def sides(self) -> list[str]:
+        """The alignment of each column: ``left`` or ``right``."""
+        if self.columns:
+            return [column.style["justify"] for column in self.columns]
+        return ["left"] * max(map(len, self.rows), default=0)
+
+    def rest(self) -> list[str]:
+        """Return a sentence on the rows that `texts` lacks; none if it lacks no row."""
+        more = self.more + max(len(self.rows) - self.most, 0)
+        return [f"… and {more:,} more: .{self.all_in} has all"] if more else []
 
 
 class Shown(ABC):
-    """A result that is displayed as a title and a few tables."""
+    """A result that is displayed as a title, a few tables, and notes."""
 
     @abstractmethod
     def _title(self) -> tuple[str, str]:
@@ -72,65 +111,95 @@ class Shown(ABC):
     def _blocks(self) -> list[Block]:
         """Return the tables, the most important first."""
 
+    def _notes(self) -> Sequence[str]:
+        """Return the notes that stand below the tables."""
+        return ()
+
+    def _warning(self) -> str:
+        """Return the warning that stands above the title; blank if there is none."""
+        return ""
+
+    def _same(self) -> bool | None:
+        """Return whether the title is good news (green) or bad news (red); None if neither."""
+        return None
+
     def __repr__(self) -> str:
         """Return the result as text that fits a screen."""
-        title, note = self._title()
-        lines = [title, *([note] if note else [])]
+        lines = [text for text in (self._warning(), *self._title()) if text]
         for block in self._blocks():
-            rows = [list(block.heads)] if block.heads else []
-            rows += [list(row) for row in block.rows[:MOST_ROWS]]
-            # The last column contains sentences, which need no padding.
-            columns = list(zip(*rows, strict=True))[:-1]
-            wide = [min(max(map(len, column)), MOST_LETTERS) for column in columns]
-            lines.append("")
-            for row in rows:
-                first = [text[:width].ljust(width) for text, width in zip(row, wide, strict=False)]
-                lines.append("  ".join([*first, row[-1]]).rstrip())
-            lines += _rest(block)
-        return "\n".join(lines)
+            lines += ["", *([block.title] if block.title else []), *_as_text(block)]
+            lines += [*block.rest(), *([block.below] if block.below else [])]
+        return "\n".join([*lines, *(["", *self._notes()] if self._notes() else [])])
 
     def _repr_html_(self) -> str:
         """Return the result as HTML tables for notebooks."""
         title, note = self._title()
-        parts = [f"<h4>{html_text(title)}</h4>"]
-        parts += [f"<p><em>{html_text(note)}</em></p>"] if note else []
-        for block in self._blocks():
-            heads = "".join(_cell("th", text) for text in block.heads)
-            rows = "".join(
-                f"<tr>{''.join(_cell('td', text) for text in row)}</tr>"
-                for row in block.rows[:MOST_ROWS]
-            )
-            parts.append(f"<table>{f'<tr>{heads}</tr>' if heads else ''}{rows}</table>")
-            parts += [f"<p>{html_text(text)}</p>" for text in _rest(block)]
-        return "".join(parts)
+        warning = f"<p><strong>{html_text(self._warning())}</strong></p>" if self._warning() else ""
+        notes = "".join(f"<p>{html_text(text)}</p>" for text in self._notes())
+        return warning + html_of(title, note, self._blocks()) + notes
 
 
-def block_of(table: pd.DataFrame, columns: Sequence[Column] | dict[str, str], all_in: str) -> Block:
-    """Return columns of a frame as a `Block`; a dict maps column names to headers."""
-    if isinstance(columns, dict):
-        columns = [Column(head, name, "~") for name, head in columns.items()]
-    records = table.head(MOST_ROWS + 1).to_dict("records")
-    rows = [[column.text(row) for column in columns] for row in records]
-    # Blank rows stand for the frame's other rows, so that `_rest` counts them too.
-    rows += [[""] * len(columns)] * max(len(table) - len(rows), 0)
-    return Block([column.head for column in columns], rows, all_in)
+def html_of(title: str, note: str, blocks: Iterable[Block]) -> str:
+    """Return a title, a caveat and tables as HTML for notebooks."""
+    parts = [f"<h4>{html_text(title)}</h4>"] if title else []
+    parts += [f"<p><em>{html_text(note)}</em></p>"] if note else []
+    for block in blocks:
+        parts += [f"<p><b>{html_text(block.title)}</b></p>"] if block.title else []
+        parts.append(_as_html(block))
+        parts += [f"<p>{html_text(text)}</p>" for text in (*block.rest(), block.below) if text]
+    return "".join(parts)
 
 
-def _rest(block: Block) -> list[str]:
-    more = len(block.rows) - MOST_ROWS
-    return [f"… and {more:,} more: .{block.all_in} has all"] if more > 0 else []
+def block_of(
+    table: pd.DataFrame, columns: Sequence[Column], all_in: str, file: str = "", *,
+    count: int | None = None, most: int = MOST_ROWS, **other: Any,
+) -> Block:  # fmt: skip
+    """Return the first rows of a frame as a `Block`; `count` is the number of all rows."""
+    rows = table.head(most).to_dict("records")
+    more = (len(table) if count is None else count) - len(rows)
+    return Block(columns, rows, all_in, file, more=more, most=most, **other)
 
 
-def _cell(tag: str, text: str) -> str:
-    number = text.replace(",", "").replace(".", "").replace("%", "").replace("-", "").isdigit()
-    return f"<{tag} style='text-align:{'right' if number else 'left'}'>{html_text(text)}</{tag}>"
+def labelled(
+    heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], all_in: str = "",
+    **style: Any,
+) -> Block:  # fmt: skip
+    """Return rows that each have a label and right-aligned texts as a `Block`."""
+    columns = [Column(heads[0], itemgetter(0), no_wrap=not style)]
+    columns += [Column(name, itemgetter(n), ">", **style) for n, name in enumerate(heads)][1:]
+    return Block(columns, [(label, *texts) for label, texts in rows], all_in)
 
 
-def _rounded(value: Any) -> str:
-    """Return a value as text, a number rounded for readers."""
-    if isinstance(value, bool):
-        return str(value)
-    number = float(value)
-    if number == round(number) or abs(number) >= 100:
-        return f"{number:,.0f}"
-    return f"{number:,.3g}" if abs(number) < 1 else f"{number:,.1f}"
+def sentences(lines: Iterable[str], **other: Any) -> Block:
+    """Return lines of text as a `Block`."""
+    return Block((), [(line,) for line in lines], **other)
+
+
+def _as_text(block: Block) -> list[str]:
+    """Return a table as lines, whose cells are padded with spaces."""
+    rows = [[column.head for column in block.columns]] if block.columns else []
+    rows += block.texts()
+    # The last column may contain sentences, which are not cut.
+    rows = [[*(text[:MOST_LETTERS] for text in row[:-1]), row[-1]] for row in rows]
+    wide = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    sides = block.sides
+    return [
+        "  ".join(
+            text.rjust(width) if side == "right" else text.ljust(width)
+            for text, width, side in zip(row, wide, sides, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _as_html(block: Block) -> str:
+    """Return a table as HTML."""
+
+    def line(tag: str, texts: Sequence[str]) -> str:
+        cells = zip(texts, block.sides, strict=True)
+        return "<tr>" + "".join(
+            f"<{tag} style='text-align:{side}'>{html_text(text)}</{tag}>" for text, side in cells
+        ) + "</tr>"  # fmt: skip
+
+    heads = line("th", [column.head for column in block.columns]) if block.columns else ""
+    return f"<table>{heads}{''.join(line('td', row) for row in block.texts())}</table>"

@@ -129,7 +129,7 @@ STEPS = {
     "siting.run, siting.Study, siting.study_from_run, siting.check, siting.study.run_to_folder": (
         "siting.review",
     ),
-    "from siting.terminal.plan_tables import print_plan": ("siting.review",),
+    "from siting.terminal.screen import print_result": ("siting.review",),
     "import siting.review": SELDOM,
     "import siting.batch; from siting.cli import after_run, planning": ("siting.classics",),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 
 from siting.export.sheet import MapSheet, points_of, sheet, table_of
 from siting.plan import Plan
-from siting.shown import Block, Shown, block_of
+from siting.shown import Block, Column, Shown, block_of, labelled, sentences
 from siting.texts import html_text
 
 # Reasons why a bid lost: its ask was too high, or its critical ask was not computed in time.
@@ -70,17 +70,61 @@ class Award(Shown):
     folder: Path | None = None
 
     def _title(self) -> tuple[str, str]:
-        return f"{self.plan.title}: award", " ".join(self.notes)
+        return f"{self.plan.title}: award", self.plan.note
+
+    def _notes(self) -> tuple[str, ...]:
+        return self.notes
 
     def _blocks(self) -> list[Block]:
-        ask = {"bid": "bid", "bidder": "bidder", "ask_pkr": "ask, PKR"}
-        most = {"critical_low_pkr": "critical from", "critical_high_pkr": "to, PKR"}
-        paid = {"rule": "", "low_pkr": "from", "high_pkr": "to, PKR"}
-        return [
-            block_of(self.winners, {**ask, "adds": "adds", **most}, "winners"),
-            block_of(self.losers, {**ask, **most, "why": "why"}, "losers"),
-            block_of(self.payments, paid, "payments"),
+        outcome, plan = self.plan.outcome, self.plan
+        line = (
+            f"{len(self.winners):,} of {len(self.winners) + len(self.losers):,} bids win; "
+            f"{outcome.served_kwh_day:,.0f} kWh/day served ({plan.served_share:.1%}), proven "
+            f"within {outcome.gap:.2%}"
+        )
+        rows = [
+            (row["rule"], [_millions(row["low_pkr"], row["high_pkr"])])
+            for row in self.payments.to_dict("records")
+            if row["rule"] != "rents paid" or row["high_pkr"]
         ]
+        rows.append(("budget", [f"{outcome.budget_pkr / 1e6:,.3f}"]))
+        return [
+            sentences([line]),
+            _bids("Winners", self.winners, _figure(f"Adds, {outcome.proof.unit}", "adds", ",.0f")),
+            _bids("Losers", self.losers, _figure("Lost by, PKR m", "over_pkr", ",.3f", per=1e6)),
+            labelled(["Public money", "PKR m"], rows, "payments"),
+        ]
+
+
+def _bids(title: str, bids: pd.DataFrame, last: Column) -> Block:
+    """Return bids with their asks; `last` is the column that only winners or losers have."""
+    if bids.empty:
+        return sentences([f"{title}: none."])
+    columns = [
+        Column(title, "bid", overflow="fold", min_width=6, max_width=14),
+        Column("Bidder", "bidder", overflow="fold", min_width=6, max_width=14),
+        Column("Place", "name", overflow="fold", min_width=8),
+        _figure("Ask, PKR m", _asked),
+        _figure("Critical", lambda r: _millions(r["critical_low_pkr"], r["critical_high_pkr"])),
+        last,
+    ]
+    below = "Critical, PKR m: the largest ask at which a bid would have won."
+    if "why" in bids:
+        below += " The column why of the losers has the reason why each bid lost."
+    return block_of(bids, columns, title.lower(), f"{title.lower()}.csv", below=below)
+
+
+def _figure(head: str, value: Any, form: str = ">", per: float = 1) -> Column:
+    return Column(head, value, form, per=per, overflow="fold", min_width=7, max_width=15)
+
+
+def _asked(row: Mapping[Any, Any]) -> str:
+    rent, ask = row["rent_pkr"] / 1e6, row["ask_pkr"] / 1e6
+    return f"pays {rent:,.3f}" if rent > 0 else f"{ask:,.3f}"
+
+
+def _millions(low: float, high: float) -> str:
+    return between(low, high, 1e6, ",.3f")
 
 
 def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:

@@ -46,11 +46,13 @@ def demo(
         reply = plan_nation(config, overrides, budget)
     elif not files_only:
         from siting import study
-        from siting.terminal.plan_tables import print_plan
+        from siting.terminal.screen import print_result
 
         asked = asked_of_solver(overrides, budget=budget)
         plan, folder = study.run_to_folder(config, overrides=asked, now=now(), progress=progress())
-        reply = Reply(lambda: plan.facts, lambda: print_plan(plan, folder), gaps=[plan.outcome.gap])
+        reply = Reply(
+            lambda: plan.facts, lambda: print_result(plan, folder), gaps=[plan.outcome.gap]
+        )
 
     def show() -> None:
         reply.show()

@@ -70,8 +70,11 @@ class Lots(Shown):
     def _title(self) -> tuple[str, str]:
         return f"{self.title}: {counted(self.facts['lots'], 'lot')}", self.note
 
+    def _notes(self) -> tuple[str, ...]:
+        return self.notes
+
     def _blocks(self) -> list[Block]:
-        return [block_of(self.lots, SHORT, "lots"), Block((), [(one,) for one in self.notes])]
+        return [block_of(self.lots, SHORT, "lots", "lots.csv")]
 
 
 def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from siting.config import NationConfig
+from siting.engine.proof import far_in_words
 from siting.nation.city import Row, same
 from siting.nation.division_bound import MILLION, Pot
 from siting.nation.rounds import BUDGET, SPLITS, Rounds
@@ -176,9 +178,32 @@ class NationPlan(Shown):
     def _title(self) -> tuple[str, str]:
         return self.config.title, self.config.note
 
+    def _warning(self) -> str:
+        return far_in_words(self.gap)
+
+    def _notes(self) -> list[str]:
+        failed = zip(self.cities["city"], self.cities["error"], strict=True)
+        took = f"the plan took {self.seconds:,.0f} s"
+        return [*(f"{city} failed: {error}" for city, error in failed if error), took]
+
     def _blocks(self) -> list[Block]:
-        cities = block_of(city_rows(self.cities), CITY_COLUMNS, "cities")
-        return [Block((), self.headline()), cities]
+        told = self.headline()
+        cities = Block(CITY_COLUMNS, city_rows(self.cities).to_dict("records"), "cities")
+        money = [f"pkr_{city}" for city in self.cities["city"]]
+        columns = [
+            Column("Divided", lambda row: WORDS[row["split"]]),
+            Column("PKR m by city", lambda r: " ".join(f"{r[k] / 1e6:,.1f}" for k in money), ">"),
+            Column("kWh/day", _served, ">"),
+            Column("Against", lambda r: "" if r["split"] == "best" else -r["less_share"], "+.1%"),
+            Column("Gini", "gini", ".3f"),
+        ]
+        below = "" if self.splits["complete"].all() else "*: not every city has a plan."
+        splits = block_of(self.splits, columns, "splits", "splits.csv", below=below)
+        return [Block((), told, most=len(told)), cities, splits]
+
+
+def _served(split: Mapping[Any, Any]) -> str:
+    return f"{split['served_kwh_day']:,.0f}" + ("" if split["complete"] else " *")
 
 
 def city_rows(cities: pd.DataFrame) -> pd.DataFrame:

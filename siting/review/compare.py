@@ -19,10 +19,10 @@ from siting.export import maps
 from siting.files import extent
 from siting.interrupts import seen_through
 from siting.report import why_no_report
-from siting.report.differences import figures_in_words, render_differences, settings_in_words
+from siting.report.differences import figures_in_words, render_differences, setting_text
 from siting.report.run_record import RunRecord
 from siting.review.added_places import match_places
-from siting.shown import Block, Shown
+from siting.shown import Block, Column, Shown, block_of, labelled, sentences
 from siting.study.depends import leaves
 from siting.study.report_page import record_of
 from siting.study.stored_run import Source
@@ -75,13 +75,20 @@ class Comparison(Shown):
         return f"{self.titles[0]}: {len(self.runs)} runs", " ".join(self.notes)
 
     def _blocks(self) -> list[Block]:
-        figures = [[name, *texts] for name, texts in figures_in_words(self)]
-        settings = [[key, *texts] for key, texts in settings_in_words(self)]
-        counts = [[f"stations {name}", f"{count:,}"] for name, count in self.counts.items()]
-        blocks = [Block(("", *self.runs), figures, "figures"), Block((), counts)]
-        if settings:
-            blocks.insert(1, Block(("different setting", *self.runs), settings, "settings"))
-        return blocks
+        heads = ["", *self.runs]
+        figures = labelled(heads, figures_in_words(self), "figures", overflow="fold")
+        settings = sentences(["The configurations and inputs are the same."])
+        if len(self.settings):
+            keys = [Column("Key", "key"), *map(_setting, self.runs)]
+            settings = block_of(
+                self.settings, keys, "settings", "settings.csv", title="Asked differently"
+            )
+        counts = self.counts
+        line = (
+            f"New stations: {counts.pop('all'):,} the same in all, {counts.pop('changed'):,} with "
+            "different chargers" + "".join(f", {n:,} {where}" for where, n in counts.items())
+        )
+        return [figures, settings, sentences([line])]
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -93,6 +100,11 @@ class Comparison(Shown):
             "stations": self.counts,
             "sites": self.sites.drop(columns="geometry").to_dict("records"),
         }
+
+
+def _setting(run: str) -> Column:
+    """Return the column of a run's settings."""
+    return Column(run, lambda row: setting_text(row[run]), ">", overflow="fold")
 
 
 def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:

@@ -18,6 +18,7 @@ from siting import export
 from siting.config import to_yaml
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
+from siting.engine.proof import far_in_words
 from siting.errors import InfeasibleError, SitingError, SolveError
 from siting.export import maps
 from siting.files import sha256
@@ -27,7 +28,7 @@ from siting.program.limits import number, with_more_money
 from siting.program.program import Program
 from siting.review.outside_plan import Catalogue, over_limits, read_their_layer, their_plan
 from siting.review.score import score, score_table, scores_in_words
-from siting.shown import Block, Shown
+from siting.shown import Block, Shown, labelled, sentences
 from siting.study.facts import folder_for, head_of
 from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome
@@ -76,12 +77,22 @@ class Evaluation(Shown):
         return score_table(self.scores)
 
     def _title(self) -> tuple[str, str]:
-        return self.title, " ".join(filter(None, (self.note, self.sentence)))
+        return self.title, self.note
+
+    def _warning(self) -> str:
+        return "" if self.best is None else far_in_words(self.best.outcome.gap)
+
+    def _notes(self) -> list[str]:
+        return self.notes
 
     def _blocks(self) -> list[Block]:
-        rows = [[what, *texts] for what, texts in scores_in_words(list(self.scores.values()))]
-        broken = [Block(("rules broken",), [[line] for line in self.broken], "broken")]
-        return [Block(("", *self.scores), rows, "table"), *(broken if self.broken else [])]
+        heads = ["", *(name.capitalize() for name in self.scores)]
+        figures = labelled(heads, scores_in_words(list(self.scores.values())), "table")
+        broken = sentences(
+            [f"  {line}" for line in self.broken],
+            all_in="broken", title="Their plan breaks these rules but is scored anyway:",
+        )  # fmt: skip
+        return [sentences([self.sentence]), figures, *([broken] if self.broken else [])]
 
     @property
     def sentence(self) -> str:

@@ -34,8 +34,8 @@ from siting.review.solving import (
     other_plans,
     with_budget,
 )
-from siting.shown import Block, Shown, block_of
-from siting.sites.chargers_text import told_as
+from siting.shown import SITE, Block, Column, Shown, block_of
+from siting.sites.chargers_text import BUILD, chargers_told
 from siting.sites.sizes import step_text
 from siting.study.pipeline import Study
 from siting.study.program_inputs import Asked, subsidy_of
@@ -51,6 +51,7 @@ NEAREST = 3
 # The solver's gap is divided by this to find the effect of another million rupees.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
+STATES = {"built": "is built", "stands": "stands already", "not built": "gets no station"}
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
 
 
@@ -103,13 +104,58 @@ class Explained:
         return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)
 
 
+def _public_money(row: Mapping[Any, Any]) -> str:
+    """Return the subsidy of an offer (PKR m) or, if it is not known, its range.
+
+    >>> _public_money({"paid_pkr": 390e3, "least_pkr": 120e3, "subsidy_pkr": 950e3})
+    '0.39'
+    >>> _public_money({"paid_pkr": float("nan"), "least_pkr": 120e3, "subsidy_pkr": 950e3})
+    '0.12-0.95'
+    """
+    if not pd.isna(row["paid_pkr"]):
+        return f"{row['paid_pkr'] / 1e6:,.2f}"
+    ends = (f"{row[end] / 1e6:,.2f}" for end in ("least_pkr", "subsidy_pkr"))
+    return "-".join(dict.fromkeys(ends))
+
+
+# The columns of the classes that a station serves, of the offers at a place, and of stations.
+SERVED = (
+    Column("Vehicle class", "vehicle_class", "_", no_wrap=True),
+    Column("Served here, kWh/day", "served_kwh_day", ",.0f"),
+    Column("Lost without it", lambda row: row["lost_kwh_day"] + 0.0, ",.0f"),
+)
+OFFERED = (
+    Column("Could be built here", chargers_told, no_wrap=True),
+    Column("PKR m", _public_money, ">"),
+    Column("The plan would then serve", "said"),
+)
+OF_OFFERS = (
+    "PKR m: public money. For a built station: its subsidy. For other offers: the smallest subsidy "
+    "(if the station sells out) and the largest allowed. What the plan would serve is computed "
+    "with all other stations unchanged."
+)
+WORTH = (
+    *SITE,
+    BUILD,
+    Column("PKR m", "subsidy_pkr", ",.2f", per=1e6, min_width=6),
+    Column("Serves", "served_kwh_day", ",.0f", min_width=6),
+    Column("Lost", "marginal_kwh_day", ",.0f", min_width=6),
+    Column("PKR a kWh", "pkr_per_kwh_day", ",.0f", blank="no gain", min_width=9),
+)
+OF_WORTH = (
+    "Serves: kWh/day sold. Lost: kWh/day that would not be served without the station, with all "
+    "other stations unchanged. PKR a kWh: subsidy divided by Lost. The most doubtful stations come "
+    "first."
+)
+
+
 @dataclass(eq=False, repr=False)
 class SiteReasons(Shown):
     """The reasons for or against a station at a place.
 
     `state` is ``built``, ``stands`` (an existing station) or ``not built``. `reasons` has pairs
     (label, text), in the order in which a reader needs them. `figures` has the numbers in these
-    texts, for use by other programs.
+    texts, for use by other programs. `note` is the caveat of the plan.
 
     `offers` has one row per offer shown at the place (`Study.shown_offers`): ``configuration``,
     ``chargers``, ``subsidy_pkr`` (its maximum), ``least_pkr`` (its subsidy at full sales),
@@ -126,6 +172,7 @@ class SiteReasons(Shown):
     classes: pd.DataFrame = field(default_factory=lambda: NO_CLASSES)
     reasons: list[tuple[str, str]] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
     def say(self, what: str, words: str, **figures: Any) -> None:
         """Add a reason and its figures."""
@@ -134,15 +181,15 @@ class SiteReasons(Shown):
 
     def _title(self) -> tuple[str, str]:
         name = f" ({self.name})" if self.name else ""
-        return f"{self.site_id}{name}: {self.state}", ""
+        return f"{self.site_id}{name} {STATES[self.state]}", self.note
 
     def _blocks(self) -> list[Block]:
-        offers = {
-            "configuration": "could be built", "paid_pkr": "is paid, PKR",
-            "least_pkr": "full sales, PKR", "subsidy_pkr": "at most, PKR", "said": "plan",
-        }  # fmt: skip
         blocks = [Block((), self.reasons)]
-        return [*blocks, block_of(self.offers, offers, "offers")] if len(self.offers) else blocks
+        if len(self.classes):
+            blocks.append(block_of(self.classes, SERVED, "classes"))
+        if len(self.offers):
+            blocks.append(block_of(self.offers, OFFERED, "offers", below=OF_OFFERS))
+        return blocks
 
 
 def explain_site(
@@ -172,14 +219,15 @@ def explain_site(
     name = run.names[site_id]
     stations = run.plan.sites.set_index("site_id")
     if site_id not in stations.index:
-        reasons = SiteReasons(site_id, name, "not built", _offers(run, site_id, ""))
+        offers = _offers(run, site_id, "")
+        reasons = SiteReasons(site_id, name, "not built", offers, note=run.plan.note)
         if not _not_built(run, reasons, time_limit_s):
             return reasons
     else:
         row = stations.loc[site_id]
         state, offer = "stands" if row["existing"] else "built", str(row["offer_id"])
         offers, classes = _offers(run, site_id, offer), _classes(run, site_id, offer)
-        reasons = SiteReasons(site_id, name, state, offers, classes)
+        reasons = SiteReasons(site_id, name, state, offers, classes, note=run.plan.note)
         _built(run, reasons, row, time_limit_s)
     if alternatives > 0:
         _frequency(run, reasons, alternatives, time_limit_s)
@@ -275,7 +323,7 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
 def _offer_in_words(run: Explained, offer_id: str) -> str:
     """Return an offer in words: its configuration, or its chargers."""
     offer = run.study.offers.loc[run.study.offers["offer_id"] == offer_id].iloc[0]
-    return told_as(str(offer["configuration"]), str(offer["chargers"]))
+    return chargers_told(offer.to_dict())
 
 
 def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
@@ -508,22 +556,23 @@ class PlanReasons(Shown):
     energy lost if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by
     marginal energy). Stations with no marginal energy come first, then those with the highest
     ``pkr_per_kwh_day``. `binding` has the binding limits as pairs (label, text), and `figures` has
-    the numbers in these texts, for use by other programs.
+    the numbers in these texts, for use by other programs. `title` and `note` are those of the plan.
     """
 
     stations: pd.DataFrame
     binding: list[tuple[str, str]]
     figures: dict[str, Any]
+    title: str
+    note: str
 
     def _title(self) -> tuple[str, str]:
-        return "What the stations are worth", ""
+        return f"{self.title}: what its stations are worth", self.note
 
     def _blocks(self) -> list[Block]:
-        columns = {
-            "site_id": "site", "name": "name", "subsidy_pkr": "subsidy, PKR",
-            "served_kwh_day": "serves, kWh/day", "marginal_kwh_day": "lost without it",
-        }  # fmt: skip
-        return [Block((), self.binding), block_of(self.stations, columns, "stations")]
+        binding = Block((), self.binding)
+        if self.stations.empty:
+            return [binding]
+        return [binding, block_of(self.stations, WORTH, "stations", below=OF_WORTH)]
 
 
 def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> PlanReasons:
@@ -556,7 +605,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     )
     figures: dict[str, Any] = {}
     binding = [*_money(run, time_limit_s, figures), *_limits(run), *_stations(run), *_demand(run)]
-    return PlanReasons(stations, binding, figures)
+    return PlanReasons(stations, binding, figures, run.plan.title, run.plan.note)
 
 
 def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import reprlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ import pandas as pd
 
 from siting import sites
 from siting.config import Config, SitesLayer, load, with_keys
+from siting.engine.proof import far_in_words
 from siting.errors import Fault, InputError, is_number, refuse
 from siting.export import with_units, write_csv
 from siting.files import read_layer
@@ -29,7 +30,8 @@ from siting.plan import Plan
 from siting.review.added_places import located, study_of_sites, study_with_sites
 from siting.review.answers import ANSWERS_FILE, OF_ANSWERS, OF_BIDS, answered, changed_least
 from siting.review.solving import in_years
-from siting.shown import Block, Shown, block_of
+from siting.shown import SITE, Block, Column, Shown, block_of, labelled, sentences
+from siting.sites.chargers_text import told_as
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.stages import Report
@@ -38,8 +40,25 @@ from siting.study.to_limits import sites_named
 
 ADDED = "added by siting replan"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
+SIDES = ("before", "after")
 # A kept station is listed as changed if its energy served differs by more than this (kWh/day).
 NOTICED_KWH = 1.0
+
+
+def _builds(row: Mapping[Any, Any]) -> str:
+    """Return a station's chargers before and after a change; only once if they are equal."""
+    sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
+    return " to ".join(dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str)))
+
+
+# The columns of the changed stations.
+CHANGED = (
+    *SITE,
+    Column("Change", "change", no_wrap=True, min_width=18),
+    Column("Build", _builds, overflow="fold", min_width=13),
+    Column("PKR m", "subsidy_pkr", "+,.2f", per=1e6, min_width=7),
+    Column("kWh/day", "served_kwh_day", "+,.0f", min_width=7),
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,20 +80,58 @@ class Replan(Shown):
     folder: Path | None
 
     def _title(self) -> tuple[str, str]:
-        return f"{self.after.title}: planned again", " ".join(self.notes)
+        return f"{self.after.title}: planned again", self.after.note
+
+    def _warning(self) -> str:
+        return far_in_words(self.after.outcome.gap)
+
+    def _notes(self) -> list[str]:
+        open_ = [
+            f"The {word} plan is not proven optimal: {plan.outcome.stopped}"
+            for plan, word in ((self.before, "earlier"), (self.after, "new"))
+            if plan.outcome.status != "optimal"
+        ]
+        return [*open_, *self.notes]
 
     def _blocks(self) -> list[Block]:
-        told = [
-            (what, f"{getattr(self.before, key) / unit:,.{places}f}",
-             f"{getattr(self.after, key) / unit:,.{places}f}")
-            for what, key, unit, places in (
-                ("energy served, kWh/day", "served_kwh_day", 1, 0),
-                ("subsidy, PKR m", "subsidy_pkr", 1e6, 2),
-                ("total cost, PKR m", "cost_pkr", 1e6, 2),
-            )
-        ]  # fmt: skip
-        columns = {"site_id": "site", "name": "name", "change": "change"}
-        return [Block(("", "before", "after"), told), block_of(self.changes, columns, "changes")]
+        figures = labelled(["", "Before", "After", "Change"], self._figures(), "classes")
+        if self.changes.empty:
+            return [figures, sentences(["No station changes."])]
+        counts = self.changes["change"].value_counts()
+        words = [f"{n:,} {str(name).replace('serves', 'serving')}" for name, n in counts.items()]
+        told = sentences(["Stations: " + ", ".join(words)])
+        shown = self.changes[~self.changes["change"].str.startswith("serves")]
+        if shown.empty:
+            return [figures, told]
+        for key in ("subsidy_pkr", "served_kwh_day"):
+            shown = shown.assign(**{key: shown[f"{key}_after"] - shown[f"{key}_before"]})
+        below = "PKR m: change of subsidy. kWh/day: change of energy served."
+        stations = block_of(
+            shown, CHANGED, "changes", "changes.csv", count=len(self.changes), below=below
+        )
+        return [figures, told, stations]
+
+    def _figures(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield the label of each figure, with its value before and after and the change."""
+
+        def row(name: str, before: float, after: float, places: int = 0) -> tuple[str, list[str]]:
+            change, form = after - before, f",.{places}f"
+            same = not abs(change) >= 0.5 * 10**-places
+            texts = [format(before, form), format(after, form)]
+            return name, [*texts, "same" if same else format(change, f"+{form}")]
+
+        old, new = self.before, self.after
+        yield row("New stations", len(old.new_sites), len(new.new_sites))
+        for name, key in (("Budget", "budget"), ("Subsidy", "subsidy"), ("Cost in all", "cost")):
+            before, after = (getattr(plan, f"{key}_pkr") / 1e6 for plan in (old, new))
+            yield row(f"{name}, PKR m", before, after, 2)
+        yield row("Served, kWh/day", old.served_kwh_day, new.served_kwh_day)
+        for line in self.classes.fillna(0.0).to_dict("records"):
+            name = "  " + str(line["vehicle_class"]).replace("_", " ")
+            yield row(name, line["served_kwh_day_before"], line["served_kwh_day_after"])
+        points = f"{100 * (new.served_share - old.served_share):+.1f} points"
+        yield "Share served", [f"{old.served_share:.1%}", f"{new.served_share:.1%}", points]
+        yield "Proven gap", [f"{old.outcome.gap:.2%}", f"{new.outcome.gap:.2%}", ""]
 
 
 def replan(

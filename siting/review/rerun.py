@@ -18,7 +18,7 @@ from siting.errors import Fault, InputError, SitingError, naming, refuse
 from siting.files import read_csv
 from siting.manifest import read_manifest
 from siting.plan import Plan
-from siting.shown import Block, Shown
+from siting.shown import Block, Shown, sentences
 from siting.study.facts import versions, with_facts
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
@@ -26,6 +26,8 @@ from siting.study.stages import Report
 
 # Relative tolerance: another machine may add numbers in a different order and round differently.
 RELATIVE = 1e-9
+# At most this many differences of a part are shown.
+DIFFERENCES_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,31 @@ class Rerun(Shown):
 
     def _title(self) -> tuple[str, str]:
         word = "The same" if self.same else "Not the same"
-        return f"{word}: {self.folder} repeated", " ".join(self.notes)
+        return f"{word}: {self.folder} repeated", ""
+
+    def _same(self) -> bool:
+        return self.same
+
+    def _notes(self) -> tuple[str, ...]:
+        return self.notes
 
     def _blocks(self) -> list[Block]:
-        rows = [(one.what, one.verdict, one.counted) for one in self.compared]
-        differ = [(one.what, line) for one in self.compared for line in one.differences]
-        return [Block((), rows), *([Block((), differ, "compared")] if differ else [])]
+        colours = {
+            one.what.capitalize(): "" if one.same else "red" if one.decides else "yellow"
+            for one in self.compared
+        }
+        rows = [(one.what.capitalize(), one.verdict, one.counted) for one in self.compared]
+        differ = [
+            sentences(
+                [f"  {one.what}: {line}" for line in one.differences[:DIFFERENCES_SHOWN]],
+                all_in="compared", more=max(len(one.differences) - DIFFERENCES_SHOWN, 0),
+            )
+            for one in self.compared
+        ]  # fmt: skip
+        return [
+            Block((), rows, style=lambda row: colours[row[0]]),
+            *(block for block in differ if block.rows),
+        ]
 
     def plain(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,7 @@ from siting.errors import InputError, require_kind
 from siting.export import charts
 from siting.interrupts import seen_through
 from siting.plan import Plan
-from siting.shown import Block, Shown, block_of
+from siting.shown import SITE, Block, Column, Shown, block_of, sentences
 from siting.study.facts import head_of
 from siting.study.queues import Waiting, allotted, late_share, simulated
 from siting.study.stages import Report
@@ -36,6 +36,20 @@ ASSUMPTIONS = (
     "in Erlang C)",
     "outages lengthen all sessions evenly, as if the power often failed for a short time",
     "drivers know the queue when they set out and do not give up once they queue",
+)
+CASES = {
+    "planned": "As planned: the plan's drivers at the stations it assigns to them",
+    "free": "Free choice: all drivers, each to the quickest",
+}
+# The columns of the stations that fail.
+WORST = (
+    *SITE,
+    Column("Plan", "allotted_kwh_day", ",.0f", min_width=6),
+    Column("Erlang", "standard_kwh_day", ",.0f", min_width=6),
+    Column("Simulated", "planned_delivered_kwh_day", ",.0f", min_width=9),
+    Column("Late", "planned_late_share", ".0%", min_width=4),
+    Column("Free", "free_late_share", ".0%", min_width=4),
+    Column("Use", "planned_use_share", ".0%", min_width=4),
 )
 
 
@@ -68,13 +82,52 @@ class SimulatedDay(Shown):
         return f"{self.title}: a simulated day", self.note
 
     def _blocks(self) -> list[Block]:
-        columns = {
-            "case": "drivers", "vehicle_class": "class", "arrivals_day": "a day",
-            "turned_away_share": "turned away", "late_share": "late", "wait_mean_min": "wait, min",
-            "delivered_kwh_day": "kWh/day",
-        }  # fmt: skip
-        classes = block_of(self.classes, columns, "classes")
-        return [classes, Block((), [[line] for line in self.lines])]
+        rules, wait = self.facts["rules"], self.facts["standard"]["wait_min"]
+        far = self.classes["out_of_reach_day"]
+        classes = self.classes.assign(asked_day=self.classes["arrivals_day"] + far)
+        classes["far_share"] = far / classes["asked_day"].where(classes["asked_day"] > 0)
+        planned, free = (
+            block_of(classes[classes["case"] == case], _class_columns(wait), "classes", title=title,
+                     style=lambda row: "bold" if row["vehicle_class"] == "all" else "")
+            for case, title in CASES.items()
+        )  # fmt: skip
+        below = (
+            "Far: share of drivers with no station in reach. Away: share of the other drivers who "
+            f"are turned away. >{wait:g} min: share who are turned away or wait longer. Waits "
+            f"(min) are of drivers who stay. {rules['days']} days, seed {rules['seed']}; drivers "
+            f"accept an expected wait of {rules['balk_min']:g} min."
+        )
+        told = sentences(
+            [f"  {line}" for line in self.lines], all_in="lines", title="Compared with the program"
+        )
+        return [planned, replace(free, below=below), told, self._worst()]
+
+    def _worst(self) -> Block:
+        """Return the stations that are overloaded or chosen by too many drivers."""
+        worst = self.stations[self.stations["verdict"] != "holds"]
+        if worst.empty:
+            return sentences(["  No station is overloaded or chosen by too many drivers."])
+        worst = worst.sort_values(["planned_turned_away_day", "site_id"], ascending=[False, True])
+        below = (
+            "Plan, Erlang, Simulated (kWh/day): energy in the plan, within the waiting standard "
+            "according to Erlang C, and simulated as planned. Late: late share of the plan's "
+            "drivers. Free: late share of all drivers with free choice. Use: share of the ports' "
+            "time in use."
+        )
+        return block_of(worst, WORST, "stations", "simulation.csv", below=below)
+
+
+def _class_columns(wait_min: float) -> list[Column]:
+    return [
+        Column("Vehicle class", "vehicle_class", "_", no_wrap=True, min_width=20),
+        Column("Drivers", "asked_day", ",.0f", min_width=7),
+        Column("Far", "far_share", ".0%", min_width=4),
+        Column("Away", "turned_away_share", ".0%", min_width=4),
+        Column(f">{wait_min:g} min", "late_share", ".0%", min_width=7),
+        Column("Wait", "wait_mean_min", ",.0f", min_width=4),
+        Column("95 %", "wait_p95_min", ",.0f", min_width=4),
+        Column("kWh/day", "delivered_kwh_day", ",.0f", min_width=7),
+    ]
 
 
 def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay:

@@ -156,7 +156,8 @@ def _trace_cell(run: Traced, cell: str, at: Slice, classes: Iterable[str]) -> Tr
         else f"its road junction is {row['snap_m']:,.0f} m away"
     )
     tables = {"places": _places(run, cell), "inputs": _inputs(run)}
-    return Trace("cell", cell, "", at.year, at.scenario, tuple(chains), tables, (note,))
+    return Trace("cell", cell, "", at.year, at.scenario, tuple(chains), tables, (note,),
+                 run.config.note)  # fmt: skip
 
 
 def _inputs(run: Traced) -> pd.DataFrame:

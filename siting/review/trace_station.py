@@ -66,6 +66,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
     return Trace(
         "station", site, name, at.year, at.scenario, tuple(chains),
         {"served": by_cell, "business": told}, (f"{offer['chargers']} ({offer_id})",),
+        run.config.note,
     )  # fmt: skip
 
 

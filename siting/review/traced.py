@@ -18,7 +18,7 @@ import pandas as pd
 from siting.config import load
 from siting.errors import Fault, did_you_mean, refuse
 from siting.manifest import FOLDER, read_manifest
-from siting.shown import Block, Shown
+from siting.shown import MOST_LETTERS, Block, Column, Shown, block_of, sentences
 from siting.study.stored_run import Folder
 from siting.study.to_limits import site_named
 
@@ -30,6 +30,10 @@ NEEDED = (
 )
 # Relative and absolute tolerance within which two figures are equal.
 SAME_SHARE, SAME = 1e-9, 1e-9
+# Words of a step whose stored value is another.
+DIFFERS = ", which differs by "
+# Columns of numbers in the tables.
+RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ class Trace(Shown):
 
     A blank `scenario` means the configuration's own demand. `chains` has one `Chain` per figure;
     for a cell, the one with the largest demand comes first. `tables` has further tables by name:
-    the places in a cell, or the cells that a station serves. `notes` are for readers.
+    the places in a cell, or the cells that a station serves. `notes` are for readers, and `note` is
+    the caveat of the run.
     """
 
     kind: str
@@ -108,6 +113,7 @@ class Trace(Shown):
     chains: tuple[Chain, ...]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def same(self) -> bool:
@@ -122,15 +128,16 @@ class Trace(Shown):
         return f"{self.kind} {self.id}{name}, {when}"
 
     def _title(self) -> tuple[str, str]:
-        return self.title, " ".join(self.notes)
+        return self.title, self.note
 
     def _blocks(self) -> list[Block]:
-        return [
-            Block((chain.what, "", "unit", "how"), [
-                (step.what, f"{step.value:,.6g}", step.unit, step.words) for step in chain.steps
-            ], "chains")
-            for chain in self.chains
-        ]  # fmt: skip
+        tables = [
+            block_of(table, [_column(str(name)) for name in table.columns], "tables", title=title)
+            for title, table in self.tables.items()
+            if len(table)
+        ]
+        notes = [sentences(self.notes)] if self.notes else []
+        return [*notes, *map(_steps_and_sources, self.chains), *tables]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the calculations as plain mappings and lists, for JSON."""
@@ -148,6 +155,55 @@ class Trace(Shown):
             ],
             **{name: table.to_dict("records") for name, table in self.tables.items()},
         }
+
+
+def _steps_and_sources(chain: Chain) -> Block:
+    """Return the steps of a chain, one a line, and below them the figures with their sources."""
+    factors = dict.fromkeys(factor for step in chain.steps for factor in step.factors)
+    lines = [
+        *map(_line, chain.steps),
+        *(f"  ({note})" for note in chain.notes),
+        *(line for factor in factors for line in _lines_of(factor)),
+    ]
+    title = f"{chain.what}: {_number(chain.value)} {chain.steps[-1].unit}"
+    return sentences(
+        lines, all_in="chains", title=title, style=lambda row: "red" if DIFFERS in row[0] else ""
+    )
+
+
+def _line(step: Step) -> str:
+    unit = "" if step.unit == "share" else f" {step.unit}"
+    line = f"  {step.what} = {step.words} = {_number(step.value)}{unit}"
+    if step.stored is None:
+        return line
+    if step.same:
+        return f"{line}; stored: the same"
+    return f"{line}; stored: {_number(step.stored)}{DIFFERS}{_number(step.value - step.stored)}"
+
+
+def _lines_of(factor: Factor) -> tuple[str, str]:
+    """Return a figure and its source as two lines, because table columns would be too narrow."""
+    name = f"{factor.figure} {factor.of}".strip().replace("_", " ")
+    range_ = ""
+    if factor.low is not None and factor.high is not None and factor.low != factor.high:
+        range_ = f" ({_number(factor.low)} to {_number(factor.high)})"
+    why = "; ".join(text for text in (factor.said, factor.source) if text)
+    told = f"{_number(factor.value)}{range_}, {factor.confidence}, {factor.table}"
+    return f"  {name}: {told}", f"      {why}"
+
+
+def _column(name: str) -> Column:
+    def text(row: Any) -> str:
+        value = row[name]
+        return _number(value) if isinstance(value, int | float) else str(value)[:MOST_LETTERS]
+
+    return Column(name, text, ">" if name in RIGHT else "", overflow="fold")
+
+
+def _number(value: float) -> str:
+    if value != value:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.6g}"
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ from siting.review.run_claims import (
     same_table,
     set_faults,
 )
+from siting.shown import Block, Shown, sentences
 from siting.study.depends import STAGES
 from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw
@@ -67,8 +68,8 @@ _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
 _CHANGES, _REPLANNED = "changes.csv", "replanned_from"
 
 
-@dataclass(frozen=True)
-class Verified:
+@dataclass(frozen=True, repr=False)
+class Verified(Shown):
     """The checks of a run, and the errors found."""
 
     folder: Path
@@ -97,6 +98,20 @@ class Verified:
             seconds = (datetime.now() - begun).total_seconds()
             progress(Event(what, self.held[what], seconds, done=True))
         return result
+
+    def _title(self) -> tuple[str, str]:
+        return f"{'Does not hold' if self.faults else 'Holds'}: {self.folder}", ""
+
+    def _same(self) -> bool:
+        return not self.faults
+
+    def _notes(self) -> list[str]:
+        return self.notes
+
+    def _blocks(self) -> list[Block]:
+        held = Block((), list(self.held.items()))
+        faults = sentences([f"  {fault}" for fault in self.faults], all_in="faults")
+        return [held, faults] if self.faults else [held]
 
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+from siting.shown import Column
 from siting.sites.configurations import EXTENDED, UPGRADED
 from siting.texts import counted
 
@@ -84,6 +86,11 @@ def size_name(counts: Mapping[str, int]) -> str:
     return "__".join(f"{number}_{charger}" for charger, number in counts.items())
 
 
+def chargers_told(row: Mapping[Any, Any]) -> str:
+    """Return the chargers of a row (``configuration``, ``chargers``) as text."""
+    return told_as(str(row["configuration"]), str(row["chargers"]))
+
+
 def told_as(configuration: str, chargers: str) -> str:
     """Return a configuration's name, or its chargers if the name merely lists them.
 
@@ -97,3 +104,7 @@ def told_as(configuration: str, chargers: str) -> str:
     if not counts or bare != size_name(counts):
         return configuration
     return chargers + (", grid upgraded" if configuration.endswith(UPGRADED) else "")
+
+
+# The column of the chargers that are built at a site.
+BUILD = Column("Build", chargers_told, overflow="fold", min_width=13)

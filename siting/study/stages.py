@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol, cast, overload
 
@@ -21,8 +22,8 @@ from pydantic import BaseModel
 
 from siting.config import Config
 from siting.engine.clock import Progress
+from siting.shown import Block, Column, html_of
 from siting.study.table_cache import kept_table
-from siting.texts import html_text
 
 type Layer = gpd.GeoDataFrame
 type Table = pd.DataFrame
@@ -231,13 +232,9 @@ def notebook() -> Any:
 
 def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -> str:
     """Return stages as an HTML table for notebooks: name, result and run time, all as text."""
-    left, right = "style='text-align:left'", "style='text-align:right'"
-    rows = "".join(
-        f"<tr><th {left}>{html_text(name)}</th><td {left}>{html_text(text)}</td>"
-        f"<td {right}>{html_text(seconds)}</td></tr>"
-        for name, text, seconds in stages
-    )
-    head = f"<tr><th {left}>stage</th><th {left}>result</th><th {right}>seconds</th></tr>"
-    caveat = f"<p><em>{html_text(note)}</em></p>" if note else ""
-    heading = f"<h4>{html_text(title)}</h4>" if title else ""
-    return f"{heading}{caveat}<table>{head}{rows}</table>"
+    columns = [
+        Column("stage", itemgetter(0)),
+        Column("result", itemgetter(1)),
+        Column("seconds", itemgetter(2), ">"),
+    ]
+    return html_of(title, note, [Block(columns, stages, most=len(stages))])

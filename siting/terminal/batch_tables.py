@@ -15,7 +15,7 @@ from siting.batch import BatchEvent, BatchResult, BatchStudy, sweep_words
 from siting.batch.batch_page import notes_of, short_columns, status_words
 from siting.batch.table import swept_of
 from siting.engine.proof import is_far
-from siting.shown import Column
+from siting.shown import Column, block_of
 from siting.terminal.progress import LiveLine
 from siting.terminal.screen import Screen
 
@@ -85,8 +85,7 @@ def print_batch(result: BatchResult) -> None:
         if not several and swept:
             console.print(f"\n{table.loc[done, 'name'].iloc[0]}", style="bold")
             columns = columns[1:]
-        rest = "… and {:,} more in results.csv"
-        console.table(columns, table[done], most=MOST_ROWS, more=rest)
+        console.block(block_of(table[done], columns, "table", "results.csv", most=MOST_ROWS))
     for row in table[table["status"] == "failed"].to_dict("records"):
         swept_values = {key: row[key] for key in swept if not pd.isna(row[key])}
         what = " ".join(w for w in (str(row["config"]), sweep_words(swept_values)) if w)

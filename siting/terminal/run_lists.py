@@ -1,22 +1,14 @@
-"""Terminal output for stored runs: lists of runs, and the results of checking or repeating one."""
+"""Terminal output of the list of stored runs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-from rich.text import Text
+from typing import Any
 
 from siting.shown import Column
 from siting.terminal.screen import Screen
 
-if TYPE_CHECKING:
-    from siting.review import Verified
-    from siting.review.rerun import Rerun
-
-
-DIFFERENCES_SHOWN = 8
 NUMBERS = ("served_share", "gap", "subsidy_pkr", "new_stations")
 
 
@@ -50,34 +42,3 @@ def _number(value: Any) -> float:
     except OverflowError:  # an integer too large for a float
         return math.nan
     return found if math.isfinite(found) else math.nan
-
-
-def print_rerun(repetition: Rerun) -> None:
-    """Print which parts of a repetition equal the first run, and which differ."""
-    console = Screen()
-    console.print()
-    verdict = ("The same", "green") if repetition.same else ("Not the same", "red")
-    console.say(Text.assemble(verdict, f": {repetition.folder!s} repeated"))
-    rows = []
-    for part in repetition.compared:
-        colour = "" if part.same else "red" if part.decides else "yellow"
-        rows.append((part.what.capitalize(), Text(part.verdict, style=colour), part.counted))
-    console.pairs(rows)
-    for part in repetition.compared:
-        for line in part.differences[:DIFFERENCES_SHOWN]:
-            console.say(f"  {part.what}: {line}")
-        if (more := len(part.differences) - DIFFERENCES_SHOWN) > 0:
-            console.print(f"  {part.what}: … and {more:,} more (all with --json)")
-    console.notes(repetition.notes)
-
-
-def print_verified(verified: Verified) -> None:
-    """Print which checks of a run passed, failed, or could not be made."""
-    console = Screen()
-    verdict = ("Does not hold", "red") if verified.faults else ("Holds", "green")
-    console.say(Text.assemble(verdict, f": {verified.folder!s}"))
-    for what, words in verified.held.items():
-        console.say(f"  {what:<10} {words}")
-    for fault in verified.faults:
-        console.indented(str(fault), 2)
-    console.notes(verified.notes)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -13,26 +13,11 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from siting.shown import Column
+from siting.shown import Block, Column, Shown
 from siting.texts import visible
 
 # With this padding of cells, ten columns fit into 80 characters.
 NARROW = (0, 1, 0, 0)
-
-
-def site_columns() -> list[Column]:
-    """Return the columns that name a site."""
-    return [
-        Column("Site", "site_id", no_wrap=True, min_width=5),
-        Column("Name", "name", overflow="fold"),
-    ]
-
-
-def chargers(row: Mapping[Any, Any]) -> str:
-    """Return the chargers of a row as text."""
-    from siting.sites.chargers_text import told_as
-
-    return told_as(str(row["configuration"]), str(row["chargers"]))
 
 
 class Screen(Console):
@@ -41,10 +26,10 @@ class Screen(Console):
     def __init__(self, **kept: Any) -> None:
         super().__init__(highlight=False, markup=False, **kept)
 
-    def heading(self, title: str, note: str = "") -> None:
+    def heading(self, title: str, note: str = "", style: str = "bold") -> None:
         """Print the title of an output and its note."""
         self.print()
-        self.say(title, style="bold")
+        self.say(title, style=style)
         if note:
             self.print(note, style="yellow")
 
@@ -53,40 +38,56 @@ class Screen(Console):
         self.notes(notes)
         self.print(f"Written to {path}", soft_wrap=True)
 
-    def table(
-        self, columns: Sequence[Column], rows: Any, *, most: int | None = None, more: str = "",
-        title: str | None = None, bold: Callable[[Any], bool] = lambda row: False,
-    ) -> None:  # fmt: skip
-        """Print rows (a frame, or mappings) as a table.
+    def shown(self, result: Shown) -> None:
+        """Print a result: warning, title, caveat, tables and notes."""
+        if warning := result._warning():
+            self.say(warning, style="bold red")
+        title, note = result._title()
+        colour = {True: "bold green", False: "bold red", None: "bold"}[result._same()]
+        self.heading(title, note, colour)
+        for block in result._blocks():
+            self.block(block)
+        self.notes(result._notes())
 
-        At most `most` rows are printed, followed by `more` with the number of remaining rows. Rows
-        for which `bold` is true are bold.
-        """
+    def block(self, block: Block) -> None:
+        """Print a table, its sentence on the rows that are left out, and its explanation."""
+        if block.columns:
+            self._table(block)
+        else:
+            if block.title:
+                self.heading(block.title)
+            self._texts(block)
+        if block.more:
+            what = f"in {block.file}" if block.file else "with --json"
+            self.print(f"… and {block.more:,} more {what}")
+        if block.below:
+            self.say(block.below)
+
+    def _table(self, block: Block) -> None:
+        title = block.title or None
         shown = Table(
             box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
         )
-        for column in columns:
+        for column in block.columns:
             shown.add_column(column.head, **column.style)
-        records = list(rows.to_dict("records") if hasattr(rows, "to_dict") else rows)
-        for row in records[:most]:
-            cells = (column.text(row) for column in columns)
-            shown.add_row(*cells, style="bold" if bold(row) else None)
+        for row in block.rows:
+            cells = (column.text(row) for column in block.columns)
+            shown.add_row(*cells, style=block.style(row))
         self.print(shown)
-        if most is not None and more and len(records) > most:
-            self.print(more.format(len(records) - most))
 
-    def texts(
-        self, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *,
-        fold: bool = False, whole: bool = False, **shown: Any,
-    ) -> None:  # fmt: skip
-        """Print rows that each have a label and right-aligned texts.
+    def _texts(self, block: Block) -> None:
+        """Print rows of text: sentences, or columns without headings."""
+        if all(len(row) == 1 for row in block.rows):
+            for (line,) in block.rows:
+                text = line.lstrip()
+                self.indented(Text(text, block.style((line,))), len(line) - len(text))
+        else:
+            self.pairs([[Text(text, block.style(row)) for text in row] for row in block.rows])
 
-        Texts may wrap only if `fold` is true; labels may wrap unless `whole` is true.
-        """
-        wraps: dict[str, Any] = {"overflow": "fold"} if fold else {}
-        columns = [Column(heads[0], itemgetter(0), no_wrap=whole)]
-        columns += [Column(name, itemgetter(n), ">", **wraps) for n, name in enumerate(heads)][1:]
-        self.table(columns, [(label, *texts) for label, texts in rows], **shown)
+    def table(self, columns: Sequence[Column], rows: Any, **other: Any) -> None:
+        """Print rows (a frame, or mappings) as a table; `other` are arguments of `Block`."""
+        records = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
+        self._table(Block(columns, records, **other))
 
     def pairs(self, pairs: Iterable[Sequence[str | Text]]) -> None:
         """Print pairs of label and text as two columns."""
@@ -132,3 +133,11 @@ class Screen(Console):
         for piece in super().render(renderable, options):
             text = piece.text if piece.control else visible(piece.text)
             yield piece if text is piece.text else Segment(text, piece.style, piece.control)
+
+
+def print_result(result: Shown, folder: Path | None = None) -> None:
+    """Print a result, and the path of its folder if it was written."""
+    console = Screen()
+    console.shown(result)
+    if folder is not None:
+        console.written(folder)

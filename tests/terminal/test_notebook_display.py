@@ -11,7 +11,7 @@ import pytest
 from town import write_town
 
 import siting
-from siting.shown import Shown, block_of
+from siting.shown import Column, Shown, block_of
 from siting.study import Event, Study
 from siting.terminal import progress
 from siting.terminal.progress import StageLines
@@ -80,9 +80,11 @@ def test_a_study_shows_its_stages_as_they_come(study):
 def test_a_plan_shows_its_headline_and_who_is_served(study):
     rows = Text(study.plan._repr_html_()).rows
     assert rows[0] == ["A <b>town</b>"]
-    assert ["vehicle class", "wanted kWh/day", "served kWh/day", "share"] in rows
+    assert ["Vehicle class", "Wanted, kWh/day", "Served, kWh/day", "Share"] in rows
     assert ["two wheeler", "12", "12", "100.0%"] in rows
-    assert "Energy served           12 of 12 kWh/day (100.0%)" in repr(study.plan)
+    text = [" ".join(line.split()) for line in repr(study.plan).splitlines()]
+    assert "Energy served 12 of 12 kWh/day (100.0%)" in text
+    assert "s0002 West pump hub 0.00 8 80%" in text
 
 
 def answers(study):
@@ -128,7 +130,8 @@ def test_answers_are_short_tables_in_a_notebook_and_as_text(study, tmp_path):
 
 def test_an_answer_shows_sixteen_rows_and_says_where_the_rest_is():
     frame = pd.DataFrame({"site": [f"s{n:04d}" for n in range(30)], "kwh": np.arange(30) * 1234.5})
-    block = block_of(frame, {"site": "site", "kwh": "kWh/day"}, "stations")
+    columns = [Column("site", "site"), Column("kWh/day", "kwh", ",.0f")]
+    block = block_of(frame, columns, "stations")
 
     class Answer(Shown):
         def _title(self):
@@ -137,7 +140,12 @@ def test_an_answer_shows_sixteen_rows_and_says_where_the_rest_is():
         def _blocks(self):
             return [block]
 
-    assert repr(Answer()).splitlines()[:4] == ["All <stations>", "", "site   kWh/day", "s0000  0"]
+    assert repr(Answer()).splitlines()[:4] == [
+        "All <stations>",
+        "",
+        "site   kWh/day",
+        "s0000        0",
+    ]
     assert repr(Answer()).splitlines()[-1] == "… and 14 more: .stations has all"
     assert "s0015" in Answer()._repr_html_()
     assert "s0016" not in Answer()._repr_html_()
