@@ -42,8 +42,8 @@ LARGER, LEAST_TIME = 0.75, 0.25
 # If the gap of a solve at a price exceeds `LOOSE` times the energy, the city is solved again with
 # twice the time, up to `MOST_TIMES` times the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
-# Number of divisions for which the relaxations of all cities are solved. Measured (row 17, by year):
-# after one turn, the bound is 148,801 kWh/day; after four, 147,315; after eight, 146,930.
+# Number of divisions for which the relaxations of all cities are solved. Measured (row 17, by
+# year): after one turn the bound is 148,801 kWh/day; after four, 147,315; after eight, 146,930.
 TURNS = 4
 # Cells of two cities overlap if more than this share of a cell is in both; else, they only touch.
 SLIVER = 0.02
