@@ -87,7 +87,7 @@ def test_a_wish_that_cannot_be_is_refused_and_changes_nothing(study):
 def test_wishes_of_another_form_are_told_in_words(study, names):
     asked = WhatIf(study)
     for wish in ({"drop": names}, {"require": names}):
-        with pytest.raises(InputError, match=r"is not (a list of sites|text)"):
+        with pytest.raises(InputError, match=r"is not (a list|text)"):
             asked.wish(**wish)
     assert asked.drop == asked.require == ()
 
