@@ -175,8 +175,9 @@ def listed[T](where: str, given: Iterable[T]) -> list[T]:
     Traceback (most recent call last):
     siting.errors.InputError: required sites: 's1' is not a list; put it in brackets: […]
     """
-    if isinstance(given, str) or not isinstance(given, Iterable) or getattr(given, "ndim", 1) > 1:
-        said = repr(given) if isinstance(given, str) else f"a value of type {type(given).__name__}"
+    text = isinstance(given, str | bytes)
+    if text or not isinstance(given, Iterable) or getattr(given, "ndim", 1) > 1:
+        said = repr(given) if text else f"a value of type {type(given).__name__}"
         raise InputError(where, f"{said} is not a list", "put it in brackets: […]")
     return list(given)
 

@@ -97,7 +97,8 @@ class Block:
     def rest(self) -> list[str]:
         """Return a sentence on the rows that `texts` lacks; none if it lacks no row."""
         more = self.more + max(len(self.rows) - self.most, 0)
-        return [f"… and {more:,} more: .{self.all_in} has all"] if more else []
+        where = f": .{self.all_in} has all" if self.all_in else ""
+        return [f"… and {more:,} more{where}"] if more else []
 
 
 class Shown(ABC):
@@ -164,15 +165,17 @@ def labelled(
     heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], all_in: str = "",
     **style: Any,
 ) -> Block:  # fmt: skip
-    """Return rows that each have a label and right-aligned texts as a `Block`."""
+    """Return rows with a label and right-aligned texts as a `Block`, which shows all of them."""
     columns = [Column(heads[0], itemgetter(0), no_wrap=not style)]
     columns += [Column(name, itemgetter(n), ">", **style) for n, name in enumerate(heads)][1:]
-    return Block(columns, [(label, *texts) for label, texts in rows], all_in)
+    cells = [(label, *texts) for label, texts in rows]
+    return Block(columns, cells, all_in, most=len(cells))
 
 
 def sentences(lines: Iterable[str], **other: Any) -> Block:
-    """Return lines of text as a `Block`."""
-    return Block((), [(line,) for line in lines], **other)
+    """Return lines of text as a `Block`, which shows all of them unless `other` has `most`."""
+    rows = [(line,) for line in lines]
+    return Block((), rows, **{"most": len(rows), **other})
 
 
 def _as_text(block: Block) -> list[str]:

@@ -108,9 +108,11 @@ def _bids(title: str, bids: pd.DataFrame, last: Column) -> Block:
         _figure("Critical", lambda r: _millions(r["critical_low_pkr"], r["critical_high_pkr"])),
         last,
     ]
-    below = "Critical, PKR m: the largest ask at which a bid would have won."
-    if "why" in bids:
-        below += " The column why of the losers has the reason why each bid lost."
+    below = (
+        "Critical, PKR m: the largest ask at which a bid would have won. "
+        f".{title.lower()} ({title.lower()}.csv) has all amounts in PKR"
+        + (", and the reason why each bid lost." if "why" in bids else ".")
+    )
     return block_of(bids, columns, title.lower(), f"{title.lower()}.csv", below=below)
 
 

@@ -91,23 +91,31 @@ def _rate_by_year(program: Program, limits: Floats) -> Floats:
     return worth
 
 
-def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[float, Floats] | None:
+def bound_by_money(
+    program: Program, *, limit_s: float, seed: int, in_full: bool
+) -> tuple[float, Floats] | None:
     """Return a bound on the first aim for any budgets by year: without money, and per rupee.
 
     The first number plus ``sum of m_t rate_t`` over the years bounds all plans that draw the money
     ``m_t``, in the aim's unit. The dual prices come from relaxations with the program's budgets: of
-    single years and, in the time left until `limit_s` (s), of all years together. The result is
-    None if there are no such prices, or few offers per site (`prices_by_year`, `is_many`).
+    single years and, if `in_full`, of all years together. `limit_s`: time limit (s). The result is
+    None if there are no such prices in time, if there are few offers per site (`prices_by_year`,
+    `is_many`), or if a limit is a share of the budget.
     """
     plan, clock = program.year_plan, Clock(limit_s)
-    if plan is None or not is_many(program):
+    # A limit that is a share of the budget differs by budget, so no bound holds for all budgets.
+    if (
+        plan is None
+        or not is_many(program)
+        or any(one.of_budget for one in program.instance.limits)
+    ):
         return None
     frame = Frame(program, program.all_aims[0])
-    by_year = prices_by_year(frame, Clock(math.inf), seed=seed)
+    by_year = prices_by_year(frame, clock, seed=seed)
     if by_year is None:
         return None
     known = [by_year.prices]
-    if not clock.over:
+    if in_full:
         some = np.flatnonzero(np.isin(frame.options.last, by_year.offers))
         pricing = Pricing(frame, clock, start=some[:0], some=some, seed=seed, given=known[0])
         pricing.run(settings.RELAXED_GAP)

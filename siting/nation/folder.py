@@ -240,8 +240,9 @@ def as_answered(row: Row) -> Row:
     """Return a stored answer in which tuples and NaN are restored, because JSON has neither."""
     numbers = {key: math.nan for key in NUMBERS if key in row and row[key] is None}
     lists = {
-        key: None if row.get(key, ()) is None else tuple(row.get(key, ()))
+        key: None if row[key] is None else tuple(row[key])
         for key in ("offers", "money", "prices")
+        if key in row
     }
     return row | numbers | lists
 

@@ -192,10 +192,14 @@ class NationPlan(Shown):
         money = [f"pkr_{city}" for city in self.cities["city"]]
         columns = [
             Column("Divided", lambda row: WORDS[row["split"]]),
-            Column("PKR m by city", lambda r: " ".join(f"{r[k] / 1e6:,.1f}" for k in money), ">"),
             Column("kWh/day", _served, ">"),
             Column("Against", lambda r: "" if r["split"] == "best" else -r["less_share"], "+.1%"),
             Column("Gini", "gini", ".3f"),
+            Column(
+                "PKR m by city",
+                lambda r: " ".join(f"{r[k] / 1e6:,.1f}" for k in money),
+                overflow="fold",
+            ),
         ]
         below = "" if self.splits["complete"].all() else "*: not every city has a plan."
         splits = block_of(self.splits, columns, "splits", "splits.csv", below=below)

@@ -223,13 +223,14 @@ class Rounds:
         """Solve the new queries, and solve again those whose answer has a large gap."""
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
-            before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]
+            mine = [r for r in self.rows if r["city"] == ask.city and r["status"] != "bound"]
+            before = [r for r in mine if same(r, ask)]
             asked = [one for one, _ in todo if one.city == ask.city]
             twice = any(one.like(ask.money, ask.prices, free=ask.free) for one in asked)
             if ask.city in self.failed or twice:
                 continue
-            # Queries with prices get twice the time, because the certificate needs their bounds.
-            times = 1.0 if ask.prices is None else 2.0
+            # Queries with prices get twice the time if the certificate needs their bounds.
+            times = 1.0 if ask.prices is None or ask.city in self.bounded else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
                 if not all(_loose(r) for r in before) or times > MOST_TIMES:
@@ -259,25 +260,31 @@ class Rounds:
             if row["status"] == "failed" and not self.plans(ask.city):
                 self.fail(ask.city, row["error"])
 
-    def bound_by_relaxations(self, start: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Prove bounds for any budgets by year; return the division (PKR) where they are highest.
+    @property
+    def bounded(self) -> set[str]:
+        """The cities with a bound for any budgets by year."""
+        return {row["city"] for row in self.rows if row["status"] == "bound"}
+
+    def bound_by_relaxations(self, start: Mapping[str, Floats]) -> None:
+        """Prove bounds of cities for any budgets by year.
 
         Each turn solves the relaxations of all cities for a division between the best one so far,
         first `start`, and the best that the bounds allow. The last turn takes more time, for the
-        best division. The result lacks cities whose relaxations prove no such bound.
+        best division.
         """
         money, best = start, start
-        names = [] if self.config.envelopes else self._relax(start, self.alive)
-        for _ in range(TURNS if names else 0):
+        found = names = [] if self.config.envelopes else self._relax(start, self.alive)
+        for _ in range(TURNS):
+            if not found:
+                break
             at_best = self.relaxed()
             # Rough relaxations may prove less than earlier ones did, so all bounds count.
             if self._at_most(money, names) > self._at_most(best, names):
                 best = money
             self.tell(f"relaxations: at most {at_best.energy:,.0f} kWh/day")
             money = {n: (best[n] + at_best.granted.get(n, 0.0)) / 2 for n in names}
-            self._relax(money, names)
+            found = self._relax(money, names)
         self._relax(best, names, in_full=True)
-        return {name: best[name] for name in names}
 
     def _relax(
         self, money: Mapping[str, Floats], names: Sequence[str], *, in_full: bool = False
@@ -287,8 +294,8 @@ class Rounds:
         Each bound becomes a row without a plan. `in_full`: whether to relax all years together too.
         """
         asks = {n: self.ask(n, "any budget", money[n], free=True) for n in names}
-        limit_s = {n: 2 * self.limit_s(n) if in_full else 0.0 for n in names}
-        tasks = {n: (asking.bound, (self.studies[n], asks[n], limit_s[n])) for n in names}
+        limit_s = {n: 2 * self.limit_s(n) for n in names}
+        tasks = {n: (asking.bound, (self.studies[n], asks[n], limit_s[n], in_full)) for n in names}
         bounded = []
         for name, row in self.workers.each(tasks):
             if row["status"] == "bound":
@@ -426,7 +433,7 @@ class Rounds:
         self.answer(asks)
         if self._has_floors:
             self.answer([self.ask(n, "floors", self.high(n), free=False) for n in names])
-        relaxed: dict[str, Floats] = {}
+        to_relax = bool(self.years)
         for number in range(self.config.solver.rounds):
             whole, shared, (_, terms) = self.divided(), self.divided(whole=False), self.proof()
             served = -math.inf if whole is None else whole.energy
@@ -434,18 +441,16 @@ class Rounds:
             self.tell(f"round {number + 1}: {served:,.0f} kWh/day, at most {bound:,.0f}")
             if bound <= served * (1 - self.given_up) * (1 + self.config.solver.gap):
                 return
-            if self.years and shared is not None and not number:
-                relaxed = self.bound_by_relaxations(shared.granted)
+            if to_relax and shared is not None:
+                self.bound_by_relaxations(shared.granted)
+                to_relax, terms = False, self.proof()[1]
             proven = terms[terms["row"] == "city"].set_index("name")[price_columns(self.years)]
             asks = []
             for name in self.alive:
-                if name in relaxed:
-                    asks.append(self.ask(name, "relaxed", relaxed[name], free=False))
-                else:
-                    asks += self._priced(name, proven, shared, served)
+                asks += self._priced(name, proven, shared, served)
                 if shared is not None:
                     fill = self.ask(name, "fill", shared.granted[name], free=False)
-                    asks.append(replace(fill, rupee=bool(self.years) and name not in relaxed))
+                    asks.append(replace(fill, rupee=bool(self.years) and name not in self.bounded))
                 if whole is not None:
                     more = self._with_what_is_left(whole.granted, name)
                     more = self.within(more, self.limits(name)[1])
@@ -456,11 +461,13 @@ class Rounds:
         self, name: str, proven: pd.DataFrame, shared: Divided | None, served: float
     ) -> list[Ask]:
         """Return queries to a city at prices of a rupee."""
-        tried = self._rupees(name)
+        bounded = name in self.bounded
+        tried = [] if bounded else self._rupees(name)
         if not tried:
             if name in proven.index:
                 tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
-            tried.append(self._price_at(shared, name))
+            if not bounded:
+                tried.append(self._price_at(shared, name))
         # If all prices are 0, the price to try is half the average energy per rupee.
         usual = np.full(len(self.money), 0.5 * max(served, 0.0) / self.config.money_pkr)
         return [

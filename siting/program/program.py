@@ -32,7 +32,16 @@ import pandas as pd
 import pulp
 
 from siting import settings
-from siting.errors import InputError, is_number, listed, naming, refuse, require_kind, require_word
+from siting.errors import (
+    Fault,
+    InputError,
+    is_number,
+    listed,
+    naming,
+    refuse,
+    require_kind,
+    require_word,
+)
 from siting.program.aims import (
     Aim,
     LeastMoney,
@@ -432,10 +441,13 @@ class Program:
             wrong = naming(where, "demand rows twice", index[index.duplicated()], count=True)
             wrong += naming(where, "not demand rows", index.difference(ids), count=True)
             wrong += naming(where, "demand rows missing", ids.difference(index), count=True)
+            kind = given[key].dtype
+            if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
+                wrong.append(Fault(where, f"not numbers but {kind}", "give numbers of 0 or more"))
             faults += wrong
             if not wrong:
-                values = pd.to_numeric(given[key], errors="coerce")
-                column = values.to_numpy(float, na_value=np.nan)[index.get_indexer(ids)]
+                values = given[key].to_numpy(float, na_value=np.nan)
+                column = values[index.get_indexer(ids)]
                 bad = ids[~(np.isfinite(column) & (column >= 0))]
                 faults += naming(where, "not numbers of 0 or more", bad, count=True)
                 columns.append(column)

@@ -87,7 +87,8 @@ class Evaluation(Shown):
 
     def _blocks(self) -> list[Block]:
         heads = ["", *(name.capitalize() for name in self.scores)]
-        figures = labelled(heads, scores_in_words(list(self.scores.values())), "table")
+        scores = scores_in_words(list(self.scores.values()))
+        figures = labelled(heads, scores, "table", overflow="fold")
         broken = sentences(
             [f"  {line}" for line in self.broken],
             all_in="broken", title="Their plan breaks these rules but is scored anyway:",

@@ -184,11 +184,12 @@ class SiteReasons(Shown):
         return f"{self.site_id}{name} {STATES[self.state]}", self.note
 
     def _blocks(self) -> list[Block]:
-        blocks = [Block((), self.reasons)]
+        blocks = [Block((), self.reasons, most=len(self.reasons))]
         if len(self.classes):
             blocks.append(block_of(self.classes, SERVED, "classes"))
         if len(self.offers):
-            blocks.append(block_of(self.offers, OFFERED, "offers", below=OF_OFFERS))
+            below, every = OF_OFFERS, len(self.offers)
+            blocks.append(block_of(self.offers, OFFERED, "offers", below=below, most=every))
         return blocks
 
 

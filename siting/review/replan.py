@@ -102,7 +102,7 @@ class Replan(Shown):
         told = sentences(["Stations: " + ", ".join(words)])
         shown = self.changes[~self.changes["change"].str.startswith("serves")]
         if shown.empty:
-            return [figures, told]
+            return [figures, told, sentences([".changes (changes.csv) has all of them."])]
         for key in ("subsidy_pkr", "served_kwh_day"):
             shown = shown.assign(**{key: shown[f"{key}_after"] - shown[f"{key}_before"]})
         below = "PKR m: change of subsidy. kWh/day: change of energy served."

@@ -131,7 +131,7 @@ def chargers(config: Config) -> Table:
     catalogue = sites.at_exchange_rate(catalogue, config.money.pkr_per_usd)
     configurations, sizes = choices_of(config.offers)
     used = {*sizes, *(name for counts in configurations.values() for name in counts)}
-    return catalogue[catalogue["charger_id"].isin(used)].reset_index(drop=True)
+    return catalogue[catalogue["charger_id"].astype(str).isin(used)].reset_index(drop=True)
 
 
 @stage("offers.availability")

@@ -160,11 +160,11 @@ def test_two_default_runs_in_one_second_are_two_runs(home):
 
 @pytest.mark.slow
 def test_two_runs_to_one_folder_the_second_is_refused_before_it_reads(home):
-    with claimed_folder(home / "one") as first:
+    with claimed_folder(home / "one") as (part, _):
         done = CliRunner().invoke(
             app, ["run", str(home / "town.yaml"), "--out", str(home / "one")], prog_name="siting"
         )
-        (first.part / "x").write_text("x", encoding="utf-8")
+        (part / "x").write_text("x", encoding="utf-8")
     assert done.exit_code == 2
     assert "is writing it; name another folder" in done.stderr
     assert "roads" not in done.stderr

@@ -298,14 +298,14 @@ def test_what_a_rupee_of_a_year_is_worth_is_the_slope_of_the_relaxation(blocks):
     assert priced >= 4
 
 
-@pytest.mark.parametrize("limit_s", [0.0, *often([10.0], [])])
+@pytest.mark.parametrize("in_full", often([False, True], [False]))
 @pytest.mark.parametrize("blocks", often([("years",), ("years", "envelope")], [("years",)]))
-def test_relaxations_for_some_budgets_prove_a_bound_for_any(monkeypatch, blocks, limit_s):
+def test_relaxations_for_some_budgets_prove_a_bound_for_any(monkeypatch, blocks, in_full):
     monkeypatch.setattr(settings, "MANY_OFFERS", 0)
     rng, near = np.random.default_rng(5), 0
     for seed in range(4):
         case = case_of(blocks, seed)
-        found = bound_by_money(program_of(case), limit_s=limit_s, seed=1)
+        found = bound_by_money(program_of(case), limit_s=10.0, seed=1, in_full=in_full)
         if found is None:
             continue
         level, rates = found
@@ -317,6 +317,47 @@ def test_relaxations_for_some_budgets_prove_a_bound_for_any(monkeypatch, blocks,
             assert answer.proof.objective <= bound * (1 + 1e-6)
             near += answer.proof.objective >= 0.8 * bound
     assert near
+
+
+def test_a_limit_that_is_a_share_of_the_budget_allows_no_bound_for_any(monkeypatch):
+    monkeypatch.setattr(settings, "MANY_OFFERS", 0)
+    program = program_of(case_of(("years", "envelope"), 1))
+    effort = {"limit_s": 10.0, "seed": 1, "in_full": False}
+    assert bound_by_money(program, **effort) is not None
+    limits = tuple(replace(one, of_budget=0.3) for one in program.instance.limits)
+    program = replace(program, instance=replace(program.instance, limits=limits))
+    assert bound_by_money(program, **effort) is None
+
+
+class Here:
+    """Solves cities one after the other in this process, which sees the patched settings."""
+
+    threads = 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def each(self, tasks):
+        for key, (work, given) in tasks.items():
+            yield key, work(*given)
+
+
+@pytest.mark.slow
+def test_a_nation_whose_cities_are_relaxed_is_bounded_and_verified(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "MANY_OFFERS", 0)
+    path = write_nation_by_year(tmp_path, {2029: 1000, 2030: 2000})
+    nation = Nation(path, ["solver.gap=0.0001", "solver.rounds=2"])
+    monkeypatch.setattr(nation, "workers", Here())
+    plan, out = nation.to_folder(tmp_path / "out")
+    rows = [row for row in nation.rows if row["purpose"] == "any budget"]
+    assert {row["city"] for row in rows} == {"town", "half"}
+    assert plan.served_kwh_day == pytest.approx(10)
+    assert 10 - 1e-6 <= plan.bound_kwh_day <= 11 + 1e-6
+    result = CliRunner().invoke(app, ["nation", str(out)])
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.slow
