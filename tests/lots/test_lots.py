@@ -84,7 +84,7 @@ def test_the_folder_holds_what_was_parted(run, tmp_path):
     facts = json.loads((tmp_path / "two" / "lots.json").read_text(encoding="utf-8"))
     assert {k: v for k, v in said.items() if k != "written"} == facts
     printed = here("lots", run, "--lots", 1, "--out", tmp_path / "one")
-    assert "lots (1)" in printed.stdout
+    assert "A town by hand: 1 lot\n" in printed.stdout
     assert "public money: PKR" in " ".join(printed.stdout.split())
 
 
