@@ -60,7 +60,7 @@ def test_worth_by_slices_that_are_not_asked_for_is_a_fault():
         (NOW.rename({"d1": "d9"}), r"worth: 1 not demand rows \(d9\)\n.*missing \(d1\)"),
         (pd.concat([NOW, NOW[:1]]), r"worth: 1 demand rows twice \(d1\)"),
         (-NOW, "worth: . not numbers of 0 or more"),
-        (NOW.astype(str) + " kWh", "not numbers of 0 or more"),
+        (NOW.astype(str) + " kWh", "not numbers but"),
         (NOW * 0, "is 0 for every row with demand"),
     ],
 )
