@@ -17,7 +17,7 @@ the minimum. The best prices are the duals of a linear program over the corners 
 If money is granted by year, ``b_c``, ``p`` and ``pi`` have a value per year. The budget has one row
 per year, which limits the money granted in that year or, with carry-over, up to that year. Further
 rows stand for the minimum and maximum grant of a city. Only bounds ``L_k + p_k b`` that hold for
-any division are used. They come from the dual prices of solves for a budget
+any division are used. They come from the dual prices of relaxations for a budget
 (`siting.engine.prices.bound_by_money`), or from solves with the maximum money that a city may get,
 at prices ``p_k`` or without prices (``p_k`` is 0). ``U_c`` is then concave. For any weights
 ``w_ck`` that are at least 0 and sum to 1, the term of city ``c`` is at most ::
@@ -320,7 +320,8 @@ def best_prices(
     weights[rows.index] = duals_of_bounds / np.bincount(at, duals_of_bounds, count)[at]
     duals = answer.price[len(rows) :] * scale / MILLION
     prices = {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}
-    granted = answer.point[count:].reshape(-1, span) * MILLION
+    # Solver tolerances may leave a grant slightly below 0, which no query accepts.
+    granted = np.maximum(answer.point[count:].reshape(-1, span), 0.0) * MILLION
     return Relaxed(
         answer.objective * scale, prices, weights, dict(zip(names, granted, strict=True))
     )

@@ -272,18 +272,17 @@ class Rounds:
         first `start`, and the best that the bounds allow. The last turn takes more time, for the
         best division.
         """
-        money, best = start, start
-        found = names = [] if self.config.envelopes else self._relax(start, self.alive)
-        for _ in range(TURNS):
-            if not found:
-                break
+        best = start
+        names = [] if self.config.envelopes else self._relax(start, self.alive)
+        for _ in range(TURNS if names else 0):
             at_best = self.relaxed()
+            self.tell(f"relaxations: at most {at_best.energy:,.0f} kWh/day")
+            money = {n: (best[n] + at_best.granted.get(n, 0.0)) / 2 for n in names}
+            if not self._relax(money, names):
+                break
             # Rough relaxations may prove less than earlier ones did, so all bounds count.
             if self._at_most(money, names) > self._at_most(best, names):
                 best = money
-            self.tell(f"relaxations: at most {at_best.energy:,.0f} kWh/day")
-            money = {n: (best[n] + at_best.granted.get(n, 0.0)) / 2 for n in names}
-            found = self._relax(money, names)
         self._relax(best, names, in_full=True)
 
     def _relax(
