@@ -53,7 +53,8 @@ def mend(inc: Incumbent, start: Ints) -> None:
         choice = np.where(choice >= 0, choice, base)
         state = inc.valuer.at(choice)
         inc.keep_state(state)
-        inc.keep_state(fill(inc.valuer, state, inc.clock))
+        if not inc.heavy or inc.frame.program.year_plan is None:
+            inc.keep_state(fill(inc.valuer, state, inc.clock))
         return
     begun = choice[choice >= 0]
     if not math.isfinite(inc.weighed(begun)):  # e.g. the budget no longer pays for all of them
@@ -166,7 +167,7 @@ def build(inc: Incumbent, nth: int = 0) -> None:
     Nothing is built if areas cannot be solved quickly.
     """
     frame = inc.frame
-    slow = not frame.layout.by_pair or frame.drawn_by_year
+    slow = not frame.layout.by_pair or frame.program.year_plan is not None
     if inc.prices is None or frame.reached or slow:
         return
     nothing = np.zeros(frame.matrix.a.shape[1])

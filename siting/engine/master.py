@@ -270,34 +270,27 @@ class Master(CutModel):
     def program(
         self, allowed: Flags, start: Ints | None, *, gap: float, nodes: int, threads: int, seed: int
     ) -> tuple[float, float, Ints | None]:
-        """Solve the integer program with the binding cuts; return its bound, value and choice."""
+        """Solve the integer program with the binding cuts; return its bound, value and choice.
+
+        `allowed`: the options that it may take, which include those of `start`.
+        """
         m = self.matrix
         # The cuts that bind at the last optimum, or at the optimum before it.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
         cuts, side = [(cut.index, cut.value) for cut in binding], [cut.most for cut in binding]
-        upper = m.upper.copy()
-        upper[: self.count] = np.where(allowed, upper[: self.count], 0.0)
-        # The number of stations of each kind, as an integer column that HiGHS can branch on.
-        kinds, columns = len(self.kinds), m.a.shape[1]
-        counts = [(kind, np.ones(len(kind))) for kind in self.kinds]
-        counted = sparse.vstack(
-            [sparse.csr_array((m.a.shape[0] + len(side), kinds)), -sparse.eye_array(kinds)]
-        )
-        over_options = sparse.vstack([m.a, rows_of([*cuts, *counts], columns)])
-        a = sparse.hstack([over_options, counted])
-        at = np.arange(columns + kinds)
-        # Presolve is off, because HiGHS 1.16 once looped forever in it.
+        # Presolve is off, because HiGHS 1.16 once looped forever in it, so closed options are left
+        # out here. HiGHS 1.16 also looped if integer columns counted the stations of each kind.
+        at = np.concatenate([np.flatnonzero(allowed), np.arange(self.count, m.a.shape[1])])
+        options = int(allowed.sum())
+        a = sparse.csc_array(sparse.vstack([m.a, rows_of(cuts, m.a.shape[1])]))[:, at]
         model = model_of(
-            sparse.csc_array(a),
-            np.concatenate([m.cost, np.zeros(kinds)]),
-            np.concatenate([np.minimum(m.lower, upper), np.zeros(kinds)]),
-            np.concatenate([upper, [float(len(kind)) for kind in self.kinds]]),
-            np.concatenate([m.row_lower, np.full(len(side), -np.inf), np.zeros(kinds)]),
-            np.concatenate([m.row_upper, side, np.zeros(kinds)]),
-            whole=(at < self.count) | (at >= columns),
-            start=None if start is None else self.frame.values(start),
+            a, m.cost[at], m.lower[at], m.upper[at],
+            np.concatenate([m.row_lower, np.full(len(side), -np.inf)]),
+            np.concatenate([m.row_upper, side]),
+            whole=np.arange(len(at)) < options,
+            start=None if start is None else self.frame.values(start)[allowed],
             mip_rel_gap=gap, mip_max_nodes=nodes, threads=threads, random_seed=seed, presolve="off",
         )  # fmt: skip
         answer = run_model(model, self.clock, whole=True)
-        choice = np.flatnonzero(answer.point[: self.count] > 0.5) if answer.found else None
+        choice = at[:options][answer.point[:options] > 0.5] if answer.found else None
         return answer.bound * self.size, answer.objective * self.size, choice

@@ -305,6 +305,11 @@ class _Solve:
         """Share of the time limit at which the search must end to leave time for the answer."""
         return 1 - self.finish_s / self.clock.limit_s
 
+    @property
+    def _begin_s(self) -> float:
+        """Time (s) taken so far to build models and to find first plans."""
+        return math.fsum(self.clock.seconds.get(phase, 0.0) for phase in ("build", "start"))
+
     def _begin_alone(self) -> None:
         """Start from a plan without concessions, which stays feasible with concessions."""
         gap, large = self.whole.gap, len(self.whole.service().site) > settings.WHOLE_FIRST
@@ -434,7 +439,9 @@ class _Solve:
             raise InfeasibleError(Fault("program", "no plan meets all requirements"))
         gap, self.beyond = self._gap_of(aim), math.inf
         while True:
+            began_s, before_s = self.clock.elapsed_s, self._begin_s
             frame = self._framed(aim, reached)
+            set_up_s = self.clock.elapsed_s - began_s
             if priced is None:
                 return replace(self._solved(frame), bound=frame.sign * math.inf)
             options = self._in_whole(np.arange(frame.count))
@@ -468,11 +475,13 @@ class _Solve:
             new = known.promising(priced.at_most, kept)
             if not len(new):  # too many options qualify: add only those that keep the bound high
                 new = known.promising(priced.at_most, max(enough, below))
-            late = self.clock.over or result.stopped == "time limit"
-            if bound <= enough or late or not len(new):
+            more = np.union1d(self.kept, _offers_of(whole.options, new))
+            set_up_s += self._begin_s - before_s
+            late = self.clock.left_s <= set_up_s * len(more) / max(len(self.kept), 1)
+            if bound <= enough or late or result.stopped == "time limit" or not len(new):
                 return result
             self.choice = result.choice
-            self._narrow(np.union1d(self.kept, _offers_of(whole.options, new)))
+            self._narrow(more)
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, Priced | None]:
         """Return the frame with all offers, and the bounds from pricing (None if time ran out)."""
@@ -501,7 +510,7 @@ class _Solve:
             some = np.union1d(some, np.flatnonzero(np.isin(frame.options.last, by_year.offers)))
             # A relaxation over n years takes more than n times as long as those of its years. In
             # a large program, time ends most steps anyway.
-            rounds = not frame.large or self.clock.left_s > frame.options.offer.shape[1] * years_s
+            rounds = not frame.large
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed,
             threads=self.effort.threads, served=point,

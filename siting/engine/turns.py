@@ -179,34 +179,48 @@ def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
 
 
 def _program_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that solves the integer master problem and adds cuts at its optimum."""
-    nodes = settings.PROGRAM_NODES
+    """Return a function that solves the integer master problem and adds cuts at its optimum.
+
+    At first the program has few options per station of the relaxation, those with the best bounds.
+    Later it has all options that a better plan may use.
+    """
+    nodes, size = settings.PROGRAM_NODES, settings.MORE**2
     effort, gap = inc.effort, settings.PROGRAM_GAP * inc.effort.gap
 
     def solved() -> bool:
-        nonlocal nodes
+        nonlocal nodes, size
         inc.master.open_all()
         relaxed = inc.master.solve()
         if relaxed is None or relaxed.bound == -math.inf:
             return False
-        interest = inc.above(gap)
+        stations = int((relaxed.taken > settings.SIGNIFICANT).sum())
+        at_most = np.minimum(relaxed.bound + relaxed.price, inc.at_most)
+        enough = inc.above(gap)
+        interest = max(enough, _exceeded_by(size * stations, at_most))
         hopeless, closed = relaxed.hopeless(interest)
         beyond, most = inc.hopeless(interest)
+        allowed = ~(hopeless | beyond)
+        if inc.choice is not None:
+            allowed[inc.choice] = True
         bound, _, choice = inc.master.program(
-            ~(hopeless | beyond), inc.choice, gap=gap, nodes=nodes,
-            threads=effort.threads, seed=effort.seed,
-        )  # fmt: skip
+            allowed, inc.choice, gap=gap, nodes=nodes, threads=effort.threads, seed=effort.seed
+        )
         inc.limit(max(bound, closed, most))
-        if choice is None or inc.done:
+        if choice is None:
             return False
         before = inc.best
-        inc.cut_at(choice, relaxed)
+        if not inc.done:
+            inc.cut_at(choice, relaxed)
         take(inc, choice)
-        if inc.valuer is not None:
+        if inc.done:
+            return False
+        # In a large program, exchanges gain less in the same time than windows do.
+        if inc.valuer is not None and not inc.heavy:
             state = inc.valuer.at(inc.frame.by_site(choice))
             improve(inc, fill(inc.valuer, state, inc.clock))
         if inc.best <= before:
-            nodes *= settings.MORE
+            nodes *= settings.MORE if interest <= enough else 1
+            size *= settings.MORE
         return nodes <= settings.MOST_NODES
 
     def turn() -> bool:
@@ -218,6 +232,12 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
         return more
 
     return turn
+
+
+def _exceeded_by(count: float, bounds: Floats) -> float:
+    """Return a value that about `count` of the bounds exceed; -inf if there are fewer."""
+    rank = len(bounds) - 1 - int(count)
+    return -math.inf if rank < 0 else float(np.partition(bounds, rank)[rank])
 
 
 def _window_turns(inc: Incumbent) -> Callable[[], bool]:

@@ -289,7 +289,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
 
 
 @_guarded
-def bound(config: Config, ask: Ask, limit_s: float, in_full: bool) -> Row:
+def bound(config: Config, ask: Ask, limit_s: float) -> Row:
     """Return a bound on a city's energy for any budgets by year, from relaxations for a query.
 
     ``bound_kwh_day`` is an upper bound on ``energy - price * money`` at the row's ``prices``. The
@@ -297,7 +297,7 @@ def bound(config: Config, ask: Ask, limit_s: float, in_full: bool) -> Row:
     """
     asked = _asked(config, ask, limit_s, 1, ()).asked
     seed, whole = asked.config.solver.seed, math.fsum(weights_of(config))
-    found = bound_by_money(program_of(asked), limit_s=limit_s, seed=seed, in_full=in_full)
+    found = bound_by_money(program_of(asked), limit_s=limit_s, seed=seed)
     if found is None:
         return {"status": "none", "error": ""}
     level, rates = found

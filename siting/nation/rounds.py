@@ -269,8 +269,7 @@ class Rounds:
         """Prove bounds of cities for any budgets by year.
 
         Each turn solves the relaxations of all cities for a division between the best one so far,
-        first `start`, and the best that the bounds allow. The last turn takes more time, for the
-        best division.
+        first `start`, and the best that the bounds allow.
         """
         best = start
         names = [] if self.config.envelopes else self._relax(start, self.alive)
@@ -283,18 +282,15 @@ class Rounds:
             # Rough relaxations may prove less than earlier ones did, so all bounds count.
             if self._at_most(money, names) > self._at_most(best, names):
                 best = money
-        self._relax(best, names, in_full=True)
 
-    def _relax(
-        self, money: Mapping[str, Floats], names: Sequence[str], *, in_full: bool = False
-    ) -> list[str]:
+    def _relax(self, money: Mapping[str, Floats], names: Sequence[str]) -> list[str]:
         """Solve relaxations of cities with given budgets; return the cities for which they bound.
 
-        Each bound becomes a row without a plan. `in_full`: whether to relax all years together too.
+        Each bound becomes a row without a plan.
         """
         asks = {n: self.ask(n, "any budget", money[n], free=True) for n in names}
         limit_s = {n: 2 * self.limit_s(n) for n in names}
-        tasks = {n: (asking.bound, (self.studies[n], asks[n], limit_s[n], in_full)) for n in names}
+        tasks = {n: (asking.bound, (self.studies[n], asks[n], limit_s[n])) for n in names}
         bounded = []
         for name, row in self.workers.each(tasks):
             if row["status"] == "bound":

@@ -298,14 +298,13 @@ def test_what_a_rupee_of_a_year_is_worth_is_the_slope_of_the_relaxation(blocks):
     assert priced >= 4
 
 
-@pytest.mark.parametrize("in_full", often([False, True], [False]))
 @pytest.mark.parametrize("blocks", often([("years",), ("years", "envelope")], [("years",)]))
-def test_relaxations_for_some_budgets_prove_a_bound_for_any(monkeypatch, blocks, in_full):
+def test_relaxations_for_some_budgets_prove_a_bound_for_any(monkeypatch, blocks):
     monkeypatch.setattr(settings, "MANY_OFFERS", 0)
     rng, near = np.random.default_rng(5), 0
     for seed in range(4):
         case = case_of(blocks, seed)
-        found = bound_by_money(program_of(case), limit_s=10.0, seed=1, in_full=in_full)
+        found = bound_by_money(program_of(case), limit_s=10.0, seed=1)
         if found is None:
             continue
         level, rates = found
@@ -322,7 +321,7 @@ def test_relaxations_for_some_budgets_prove_a_bound_for_any(monkeypatch, blocks,
 def test_a_limit_that_is_a_share_of_the_budget_allows_no_bound_for_any(monkeypatch):
     monkeypatch.setattr(settings, "MANY_OFFERS", 0)
     program = program_of(case_of(("years", "envelope"), 1))
-    effort = {"limit_s": 10.0, "seed": 1, "in_full": False}
+    effort = {"limit_s": 10.0, "seed": 1}
     assert bound_by_money(program, **effort) is not None
     limits = tuple(replace(one, of_budget=0.3) for one in program.instance.limits)
     program = replace(program, instance=replace(program.instance, limits=limits))
