@@ -508,8 +508,7 @@ class _Solve:
         rounds = True
         if by_year is not None:
             some = np.union1d(some, np.flatnonzero(np.isin(frame.options.last, by_year.offers)))
-            # A relaxation over n years takes more than n times as long as those of its years. In
-            # a large program, time ends most steps anyway.
+            # In a large program, cuts prove more than a relaxation over all years, and sooner.
             rounds = not frame.large
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed,
