@@ -303,10 +303,12 @@ PROGRAM_GAP = 0.6
 # measured.
 PROGRAM_NODES = 100
 # If a solve of the integer master problem finds no better plan, the next may use this many times as
-# many nodes. Kicks (random changes of a plan) after the cuts get this many times the work of those
-# before. Neither is measured. Building another plan area by area is expected to take this many
-# times the work of the plan before. Measured (row 18, PKR 0, 20 and 1,000 m): a second such plan,
-# combined with the first, gained 459, 917 and 330 kWh/day; a third gained 92, 0 and 28.
+# many options or, once it has all options, nodes. The first has the square of this number of
+# options per station of the relaxation. Kicks (random changes of a plan) after the cuts get this
+# many times the work of those before. None of these is measured. Building another plan area by area
+# is expected to take this many times the work of the plan before. Measured (row 18, PKR 0, 20 and
+# 1,000 m): a second such plan, combined with the first, gained 459, 917 and 330 kWh/day; a third
+# gained 92, 0 and 28.
 MORE = 4
 # The integer master problem is not solved again once it may use more nodes than this. Not measured.
 MOST_NODES = 5_000

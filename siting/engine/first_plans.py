@@ -53,8 +53,7 @@ def mend(inc: Incumbent, start: Ints) -> None:
         choice = np.where(choice >= 0, choice, base)
         state = inc.valuer.at(choice)
         inc.keep_state(state)
-        if not inc.heavy or inc.frame.program.year_plan is None:
-            inc.keep_state(fill(inc.valuer, state, inc.clock))
+        inc.keep_state(fill(inc.valuer, state, inc.clock))
         return
     begun = choice[choice >= 0]
     if not math.isfinite(inc.weighed(begun)):  # e.g. the budget no longer pays for all of them

@@ -478,7 +478,8 @@ class _Solve:
             more = np.union1d(self.kept, _offers_of(whole.options, new))
             set_up_s += self._begin_s - before_s
             late = self.clock.left_s <= set_up_s * len(more) / max(len(self.kept), 1)
-            if bound <= enough or late or result.stopped == "time limit" or not len(new):
+            late = late or self.clock.over or result.stopped == "time limit"
+            if bound <= enough or late or not len(new):
                 return result
             self.choice = result.choice
             self._narrow(more)
@@ -508,8 +509,9 @@ class _Solve:
         rounds = True
         if by_year is not None:
             some = np.union1d(some, np.flatnonzero(np.isin(frame.options.last, by_year.offers)))
-            # In a large program, cuts prove more than a relaxation over all years, and sooner.
-            rounds = not frame.large
+            # A relaxation over n years takes more than n times as long as those of its years. In
+            # a large program, time ends most steps anyway.
+            rounds = not frame.large or self.clock.left_s > frame.options.offer.shape[1] * years_s
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed,
             threads=self.effort.threads, served=point,

@@ -206,12 +206,14 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
             allowed, inc.choice, gap=gap, nodes=nodes, threads=effort.threads, seed=effort.seed
         )
         inc.limit(max(bound, closed, most))
+        fewer = interest > enough  # whether options that may be useful are left out
         if choice is None:
-            return False
+            size *= settings.MORE
+            return fewer and not inc.done
         before = inc.best
         if not inc.done:
             inc.cut_at(choice, relaxed)
-        take(inc, choice)
+        take(inc, choice)  # even if time ran out during the program
         if inc.done:
             return False
         # In a large program, exchanges gain less in the same time than windows do.
@@ -219,7 +221,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
             state = inc.valuer.at(inc.frame.by_site(choice))
             improve(inc, fill(inc.valuer, state, inc.clock))
         if inc.best <= before:
-            nodes *= settings.MORE if interest <= enough else 1
+            nodes *= 1 if fewer else settings.MORE
             size *= settings.MORE
         return nodes <= settings.MOST_NODES
 
