@@ -112,20 +112,21 @@ def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[floa
     by_year = prices_by_year(frame, clock, seed=seed)
     if by_year is None:
         return None
-    known = [by_year.prices]
+    known = [(by_year.prices, frame.resources.names)]
     kept = np.union1d(by_year.offers, np.flatnonzero(program.instance.offer_existing))
     some = Frame(replace(program, instance=program.instance.with_offers(kept)), frame.aim)
     # Few cuts suffice: they prove more than the full relaxation over all years, and much sooner.
     master = Master(some, parts_of(some), clock, seed=seed)
     found, _ = master.tighten(settings.PRICE_ROUNDS, 0.0)
     if found is not None and found.bound > -math.inf:
-        known.append(master.prices())
+        known.append((master.prices(), some.resources.names))
     # With budgets that pay for any station, the bound counts all of them.
     most = float(program.instance.offer_subsidy.max(initial=0.0))
     wide = replace(plan, budgets_pkr=tuple(max(pkr, most) for pkr in plan.budgets_pkr))
-    names, frame = frame.resources.names, Frame(replace(program, year_plan=wide), frame.aim)
+    frame = Frame(replace(program, year_plan=wide), frame.aim)
     bounds = []
-    for prices in known:
+    # A frame leaves out resources that its offers do not use, so each has its own names.
+    for prices, names in known:
         price = dict(zip(names, prices.limits.tolist(), strict=True))
         limits = np.array([price.get(name, 0.0) for name in frame.resources.names])
         rates = _rate_by_year(frame.program, limits)

@@ -299,6 +299,8 @@ class Rounds:
                 held = {"budget_pkr": math.fsum(wide), "money": tuple(wide.tolist())}
                 self.rows.append({**kept, **held, **row})
                 bounded.append(name)
+            elif row["status"] == "failed":
+                self.tell(f"{name}, any budget: failed, {row['error']}")
         return bounded
 
     def _at_most(self, money: Mapping[str, Floats], names: Sequence[str]) -> float:
