@@ -313,8 +313,8 @@ class _Diagnosis:
             changed, figures = self.program, {}
             for k, excess in given.items():
                 one = self.asked[k]
-                least = settings.ARITHMETIC * float(self.elastic.unit[k])
-                more = step * max(one.figure(excess), least)
+                small = settings.ARITHMETIC * float(self.elastic.unit[k])
+                more = step * max(one.figure(excess), small)
                 figures[k] = rounded(one, excess + more, whole=True)
                 changed = one.changed(changed, figures[k], self.nowhere)
             ok, standing = self.planned(changed)
