@@ -18,8 +18,8 @@ Study 2 (1974), 82-114.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from siting import settings
 from siting.engine.clock import Clock
@@ -30,18 +30,6 @@ from siting.engine.result import Result
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.objective import ENERGY_UNIT, NearerFirst
-
-
-class Solve(Protocol):
-    """A solver that improves a choice until a gap is proven or its turns run out."""
-
-    def __call__(
-        self, frame: Frame, start: Ints, gap: float, *, turns: int, briefly: bool = False
-    ) -> Result:
-        """Return the result; its stop reason is the node limit if the turns ran out.
-
-        If `briefly` is true, no bound is proven.
-        """
 
 
 def goes(frame: Frame) -> bool:
@@ -55,12 +43,15 @@ def goes(frame: Frame) -> bool:
 
 
 def solve_drives(
-    frame: Frame, clock: Clock, start: Ints, *, gap: float, solved: Solve, bound: float = 0.0
-) -> Result:
+    frame: Frame, clock: Clock, start: Ints, *, gap: float, solved: Callable[..., Result],
+    bound: float = 0.0,
+) -> Result:  # fmt: skip
     """Return the plan with the shortest drive times among plans that keep the worth.
 
     `frame`: a program that `goes` accepts; `start`: a choice that keeps the worth; `gap`: relative
-    gap in drive time; `bound`: a lower bound on drive time (kWh·min/day).
+    gap in drive time; `bound`: a lower bound on drive time (kWh·min/day); `solved`: function that
+    improves a choice until a gap is proven or its turns run out (stop reason: node limit), called
+    as ``solved(frame, start, gap, turns=turns)``; with ``briefly=True``, it proves no bound.
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0

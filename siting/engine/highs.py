@@ -12,8 +12,8 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
@@ -57,13 +57,13 @@ _Kind = highspy.cb.HighsCallbackType
 _ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCallbackIpmInterrupt)
 
 
-@contextmanager
-def quiet_stdout() -> Iterator[None]:
-    """Discard the standard output of C code while the block runs.
+@cache
+def hush() -> None:
+    """Create the first native model of the process, and discard its two-line banner.
 
-    For the first model of a process, HiGHS prints two lines to file descriptor 1, which would break
-    JSON on standard output. No option prevents these lines, and `contextlib.redirect_stdout` does
-    not catch them. If the descriptor is closed, nothing is changed.
+    HiGHS prints this banner to file descriptor 1, which would break JSON on standard output. No
+    option prevents it, and `contextlib.redirect_stdout` does not catch it. If the descriptor is
+    closed, the banner is lost anyway.
     """
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
@@ -71,28 +71,21 @@ def quiet_stdout() -> Iterator[None]:
     try:
         kept = os.fdopen(os.dup(1), "wb", buffering=0)
     except OSError:
-        yield
+        highspy.Highs()  # type: ignore[no-untyped-call]
         return
     with kept, Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         try:
-            yield
+            highspy.Highs()  # type: ignore[no-untyped-call]
         finally:
             _flush_c()
             os.dup2(kept.fileno(), 1)
 
 
 def _flush_c() -> None:
-    """Flush the C library's buffers; otherwise a pipe would get their text after the block."""
+    """Flush the C library's buffers; otherwise a pipe would get their text later."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).fflush(None)
-
-
-@cache
-def hush() -> None:
-    """Create the first native model of the process, and discard its two-line banner."""
-    with quiet_stdout():
-        highspy.Highs()  # type: ignore[no-untyped-call]
 
 
 def new_model(**options: Any) -> highspy.Highs:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from siting.program.instance import Ints
 
-
-class Pair(NamedTuple):
-    """The options of two plans to be combined, and the generation of the resulting plan."""
-
-    first: Ints
-    second: Ints
-    generation: int
+# The options of two plans to be combined, and the generation of the resulting plan.
+type Pair = tuple[Ints, Ints, int]
 
 
 class Plans:
@@ -53,10 +47,10 @@ class Plans:
         for n, plans in enumerate(self._generations):
             while len(plans) > 1 and len(out) < most:
                 _, second = plans.pop(len(plans) // 2)
-                out.append(Pair(plans.pop(0)[1], second, n + 1))
+                out.append((plans.pop(0)[1], second, n + 1))
         if out:
             return out
         for n, plans in enumerate(self._generations):
             if plans and len(out) < most and not np.array_equal(plans[0][1], incumbent):
-                out.append(Pair(incumbent, plans.pop()[1], n + 1))
+                out.append((incumbent, plans.pop()[1], n + 1))
         return out

@@ -68,7 +68,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     clock = Clock(limit_s)
     by_year = prices_by_year(frame, clock, seed=seed) if is_many(program) else None
     if by_year is not None:
-        prices = by_year.prices
+        prices, _ = by_year
     else:
         master = Master(frame, parts_of(frame), clock, seed=seed)
         master.forget_money()
@@ -112,8 +112,9 @@ def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[floa
     by_year = prices_by_year(frame, clock, seed=seed)
     if by_year is None:
         return None
-    known = [(by_year.prices, frame.resources.names)]
-    kept = np.union1d(by_year.offers, np.flatnonzero(program.instance.offer_existing))
+    prices, offers = by_year
+    known = [(prices, frame.resources.names)]
+    kept = np.union1d(offers, np.flatnonzero(program.instance.offer_existing))
     some = Frame(replace(program, instance=program.instance.with_offers(kept)), frame.aim)
     # Few cuts suffice: they prove more than the full relaxation over all years, and much sooner.
     master = Master(some, parts_of(some), clock, seed=seed)

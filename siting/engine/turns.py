@@ -290,13 +290,15 @@ def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
 
 def _cross(inc: Incumbent, windows: Windows, pairs: Sequence[Pair]) -> None:
     """Combine pairs of plans (crossover), and keep the results in their generation."""
-    served = [inc.serve(pair.first) for pair in pairs]
-    known = [(one.point, pair) for one, pair in zip(served, pairs, strict=True) if one.found]
+    known, generations = [], []
+    for first, second, generation in pairs:
+        if (served := inc.serve(first)).found:
+            known.append((served.point, second))
+            generations.append(generation)
     money = np.zeros(0) if inc.prices is None else inc.prices.money
-    points = windows.cross([(point, pair.second) for point, pair in known], money)
-    for point, (_, pair) in zip(points, known, strict=True):
+    for point, generation in zip(windows.cross(known, money), generations, strict=True):
         choice, value = take(inc, np.flatnonzero(point[: inc.frame.count] > 0.5))
-        inc.plans.add(choice, value, pair.generation)
+        inc.plans.add(choice, value, generation)
 
 
 def windows_of(inc: Incumbent) -> Windows | None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,16 +34,8 @@ from siting.program.program import Program
 from siting.program.resources import BUDGET, budget_rows
 
 
-@dataclass(frozen=True, eq=False)
-class YearPrices:
-    """Prices of the rows of a program over years, and the offers that its relaxations use."""
-
-    prices: Prices
-    offers: Ints
-
-
-def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> YearPrices | None:
-    """Return prices for a program over years, or None.
+def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> tuple[Prices, Ints] | None:
+    """Return prices for a program over years, and the offers that its relaxations use, or None.
 
     The result is None if the program has one year, if its aim is not the worth served, if public
     money pays viability gaps, or if a year cannot be solved in time.
@@ -67,7 +59,7 @@ def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> YearPrices | Non
             return None
         of_years.append((one, found.prices))
         offers.append(kept[year.options.last[found.taken > settings.ARITHMETIC]])
-    return YearPrices(over_years(frame, of_years), np.unique(np.concatenate(offers)))
+    return over_years(frame, of_years), np.unique(np.concatenate(offers))
 
 
 def over_years(frame: Frame, of_years: Sequence[tuple[Frame, Prices]]) -> Prices:

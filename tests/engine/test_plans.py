@@ -12,7 +12,7 @@ def plan(*options):
 
 
 def names(pairs):
-    return [(pair.first.tolist(), pair.second.tolist(), pair.generation) for pair in pairs]
+    return [(first.tolist(), second.tolist(), generation) for first, second, generation in pairs]
 
 
 def test_the_best_plan_of_a_generation_meets_the_median_one():
@@ -35,8 +35,8 @@ def test_an_earlier_generation_comes_first():
     for generation in (1, 0):
         for n in (1, 2):
             plans.add(plan(n, generation + 5), float(n), generation)
-    assert [pair.generation for pair in plans.take(1, plan(0))] == [1]
-    assert [pair.generation for pair in plans.take(1, plan(0))] == [2]
+    assert [generation for *_, generation in plans.take(1, plan(0))] == [1]
+    assert [generation for *_, generation in plans.take(1, plan(0))] == [2]
 
 
 def test_equal_plans_and_none_at_all_are_left_out():
