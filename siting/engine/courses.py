@@ -56,14 +56,8 @@ class BestCourses:
         gain = each[:, :-1] - each[:, 1:]
         best, out = np.zeros(len(gain)), self._first.copy()
         for t in range(gain.shape[1] - 1, -1, -1):
-            best = gain[:, t] + self._most(best)
+            # Add the highest value of the offers that each offer can become.
+            best = gain[:, t] + np.maximum.reduceat(best[self._successor], self._start)
             np.maximum.at(out, self.site, best)
         out += of_option[self._base]
-        return out
-
-    def _most(self, value: Floats) -> Floats:
-        """Return, for each offer, the highest value of the offers that it can become."""
-        if not len(value):
-            return value
-        out: Floats = np.maximum.reduceat(value[self._successor], self._start)
         return out

@@ -247,17 +247,14 @@ class Frame:
         """Return the aim's value for a matrix objective, negated if less is better."""
         return abs(self.matrix.size) * objective
 
-    def open_pairs(self, choice: Ints, s: int) -> Flags:
-        """Return the pairs that a choice can serve in a slice."""
-        there = np.zeros((self.sites, len(self.service.kinds)), dtype=bool)
-        there[self.site[choice]] = self.able[s][choice]
-        return np.asarray(there[self.service.site, self.service.kind[self.service.row]])
-
     def open_columns(self, choice: Ints) -> Ints:
         """Return the columns, except options, that a choice does not force to 0."""
-        parts = []
-        for s, column in enumerate(self.layout.pair_column.T):
-            parts.append(np.unique(column[self.open_pairs(choice, s) & (column >= 0)]))
+        parts, service = [], self.service
+        for able, column in zip(self.able, self.layout.pair_column.T, strict=True):
+            there = np.zeros((self.sites, len(service.kinds)), dtype=bool)
+            there[self.site[choice]] = able[choice]
+            open_ = there[service.site, service.kind[service.row]]
+            parts.append(np.unique(column[open_ & (column >= 0)]))
         aimed = np.array(sorted(self.layout.columns.names), dtype=np.int64)
         return np.concatenate([*parts, self.payments(choice), aimed])
 
@@ -298,11 +295,6 @@ class Frame:
         empty[:first] = False
         if (lower[empty] > settings.EXACT).any() or (upper[empty] < -settings.EXACT).any():
             return _none(infeasible=True)
-        # HiGHS returns no solution for a program without columns.
-        if not len(columns):
-            none = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
-            cost = float(m.cost @ fixed)
-            return Answered(True, True, False, fixed, *none, cost, cost)
         keep = np.flatnonzero(rows)
         ends = m.lower[columns], m.upper[columns]
         found = _solved(

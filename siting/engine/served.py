@@ -76,8 +76,6 @@ def energies(frame: Frame, point: Floats) -> Floats:
     service, unit = frame.service, frame.layout.energy_unit
     column = frame.layout.pair_column
     out = np.where(column >= 0, point[column], 0.0) * unit
-    if not frame.layout.by_pair:
-        raise SolveError(Fault("plan", "the frame merges pairs"))
     used = np.zeros_like(service.kwh)
     np.add.at(used, service.row, out)
     share = used / np.where(service.kwh > 0, service.kwh, 1.0)
