@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from siting import settings
-from siting.engine.proof import gap_in_words, in_digits, relative_gap
+from siting.engine.proof import Stopped, gap_in_words, in_digits, relative_gap
 from siting.interrupts import DISCARDED, handled_by
 
 
@@ -60,12 +60,14 @@ class Clock:
         """Whether the user interrupted the solve."""
         return self._stop.is_set()
 
-    @interrupted.setter
-    def interrupted(self, stop: bool) -> None:
-        if stop:
-            self._stop.set()
-        else:
-            self._stop.clear()
+    def interrupt(self) -> None:
+        """Interrupt the solve, as Ctrl-C does."""
+        self._stop.set()
+
+    @property
+    def stopped(self) -> Stopped:
+        """Why a solve stops before it is done."""
+        return "interrupted" if self.interrupted else "time limit"
 
     def apart(self) -> Clock:
         """Return a clock for one thread, with the same deadline but a separate count of work."""
@@ -133,7 +135,7 @@ class Clock:
         def hear(_number: int, _frame: object) -> None:
             if self.interrupted:
                 raise KeyboardInterrupt(DISCARDED)
-            self.interrupted = True
+            self.interrupt()
 
         with handled_by(hear) as wish:
             yield

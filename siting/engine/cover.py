@@ -18,7 +18,6 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.run import run_covering
-from siting.engine.proof import Stopped
 from siting.engine.result import Result
 from siting.program.aims import Aim
 from siting.program.instance import Flags, Floats, Ints
@@ -105,9 +104,7 @@ def solve_covered(
         chosen = max(chosen, start, key=covering.value)
     chosen = _without_idle(covering, chosen)
     value = covering.value(chosen)
-    stopped: Stopped = "time limit" if clock.over else "solver stopped"
-    if clock.interrupted:
-        stopped = "interrupted"
+    stopped = clock.stopped if clock.over else "solver stopped"
     return Result(chosen, value, max(run.bound, value), stopped, run.nodes)
 
 

@@ -23,7 +23,7 @@ from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import Frame
 from siting.engine.linear import model_of, rows_of, run_model
 from siting.engine.parts import Part
-from siting.engine.relax import Dive
+from siting.engine.relax import dive
 from siting.engine.shortfall import Shortfalls
 from siting.engine.slack import Room
 from siting.engine.station_bound import Prices
@@ -42,7 +42,7 @@ class Master(CutModel):
         self.frame = frame
         self.matrix, measures = coarse_matrix(frame, parts)
         self.cutter, m = Cutter(frame, parts, measures), self.matrix
-        self._shortfalls = Shortfalls(self.cutter, clock, threads=threads)
+        self.shortfalls = Shortfalls(self.cutter, clock, threads=threads)
         pairs = sum(len(part.pairs) for part in parts)
         # Whether linked parts are separated together in every deep round.
         self._quickly = pairs <= settings.MANY_PAIRS
@@ -70,10 +70,6 @@ class Master(CutModel):
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
-
-    def use_threads(self, threads: int) -> None:
-        """Use this number of parallel threads to separate cuts from now on."""
-        self._shortfalls.threads = threads
 
     def _kinds(self) -> list[Ints]:
         """Return groups of options that have new stations of the same kind in some year."""
@@ -200,10 +196,10 @@ class Master(CutModel):
         for point in points:
             look(self.cutter.of_worths(point))
             look(self.cutter.of_energies(point, awake))
-        look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=False))
+        look(self.shortfalls.cuts(points, relaxed.point, breaks, linked=False))
         if not broken or (deep and self._quickly) or self.cutter.money:
-            look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
-            if large and self._shortfalls.missed:
+            look(self.shortfalls.cuts(points, relaxed.point, breaks, linked=True))
+            if large and self.shortfalls.missed:
                 self._middle = taken.copy()  # the mean was too far away to yield a violated cut
         if not broken:
             for point in points:
@@ -241,7 +237,7 @@ class Master(CutModel):
         self.add(self.cutter.of_worths(taken))
         self.add(self.cutter.of_energies(taken, self.cutter.energies))
         for point in ((1 - settings.TOWARDS) * taken + settings.TOWARDS * optimum, taken):
-            self.add(self._shortfalls.cuts([point], endless, lambda _: True, linked=False))
+            self.add(self.shortfalls.cuts([point], endless, lambda _: True, linked=False))
         self.model.changeColsBounds(self.count, self._columns, taken, taken)
         relaxed = self.solve()
         self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
@@ -259,7 +255,7 @@ class Master(CutModel):
             relaxed = self.solve()
             return None if relaxed is None or relaxed.bound == -math.inf else relaxed.taken
 
-        choice = Dive(self.frame, room, self.clock, again).from_here(taken)
+        choice = dive(self.frame, room, self.clock, again, taken)
         self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
         return choice
 

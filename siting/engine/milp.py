@@ -17,7 +17,6 @@ from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT
-from siting.engine.proof import Stopped
 from siting.engine.result import Result
 from siting.engine.solvers import run_solver
 from siting.errors import Fault, InfeasibleError, SolveError
@@ -47,7 +46,6 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
     point = served.point if served and served.found else ()
     reserve = min(settings.RESERVE_S, settings.LAST_SHARE * clock.left_s)
     nodes, bound, ruled_out = 0, math.inf, 0
-    stopped: Stopped
     with clock.phase("search", clock.share_after(1 - reserve / max(clock.left_s, 1e-9))):
         while True:
             for v, value in zip(variables, point, strict=False):
@@ -63,7 +61,7 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
             if not run.found:
                 begun = _as_begun(start, clock)
                 limit = min(frame.sign * begun.bound, frame.signed(bound))
-                stopped = begun.stopped if run.status in _IN_TIME else "solver stopped"
+                stopped = clock.stopped if run.status in _IN_TIME else "solver stopped"
                 return replace(begun, bound=frame.sign * limit, stopped=stopped, nodes=nodes)
             choice = np.flatnonzero([(v.varValue or 0.0) > 0.5 for v in y])
             if frame.fits(choice):
@@ -76,8 +74,8 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
             row = pulp.lpSum_vars_coefs(terms) <= len(taken) - 1.0
             prob.addConstraint(row, f"ruled_out_{ruled_out}")
             ruled_out += 1
-    stopped = "time limit" if run.status in _IN_TIME else "solver stopped"
-    stopped = "interrupted" if clock.interrupted else stopped
+    in_time = clock.interrupted or run.status in _IN_TIME
+    stopped = clock.stopped if in_time else "solver stopped"
     value, noise = matrix.size * served.objective, settings.NOISE * abs(matrix.size)
     return Result(choice, value, matrix.size * bound, stopped, nodes, noise=noise)
 
@@ -100,4 +98,4 @@ def _as_begun(start: Result | None, clock: Clock) -> Result:
     if start is None:
         why = "interrupted" if clock.interrupted else "no plan in the time given"
         raise SolveError(Fault("solver", why, "give it more time, or relax the requirements"))
-    return replace(start, stopped="interrupted" if clock.interrupted else "time limit")
+    return replace(start, stopped=clock.stopped)

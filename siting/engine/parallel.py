@@ -44,9 +44,9 @@ class Task[T]:
             except KeyboardInterrupt:
                 if clock.interrupted:
                     raise
-                clock.interrupted = True
+                clock.interrupt()
             except BaseException:  # the caller's progress function failed
-                clock.interrupted = True
+                clock.interrupt()
                 raise
             if until_over and clock.over:
                 self.clock.end()

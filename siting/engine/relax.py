@@ -8,7 +8,6 @@ before.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -52,10 +51,6 @@ class Relaxation:
     def solve(self) -> float:
         """Return a bound on the aim's value, negated if less is better; -inf if infeasible."""
         self.found = run_model(self.model, self.clock)
-        if self.found.infeasible:
-            return -math.inf
-        if not self.found.optimal:
-            return math.inf
         return self.frame.signed(self.found.bound)
 
     @property
@@ -69,7 +64,7 @@ class Relaxation:
         if self.found is None or not self.found.optimal:
             return None
         self.model.setOptionValue("solver", "simplex")
-        return Dive(self.frame, room, self.clock, self._again).from_here(self.taken)
+        return dive(self.frame, room, self.clock, self._again, self.taken)
 
     def _again(self, lower: Floats, upper: Floats) -> Floats | None:
         at = np.arange(len(lower), dtype=np.int32)
@@ -78,69 +73,67 @@ class Relaxation:
         return np.clip(answer.point[: len(at)], 0.0, 1.0) if answer.optimal else None
 
 
-class Dive:
-    """A dive, which fixes the options with the largest values until all are decided.
+def dive(
+    frame: Frame, room: Room, clock: Clock, again: Callable[[Floats, Floats], Floats | None],
+    taken: Floats,
+) -> Ints | None:  # fmt: skip
+    """Fix the options with the largest values until all are decided; None if this fails.
 
-    `again`: function that takes bounds on the options, and returns their relaxed values or None.
+    `again`: function that takes bounds on the options, and returns their relaxed values or None;
+    `taken`: the relaxed values to begin with.
     """
-
-    def __init__(
-        self, frame: Frame, room: Room, clock: Clock,
-        again: Callable[[Floats, Floats], Floats | None],
-    ) -> None:  # fmt: skip
-        self.frame, self.room, self.clock, self._again = frame, room, clock, again
-
-    def from_here(self, taken: Floats) -> Ints | None:
-        """Return the choice that the dive reaches; None if it fails."""
-        lower, upper = np.zeros(len(taken)), np.ones(len(taken))
-        while (chosen := self._next(taken, lower, upper)) is not None:
-            if self.clock.over:
-                return None
-            for low, high in self._ways(chosen, lower, upper):
-                after = self._again(low, high)
-                if after is not None:
-                    taken, lower, upper = after, low, high
-                    break
-            else:
-                return None
-        return np.flatnonzero(lower > 0.5)
-
-    def _ways(
-        self, chosen: list[int], lower: Floats, upper: Floats
-    ) -> Iterator[tuple[Floats, Floats]]:
-        """Yield bounds to try in turn: to fix all chosen options, fix the first, or exclude it."""
-        site, first = self.frame.site, chosen[:1]
-        for some in (chosen, first) if len(chosen) > 1 else (first,):
-            low, high = lower.copy(), upper.copy()
-            low[some] = 1.0
-            high[np.isin(site, site[some]) & (low == 0)] = 0.0
-            yield low, high
-        high = upper.copy()
-        high[first] = 0.0
-        yield lower, high
-
-    def _next(self, taken: Floats, lower: Floats, upper: Floats) -> list[int] | None:
-        """Return the options to fix next, largest values first; None if all are decided."""
-        frame = self.frame
-        open_ = np.flatnonzero((lower < upper) & (taken > settings.SIGNIFICANT))
-        choice = frame.by_site(np.flatnonzero(lower > 0.5))
-        fits = self.room.fits(choice, begun=True)[: frame.count]
-        upper[(lower == 0) & ~fits & ~frame.must[frame.site]] = 0.0
-        open_ = open_[upper[open_] > 0]
-        if not len(open_):
+    lower, upper = np.zeros(len(taken)), np.ones(len(taken))
+    while (chosen := _next(frame, room, taken, lower, upper)) is not None:
+        if clock.over:
             return None
-        chosen: list[int] = []
-        share = 0.0
-        for option in open_[np.argsort(-taken[open_], kind="stable")].tolist():
-            if choice[frame.site[option]] >= 0 or not fits[option]:
-                continue
-            chosen.append(option)
-            choice[frame.site[option]] = option
-            share += self.room.share(option)
-            if share > settings.DIVE_STEP and taken[option] < settings.WHOLE_FROM[0]:
+        for low, high in _ways(frame.site, chosen, lower, upper):
+            after = again(low, high)
+            if after is not None:
+                taken, lower, upper = after, low, high
                 break
-            fits = self.room.fits(choice, begun=True)[: frame.count]
-        if not chosen:
-            upper[open_] = 0.0
-            return self._next(taken, lower, upper)
-        return chosen
+        else:
+            return None
+    return np.flatnonzero(lower > 0.5)
+
+
+def _ways(
+    site: Ints, chosen: list[int], lower: Floats, upper: Floats
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield bounds to try in turn: to fix all chosen options, fix the first, or exclude it."""
+    first = chosen[:1]
+    for some in (chosen, first) if len(chosen) > 1 else (first,):
+        low, high = lower.copy(), upper.copy()
+        low[some] = 1.0
+        high[np.isin(site, site[some]) & (low == 0)] = 0.0
+        yield low, high
+    high = upper.copy()
+    high[first] = 0.0
+    yield lower, high
+
+
+def _next(
+    frame: Frame, room: Room, taken: Floats, lower: Floats, upper: Floats
+) -> list[int] | None:
+    """Return the options to fix next, largest values first; None if all are decided."""
+    open_ = np.flatnonzero((lower < upper) & (taken > settings.SIGNIFICANT))
+    choice = frame.by_site(np.flatnonzero(lower > 0.5))
+    fits = room.fits(choice, begun=True)[: frame.count]
+    upper[(lower == 0) & ~fits & ~frame.must[frame.site]] = 0.0
+    open_ = open_[upper[open_] > 0]
+    if not len(open_):
+        return None
+    chosen: list[int] = []
+    share = 0.0
+    for option in open_[np.argsort(-taken[open_], kind="stable")].tolist():
+        if choice[frame.site[option]] >= 0 or not fits[option]:
+            continue
+        chosen.append(option)
+        choice[frame.site[option]] = option
+        share += room.share(option)
+        if share > settings.DIVE_STEP and taken[option] < settings.WHOLE_FROM[0]:
+            break
+        fits = room.fits(choice, begun=True)[: frame.count]
+    if not chosen:
+        upper[open_] = 0.0
+        return _next(frame, room, taken, lower, upper)
+    return chosen

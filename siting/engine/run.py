@@ -20,7 +20,6 @@ from siting.engine.clock import Clock
 from siting.engine.first_plans import first_plan, improve, mend
 from siting.engine.greedy import best_single, for_any_money, guarantee, sown_for_any_money
 from siting.engine.incumbent import Incumbent
-from siting.engine.proof import Stopped
 from siting.engine.relax import solve_native
 from siting.engine.result import Result
 from siting.engine.root import cut, relax, search_root, soften
@@ -176,10 +175,8 @@ def result_of(inc: Incumbent) -> Result:
         state = polish(inc.valuer, inc.valuer.at(inc.frame.by_site(inc.choice)), polish_clock)
         if inc.valuer.allowed(state.choice):
             inc.choice, inc.best = np.sort(state.choice[state.choice >= 0]), state.value
-    stopped: Stopped = "time limit"
-    if inc.clock.interrupted:
-        stopped = "interrupted"
-    elif inc.greedy and not inc.clock.over:
+    stopped = inc.clock.stopped
+    if inc.greedy and not inc.clock.over:
         stopped = "greedy ended"
     elif not inc.clock.over and not inc.ended_in_time:
         stopped = "node limit" if inc.turns_ended == "turns" else "solver stopped"

@@ -272,7 +272,7 @@ class _Solve:
         self.clock = self.clock.handed_on()
         self.effort = replace(self.effort, threads=self.effort.threads - 1)
         inc.effort = replace(inc.effort, threads=1)
-        inc.master.use_threads(1)
+        inc.master.shortfalls.threads = 1
         self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
@@ -506,16 +506,16 @@ class _Solve:
         years_s = self.clock.elapsed_s
         by_year = prices_by_year(frame, self.clock, seed=self.effort.seed)
         years_s = self.clock.elapsed_s - years_s
-        rounds = True
+        rounds, given = True, None
         if by_year is not None:
-            some = np.union1d(some, np.flatnonzero(np.isin(frame.options.last, by_year.offers)))
+            given, offers = by_year
+            some = np.union1d(some, np.flatnonzero(np.isin(frame.options.last, offers)))
             # A relaxation over n years takes more than n times as long as those of its years. In
             # a large program, time ends most steps anyway.
             rounds = not frame.large or self.clock.left_s > frame.options.offer.shape[1] * years_s
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed,
-            threads=self.effort.threads, served=point,
-            given=None if by_year is None else by_year.prices,
+            threads=self.effort.threads, served=point, given=given,
         )  # fmt: skip
         self.whole_s = self.clock.elapsed_s - began_s - years_s
         if self.briefly:
@@ -781,7 +781,7 @@ class _Solve:
         try:
             work(inc)
         except KeyboardInterrupt:
-            self.clock.interrupted = True
+            self.clock.interrupt()
         except StuckError:
             if inc.choice is None:
                 raise

@@ -60,7 +60,7 @@ def test_an_interruption_reaches_all_tasks_and_the_end_of_one_clock_only_its_own
     assert tasks[0].result() == 0.0
     assert not clock.over
     assert not tasks[1].clock.over
-    clock.interrupted = True
+    clock.interrupt()
     tasks[1].wait(clock)
     assert tasks[1].result() > 0
 
@@ -94,7 +94,7 @@ def test_a_clock_that_is_handed_on_reports_and_the_old_one_is_silent():
     assert len(told) == 1
     assert "first" in new.seconds
     assert not old.seconds
-    old.interrupted = True
+    old.interrupt()
     assert new.over
 
 

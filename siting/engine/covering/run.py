@@ -230,7 +230,7 @@ def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> Cov
     try:
         run.work()
     except KeyboardInterrupt:
-        clock.interrupted = True
+        clock.interrupt()
     return run
 
 
