@@ -77,7 +77,7 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
     """Return the bounds on plans at the given prices (weaker ones if the clock's time runs out)."""
     m, layout = frame.matrix, frame.layout
     price, of_row, known = _scaled(frame, prices)
-    found = _bound(frame, Cutter(frame, parts_of(frame), []), price, of_row, clock)
+    found = bound_by(frame, Cutter(frame, parts_of(frame), []), price, clock, of_row=of_row)
     bound, at_most, gaps = found.bound, found.at_most, found.gaps
     priced = replace(prices, demand=known, gaps=gaps * abs(m.size) / layout.money_unit)
     return Bounds(bound, at_most, priced)
@@ -123,17 +123,6 @@ class BySites:
     earned: Floats  # what the best option of each site earns
 
 
-def bound_by(
-    frame: Frame, cutter: Cutter, price: Floats, clock: Clock, live: Flags | None = None
-) -> BySites:
-    """Return the bounds at prices equal to the row duals of the frame's relaxation.
-
-    `cutter`: a cutter for the frame's parts, whatever its measures; `live`: options of the plans
-    that the bound must cover, by default all.
-    """
-    return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock, live)
-
-
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     """Return, for each site, the row (``<= 0``) that its business case implies, or None.
 
@@ -154,12 +143,18 @@ def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     return sparse.csr_array(sparse.coo_array((value, (site, column)), shape))
 
 
-def _bound(
-    frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: Clock,
-    live: Flags | None = None,
+def bound_by(
+    frame: Frame, cutter: Cutter, price: Floats, clock: Clock, live: Flags | None = None,
+    of_row: Floats | None = None,
 ) -> BySites:  # fmt: skip
-    """Return the bounds at given prices of the rows that link sites and of demand (`of_row`)."""
+    """Return the bounds at prices equal to the row duals of the frame's relaxation.
+
+    `cutter`: a cutter for the frame's parts, whatever its measures; `live`: options of the plans
+    that the bound must cover, by default all; `of_row`: prices of demand by merged row and slice,
+    by default those of the matrix rows.
+    """
     m, layout, program = frame.matrix, frame.layout, frame.program
+    of_row = np.maximum(frame.of_demand(price), 0.0) if of_row is None else of_row
     price = allowed(m, price)
     price[frame.rows_of(*OF_A_SITE)] = 0.0
     total = sum_at_limits(price, m.row_lower, m.row_upper)

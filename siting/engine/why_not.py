@@ -366,9 +366,8 @@ class _Diagnosis:
                 figures[k] = rounded(one, e + more * float(self.elastic.unit[k]))
                 changed = one.changed(changed, figures[k], standing)
             frame = Frame(changed, MostWorth())
-            course = {tuple(row): n for n, row in enumerate(frame.options.offer.tolist())}
-            chosen = [course[tuple(row)] for row in taken.tolist() if tuple(row) in course]
-            choice = np.array(sorted(chosen), dtype=np.int64)
+            choice = frame.options.find(taken)
+            choice = np.sort(choice[choice >= 0])
             if frame.fits(choice) and frame.serve(choice, Clock(settings.LEAST_S)).found:
                 return figures, standing
         return {}, standing
