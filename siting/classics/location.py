@@ -43,12 +43,7 @@ class Location:
     fixed: Floats  # cost of opening each site
     unserved: Floats  # cost of leaving each row unserved
     existing: Flags  # whether each site already exists, and is thus in every plan
-    p: int | None  # maximum number of sites in a plan; None: no limit
-
-    @property
-    def most(self) -> int:
-        """Largest number of sites in a plan."""
-        return len(self.fixed) if self.p is None else self.p
+    most: int  # maximum number of sites in a plan
 
 
 def make_location(
@@ -62,7 +57,8 @@ def make_location(
         last = instance.start[1:] - 1
         dearest = np.where(np.diff(instance.start) > 0, cost[last], 0.0)
         unserved = np.full(len(last), np.ceil(1.0 + dearest.sum() + fixed.sum()))
-    return Location(instance.row, instance.site, cost, fixed, unserved, instance.existing, p)
+    most = len(fixed) if p is None else p
+    return Location(instance.row, instance.site, cost, fixed, unserved, instance.existing, most)
 
 
 def total(problem: Location, chosen: Flags) -> float:
@@ -84,8 +80,8 @@ def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
     return np.minimum(cheapest, problem.unserved), site, np.minimum(second, problem.unserved)
 
 
-def fill(problem: Location, clock: Clock) -> Flags:
-    """Return the existing sites plus others, best first, as long as each lowers the cost."""
+def first_plan(problem: Location, clock: Clock) -> Flags:
+    """Add sites to the existing ones, best first, while that saves cost; then `improve` them."""
     chosen = problem.existing.copy()
     cheapest = nearest(problem, chosen)[0]
     scale = max(float(cheapest.sum()), 1e-300)
@@ -100,7 +96,7 @@ def fill(problem: Location, clock: Clock) -> Flags:
         here = problem.site == best
         rows = problem.row[here]
         cheapest[rows] = np.minimum(cheapest[rows], problem.cost[here])
-    return chosen
+    return improve(problem, chosen, clock)
 
 
 def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
@@ -123,11 +119,6 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
         if closes >= 0:
             chosen[closes] = False
     return chosen
-
-
-def first_plan(problem: Location, clock: Clock) -> Flags:
-    """Return a plan built by adding sites, then improved one site at a time."""
-    return improve(problem, fill(problem, clock), clock)
 
 
 def settle(problem: Location, chosen: Flags) -> Flags:

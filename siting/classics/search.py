@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,16 +87,6 @@ def search_program(problem: Location, build: Callable[[], ClassicProgram], means
 
 
 # --- covering ------------------------------------------------------------------------------------
-
-
-def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
-    """Return the fewest sites that cover every demand within a radius; the value is their number.
-
-    Every demand of the instance needs serving and has a site within the radius.
-    """
-    near = instance.within(radius)
-    problem = make_location(near, fixed=np.ones(len(near.site_ids)))
-    return search_program(problem, partial(lscp, near, radius), means)
 
 
 def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:

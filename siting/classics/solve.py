@@ -17,11 +17,10 @@ import pulp
 from siting import settings
 from siting.classics.location import Location, make_location, settle
 from siting.classics.plain import PlainInstance
-from siting.classics.programs import facility_location, p_median
+from siting.classics.programs import facility_location, lscp, p_median
 from siting.classics.search import (
     Found,
     Means,
-    cover,
     cover_most,
     plan_cost,
     radius_of,
@@ -202,8 +201,7 @@ class _Solve:
             return make_location(needed, needed.whole, p=self.p)
         if self.model == "facility_location":
             return make_location(needed, needed.whole, fixed=needed.fixed_cost)
-        near = needed.within(radius)
-        return make_location(near, fixed=np.ones(len(near.site_ids)))
+        return _number_of_sites(needed.within(radius))
 
     def find(self, means: Means) -> Found:
         """Return the best plan found, and the bound on every plan."""
@@ -212,13 +210,14 @@ class _Solve:
             return search_warehouse(needed, means)
         if self.model == "p_center":
             return search_center(needed, p, means)
-        if self.model == "lscp":
-            return cover(needed, radius, means)
         if self.model == "mclp":
             return cover_most(needed, p, radius, means)
-        median = self.model == "p_median"
-        build = partial(p_median, needed, p) if median else partial(facility_location, needed)
-        return search_program(self.costs(radius), build, means)
+        build = {
+            "lscp": partial(lscp, needed, radius),
+            "p_median": partial(p_median, needed, p),
+            "facility_location": partial(facility_location, needed),
+        }
+        return search_program(self.costs(radius), build[self.model], means)
 
     def answer(self, incumbent: Found, means: Means) -> ClassicSolution:
         """Return the solution: the plan without idle sites, re-evaluated, with its proof."""
@@ -288,7 +287,8 @@ class _Solve:
         if self.model == "capacitated_facility_location":
             return InfeasibleError(_stranded(self.needed))
         if self.model in TAKES_P and incumbent.bound >= incumbent.value * (1 - settings.ARITHMETIC):
-            fewest = cover(self.needed, math.inf, means).bound
+            build = partial(lscp, self.needed, math.inf)
+            fewest = search_program(_number_of_sites(self.needed), build, means).bound
             proven = math.ceil(fewest - settings.SIGNIFICANT) if math.isfinite(fewest) else 0
             least = max(self.p + 1, proven)
             what = f"{self.p:,} sites cannot serve every demand within the reach table"
@@ -297,6 +297,11 @@ class _Solve:
             return SolveError("solve", "interrupted before there was any plan")
         what = "ended before any plan that serves every demand was found"
         return SolveError("time_limit_s", what, "allow more time or more sites")
+
+
+def _number_of_sites(instance: PlainInstance) -> Location:
+    """Return the problem of serving every demand from the fewest sites, all equally near."""
+    return make_location(instance, fixed=np.ones(len(instance.site_ids)))
 
 
 def _stopped(incumbent: Found, clock: Clock) -> Stopped:
