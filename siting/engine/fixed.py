@@ -92,7 +92,13 @@ def proven(
     reached: list[Reached] = []
     alike = served_whole(program.all_aims, program)  # whether the aims make no difference
     for aim in dict.fromkeys(_left_to_decide(program)):
-        value = 0.0 if alike else _value(program, aim, reached, choice)
+        value = 0.0
+        if not alike:
+            found = reached_again(program, aim, reached, choice)
+            if found is None:
+                raise SolveError(Fault("plan", "its service could not be computed"))
+            frame, served = found
+            value = frame.sign * frame.signed(served.objective)
         reached.append(Reached(aim, value))
     solver = (HIGHS, highs_version()) if bounds else ("", "")
     answer = Answer(program, choice, *worked_out(program, choice, reached), (), "exact", *solver)
@@ -125,15 +131,6 @@ def _left_to_decide(program: Program) -> list[Aim]:
     if all(aim.of_drives for aim in out):
         out.append(MostWorth())
     return sorted(out, key=lambda aim: aim.of_drives)
-
-
-def _value(program: Program, aim: Aim, reached: Sequence[Reached], choice: Ints) -> float:
-    """Return the value of a choice, in the aim's unit, given the values of earlier aims."""
-    found = reached_again(program, aim, reached, choice)
-    if found is None:
-        raise SolveError(Fault("plan", "its service could not be computed"))
-    frame, served = found
-    return frame.sign * frame.signed(served.objective)
 
 
 def assign(

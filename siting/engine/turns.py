@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from itertools import islice
+from functools import cache, partial
+from itertools import count, islice
 
 import numpy as np
 
@@ -244,12 +244,10 @@ def _exceeded_by(count: float, bounds: Floats) -> float:
 
 def _window_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that improves the plan by one turn of windows."""
-    windows: Windows | None = None
+    first = cache(partial(windows_of, inc))
 
     def turn() -> bool:
-        nonlocal windows
-        windows = windows or windows_of(inc)
-        if windows is None:
+        if (windows := first()) is None:
             return False
         turn_of_windows(inc, windows)
         return not windows.exhausted
@@ -259,13 +257,11 @@ def _window_turns(inc: Incumbent) -> Callable[[], bool]:
 
 def _building_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that builds another plan area by area, and combines it with others."""
-    built, cross = 0, _crossing_turns(inc)
+    numbers, cross = count(1), _crossing_turns(inc)
 
     def turn() -> bool:
-        nonlocal built
-        built += 1
         with inc.clock.phase("areas"):
-            build(inc, built)
+            build(inc, next(numbers))
         return cross()
 
     return turn
@@ -273,12 +269,10 @@ def _building_turns(inc: Incumbent) -> Callable[[], bool]:
 
 def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that combines all plans in pairs, starting with the first generation."""
-    windows: Windows | None = None
+    first = cache(partial(windows_of, inc))
 
     def turn() -> bool:
-        nonlocal windows
-        windows = windows or windows_of(inc)
-        if windows is None or inc.choice is None:
+        if (windows := first()) is None or inc.choice is None:
             return False
         with inc.clock.phase("crossings"):
             while not inc.done and inc.plans.have_pairs(inc.choice):

@@ -18,7 +18,7 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.year_prices import alone
 from siting.program.aims import Aim
-from siting.program.instance import Flags, Instance, Ints
+from siting.program.instance import Flags, Ints
 from siting.program.obligations import tolerance
 from siting.program.options import becomes
 from siting.program.program import Program
@@ -63,14 +63,14 @@ def planned_by_years(
     for t in range(count - 1, -1, -1):
         if not solve(t, allowed, float(granted[t]), none):
             return None if t == count - 1 else open_
-        allowed = usable & _that_become(program, open_[t])
+        allowed = usable & _allowed(program, open_[t], later=True)
     before = 0.0
     for t in range(count):
         stand = open_[t - 1] if t else none
         most = float(granted[t] if plan.carry_over else before + plan.budgets_pkr[t])
         if drawn[t] > most + tolerance(most):
-            allowed = usable & _that_become(program, open_[t]) & _that_follow(program, stand)
-            if not solve(t, allowed, most, stand):
+            allowed = usable & _allowed(program, open_[t], later=True)
+            if not solve(t, allowed & _allowed(program, stand, later=False), most, stand):
                 return open_
         before = max(before, float(drawn[t]))
     return open_
@@ -89,32 +89,19 @@ def _drawn_pkr(program: Program, aim: Aim, offers: Ints, clock: Clock) -> float:
     return float(served.point[paid[paid >= 0]].sum() * frame.layout.money_unit)
 
 
-def _that_become(program: Program, later: Ints) -> Flags:
-    """Return which offers can become one of the offers `later`, at most one per site."""
-    at = _by_site(program.instance, later)
-    offer, out = np.flatnonzero(at >= 0), np.zeros(len(at), dtype=bool)
-    out[offer] = _follows(program, offer, at[offer])
-    return out
+def _allowed(program: Program, some: Ints, *, later: bool) -> Flags:
+    """Return which offers can be open in the year before or after that of `some` (one per site).
 
-
-def _that_follow(program: Program, earlier: Ints) -> Flags:
-    """Return which offers can follow the offers `earlier`, or are at other sites."""
-    at = _by_site(program.instance, earlier)
-    offer, out = np.flatnonzero(at >= 0), np.ones(len(at), dtype=bool)
-    out[offer] = _follows(program, at[offer], offer)
-    return out
-
-
-def _follows(program: Program, before: Ints, after: Ints) -> Flags:
-    """Return whether the offers `after` can follow the offers `before`, pair by pair."""
-    plan, stands = program.year_plan, program.instance.offer_existing
-    upgrades = plan is not None and plan.upgrades
-    allowed: Flags = (before == after) | stands[before] | upgrades
-    return allowed & becomes(program.instance, before, after)
-
-
-def _by_site(instance: Instance, some: Ints) -> Ints:
-    """Return, for each offer of the instance, the one of `some` at its site; -1 if none is."""
+    `later`: whether `some` are open in the later year. Each offer must then become the one of
+    `some` at its site. Otherwise each must follow it, and offers at other sites are allowed too.
+    """
+    plan, instance = program.year_plan, program.instance
     at = np.full(len(instance.site_ids), -1, dtype=np.int64)
     at[instance.offer_site[some]] = some
-    return np.asarray(at[instance.offer_site])
+    there = at[instance.offer_site]
+    offer, out = np.flatnonzero(there >= 0), np.full(len(there), not later)
+    before, after = (offer, there[offer]) if later else (there[offer], offer)
+    upgrades = plan is not None and plan.upgrades
+    same = (before == after) | instance.offer_existing[before] | upgrades
+    out[offer] = same & becomes(instance, before, after)
+    return out
