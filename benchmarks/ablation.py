@@ -102,7 +102,7 @@ def _kept(inc: Any, state: Any) -> None:
 
 
 def _untrimmed(_program: Any, _aim: Any, result: Any, *_args: Any, **_given: Any) -> Any:
-    from siting.engine.result import LeftOut
+    from siting.engine.answer import LeftOut
 
     return result, LeftOut()
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from siting.engine.proof import Proof, Stopped
-from siting.engine.result import NOTHING, LeftOut
+from siting.engine.station_bound import Bounds
 from siting.errors import InputError
 from siting.program.aims import Aim
 from siting.program.floors import Floor
@@ -25,6 +25,29 @@ from siting.tables import mean_drive_min
 
 Method = Literal["exact", "greedy", "milp"]
 TieBreak = Literal["exact", "polished"]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A choice, its value and bound in the aim's unit, why the solve ended, and the tolerance."""
+
+    choice: Ints
+    value: float
+    bound: float
+    stopped: Stopped
+    nodes: int = 0
+    guarantee: str = ""
+    noise: float = 0.0
+    bounds: Bounds | None = None  # bounds at the prices of the root's cuts
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Stations removed for too little gain: their offers, public money (PKR) and the value lost."""
+
+    offers: tuple[str, ...] = ()
+    subsidy_pkr: float = 0.0
+    worth: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -146,7 +169,7 @@ class Answer(Solved):
     solver_version: str
     tie_break: TieBreak = "polished"
     guarantee: str = ""
-    left_out: LeftOut = NOTHING
+    left_out: LeftOut = LeftOut()
     prices: pd.DataFrame | None = None
 
     @property

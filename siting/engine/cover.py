@@ -15,10 +15,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from siting.engine.answer import Result
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.run import run_covering
-from siting.engine.result import Result
 from siting.program.aims import Aim
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program

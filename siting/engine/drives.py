@@ -22,11 +22,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from siting import settings
+from siting.engine.answer import Result
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.proof import Stopped
 from siting.engine.relocate import relocated_often
-from siting.engine.result import Result
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.objective import ENERGY_UNIT, NearerFirst

@@ -13,11 +13,11 @@ import numpy as np
 import pulp
 
 from siting import settings
+from siting.engine.answer import Result
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT
-from siting.engine.result import Result
 from siting.engine.solvers import run_solver
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.pulp_problem import OutOfTimeError, column_names, pulp_problem

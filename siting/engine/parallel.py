@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from siting import settings
 from siting.engine.clock import Clock
@@ -19,14 +20,13 @@ class Task[T]:
 
     def __init__(self, function: Callable[[Clock], T], clock: Clock) -> None:
         self.clock, self._late_s = clock, max(clock.late_s, 0.0)
-        self._result: list[T] = []
-        self._failure: BaseException | None = None
+        self._future = Future[T]()
 
         def work() -> None:
             try:
-                self._result.append(function(clock))
+                self._future.set_result(function(clock))
             except BaseException as err:
-                self._failure = err
+                self._future.set_exception(err)
 
         self._thread = threading.Thread(target=work, name="solve", daemon=True)
         self._thread.start()
@@ -56,9 +56,7 @@ class Task[T]:
 
     def result(self) -> T:
         """Return the result of a task that has ended, or raise its exception."""
-        if self._failure is not None:
-            raise self._failure
-        return self._result[0]
+        return self._future.result()
 
     def stop(self) -> None:
         """End the task now, finished or not; a task that is stuck is abandoned."""

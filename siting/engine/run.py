@@ -16,12 +16,12 @@ import math
 import numpy as np
 
 from siting import settings
+from siting.engine.answer import Result
 from siting.engine.clock import Clock
 from siting.engine.first_plans import first_plan, improve, mend
 from siting.engine.greedy import best_single, for_any_money, guarantee, sown_for_any_money
 from siting.engine.incumbent import Incumbent
 from siting.engine.relax import solve_native
-from siting.engine.result import Result
 from siting.engine.root import cut, relax, search_root, soften
 from siting.engine.search import polish, round_relaxed
 from siting.engine.turns import take_all_turns, turn_of_windows, windows_of

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from siting import settings
-from siting.engine.answer import AimProof, Answer, Method
+from siting.engine.answer import AimProof, Answer, LeftOut, Method, Result
 from siting.engine.clock import Clock, Progress
 from siting.engine.cover import served_whole, solve_covered
 from siting.engine.drives import goes, solve_drives
@@ -24,7 +24,6 @@ from siting.engine.prices import table_of
 from siting.engine.pricing import Priced, Pricing, bounds_on_drives, is_many
 from siting.engine.relaxed_floors import viable
 from siting.engine.relocate import moved, relocated_often
-from siting.engine.result import LeftOut, Result
 from siting.engine.run import begin, result_of, search
 from siting.engine.served import lowered, reached_again, worked_out
 from siting.engine.solvers import HIGHS

@@ -13,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from siting import settings
+from siting.engine.answer import LeftOut, Result
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.marginal import Marginal
-from siting.engine.result import LeftOut, Result
 from siting.program.aims import Aim
 from siting.program.instance import Ints
 from siting.program.objective import ENERGY_UNIT

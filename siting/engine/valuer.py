@@ -62,8 +62,7 @@ class Valuer:
 
     def allowed(self, choice: Ints) -> bool:
         """Return whether a choice includes all required sites, and respects all limits."""
-        complete = bool((choice[self.must] >= 0).all())
-        return complete and self.frame.resources.within(np.sort(choice[choice >= 0]))
+        return self.frame.fits(np.sort(choice[choice >= 0]))
 
     def at(self, choice: Ints) -> State:
         """Return the value of a choice, and bounds on its value after each one-step change."""

@@ -13,6 +13,7 @@ from program_cases import case_of, program_of
 
 from siting import settings
 from siting.engine import milp, run
+from siting.engine.answer import Result
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.cover import covering_of
@@ -27,7 +28,6 @@ from siting.engine.master import Master
 from siting.engine.relax import Relaxation, solve_native
 from siting.engine.relaxed_floors import viable
 from siting.engine.relocate import relocated
-from siting.engine.result import Result
 from siting.engine.run import result_of, search
 from siting.engine.search import exchange, fill, polish, round_relaxed
 from siting.engine.shortfall import Shortfalls
