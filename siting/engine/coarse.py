@@ -18,7 +18,6 @@ from siting.engine.parts import Part
 from siting.program.floors import Floor
 from siting.program.instance import Floats, Ints
 from siting.program.layout import Layout
-from siting.program.matrix import Matrix, matrix_of
 from siting.program.money import GapRule, caps_of
 from siting.program.rows import Rows
 
@@ -41,7 +40,7 @@ class Measure:
 
 
 class CoarseLayout(Layout):
-    """The columns of the master problem."""
+    """The columns of the master problem; `measures` is complete once its matrix is made."""
 
     def __init__(self, frame: Frame, parts: Sequence[Part]) -> None:
         layout = frame.layout
@@ -107,9 +106,3 @@ class CoarseLayout(Layout):
 
     def _paid_by(self, t: int) -> Ints:
         return np.array([self._money[t]])
-
-
-def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> tuple[Matrix, list[Measure]]:
-    """Return the master problem of a `Frame` as a matrix, and the measures among its columns."""
-    layout = CoarseLayout(frame, parts)
-    return matrix_of(layout, frame.aim, frame.reached), layout.measures

@@ -31,7 +31,7 @@ from siting import settings
 from siting.engine.coarse import Measure
 from siting.engine.frame import Frame
 from siting.engine.least_payments import least_payments
-from siting.engine.parts import Part
+from siting.engine.parts import Part, parts_of
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
 
@@ -56,10 +56,16 @@ class Cut:
 
 
 class Cutter:
-    """The search for violated cuts (separation) in one program."""
+    """The search for violated cuts (separation) in one program.
 
-    def __init__(self, frame: Frame, parts: list[Part], measures: list[Measure]) -> None:
-        self.frame, self.parts, self.measures = frame, parts, measures
+    `parts`: by default, those that `parts_of` returns; `measures`: those that cuts bound.
+    """
+
+    def __init__(
+        self, frame: Frame, parts: list[Part] | None = None, measures: Sequence[Measure] = ()
+    ) -> None:
+        self.frame, self.measures = frame, measures
+        self.parts = parts = parts_of(frame) if parts is None else parts
         self.count = frame.count
         # For each part, the offer that each option has in the part's slice.
         self.offer = [frame.layout.standing(part.slice) for part in parts]

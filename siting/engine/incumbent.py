@@ -21,12 +21,11 @@ from siting.engine.frame import Frame
 from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered
 from siting.engine.master import Master
-from siting.engine.parts import parts_of
 from siting.engine.plans import Plans
 from siting.engine.schedule import Ended
 from siting.engine.slack import Room
 from siting.engine.station_bound import Bounds, Prices
-from siting.engine.valuer import State, Valuer, is_quick
+from siting.engine.valuer import State, Valuer, valuer_of
 from siting.program.instance import Flags, Floats, Ints
 
 
@@ -64,7 +63,6 @@ class Incumbent:
         self.frame, self.clock, self.effort = frame, clock, effort
         self.start, self.known = start, known
         self.briefly, self.turns, self.yields_from = briefly, turns, yields_from
-        self.parts = parts_of(frame)
         self.room = Room(frame)
         self.choice: Ints | None = None
         self.best = -math.inf
@@ -99,10 +97,9 @@ class Incumbent:
         # In heavy programs, steps meant for small programs take too long.
         self.heavy = self.frame.large or not self.coarse
         self.master = Master(
-            self.frame, self.parts, self.clock, seed=self.effort.seed, threads=self.effort.threads
+            self.frame, self.clock, seed=self.effort.seed, threads=self.effort.threads
         )
-        if is_quick(self.frame, self.master.cutter):
-            self.valuer = Valuer(self.frame, self.master.cutter)
+        self.valuer = valuer_of(self.frame, self.master.cutter)
 
     @cached_property
     def tight(self) -> Frame:

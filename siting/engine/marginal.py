@@ -17,13 +17,11 @@ import pandas as pd
 
 from siting import settings
 from siting.engine.clock import Clock
-from siting.engine.coarse import coarse_matrix
 from siting.engine.cuts import Cutter
 from siting.engine.fixed import only_offers
 from siting.engine.frame import Frame
-from siting.engine.parts import parts_of
 from siting.engine.slack import Room
-from siting.engine.valuer import Valuer, is_quick
+from siting.engine.valuer import valuer_of
 from siting.errors import Fault, SolveError
 from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Instance, Ints
@@ -69,9 +67,7 @@ class Marginal:
             program = replace(program, instance=instance, budgeted=False)
         self.instance = program.instance
         self._frame = frame = Frame(program, MostWorth())
-        parts = parts_of(frame)
-        cutter = Cutter(frame, parts, coarse_matrix(frame, parts)[1])
-        self._valuer = Valuer(frame, cutter) if is_quick(frame, cutter) else None
+        self._valuer = valuer_of(frame, Cutter(frame))
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)
         # If several options end with the same offer, take the first one: it opens earliest.

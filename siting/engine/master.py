@@ -17,17 +17,18 @@ from scipy import sparse
 
 from siting import settings
 from siting.engine.clock import Clock
-from siting.engine.coarse import Measure, coarse_matrix
+from siting.engine.coarse import CoarseLayout, Measure
 from siting.engine.cut_model import CutModel, Relaxed, Row
 from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import Frame
 from siting.engine.linear import model_of, rows_of, run_model
-from siting.engine.parts import Part
+from siting.engine.parts import parts_of
 from siting.engine.relax import dive
 from siting.engine.shortfall import Shortfalls
 from siting.engine.slack import Room
 from siting.engine.station_bound import Prices
 from siting.program.instance import Flags, Floats, Ints
+from siting.program.matrix import matrix_of
 from siting.program.resources import BUDGET
 
 
@@ -36,12 +37,11 @@ class Master(CutModel):
 
     exact = 2 * settings.SIGNIFICANT  # cuts are only as exact as the underlying maximum flows
 
-    def __init__(
-        self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int, threads: int = 1
-    ) -> None:
-        self.frame = frame
-        self.matrix, measures = coarse_matrix(frame, parts)
-        self.cutter, m = Cutter(frame, parts, measures), self.matrix
+    def __init__(self, frame: Frame, clock: Clock, *, seed: int, threads: int = 1) -> None:
+        self.frame, parts = frame, parts_of(frame)
+        layout = CoarseLayout(frame, parts)
+        self.matrix = m = matrix_of(layout, frame.aim, frame.reached)
+        self.cutter = Cutter(frame, parts, layout.measures)
         self.shortfalls = Shortfalls(self.cutter, clock, threads=threads)
         pairs = sum(len(part.pairs) for part in parts)
         # Whether linked parts are separated together in every deep round.

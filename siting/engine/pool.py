@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -50,7 +50,6 @@ class Found:
     choice: Ints | None = None
     value: float = -math.inf
     bound: float = math.inf
-    seen: list[Condition] = field(default_factory=list)  # rows excluding choices already evaluated
 
 
 class Pool:
@@ -90,11 +89,12 @@ class Pool:
     def best(self, query: Query) -> Found:
         """Return the best choice found for a query before time is up."""
         out = Found(bound=self.bounded(query))
+        seen: list[Condition] = []  # rows excluding choices already evaluated
         while out.bound > out.value + query.enough and not self.clock.over:
-            answer = self._run(query, out.seen, whole=True)
-            if answer.infeasible and not out.seen:
+            answer = self._run(query, seen, whole=True)
+            if answer.infeasible and not seen:
                 # The presolve of HiGHS 1.16 may report a small feasible program as infeasible.
-                answer = self._run(query, out.seen, whole=True, presolve="off")
+                answer = self._run(query, seen, whole=True, presolve="off")
             out.bound = max(min(out.bound, answer.bound), out.value)
             if not answer.found:
                 break
@@ -105,7 +105,7 @@ class Pool:
             if not self._cut(answer.point) or value < answer.objective - query.enough:
                 # Rounding errors in cuts may overrate this choice, so a row excludes it.
                 signs = 2 * self.frame.values(choice) - 1
-                out.seen.append((np.arange(self.count), signs, -math.inf, len(choice) - 1.0))
+                seen.append((np.arange(self.count), signs, -math.inf, len(choice) - 1.0))
         out.bound = max(out.bound, out.value)
         return out
 

@@ -16,7 +16,6 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.master import Master
-from siting.engine.parts import parts_of
 from siting.engine.pricing import is_many
 from siting.engine.relax import Relaxation
 from siting.engine.station_bound import Prices, bound_at, resource_units
@@ -70,7 +69,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     if by_year is not None:
         prices, _ = by_year
     else:
-        master = Master(frame, parts_of(frame), clock, seed=seed)
+        master = Master(frame, clock, seed=seed)
         master.forget_money()
         found, _ = master.tighten(math.inf, settings.NODE_STALLED)
         if found is None or found.bound == -math.inf:
@@ -117,7 +116,7 @@ def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[floa
     kept = np.union1d(offers, np.flatnonzero(program.instance.offer_existing))
     some = Frame(replace(program, instance=program.instance.with_offers(kept)), frame.aim)
     # Few cuts suffice: they prove more than the full relaxation over all years, and much sooner.
-    master = Master(some, parts_of(some), clock, seed=seed)
+    master = Master(some, clock, seed=seed)
     found, _ = master.tighten(settings.PRICE_ROUNDS, 0.0)
     if found is not None and found.bound > -math.inf:
         known.append((master.prices(), some.resources.names))

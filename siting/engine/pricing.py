@@ -40,7 +40,6 @@ from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered, model_of, run_model
-from siting.engine.parts import parts_of
 from siting.engine.rounded_floors import RoundedFloors
 from siting.engine.station_bound import (
     Bounds,
@@ -114,7 +113,7 @@ class Pricing:
         self.flows = Flows(frame, frame.site[start])
         if served is not None:
             self.flows.inside |= served[frame.energies] > 0
-        self.cutter = Cutter(frame, parts_of(frame), [])
+        self.cutter = Cutter(frame)
         self.floors = None if by_prices or not self.links else RoundedFloors(frame, self.cutter)
         self.caps = m.family.get("cap", slice(0, 0))
         # The row that caps each subsidy column, and the column's coefficient in that row.

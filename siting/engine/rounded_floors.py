@@ -112,8 +112,7 @@ class RoundedFloors:
     def _worth_of(self, floor: _Floor, part: Part) -> Floats:
         """Return, for each pair of a part, its coefficient in the row of a floor."""
         column = self.frame.layout.pair_column[part.pairs, part.slice]
-        out: Floats = np.where(column >= 0, floor.worth[column], 0.0)
-        return out
+        return np.where(column >= 0, floor.worth[column], 0.0)
 
     def _knapsack(self, floor: _Floor, priced: Flags) -> tuple[float, Floats]:
         """Return a floor as a row over options: its lower limit and coefficients."""

@@ -82,8 +82,7 @@ def energies(frame: Frame, point: Floats) -> Floats:
     # A row that is served in full within the tolerance counts as served in full.
     out = out / np.where(share > 1 - settings.NOISE, share, 1.0)[service.row]
     tiny = settings.ARITHMETIC * service.kwh[service.row]
-    kept: Floats = np.where(out > tiny, out, 0.0)
-    return kept
+    return np.where(out > tiny, out, 0.0)
 
 
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:

@@ -29,7 +29,6 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
-from siting.engine.parts import parts_of
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Matrix
 
@@ -77,7 +76,7 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
     """Return the bounds on plans at the given prices (weaker ones if the clock's time runs out)."""
     m, layout = frame.matrix, frame.layout
     price, of_row, known = _scaled(frame, prices)
-    found = bound_by(frame, Cutter(frame, parts_of(frame), []), price, clock, of_row=of_row)
+    found = bound_by(frame, Cutter(frame), price, clock, of_row=of_row)
     bound, at_most, gaps = found.bound, found.at_most, found.gaps
     priced = replace(prices, demand=known, gaps=gaps * abs(m.size) / layout.money_unit)
     return Bounds(bound, at_most, priced)

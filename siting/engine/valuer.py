@@ -16,6 +16,7 @@ from siting import settings
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.slack import Room
+from siting.program.aims import Goal
 from siting.program.instance import Floats, Ints
 
 
@@ -28,19 +29,10 @@ class State:
     upper: Floats  # for each change, numbered as in `Room`, a bound on the value after it alone
 
 
-def is_quick(frame: Frame, cutter: Cutter) -> bool:
-    """Return whether choices can be evaluated without a linear program."""
-    plain = not cutter.alone and not frame.reached and frame.program.gap is None
-    floors = any(floor.share > 0 for floor in frame.program.floors)
-    return plain and not floors and frame.aim.goal(frame.layout) is not None
-
-
 class Valuer:
     """Values and bounds of the choices of one program."""
 
-    def __init__(self, frame: Frame, cutter: Cutter) -> None:
-        goal = frame.aim.goal(frame.layout)
-        assert goal is not None  # the caller has checked
+    def __init__(self, frame: Frame, cutter: Cutter, goal: Goal) -> None:
         self.frame, self.cutter, self.goal = frame, cutter, goal
         self.room = Room(frame)
         self.site, self.sites, self.count = frame.site, frame.sites, frame.count
@@ -102,3 +94,11 @@ class Valuer:
                 del self._cache[next(iter(self._cache))]
         self._cache[key] = valued
         return valued
+
+
+def valuer_of(frame: Frame, cutter: Cutter) -> Valuer | None:
+    """Return a `Valuer` of choices, or None if their values need a linear program."""
+    goal = frame.aim.goal(frame.layout)
+    plain = not cutter.alone and not frame.reached and frame.program.gap is None
+    floors = any(floor.share > 0 for floor in frame.program.floors)
+    return Valuer(frame, cutter, goal) if plain and not floors and goal is not None else None

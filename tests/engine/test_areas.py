@@ -19,7 +19,6 @@ from siting.engine.first_plans import build, take
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent, Known
 from siting.engine.least_payments import with_least_payments
-from siting.engine.parts import parts_of
 from siting.engine.pricing import Pricing
 from siting.engine.station_bound import Prices, bound_by, row_prices
 from siting.engine.windows import Windows
@@ -39,7 +38,7 @@ def dual_of(frame, rng):
 
 def at_prices(frame, price, live):
     """Return the bounds by areas at some prices, before any area is solved."""
-    by = bound_by(frame, Cutter(frame, parts_of(frame), []), price, ENDLESS, live)
+    by = bound_by(frame, Cutter(frame), price, ENDLESS, live)
     return AreaBound(frame, price, by, live)
 
 
@@ -126,7 +125,7 @@ def test_the_prices_of_a_site_never_weaken_its_bound(seed, large):
     every, rng = np.ones(frame.count, dtype=bool), np.random.default_rng(seed)
     for _ in range(5):
         price = dual_of(tight, rng)
-        by = bound_by(tight, Cutter(tight, parts_of(tight), []), price, ENDLESS, every)
+        by = bound_by(tight, Cutter(tight), price, ENDLESS, every)
         bounds = AreaBound(tight, price, by, every)
         slack = 1e-9 * max(abs(by.bound), 1.0)
         assert bounds.bound <= by.bound + slack

@@ -138,7 +138,7 @@ class Scene:
         plans.build()
         first_plan(plans)
         self.choice, self.valuer, self.room = plans.choice, plans.valuer, plans.room
-        self.master = Master(self.frame, plans.parts, OVER, seed=1)
+        self.master = Master(self.frame, OVER, seed=1)
         self.taken = np.full(self.frame.count, 0.5)
         self.by_site = self.frame.by_site(self.choice)
         self.point = self.frame.serve(self.choice, Clock(60.0)).point

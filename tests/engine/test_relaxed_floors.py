@@ -19,7 +19,6 @@ from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent, Known
 from siting.engine.master import Master
-from siting.engine.parts import parts_of
 from siting.engine.relaxed_floors import softened, viable
 from siting.engine.shortfall import Shortfalls
 from siting.engine.station_bound import Prices
@@ -450,7 +449,7 @@ def test_in_a_large_program_without_cuts_the_tree_waits_for_all_plans(large, mon
 @pytest.mark.parametrize("kind", ["one year", "by year"])
 def test_what_no_customer_can_carry_is_cut_off_and_no_plan_with_it(kind):
     frame, clock = frame_of(kind, 0, cap=0.5, side=12), Clock(60.0)
-    master = Master(frame, parts_of(frame), clock, seed=0)
+    master = Master(frame, clock, seed=0)
     first = everything(frame)
     taken = np.zeros(frame.count)
     taken[first] = 1.0

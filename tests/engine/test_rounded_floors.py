@@ -14,7 +14,6 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
-from siting.engine.parts import parts_of
 from siting.engine.relax import Relaxation
 from siting.engine.rounded_floors import RoundedFloors, rounded
 from siting.program.matrix import Reached
@@ -50,7 +49,7 @@ def test_whatever_meets_a_row_meets_its_roundings(amounts, least, random):
 
 
 def floors_of(frame):
-    return RoundedFloors(frame, Cutter(frame, parts_of(frame), []))
+    return RoundedFloors(frame, Cutter(frame))
 
 
 def plans_of(frame):

@@ -15,7 +15,6 @@ from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.master import Master
-from siting.engine.parts import parts_of
 from siting.engine.pricing import Pricing
 from siting.engine.solve import Effort, _Solve
 from siting.engine.station_bound import Prices, _lowest, bound_at, bound_by, site_rows
@@ -86,7 +85,7 @@ def test_no_plan_is_above_the_bound(first):
 )
 def test_prices_of_the_cuts_give_the_bound_of_the_master_problem(features):
     frame = framed(features, 3)
-    master = Master(frame, parts_of(frame), ENDLESS, seed=1)
+    master = Master(frame, ENDLESS, seed=1)
     master.forget_money()
     _, low = master.tighten(200, 1e-9)
     bound = bound_at(frame, master.prices(), ENDLESS).bound
@@ -108,7 +107,7 @@ def test_no_service_of_a_plan_breaks_the_rows_of_its_sites(features):
     for seed in range(1, 5):
         frame = Frame(program := program_of(case_of(features, seed, **TOWN)), program.all_aims[-1])
         plans, plain = [choice for choice, _ in values_of(frame)][::7], frame.matrix
-        cutter = Cutter(frame, parts_of(frame), [])
+        cutter = Cutter(frame)
         signs = np.where(np.isfinite(plain.row_upper), 1.0, -1.0)
         rows = []
         for _ in range(3):
@@ -130,7 +129,7 @@ def test_no_rows_of_sites_without_a_gap_or_with_concessions():
     for features in (("decay",), ("concessions",)):
         frame = Frame(program := program_of(case_of(features, 2, **TOWN)), program.all_aims[0])
         none = np.zeros(frame.matrix.a.shape[0])
-        by = bound_by(frame, Cutter(frame, parts_of(frame), []), none, ENDLESS)
+        by = bound_by(frame, Cutter(frame), none, ENDLESS)
         assert site_rows(frame, by) is None
 
 
