@@ -11,8 +11,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from siting import settings
@@ -162,11 +160,8 @@ def _whole(inc: Incumbent, nodes: int) -> None:
 
 def result_of(inc: Incumbent) -> Result:
     """Polish the incumbent, and return it with its bound."""
-    if inc.choice is None and inc.start is not None and inc.frame.fits(inc.start):
-        # There was no time to evaluate the choices.
-        served = inc.frame.serve(inc.start, Clock(math.inf))
-        if served.found:
-            inc.choice, inc.best = inc.start, inc.frame.signed(served.objective)
+    if inc.choice is None and inc.start is not None:  # there was no time to evaluate choices
+        inc.weighed(inc.start, late=True)
     if inc.choice is None:
         why = "interrupted" if inc.clock.interrupted else "no plan found in the time given"
         raise SolveError(Fault("solver", why, "give it more time, or relax the requirements"))

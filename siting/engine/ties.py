@@ -13,7 +13,7 @@ from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.aims import LeastMoney
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
 
@@ -36,20 +36,15 @@ def break_ties(
         instance.offer_cost[last],
         1.0 + last + 1e-3 * np.arange(frame.count) / max(frame.count, 1),
     )
-    rows: list[Floats] = []
-    most: list[float] = []
+    a, lower, upper = m.a, m.row_lower, m.row_upper
     for price in prices:
         if not (price > 0).any():
             continue
         price = price / price.max()
         cost = np.zeros(m.a.shape[1])
         cost[: frame.count] = -price
-        zeros = np.zeros(len(cost) - frame.count)
-        more = [sparse.csr_array(np.append(row, zeros)[None, :]) for row in rows]
         model = model_of(
-            sparse.csc_array(sparse.vstack([m.a, *more])), cost, m.lower, m.upper,
-            np.append(m.row_lower, np.full(len(rows), -np.inf)),
-            np.append(m.row_upper, most),
+            sparse.csc_array(a), cost, m.lower, m.upper, lower, upper,
             whole=np.arange(len(cost)) < frame.count,
             start=frame.values(choice), mip_rel_gap=0.0, mip_abs_gap=0.0,
             threads=effort.threads, random_seed=effort.seed, **STRICT,
@@ -61,6 +56,7 @@ def break_ties(
         if not frame.fits(better) or not frame.serve(better, clock).found:
             return choice, False
         choice = better
-        rows.append(price)
-        most.append(float(price[choice].sum()) * (1 + settings.EXACT))
+        most = float(price[choice].sum()) * (1 + settings.EXACT)
+        a = sparse.csr_array(sparse.vstack([a, sparse.csr_array(-cost[None, :])]))
+        lower, upper = np.append(lower, -np.inf), np.append(upper, most)
     return choice, True
