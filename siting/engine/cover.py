@@ -19,6 +19,7 @@ from siting.engine.answer import Result
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.run import run_covering
+from siting.engine.proof import Stopped
 from siting.program.aims import Aim
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
@@ -104,7 +105,7 @@ def solve_covered(
         chosen = max(chosen, start, key=covering.value)
     chosen = _without_idle(covering, chosen)
     value = covering.value(chosen)
-    stopped = clock.stopped if clock.over else "solver stopped"
+    stopped: Stopped = clock.stopped if clock.over else "solver stopped"
     return Result(chosen, value, max(run.bound, value), stopped, run.nodes)
 
 

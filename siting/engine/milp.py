@@ -18,6 +18,7 @@ from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT
+from siting.engine.proof import Stopped
 from siting.engine.solvers import run_solver
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.pulp_problem import OutOfTimeError, column_names, pulp_problem
@@ -46,6 +47,7 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
     point = served.point if served and served.found else ()
     reserve = min(settings.RESERVE_S, settings.LAST_SHARE * clock.left_s)
     nodes, bound, ruled_out = 0, math.inf, 0
+    stopped: Stopped
     with clock.phase("search", clock.share_after(1 - reserve / max(clock.left_s, 1e-9))):
         while True:
             for v, value in zip(variables, point, strict=False):
