@@ -48,7 +48,7 @@ import numpy as np
 
 from siting.errors import InputError, naming, refuse
 from siting.program.floors import Floor
-from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.instance import Floats, Instance, Ints
 from siting.program.layout import Layout
 from siting.program.money import MONEY, MoneyKind
 from siting.program.rows import Rows
@@ -174,7 +174,7 @@ class MostWorth(Aim):
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the aim's value as a linear expression."""
-        return layout.worth()[:2]
+        return layout.worth()
 
     def value(self, answer: _Answer) -> float:
         """Return the aim's value for a solution."""
@@ -208,7 +208,7 @@ class NetWorth(Aim):
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the aim's value as a linear expression."""
-        worth, value, _ = layout.worth()
+        worth, value = layout.worth()
         column, must = self.money(layout)
         return np.concatenate([worth, column]), np.concatenate([value, -must])
 
@@ -314,7 +314,7 @@ class LeastRegret(Aim):
         unit = layout.worth_unit
         regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)
         for k, best in enumerate(self.best):
-            column, value = _scenario(layout, k)
+            column, value = layout.worth(k)
             # served + regret >= best
             at, by = np.append(column, regret), np.append(value / unit, 1.0)
             rows.add_one("aim", at, by, lower=best / unit)
@@ -358,7 +358,7 @@ class Tail(Aim):
         short = []
         for k in range(len(layout.probabilities)):
             short.append(layout.columns.more(f"{prefix}short_{k}", 0.0, top + float(most.max())))
-            column, value = _scenario(layout, k)
+            column, value = layout.worth(k)
             # level - short <= served - wanted
             at = np.append(column, [level, short[k]])
             by = np.append(-value / unit, [1.0, -1.0])
@@ -474,10 +474,9 @@ def least_cost_to_all(
     ):
         missing = [one for one in needed if one not in given]
         bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
-        faults += naming(prefix + name, f"{each} without a figure", missing, "give one for each")
-        faults += naming(
-            prefix + name, f"{each} whose figure is missing, negative or infinite", bad
-        )
+        where, what = prefix + name, f"{each} whose figure is missing, negative or infinite"
+        faults += naming(where, f"{each} without a figure", missing, "give one for each")
+        faults += naming(where, what, bad)
     unknown = sorted(set(minute) - set(instance.class_names))
     fix = f"use {', '.join(instance.class_names)}"
     refuse(faults + naming(prefix + "pkr_kwh_min", "no such classes", unknown, fix))
@@ -498,13 +497,6 @@ def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> Floats:
     inside = np.clip(1 - alpha - before, 0.0, share)
     counted = np.where(inside > 0, np.take_along_axis(outcome, order, axis=0), 0.0)
     return np.asarray((inside * counted).sum(axis=0) / inside.sum(axis=0))
-
-
-def _scenario(layout: Layout, k: int) -> Terms:
-    """Return the worth served in a scenario, weighted by year, as columns and coefficients."""
-    column, value, scenario = layout.worth(by_chance=False)
-    mine: Flags = scenario == k
-    return column[mine], value[mine]
 
 
 def _spread(values: Floats, worth: Floats) -> Floats:

@@ -103,17 +103,17 @@ class Layout:
         pairs = pairs[column[pairs] >= 0]
         return pairs, column[pairs]
 
-    def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the worth served as columns, coefficients (times probabilities) and scenarios."""
-        service = self.service
-        parts = []
+    def worth(self, scenario: int | None = None) -> tuple[Ints, Floats]:
+        """Return the worth served, weighted by year: of a scenario, or the mean over scenarios."""
+        service, parts = self.service, []
         for s, slice_ in enumerate(self.slices):
-            pairs, column = self._pairs(s)
-            weight = slice_.weight * (slice_.probability if by_chance else 1.0)
-            value = weight * service.worth[service.row[pairs], s] * service.factor[pairs]
-            parts.append((column, value * self.energy_unit, np.full(len(pairs), slice_.scenario)))
-        column, value, scenario = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return column, value, scenario
+            if scenario in (None, slice_.scenario):
+                pairs, column = self._pairs(s)
+                weight = slice_.weight * (slice_.probability if scenario is None else 1.0)
+                value = weight * service.worth[service.row[pairs], s] * service.factor[pairs]
+                parts.append((column, value * self.energy_unit))
+        column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return column, value
 
     @cached_property
     def worth_unit(self) -> float:
