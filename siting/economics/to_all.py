@@ -34,7 +34,7 @@ from siting.economics.cash_flows import (
     replacements,
     require_columns,
 )
-from siting.economics.rules import BusinessRules, money_figures
+from siting.economics.rules import BusinessRules
 from siting.errors import naming, refuse
 from siting.reference import table
 
@@ -121,5 +121,5 @@ def cost_to_all(
         yearly_costs(offers, rules),
         {name: value[name] for name in wanted},
         {name: energy[name] for name in wanted},
-        float(money_figures().set_index("item")["value"][WAYS]),
+        float(table("money").set_index("item")["value"][WAYS]),
     )

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_site import offers_of
 
+from siting import reference
 from siting.economics import (
     Accounts,
     BusinessRules,
@@ -18,7 +19,6 @@ from siting.economics import (
     cost_to_all,
     gap_terms,
     margin_pkr_kwh,
-    money_figures,
     opening_years,
     require_prices,
     sales_path,
@@ -116,7 +116,7 @@ def test_the_packaged_prices_by_hand():
 
 
 def test_driver_s_price_and_station_s_tariff_are_never_mixed_up():
-    money = money_figures().set_index("item")
+    money = reference.table("money").set_index("item")
     assert money.loc["station_tariff", "value"] == 39.70
     prices = money[money.index.str.startswith("price_")]
     assert prices["value"].to_dict() == {
