@@ -91,7 +91,7 @@ class Aim(ABC):
     """An aim of a plan. Other packages read an aim's attributes and never test its class."""
 
     name: ClassVar[str]  # name in proofs
-    kind: ClassVar[str]  # name in the recount (`siting.verify.AimKind`)
+    kind: ClassVar[str]  # name in the recount (`siting.verify.Aim`)
     formula: ClassVar[str]  # in LaTeX
     words: ClassVar[str]  # description for planners
     own_unit: ClassVar[str | None] = None  # unit of the value; None: the unit of worth

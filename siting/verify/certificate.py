@@ -231,8 +231,8 @@ class _Bound:
         A price above 0 refers to the upper bound, and a price below 0 to the lower bound.
         """
         price = self.price["resource"].get((str(row["resource"]), ""), 0.0)
-        side = row.get("at_most" if price > 0 else "at_least")
-        return price if side is not None and math.isfinite(float(side)) else 0.0
+        side = float(row["at_most" if price > 0 else "at_least"])
+        return price if math.isfinite(side) else 0.0
 
     def _sites(self) -> list[Any]:
         """Return the largest contribution of each site to any plan."""
@@ -258,12 +258,8 @@ class _Bound:
         self.stands = offers["existing"].to_numpy(bool)
         self.able = self.numbers(offers[self.book.capacity_columns])
         self.cost, self.drawn = (self.numbers(offers[c]) for c in ("cost_pkr", "subsidy_pkr"))
-        self.cap = self.numbers(np.zeros(len(offers)))
-        if gap is not None and isinstance(gap.cap, Mapping):
-            most = offers["offer_id"].map(dict(gap.cap)).fillna(0.0)
-            self.cap = np.minimum(self.numbers(most), self.cost)
-        elif gap is not None:
-            self.cap = self.cost * self.numbers([gap.cap])
+        most = offers["offer_id"].map({} if gap is None else dict(gap.cap)).astype(float)
+        self.cap = np.minimum(self.numbers(most.fillna(0.0)), self.cost)
         self.each, self.rupee = self._uses(offers)
 
     def _alone_too_much(self) -> pd.Series:

@@ -138,7 +138,8 @@ def test_a_standing_station_can_be_extended_in_any_year():
 
 
 def test_resources_hold_in_every_year_and_at_least_in_the_last():
-    there = rows_of("resource unit at_least at_most", ("kW", "kW", 110.0, 110.0))
+    columns = "resource unit at_least at_most per_rupee"
+    there = rows_of(columns, ("kW", "kW", 110.0, 110.0, False))
     use = rows_of(
         "resource offer_id use", ("kW", "s1:mix", 30.0), ("kW", "s1:big", 50.0),
         ("kW", "s2:fast", 60.0),
