@@ -38,7 +38,6 @@ Management Science 12 (1965), 253-313.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -46,7 +45,7 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
-from siting.errors import InputError, naming, refuse
+from siting.errors import InputError
 from siting.program.floors import Floor
 from siting.program.instance import Floats, Instance, Ints
 from siting.program.layout import Layout
@@ -452,35 +451,6 @@ class LeastCostToAll(Aim):
 AIMS: tuple[type[Aim], ...] = (
     MostWorth, NetWorth, LeastMoney, WorstShare, LeastRegret, Tail, ShortestDrives, LeastCostToAll,
 )  # fmt: skip
-
-
-def least_cost_to_all(
-    instance: Instance, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
-) -> LeastCostToAll:
-    """Return, for an instance, the aim of least total cost (stations plus drivers' time).
-
-    Existing stations add no cost. Raises `InputError` if the cost of an offer or of a vehicle
-    class's time is missing or invalid.
-    """
-    named, standing = instance.offer_ids.astype(str), instance.offer_existing
-    cost = {str(k): float(v) for k, v in cost_pkr_year.items()}
-    cost |= dict.fromkeys(named[standing].tolist(), 0.0)
-    minute = {str(k): float(v) for k, v in pkr_kwh_min.items()}
-    wanted = [instance.class_names[k] for k in np.unique(instance.demand_class)]
-    faults, prefix = [], "least cost to all, "
-    for name, each, given, needed in (
-        ("cost_pkr_year", "offers", cost, named.tolist()),
-        ("pkr_kwh_min", "vehicle classes", minute, wanted),
-    ):
-        missing = [one for one in needed if one not in given]
-        bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
-        where, what = prefix + name, f"{each} whose figure is missing, negative or infinite"
-        faults += naming(where, f"{each} without a figure", missing, "give one for each")
-        faults += naming(where, what, bad)
-    unknown = sorted(set(minute) - set(instance.class_names))
-    fix = f"use {', '.join(instance.class_names)}"
-    refuse(faults + naming(prefix + "pkr_kwh_min", "no such classes", unknown, fix))
-    return LeastCostToAll(cost, minute)
 
 
 def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> Floats:
