@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.program.floors import Floor
-from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.instance import Floats, Instance, Ints
 from siting.program.money import GapRule, MoneyKind, caps_of, cases_of, is_shared
 from siting.program.options import Options
 from siting.program.resources import Resources
@@ -246,10 +246,6 @@ class Layout:
             for kinds, groups in capacity_sets(struck):
                 yield members, kinds, groups
 
-    def able(self, s: int) -> Flags:
-        """Return a mask (options by kinds of demand): whether the option can serve the kind."""
-        return self.delivered(s) > 0
-
     def _write_cover(self, rows: Rows, s: int) -> None:
         """Limit each energy variable to its demand times the chosen options that can serve it."""
         service = self.service
@@ -259,7 +255,7 @@ class Layout:
         options = pd.DataFrame({"site": self.options.site, "option": np.arange(len(self.options))})
         both = at_sites.merge(options, on="site")
         place, pair, option = (both[name].to_numpy() for name in ("place", "pair", "option"))
-        able = self.able(s)[option, service.kind[service.row[pair]]]
+        able = self.delivered(s)[option, service.kind[service.row[pair]]] > 0
         most = service.kwh[service.row[pair[able]], s] / self.energy_unit
         energies = (np.arange(len(named)), named, 1.0)
         stations = (place[able], option[able], -most)
