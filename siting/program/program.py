@@ -65,7 +65,7 @@ from siting.program.objective import ENERGY_UNIT, Decay, NearerFirst
 from siting.program.obligations import limit_faults, tolerance
 from siting.program.options import Options, course_count, opening, options_of
 from siting.program.pulp_problem import pulp_problem
-from siting.program.ranges import check_ranges, specks_of
+from siting.program.ranges import check_ranges
 from siting.program.resources import ResourceRows, Resources
 from siting.program.service import Merging, Service
 from siting.program.slices import Scenarios, Slice, Years, slices_of
@@ -649,7 +649,8 @@ class Program:
         largest = float(made.kwh.max(initial=0.0))
         reached = made.row_of_demand >= 0
         check_ranges(demand, self.per_kwh, reached, largest, self.groups, self.worth_unit)
-        specks = specks_of(demand, largest)
+        # A solver cannot distinguish these rows from 0 (`siting.program.ranges`).
+        specks = (demand > 0) & (demand < 2 * settings.EXACT * largest)
         if specks.any():
             demand = np.where(specks, 0.0, demand)
             made = self._service(demand, by_cell=False)
