@@ -49,12 +49,11 @@ def spacing(
         new &= sites["kind"].isin(list(kinds)).to_numpy()
     xy = np.column_stack([sites.geometry.x, sites.geometry.y])
     names = sites["site_id"].to_numpy(object)
-    near_old = np.zeros(len(sites), dtype=bool)
-    if old.any() and new.any():
-        from scipy.spatial import KDTree
+    from scipy.spatial import KDTree
 
-        distance_m, _ = KDTree(xy[old]).query(xy[new])
-        near_old[np.flatnonzero(new)[distance_m < min_m]] = True
+    near_old = np.zeros(len(sites), dtype=bool)
+    distance_m, _ = KDTree(xy[old]).query(xy[new])  # infinite without existing stations
+    near_old[new] = distance_m < min_m
     rows = offers[["site_id", "offer_id"]].astype(str).sort_values(["site_id", "offer_id"])
     rows = rows[rows["offer_id"].isin(new_offers(offers))]
     offers_at = rows.groupby("site_id")["offer_id"].agg(list).to_dict()
@@ -78,8 +77,6 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
     >>> conflict_cliques(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9], [10, 9]]), 2.0)
     [[0, 1, 2], [3, 4]]
     """
-    if len(xy_m) < 2:
-        return []
     from scipy.spatial import KDTree
 
     pairs = KDTree(xy_m).query_pairs(min_m, output_type="ndarray")
