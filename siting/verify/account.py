@@ -73,7 +73,7 @@ class Aim:
     least_gain: float | Mapping[int, float] = 0.0
     alpha: float = 0.0  # ``tail``: the share of outcomes that are not among the worst
     # ``least_regret``: columns ``scenario``, ``best`` (the worth from which regret is measured)
-    # and, if stated, ``found`` (worth of a plan made for the scenario alone) and ``regret``.
+    # and, if stated, ``found`` (worth of a plan made for the scenario alone).
     best: pd.DataFrame | None = None
     # ``worst_share``: `members` lists the ``demand_id`` of each group (``floor``). `slices`: the
     # slices to compare; if it is None, those of the last year.

@@ -149,8 +149,6 @@ def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> f
         ledger.at_most(f"{name}: best found within its bound", found, most, scale)
         ledger.at_most(f"{name}: best within the demand", most, there, scale)
         regret.append(most - got)
-        if "regret" in row:
-            ledger.equal(f"{name}: regret", float(row["regret"]), regret[-1], scale)
     return max(0.0, *regret)
 
 
