@@ -77,6 +77,12 @@ def wants(**by_slice):
     )  # fmt: skip
 
 
+def worth(*slices, **per_kwh):
+    """Worth of a kWh/day by demand row, the same in all slices; by default in the only one."""
+    rows = [(s, d, each) for s in slices or ("",) for d, each in per_kwh.items()]
+    return rows_of("slice demand_id per_kwh", *rows)
+
+
 OFFERS = pd.DataFrame(
     [
         offer("s1:mix", 100.0, 60.0, 5.0, 4.0, 6.0),

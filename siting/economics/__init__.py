@@ -48,7 +48,6 @@ from siting.economics.rules import (
     BusinessRules,
     at_hurdle,
     business_rules,
-    money_figures,
     opening_years,
     ramp,
     require_prices,
@@ -58,6 +57,6 @@ from siting.economics.to_all import CostToAll, cost_to_all, values_of_time, year
 
 __all__ = ["ITEMS", "PRICE", "PRICES_OF", "Accounts", "BusinessRules", "CostToAll", "at_hurdle",
            "break_evens", "business_case", "business_rules", "cost_to_all", "gap_terms",
-           "margin_pkr_kwh", "money_figures", "opening_years", "payback_years",
-           "present_value_factor", "ramp", "require_prices", "sales_path", "swings",
-           "values_of_time", "worth_pkr_kwh_day", "yearly_costs"]  # fmt: skip
+           "margin_pkr_kwh", "opening_years", "payback_years", "present_value_factor", "ramp",
+           "require_prices", "sales_path", "swings", "values_of_time", "worth_pkr_kwh_day",
+           "yearly_costs"]  # fmt: skip

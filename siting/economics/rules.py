@@ -145,7 +145,7 @@ def opening_years(target_year: int, known_from: int = 0) -> range:
     >>> opening_years(2030)
     range(2027, 2031)
     """
-    figures = money_figures().set_index("item")["value"].astype(float)
+    figures = table("money").set_index("item")["value"].astype(float)
     first = max(target_year + 1 - int(figures["opening_spread"]), PRICES_OF + 1, known_from)
     return range(min(first, target_year), target_year + 1)
 
@@ -176,18 +176,6 @@ def sales_path(
     )
 
 
-def money_figures() -> pd.DataFrame:
-    """Return prices, rates and subsidy figures with range, unit, source and confidence.
-
-    Columns: ``item``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
-
-    >>> money = money_figures().set_index("item")["value"]
-    >>> money["price_dc"].item(), money["station_tariff"].item()
-    (112.5, 39.7)
-    """
-    return table("money")
-
-
 def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRules:
     """Return the packaged prices and rates (PKR/kWh, shares), with the user's overrides applied.
 
@@ -203,7 +191,7 @@ def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRule
 included, is not above tariff_pkr_kwh, 39.7; the tariff is what the station pays, the price \
 what its drivers pay
     """
-    values = at_preset(money_figures(), preset).set_index("item")["value"]
+    values = at_preset(table("money"), preset).set_index("item")["value"]
     refuse_unknown("business rules", BusinessRules, overrides)
     figures: dict[str, Any] = {name: float(values[item]) for name, item in ITEMS.items()}
     prices = values[values.index.str.startswith(PRICE)].astype(float)

@@ -34,13 +34,12 @@ from siting.economics.cash_flows import (
     replacements,
     require_columns,
 )
-from siting.economics.rules import BusinessRules, money_figures
+from siting.economics.rules import BusinessRules
 from siting.errors import naming, refuse
 from siting.reference import table
 
 DAYS, MINUTES = 365.0, 60.0
 WAYS = "ways_to_charger"  # item of money.csv: one-way drives per session
-VALUE_KEY = "money.value_of_time_pkr_h"
 
 
 @dataclass(frozen=True)
@@ -71,27 +70,23 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]
     return dict(zip(offers["offer_id"].astype(str), pkr_year.tolist(), strict=True))
 
 
-def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
+def values_of_time(own: Mapping[str, float]) -> pd.DataFrame:
     """Return the value of a driver's hour by vehicle class (PKR), with the user's values applied.
 
     `own` has values (PKR an hour) by vehicle class, which replace or extend the package's values.
     Columns: ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
-    An `InputError` lists each class whose value is below 0 or not a number.
 
     >>> rows = values_of_time({"two_wheeler": 120.0}).set_index("vehicle_class")
     >>> float(rows.at["two_wheeler", "value"]), float(rows.at["three_wheeler", "value"])
     (120.0, 190.0)
     """
-    given = dict(own or {})
-    bad = [name for name, pkr in given.items() if not 0 <= pkr < np.inf]
-    refuse(naming(VALUE_KEY, "not a value of at least PKR 0 an hour", bad))
     rows = table("time_values")
     stated = pd.DataFrame(
-        [(k, v, v, v, "PKR/h", "set in the configuration", "ASSUMPTION") for k, v in given.items()],
+        [(k, v, v, v, "PKR/h", "set in the configuration", "ASSUMPTION") for k, v in own.items()],
         columns=rows.columns,
     )
-    rows = rows[~rows["vehicle_class"].isin(list(given))]
-    return pd.concat([rows, stated], ignore_index=True) if given else rows
+    rows = rows[~rows["vehicle_class"].isin(list(own))]
+    return pd.concat([rows, stated], ignore_index=True) if own else rows
 
 
 def cost_to_all(
@@ -113,7 +108,7 @@ def cost_to_all(
     wanted = sorted(set(classes))
     missing = [name for name in wanted if name not in value]
     what, fix = "no value of time for vehicle classes", "add PKR an hour for each"
-    faults = naming(VALUE_KEY, what, missing, fix)
+    faults = naming("money.value_of_time_pkr_h", what, missing, fix)
     missing = [name for name in wanted if name not in energy]
     what = "no session_kwh for vehicle classes"
     refuse(faults + naming("demand.profiles_csv", what, missing, "add them"))
@@ -121,5 +116,5 @@ def cost_to_all(
         yearly_costs(offers, rules),
         {name: value[name] for name in wanted},
         {name: energy[name] for name in wanted},
-        float(money_figures().set_index("item")["value"][WAYS]),
+        float(table("money").set_index("item")["value"][WAYS]),
     )

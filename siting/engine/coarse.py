@@ -71,14 +71,13 @@ class CoarseLayout(Layout):
             if limit.per_rupee:
                 self._measure("envelope", r, np.inf)
 
-    def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the columns that measure worth, with their coefficients and scenarios."""
-        worths = [m for m in self.measures if m.kind == "worth"]
-        slices = [self.slices[m.s] for m in worths]
-        value = [one.weight * (one.probability if by_chance else 1.0) for one in slices]
-        column = np.array([m.column for m in worths], dtype=np.int64)
-        scenario = np.array([one.scenario for one in slices], dtype=np.int64)
-        return column, np.array(value, dtype=float) * self.energy_unit, scenario
+    def worth(self, scenario: int | None = None) -> tuple[Ints, Floats]:
+        """Return the columns that measure worth (in one scenario if given), and coefficients."""
+        worths = [(m.column, self.slices[m.s]) for m in self.measures if m.kind == "worth"]
+        mine = [(c, one) for c, one in worths if scenario in (None, one.scenario)]
+        value = [one.weight * (one.probability if scenario is None else 1.0) for _, one in mine]
+        column = np.array([c for c, _ in mine], dtype=np.int64)
+        return column, np.array(value, dtype=float) * self.energy_unit
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
         """Return the column for the energy that counts towards a floor in a slice, and its unit."""

@@ -188,7 +188,7 @@ class Frame:
     @cached_property
     def able(self) -> list[Flags]:
         """Whether each option (row) serves each kind of demand (column), by slice."""
-        return [self.layout.able(s) for s in range(len(self.program.slices))]
+        return [self.layout.delivered(s) > 0 for s in range(len(self.program.slices))]
 
     @cached_property
     def kept(self) -> Ints:

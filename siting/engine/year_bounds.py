@@ -85,7 +85,7 @@ def bound_by_years(
     program, aim, worth = frame.program, frame.aim, _worth_kept(frame)
     weights = year_weights(program.slices)
     year = np.array([one.year for one in program.slices])
-    column, value, _ = frame.layout.worth()
+    column, value = frame.layout.worth()
     of_year = year[frame.energy_slice[column - frame.count]]
     kept = np.bincount(of_year, value * point[column], minlength=len(weights)) / weights
     chance = np.array([one.probability for one in program.slices])

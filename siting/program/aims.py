@@ -38,7 +38,6 @@ Management Science 12 (1965), 253-313.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -46,9 +45,9 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
-from siting.errors import InputError, naming, refuse
+from siting.errors import InputError
 from siting.program.floors import Floor
-from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.instance import Floats, Instance, Ints
 from siting.program.layout import Layout
 from siting.program.money import MONEY, MoneyKind
 from siting.program.rows import Rows
@@ -91,7 +90,7 @@ class Aim(ABC):
     """An aim of a plan. Other packages read an aim's attributes and never test its class."""
 
     name: ClassVar[str]  # name in proofs
-    kind: ClassVar[str]  # name in the recount (`siting.verify.AimKind`)
+    kind: ClassVar[str]  # name in the recount (`siting.verify.Aim`)
     formula: ClassVar[str]  # in LaTeX
     words: ClassVar[str]  # description for planners
     own_unit: ClassVar[str | None] = None  # unit of the value; None: the unit of worth
@@ -174,7 +173,7 @@ class MostWorth(Aim):
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the aim's value as a linear expression."""
-        return layout.worth()[:2]
+        return layout.worth()
 
     def value(self, answer: _Answer) -> float:
         """Return the aim's value for a solution."""
@@ -208,7 +207,7 @@ class NetWorth(Aim):
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the aim's value as a linear expression."""
-        worth, value, _ = layout.worth()
+        worth, value = layout.worth()
         column, must = self.money(layout)
         return np.concatenate([worth, column]), np.concatenate([value, -must])
 
@@ -314,7 +313,7 @@ class LeastRegret(Aim):
         unit = layout.worth_unit
         regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)
         for k, best in enumerate(self.best):
-            column, value = _scenario(layout, k)
+            column, value = layout.worth(k)
             # served + regret >= best
             at, by = np.append(column, regret), np.append(value / unit, 1.0)
             rows.add_one("aim", at, by, lower=best / unit)
@@ -358,7 +357,7 @@ class Tail(Aim):
         short = []
         for k in range(len(layout.probabilities)):
             short.append(layout.columns.more(f"{prefix}short_{k}", 0.0, top + float(most.max())))
-            column, value = _scenario(layout, k)
+            column, value = layout.worth(k)
             # level - short <= served - wanted
             at = np.append(column, [level, short[k]])
             by = np.append(-value / unit, [1.0, -1.0])
@@ -454,36 +453,6 @@ AIMS: tuple[type[Aim], ...] = (
 )  # fmt: skip
 
 
-def least_cost_to_all(
-    instance: Instance, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
-) -> LeastCostToAll:
-    """Return, for an instance, the aim of least total cost (stations plus drivers' time).
-
-    Existing stations add no cost. Raises `InputError` if the cost of an offer or of a vehicle
-    class's time is missing or invalid.
-    """
-    named, standing = instance.offer_ids.astype(str), instance.offer_existing
-    cost = {str(k): float(v) for k, v in cost_pkr_year.items()}
-    cost |= dict.fromkeys(named[standing].tolist(), 0.0)
-    minute = {str(k): float(v) for k, v in pkr_kwh_min.items()}
-    wanted = [instance.class_names[k] for k in np.unique(instance.demand_class)]
-    faults, prefix = [], "least cost to all, "
-    for name, each, given, needed in (
-        ("cost_pkr_year", "offers", cost, named.tolist()),
-        ("pkr_kwh_min", "vehicle classes", minute, wanted),
-    ):
-        missing = [one for one in needed if one not in given]
-        bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
-        faults += naming(prefix + name, f"{each} without a figure", missing, "give one for each")
-        faults += naming(
-            prefix + name, f"{each} whose figure is missing, negative or infinite", bad
-        )
-    unknown = sorted(set(minute) - set(instance.class_names))
-    fix = f"use {', '.join(instance.class_names)}"
-    refuse(faults + naming(prefix + "pkr_kwh_min", "no such classes", unknown, fix))
-    return LeastCostToAll(cost, minute)
-
-
 def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> Floats:
     """Return the mean of the lowest outcomes, of total probability ``1 - alpha``, along axis 0.
 
@@ -498,13 +467,6 @@ def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> Floats:
     inside = np.clip(1 - alpha - before, 0.0, share)
     counted = np.where(inside > 0, np.take_along_axis(outcome, order, axis=0), 0.0)
     return np.asarray((inside * counted).sum(axis=0) / inside.sum(axis=0))
-
-
-def _scenario(layout: Layout, k: int) -> Terms:
-    """Return the worth served in a scenario, weighted by year, as columns and coefficients."""
-    column, value, scenario = layout.worth(by_chance=False)
-    mine: Flags = scenario == k
-    return column[mine], value[mine]
 
 
 def _spread(values: Floats, worth: Floats) -> Floats:

@@ -113,20 +113,3 @@ def one_in_each(
     fix = "add candidates there (offers.csv has the reason for each offer), or widen the rule"
     refuse(naming(where, f"{what} the rule", empty, fix, count=True))
     return tuple(limits)
-
-
-def power(
-    offers: pd.DataFrame, power_kw: Mapping[str, float], at_least_kw: float, name: str
-) -> Limit:
-    """Return a limit that requires at least `at_least_kw` of power, existing stations included.
-
-    `power_kw` is the charging power of each offer (kW), by ``offer_id``. An offer without
-    an entry counts as 0 kW.
-
-    >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
-    >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")
-    Limit 1.3 kW a car (power): at least 50 kW over 1 offers
-    """
-    ids = offers["offer_id"].astype(str)
-    counted = {o: power_kw[o] for o in ids if power_kw.get(o, 0.0) > 0}
-    return Limit(name, "power", "kW", math.inf, counted, at_least=at_least_kw)

@@ -9,14 +9,14 @@ where ``D_gs`` is all demand of group ``g`` in slice ``s`` (kWh/day), whether in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError, is_number, naming, refuse, require_kind, require_word
+from siting.errors import InputError, naming, refuse, require_kind, require_word
 from siting.program.instance import Flags, Floats, Instance
 from siting.program.slices import Slice
 
@@ -85,24 +85,3 @@ def groups_of(
         what = f"a zone is called {CITY!r}, which means the whole area"
         raise InputError("zones", what, "give the zone another name")
     return groups
-
-
-def floors_of(
-    instance: Instance, share: float | Mapping[str, float], of: pd.Series | str | None = None,
-    when: When = "last", zones: pd.Series | None = None,
-) -> tuple[Floor, ...]:  # fmt: skip
-    """Return a floor for each group of demand rows whose required share is above 0."""
-    groups = groups_of(instance, of, zones)
-    shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
-    unknown = sorted(set(shares) - set(groups))
-    fix = f"there are: {', '.join(groups)}"
-    faults = naming("floors", "unknown zones or classes", unknown, fix)
-    for name, value in sorted(shares.items()):
-        if not (is_number(value) and 0 <= value <= 1):
-            faults.append(Fault(f"floors, {name}", f"is {value!r}", "give a share of 0 to 1"))
-    refuse(faults)
-    return tuple(
-        Floor(name, member, float(shares[name]), when)
-        for name, member in groups.items()
-        if shares.get(name, 0) > 0
-    )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.program.floors import Floor
-from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.instance import Floats, Instance, Ints
 from siting.program.money import GapRule, MoneyKind, caps_of, cases_of, is_shared
 from siting.program.options import Options
 from siting.program.resources import Resources
@@ -103,17 +103,17 @@ class Layout:
         pairs = pairs[column[pairs] >= 0]
         return pairs, column[pairs]
 
-    def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the worth served as columns, coefficients (times probabilities) and scenarios."""
-        service = self.service
-        parts = []
+    def worth(self, scenario: int | None = None) -> tuple[Ints, Floats]:
+        """Return the worth served, weighted by year: of a scenario, or the mean over scenarios."""
+        service, parts = self.service, []
         for s, slice_ in enumerate(self.slices):
-            pairs, column = self._pairs(s)
-            weight = slice_.weight * (slice_.probability if by_chance else 1.0)
-            value = weight * service.worth[service.row[pairs], s] * service.factor[pairs]
-            parts.append((column, value * self.energy_unit, np.full(len(pairs), slice_.scenario)))
-        column, value, scenario = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return column, value, scenario
+            if scenario in (None, slice_.scenario):
+                pairs, column = self._pairs(s)
+                weight = slice_.weight * (slice_.probability if scenario is None else 1.0)
+                value = weight * service.worth[service.row[pairs], s] * service.factor[pairs]
+                parts.append((column, value * self.energy_unit))
+        column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return column, value
 
     @cached_property
     def worth_unit(self) -> float:
@@ -246,10 +246,6 @@ class Layout:
             for kinds, groups in capacity_sets(struck):
                 yield members, kinds, groups
 
-    def able(self, s: int) -> Flags:
-        """Return a mask (options by kinds of demand): whether the option can serve the kind."""
-        return self.delivered(s) > 0
-
     def _write_cover(self, rows: Rows, s: int) -> None:
         """Limit each energy variable to its demand times the chosen options that can serve it."""
         service = self.service
@@ -259,7 +255,7 @@ class Layout:
         options = pd.DataFrame({"site": self.options.site, "option": np.arange(len(self.options))})
         both = at_sites.merge(options, on="site")
         place, pair, option = (both[name].to_numpy() for name in ("place", "pair", "option"))
-        able = self.able(s)[option, service.kind[service.row[pair]]]
+        able = self.delivered(s)[option, service.kind[service.row[pair]]] > 0
         most = service.kwh[service.row[pair[able]], s] / self.energy_unit
         energies = (np.arange(len(named)), named, 1.0)
         stations = (place[able], option[able], -most)

@@ -44,6 +44,7 @@ from siting.errors import (
 )
 from siting.program.aims import (
     Aim,
+    LeastCostToAll,
     LeastMoney,
     LeastRegret,
     MostWorth,
@@ -52,9 +53,8 @@ from siting.program.aims import (
     Tail,
     TailOf,
     WorstShare,
-    least_cost_to_all,
 )
-from siting.program.floors import Floor, When, floors_of, groups_of
+from siting.program.floors import Floor, When, groups_of
 from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.layout import Layout
 from siting.program.limits import Limit
@@ -65,7 +65,7 @@ from siting.program.objective import ENERGY_UNIT, Decay, NearerFirst
 from siting.program.obligations import limit_faults, tolerance
 from siting.program.options import Options, course_count, opening, options_of
 from siting.program.pulp_problem import pulp_problem
-from siting.program.ranges import check_ranges, specks_of
+from siting.program.ranges import check_ranges
 from siting.program.resources import ResourceRows, Resources
 from siting.program.service import Merging, Service
 from siting.program.slices import Scenarios, Slice, Years, slices_of
@@ -265,8 +265,20 @@ class Program:
             Whether the floor holds in the ``last`` year or in ``every`` year. Every floor holds in
             all scenarios.
         """
-        floors = floors_of(self.instance, share, of, when, self.zones)
-        return replace(self, floors=(*self.floors, *floors))
+        groups = groups_of(self.instance, of, self.zones)
+        shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
+        unknown, fix = sorted(set(shares) - set(groups)), f"there are: {', '.join(groups)}"
+        faults = naming("floors", "unknown zones or classes", unknown, fix)
+        for name, value in sorted(shares.items()):
+            if not (is_number(value) and 0 <= value <= 1):
+                faults.append(Fault(f"floors, {name}", f"is {value!r}", "give a share of 0 to 1"))
+        refuse(faults)
+        floors = tuple(
+            Floor(name, member, float(shares[name]), when)
+            for name, member in groups.items()
+            if shares.get(name, 0) > 0
+        )
+        return replace(self, floors=self.floors + floors)
 
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
@@ -384,7 +396,24 @@ class Program:
             Yearly cost of drivers' time (PKR) per kWh/day and minute of driving, by vehicle class:
             ``365 * PKR_per_hour / 60 / kWh_per_session``.
         """
-        return self.aim(least_cost_to_all(self.instance, cost_pkr_year, pkr_kwh_min))
+        instance = self.instance
+        ids, classes = instance.offer_ids.astype(str), instance.class_names
+        cost = {str(k): float(v) for k, v in cost_pkr_year.items()}
+        cost |= dict.fromkeys(ids[instance.offer_existing].tolist(), 0.0)
+        minute = {str(k): float(v) for k, v in pkr_kwh_min.items()}
+        wanted = [classes[k] for k in np.unique(instance.demand_class)]
+        faults = []
+        for where, each, given, needed in (
+            ("least cost to all, cost_pkr_year", "offers", cost, ids.tolist()),
+            ("least cost to all, pkr_kwh_min", "vehicle classes", minute, wanted),
+        ):
+            missing = [one for one in needed if one not in given]
+            bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
+            faults += naming(where, f"{each} without a figure", missing, "give one for each")
+            faults += naming(where, f"{each} whose figure is missing, negative or infinite", bad)
+        unknown, fix = sorted(set(minute) - set(classes)), f"use {', '.join(classes)}"
+        refuse(faults + naming("least cost to all, pkr_kwh_min", "no such classes", unknown, fix))
+        return self.aim(LeastCostToAll(cost, minute))
 
     def __repr__(self) -> str:
         """Return a short description of the blocks, in a few lines."""
@@ -620,7 +649,8 @@ class Program:
         largest = float(made.kwh.max(initial=0.0))
         reached = made.row_of_demand >= 0
         check_ranges(demand, self.per_kwh, reached, largest, self.groups, self.worth_unit)
-        specks = specks_of(demand, largest)
+        # A solver cannot distinguish these rows from 0 (`siting.program.ranges`).
+        specks = (demand > 0) & (demand < 2 * settings.EXACT * largest)
         if specks.any():
             demand = np.where(specks, 0.0, demand)
             made = self._service(demand, by_cell=False)

@@ -15,16 +15,6 @@ from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats
 
 
-def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
-    """Return a mask, demand rows by slices: whether a solver cannot distinguish the demand from 0.
-
-    >>> import numpy as np
-    >>> specks_of(np.array([[1e-4], [0.0], [5.0]]), 1e6).ravel().tolist()
-    [True, False, False]
-    """
-    return (demand_kwh > 0) & (demand_kwh < 2 * settings.EXACT * largest_kwh)
-
-
 def check_ranges(
     demand_kwh: Floats, per_kwh: Floats, reached: Flags, largest_kwh: float,
     floors: tuple[Floor, ...], unit: str,

@@ -65,7 +65,15 @@ class Years:
         (3.0, 0.7513148009015775)
         """
         require_kind("budgets_pkr", budgets_pkr, Mapping, "give PKR by year, such as {2027: 5e7}")
-        faults = _year_faults(budgets_pkr)
+        faults = []
+        if not budgets_pkr:
+            faults.append(Fault("years", "are empty", "give the money of each year"))
+        odd = [y for y in budgets_pkr if isinstance(y, bool) or not isinstance(y, int | np.integer)]
+        faults += naming("years", "not whole numbers", odd, "give years such as 2027")
+        late = [b for a, b in pairwise(budgets_pkr) if b <= a]
+        faults += naming("years", "out of order", late, "give the years from first to last")
+        bad = [f"{y}: {pkr:,.0f}" for y, pkr in budgets_pkr.items() if not 0 <= pkr < math.inf]
+        faults += naming("budgets_pkr", "negative or not a number", bad, "give PKR 0 or more")
         if not 0 <= discount_rate <= 1:
             fix = "give a share a year from 0 to 1, such as 0.08"
             faults.append(Fault("discount_rate", f"is {discount_rate}", fix))
@@ -137,15 +145,3 @@ def slices_of(years: Years | None, scenarios: Scenarios | None) -> tuple[Slice, 
             name = scenarios.names[s] if scenarios else ""
             out.append(Slice(f"{year} {name}".strip(), t, s, weight, p))
     return tuple(out)
-
-
-def _year_faults(budgets_pkr: Mapping[int, float]) -> list[Fault]:
-    faults = []
-    if not budgets_pkr:
-        faults.append(Fault("years", "are empty", "give the money of each year"))
-    odd = [y for y in budgets_pkr if isinstance(y, bool) or not isinstance(y, int | np.integer)]
-    faults += naming("years", "not whole numbers", odd, "give years such as 2027")
-    late = [b for a, b in pairwise(budgets_pkr) if b <= a]
-    faults += naming("years", "out of order", late, "give the years from first to last")
-    bad = [f"{year}: {pkr:,.0f}" for year, pkr in budgets_pkr.items() if not 0 <= pkr < math.inf]
-    return faults + naming("budgets_pkr", "negative or not a number", bad, "give PKR 0 or more")

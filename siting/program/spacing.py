@@ -16,7 +16,6 @@ Research 101 (1997), 598-608 (the anti-covering location problem).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from itertools import combinations
 
@@ -40,7 +39,7 @@ def spacing(
     `min_m` is a straight-line distance. `kinds` are the kinds of candidate to which the rule
     applies, e.g. ``["fuel"]``; all by default. Existing stations of any kind exclude new stations.
     """
-    refuse(_faults(candidates, offers, min_m, kinds))
+    refuse(_faults(candidates, offers, kinds))
     sites = candidates.assign(site_id=candidates["site_id"].astype(str)).sort_values("site_id")
     offer_site = offers["site_id"].astype(str)
     standing = set(offer_site[offers["existing"].to_numpy(bool)])
@@ -50,12 +49,11 @@ def spacing(
         new &= sites["kind"].isin(list(kinds)).to_numpy()
     xy = np.column_stack([sites.geometry.x, sites.geometry.y])
     names = sites["site_id"].to_numpy(object)
-    near_old = np.zeros(len(sites), dtype=bool)
-    if old.any() and new.any():
-        from scipy.spatial import KDTree
+    from scipy.spatial import KDTree
 
-        distance_m, _ = KDTree(xy[old]).query(xy[new])
-        near_old[np.flatnonzero(new)[distance_m < min_m]] = True
+    near_old = np.zeros(len(sites), dtype=bool)
+    distance_m, _ = KDTree(xy[old]).query(xy[new])  # infinite without existing stations
+    near_old[new] = distance_m < min_m
     rows = offers[["site_id", "offer_id"]].astype(str).sort_values(["site_id", "offer_id"])
     rows = rows[rows["offer_id"].isin(new_offers(offers))]
     offers_at = rows.groupby("site_id")["offer_id"].agg(list).to_dict()
@@ -79,8 +77,6 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
     >>> conflict_cliques(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9], [10, 9]]), 2.0)
     [[0, 1, 2], [3, 4]]
     """
-    if len(xy_m) < 2:
-        return []
     from scipy.spatial import KDTree
 
     pairs = KDTree(xy_m).query_pairs(min_m, output_type="ndarray")
@@ -109,11 +105,9 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
 
 
 def _faults(
-    candidates: gpd.GeoDataFrame, offers: pd.DataFrame, min_m: float, kinds: Collection[str] | None
+    candidates: gpd.GeoDataFrame, offers: pd.DataFrame, kinds: Collection[str] | None
 ) -> list[Fault]:
     faults = []
-    if not (math.isfinite(min_m) and min_m > 0):
-        faults.append(Fault("spacing, min_m", f"is {min_m}", "give metres above 0"))
     crs = candidates.crs
     if crs is None or not crs.is_projected or crs.axis_info[0].unit_name not in ("metre", "meter"):
         what = "not in metres" if crs is not None else "without a coordinate reference system"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting.economics import money_figures
+from siting import reference
 from siting.plan import Plan
 
 # A shortfall below this share of the cost counts as a rounding error.
@@ -90,7 +90,7 @@ def public_money(
     the last key, each station's subsidy is divided among vehicle classes in proportion to the
     energy sold to them.
     """
-    figures = money_figures().set_index("item")["value"].astype(float)
+    figures = reference.table("money").set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]
     sold = float(case["sold_kwh_day"].sum())
     stations = plan.sites.set_index("site_id").reindex(case["site_id"])

@@ -422,7 +422,7 @@ def station_figures(config: Config, chargers: Table) -> list[Table]:
 def money_figures(config: Config) -> list[Table]:
     """Return the figures of the business case, drivers' time and budget splits."""
     prices = config.money.prices_pkr_kwh
-    money = reference.at_preset(economics.money_figures(), config.offers.costs.preset)
+    money = reference.at_preset(reference.table("money"), config.offers.costs.preset)
     if prices is not None:
         money = money[~money["item"].str.startswith(economics.PRICE)]
     items = economics.ITEMS | {"pkr_per_usd": "pkr_per_usd"}

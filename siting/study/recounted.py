@@ -31,7 +31,7 @@ SHOWN = {
     "viability_gap_pkr": "viability_gap_pkr",
 }
 # The recount's name for each of the engine's aims.
-KINDS: dict[str, Any] = {aim.name: aim.kind for aim in AIMS}
+KINDS: dict[str, str] = {aim.name: aim.kind for aim in AIMS}
 
 
 def recounted_plan(
@@ -284,9 +284,8 @@ def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:
     paid = outcome.paid
     if asked.config.program.years is None:
         paid = paid.drop(columns="year")
-    rule = asked.need.rule
-    margin_pkr: Any = rule.margin_pkr  # by class
-    return ViabilityGap(margin_pkr, rule.cap, paid, rule.sales_share, rule.concessions)
+    rule: Any = asked.need.rule  # with margins by class and caps by offer
+    return ViabilityGap(rule.margin_pkr, rule.cap, paid, rule.sales_share, rule.concessions)
 
 
 def _others(asked: Asked, outcome: Outcome) -> list[OtherPlan]:

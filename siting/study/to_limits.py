@@ -15,7 +15,7 @@ from siting import reference, sites
 from siting.config import Config
 from siting.errors import Fault, InputError, did_you_mean, listed, naming, refuse
 from siting.files import texts_of
-from siting.program.density import one_in_each, power, squares, stretches
+from siting.program.density import one_in_each, squares, stretches
 from siting.program.earmarks import earmarks
 from siting.program.limits import Limit, feeders, number
 from siting.program.spacing import spacing
@@ -164,7 +164,7 @@ def _density(config: Config, candidates: Layer, offers: Table, network: Network)
 
 
 def _power(config: Config, offers: Table, compatibility: Table, vehicles: Table) -> Limit:
-    """Return the lower limit on charging power per electric vehicle."""
+    """Return the lower limit on charging power per electric vehicle, existing stations included."""
     asked = config.program.limits
     assert asked.least_kw_per_ev is not None  # checked by the caller
     count = vehicles.set_index("vehicle_class")["vehicles"].astype(float)
@@ -173,7 +173,9 @@ def _power(config: Config, offers: Table, compatibility: Table, vehicles: Table)
     refuse(naming("program.limits.ev_classes", "not in the demand", missing, fix))
     cars, each_kw = float(count[list(asked.ev_classes)].sum()), asked.least_kw_per_ev
     name = f"{each_kw:g} kW for each of {cars:,.0f} electric vehicles"
-    return power(offers, power_for(config, offers, compatibility), each_kw * cars, name)
+    power_kw = power_for(config, offers, compatibility)
+    counted = {offer_id: kw for offer_id, kw in power_kw.items() if kw > 0}
+    return Limit(name, "power", "kW", math.inf, counted, at_least=each_kw * cars)
 
 
 def power_for(config: Config, offers: Table, compatibility: Table) -> dict[str, float]:

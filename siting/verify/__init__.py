@@ -4,11 +4,10 @@
 reports every figure that differs. A plan that fails the recount is never written.
 """
 
-from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap
+from siting.verify.account import Account, Aim, Decay, OtherPlan, ViabilityGap
 from siting.verify.award_recount import AwardAccount, Ceiling, award_faults
-from siting.verify.certificate import BOUND, PROVABLE, Certified, certified
+from siting.verify.certificate import BOUND, certified
 from siting.verify.recount import recount
 
-__all__ = ["BOUND", "PROVABLE", "Account", "Aim", "AimKind", "AwardAccount", "Ceiling",
-           "Certified", "Decay", "OtherPlan", "ViabilityGap", "award_faults", "certified",
-           "recount"]  # fmt: skip
+__all__ = ["BOUND", "Account", "Aim", "AwardAccount", "Ceiling", "Decay", "OtherPlan",
+           "ViabilityGap", "award_faults", "certified", "recount"]  # fmt: skip

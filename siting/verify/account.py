@@ -15,18 +15,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.economics import CostToAll
-from siting.errors import InputError
-
-AimKind = Literal[
-    "most_worth",
-    "net_worth",
-    "least_money",
-    "worst_share",
-    "least_regret",
-    "tail",
-    "shortest_drives",
-    "least_cost_to_all",
-]
 
 
 @dataclass(frozen=True)
@@ -56,9 +44,7 @@ class Decay:
             return np.asarray(1.0 - (1.0 - n["least"]) * gone)
         if self.kind == "exponential":
             return np.asarray(np.exp(-t / n["scale_min"]))
-        if self.kind == "gaussian":
-            return np.asarray(np.exp(-(t * t) / (2.0 * n["sigma_min"] ** 2)))
-        raise InputError("decay", f"of kind {self.kind!r} is not known")
+        return np.asarray(np.exp(-(t * t) / (2.0 * n["sigma_min"] ** 2)))  # ``gaussian``
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +60,7 @@ class Aim:
     # ``tail``: the mean worth served (or not served) in the worst outcomes.
     # ``shortest_drives``: the sum over service rows of energy (kWh/day) times drive time (min).
     # ``least_cost_to_all``: the yearly cost of stations and of drivers' time.
-    kind: AimKind
+    kind: str
     # The stated value in `unit`; the bound and gap, if the plan states them.
     value: float
     bound: float | None = None
@@ -87,11 +73,10 @@ class Aim:
     least_gain: float | Mapping[int, float] = 0.0
     alpha: float = 0.0  # ``tail``: the share of outcomes that are not among the worst
     # ``least_regret``: columns ``scenario``, ``best`` (the worth from which regret is measured)
-    # and, if stated, ``found`` (worth of a plan made for the scenario alone) and ``regret``.
+    # and, if stated, ``found`` (worth of a plan made for the scenario alone).
     best: pd.DataFrame | None = None
-    # ``worst_share``: `members` lists the ``demand_id`` of each group (``floor``); if it is None,
-    # the `Account`'s `members` are used. `slices`: names of the slices to compare; if it is None,
-    # the slices of the last year are compared.
+    # ``worst_share``: `members` lists the ``demand_id`` of each group (``floor``). `slices`: the
+    # slices to compare; if it is None, those of the last year.
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
     # ``least_cost_to_all``: the costs of stations and of drivers' time. Existing stations are free.
@@ -104,8 +89,7 @@ class ViabilityGap:
 
     # Present value (PKR) of the margin on 1 kWh/day over a station's life, by vehicle class.
     margin_pkr: Mapping[str, float]
-    # Maximum public money for a station: a share of its cost, or an amount (PKR) by ``offer_id``.
-    cap: float | Mapping[str, float]
+    cap: Mapping[str, float]  # maximum public money (PKR) by ``offer_id``
     # ``site_id``, ``subsidy_pkr``: the public money paid in total or, with a ``year`` column, up to
     # each year. Sites without a row draw no money.
     subsidies: pd.DataFrame
@@ -157,14 +141,14 @@ class Account:
     # the ``served_share``. `members`: ``floor`` and the ``demand_id`` of its demand rows.
     floors: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
-    # `worth`: worth of a kWh (1 by default) by ``demand_id``; if slices differ, a table with
-    # ``slice``, ``demand_id`` and ``per_kwh``. `decay`: the decay of this worth with drive time.
-    worth: pd.Series | pd.DataFrame | None = None
+    # `worth`: the worth of a kWh (1 by default): ``slice``, ``demand_id`` and ``per_kwh``. `decay`:
+    # the decay of this worth with drive time.
+    worth: pd.DataFrame | None = None
     decay: Decay | None = None
     gap: ViabilityGap | None = None  # the viability gap, if the subsidy rule uses it
     # `resource_use`: ``resource``, ``offer_id``, ``use`` (per rupee drawn, if the resource has
     # ``per_rupee`` true). `resources`: ``resource``, ``unit``, ``at_least``, ``at_most`` (NA: no
-    # limit). ``at_most`` applies to every year, ``at_least`` to the last year.
+    # limit), ``per_rupee``. ``at_most`` applies to every year, ``at_least`` to the last year.
     resource_use: pd.DataFrame | None = None
     resources: pd.DataFrame | None = None
     # Sites that must have a station in the last year, and sites that must never have one.

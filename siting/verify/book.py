@@ -27,7 +27,7 @@ _NEEDED = {
     "floors": "floor slice share",
     "members": "floor demand_id",
     "resource_use": "resource offer_id use",
-    "resources": "resource",
+    "resources": "resource unit at_least at_most per_rupee",
     "sites": "site_id offer_id",
     "served": "slice",
 }
@@ -63,17 +63,15 @@ class Book:
         self.demand = self._sliced(account.demand)
         self.floors, self.members = self._given("floors"), self._given("members")
         self.use = self._given("resource_use")
-        self.resources = self._given("resources", "at_most", "per_rupee")
-        per_rupee = self.resources.get("per_rupee", pd.Series(False, index=self.resources.index))
-        self.resources = self.resources.assign(per_rupee=per_rupee.eq(True))
+        self.resources = self._given("resources").astype({"per_rupee": bool})
         self.reach = account.reach.drop_duplicates(["cell_id", "site_id"])
         self.plugs = account.compatibility[["charger_group", "vehicle_class"]].drop_duplicates()
         refuse(self._faults())
 
-    def _given(self, name: str, *more: str) -> pd.DataFrame:
+    def _given(self, name: str) -> pd.DataFrame:
         """Return an optional table of the `Account`, or an empty table if it is missing."""
         table: pd.DataFrame | None = getattr(self.account, name)
-        return pd.DataFrame(columns=[*_NEEDED[name].split(), *more]) if table is None else table
+        return pd.DataFrame(columns=_NEEDED[name].split()) if table is None else table
 
     def _sliced(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return a table with added columns for the slice and the year of each row."""
@@ -124,14 +122,9 @@ class Book:
                 flag(f"{where}, column {column}", what, table.iloc[:, 0], bad)
         lacks = np.isnan(self.per_kwh(self.demand))
         flag("worth", "missing for demand rows", self.demand["demand_id"], lacks)
-        if (a.resource_use is None) != (a.resources is None):
-            faults.append(Fault("resources", "one of the two tables is missing", "give both"))
         if a.gap is not None:
             of = self.demand["vehicle_class"]
             only("margin_pkr", of, a.gap.margin_pkr, "missing for vehicle classes")
-            if a.model == "coverage":
-                what = "needs sales, which the coverage model does not compute"
-                faults.append(Fault("the viability gap", what))
         if isinstance(a.budget_pkr, Mapping):
             only("budget_pkr", self.years, a.budget_pkr, "no budget for years")
         elif len(self.years) > 1:
@@ -149,8 +142,6 @@ class Book:
         worth = self.account.worth
         if worth is None:
             return np.ones(len(rows))
-        if isinstance(worth, pd.Series):
-            return rows["demand_id"].map(worth).to_numpy(dtype=float)
         key = ["slice", "demand_id"]
         said = worth[[*key, "per_kwh"]].astype({"slice": str}).drop_duplicates(key)
         return rows[key].merge(said, how="left", on=key)["per_kwh"].to_numpy(dtype=float)

@@ -128,7 +128,7 @@ class _Bound:
         self.size, self.longest = 0.0, pairs + len(book.offers) + len(prices)
         classes = sorted(set(book.plugs["vehicle_class"]) | set(book.demand["vehicle_class"]))
         self.class_at = {name: k for k, name in enumerate(classes)}
-        self.sets = _Sets.of(book.plugs, book.groups, classes)
+        self.sets = _Sets(book.plugs, book.groups, classes)
 
     def numbers(self, values: Any) -> Numbers:
         """Convert values to fractions (for a small town) or to floating point, to sum them."""
@@ -231,8 +231,8 @@ class _Bound:
         A price above 0 refers to the upper bound, and a price below 0 to the lower bound.
         """
         price = self.price["resource"].get((str(row["resource"]), ""), 0.0)
-        side = row.get("at_most" if price > 0 else "at_least")
-        return price if side is not None and math.isfinite(float(side)) else 0.0
+        side = float(row["at_most" if price > 0 else "at_least"])
+        return price if math.isfinite(side) else 0.0
 
     def _sites(self) -> list[Any]:
         """Return the largest contribution of each site to any plan."""
@@ -258,12 +258,8 @@ class _Bound:
         self.stands = offers["existing"].to_numpy(bool)
         self.able = self.numbers(offers[self.book.capacity_columns])
         self.cost, self.drawn = (self.numbers(offers[c]) for c in ("cost_pkr", "subsidy_pkr"))
-        self.cap = self.numbers(np.zeros(len(offers)))
-        if gap is not None and isinstance(gap.cap, Mapping):
-            most = offers["offer_id"].map(dict(gap.cap)).fillna(0.0)
-            self.cap = np.minimum(self.numbers(most), self.cost)
-        elif gap is not None:
-            self.cap = self.cost * self.numbers([gap.cap])
+        most = offers["offer_id"].map({} if gap is None else dict(gap.cap)).astype(float)
+        self.cap = np.minimum(self.numbers(most.fillna(0.0)), self.cost)
         self.each, self.rupee = self._uses(offers)
 
     def _alone_too_much(self) -> pd.Series:
@@ -386,18 +382,11 @@ class _Bound:
         return out
 
 
-@dataclass(frozen=True, eq=False)
 class _Sets:
     """Sets of charger groups that may limit a station: unions of the sets that classes can use."""
 
-    # Both arrays have one row per set. `inside` has a column per group: whether the group is in the
-    # set. `beside` has a column per class: whether the class can use a group outside the set.
-    inside: npt.NDArray[np.int64]
-    beside: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> _Sets:
-        """Return the sets of groups for a table of plugs, without groups that no offer has."""
+    def __init__(self, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> None:
+        """Make the sets of a table of plugs, without groups that no offer has."""
         at = {group: n for n, group in enumerate(groups)}
         able: dict[str, set[int]] = {name: set() for name in classes}
         for group, name in plugs[["charger_group", "vehicle_class"]].itertuples(index=False):
@@ -408,8 +397,10 @@ class _Sets:
             unions |= {union | fitting for union in unions}
         sets = sorted(unions, key=sorted)
         inside = np.array([[g in u for g in range(len(groups))] for u in sets], dtype=np.int64)
-        beside = np.array([[not able[c] <= u for c in classes] for u in sets], dtype=np.int64)
-        return cls(inside.reshape(len(sets), len(groups)), beside)
+        # Both arrays have one row per set. `inside` has a column per group: whether the group is in
+        # the set. `beside` has a column per class: whether it can use a group outside the set.
+        self.inside = inside.reshape(len(sets), len(groups))
+        self.beside = np.array([[not able[c] <= u for c in classes] for u in sets], dtype=np.int64)
 
     def most(
         self, value: Numbers, kwh: Numbers, kind: Numbers, able: Numbers, *, endless: bool

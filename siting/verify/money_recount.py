@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -97,11 +96,8 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         most = dues[-1] if ahead else due
         wrong = ~(drawn >= due - able) | ~(drawn <= most + able)
         ledger.broken(where, "not equal to the shortfall", called, wrong)
-        if isinstance(gap.cap, Mapping):
-            most = at_sites({s: float(gap.cap.get(o, 0.0)) for s, o in now.items()})
-            what = "above the maximum payment for the offer"
-        else:
-            most, what = gap.cap * cost, f"above {gap.cap:.0%} of the cost"
+        most = at_sites({s: gap.cap.get(o, 0.0) for s, o in now.items()})
+        what = "above the maximum payment for the offer"
         ledger.broken(where, what, sites, ~(paid <= most + slack))
         ledger.broken(where, "fall from one year to the next", sites, ~(paid >= before - slack))
     ledger.row("subsidy equals the shortfall of each case, PKR", paid.sum(), due.sum())

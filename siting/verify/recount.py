@@ -47,11 +47,9 @@ def _check_limits(book: Book, ledger: Ledger) -> None:
             ledger.row(check, len(asked) - len(wrong), len(asked))
     site = book.offer["site_id"]
     for other in a.others:
-        known = [o for o in other.offer_ids if o in site.index]
-        ledger.named(
-            other.name, "not in the offers", [o for o in other.offer_ids if o not in known]
-        )
-        apart = len(end ^ set(site[known]))
+        unknown = [o for o in other.offer_ids if o not in site.index]
+        ledger.named(other.name, "not in the offers", unknown)
+        apart = len(end ^ {site[o] for o in other.offer_ids if o in site.index})
         ledger.row(f"sites only in this plan or only in {other.name}", apart, other.sites)
         what = f"differs by {apart:,} sites, but must by {other.sites:,} or more"
         ledger.wrong(apart < other.sites, other.name, what)
@@ -72,8 +70,8 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
     rupees = there.loc[there["per_rupee"], "resource"]
     part[rupees] = np.maximum(part[rupees], float(book.offer["cost_pkr"].max()))
     for row in there.sort_values("resource").to_dict("records"):
-        name, unit = row["resource"], str(row.get("unit", ""))
-        most, least = float(row.get("at_most", np.nan)), float(row.get("at_least", np.nan))
+        name, unit = row["resource"], row["unit"]
+        most, least = float(row["at_most"]), float(row["at_least"])
         used, end = float(sums.loc[name].max()), float(sums.loc[name].iloc[-1])
         if np.isfinite(most):
             ledger.row(f"{name}, {unit}", used, most)

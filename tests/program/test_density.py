@@ -1,6 +1,7 @@
 """Squares, stretches of road, power for each vehicle, and money that is kept, by hand."""
 
 import itertools
+import math
 
 import geopandas as gpd
 import numpy as np
@@ -11,7 +12,7 @@ from program.test_instance import small, standing
 
 from siting.engine.solve import solve
 from siting.errors import InputError
-from siting.program.density import one_in_each, power, squares, stretches
+from siting.program.density import one_in_each, squares, stretches
 from siting.program.earmarks import earmarks
 from siting.program.instance import Instance
 from siting.program.limits import Limit, with_more_money
@@ -70,10 +71,9 @@ def test_power_is_counted_with_what_stands():
     tables = small(offers=standing)
     kw = {"s1:a": 20.0, "s2:a": 30.0}
     instance = Instance.from_tables(**tables)
-    enough = Program(instance).limit(power(tables["offers"], kw, 20.0, "kW")).least_money()
-    more = Program(instance).limit(power(tables["offers"], kw, 20.5, "kW")).least_money()
-    assert solve(enough, gap=0).offers == ("s1:a",)
-    assert solve(more, gap=0).offers == ("s1:a", "s2:a")
+    for at_least_kw, stand in ((20.0, ("s1:a",)), (20.5, ("s1:a", "s2:a"))):
+        limit = Limit("kW", "power", "kW", math.inf, kw, at_least=at_least_kw)
+        assert solve(Program(instance).limit(limit).least_money(), gap=0).offers == stand
 
 
 # --- roads by name -------------------------------------------------------------------------------

@@ -208,17 +208,16 @@ def test_sites_near_each_other_take_one_station():
 
 
 @pytest.mark.parametrize(
-    ("where", "min_m", "kinds", "words"),
+    ("where", "kinds", "words"),
     [
-        (places((0, 0), (0, 9)), 0.0, None, "min_m: is 0.0"),
-        (places((0, 0), (0, 9)).to_crs(4326), 9.0, None, "not in metres"),
-        (places((0, 0)), 9.0, None, "1 not among the candidates (s2)"),
-        (places((0, 0), (0, 9)), 9.0, ["shop"], "no such kind of candidate (shop)"),
+        (places((0, 0), (0, 9)).to_crs(4326), None, "not in metres"),
+        (places((0, 0)), None, "1 not among the candidates (s2)"),
+        (places((0, 0), (0, 9)), ["shop"], "no such kind of candidate (shop)"),
     ],
 )
-def test_faults_in_spacing_are_named(where, min_m, kinds, words):
+def test_faults_in_spacing_are_named(where, kinds, words):
     with pytest.raises(InputError) as caught:
-        spacing(where, offers(), min_m, kinds)
+        spacing(where, offers(), 9.0, kinds)
     assert words in str(caught.value)
 
 

@@ -16,6 +16,7 @@ from siting.engine.solve import solve
 from siting.errors import InfeasibleError, InputError
 from siting.outcome import outcome_of
 from siting.program.limits import limit_tables
+from siting.program.money import caps_of
 from siting.verify import Account, Aim, Decay, ViabilityGap, certificate, certified
 
 ASKED = [
@@ -71,6 +72,12 @@ def account_of(case, answer):
         more["least_gain"] = dict(zip(case.budgets, rest[0], strict=True))
     more |= {"of": rest[0]} if aim == "least_money" else {}
     budget = math.inf if case.budget is None else case.budget
+    gap = None
+    if program.gap is not None:
+        caps = caps_of(program.instance, program.gap).tolist()
+        cap = dict(zip(program.instance.offer_ids, caps, strict=True))
+        margin, _, sales_share, concessions = case.gap
+        gap = ViabilityGap(margin, cap, found.paid, sales_share, concessions)
     return Account(
         built=found.built.drop(columns="year"),
         service=found.services,
@@ -89,13 +96,11 @@ def account_of(case, answer):
         members=pd.concat(members) if len(found.floors) else None,
         worth=pd.concat(worth, ignore_index=True),
         decay=decay_of(case),
-        gap=None if case.gap is None else ViabilityGap(
-            *case.gap[:2], found.paid, sales_share=case.gap[2], concessions=case.gap[3]
-        ),
+        gap=gap,
         resource_use=use.rename(columns={"limit": "resource"}),
         resources=there.rename(columns={"limit": "resource"}),
         required_sites=case.required,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("features", often(ASKED, ASKED[8:9]), ids=", ".join)

@@ -20,6 +20,7 @@ from account_town import (
     stands,
     wants,
     with_old_station,
+    worth,
     years,
 )
 
@@ -31,6 +32,9 @@ MEMBERS = rows_of(
     "floor demand_id",
     ("city", "d1"), ("city", "d2"), ("city", "d3"), ("cars", "d1"), ("buses", "d3"),
 )  # fmt: skip
+
+
+RESOURCES = "resource unit at_least at_most per_rupee"
 
 
 def floored(account, *rows):
@@ -72,8 +76,8 @@ def test_the_worst_share():
     ],
 )
 def test_worth_and_decay(decay, factor):
-    worth = pd.Series({"d1": 2.0, "d2": 0.5, "d3": 0.0})
-    town = replace(plain(), worth=worth, decay=decay)
+    each = worth(d1=2.0, d2=0.5, d3=0.0)
+    town = replace(plain(), worth=each, decay=decay)
     value = (6 * 2 + 4 * 0.5) * factor
     told = town.served.assign(worth=[value])
     honest = replace(aimed(town, Aim("most_worth", value, unit="people")), served=told)
@@ -81,7 +85,7 @@ def test_worth_and_decay(decay, factor):
     for lie in (
         aimed(honest, Aim("most_worth", value * TOO_MUCH, unit="people")),
         replace(honest, decay=None),
-        replace(honest, worth=worth * TOO_MUCH),
+        replace(honest, worth=each.assign(per_kwh=each["per_kwh"] * TOO_MUCH)),
         changed(honest, "served", 0, "worth", value * TOO_MUCH),
     ):
         assert "recounted" in faults_of(lie)
@@ -124,7 +128,6 @@ def test_the_cost_to_all_can_be_an_aim():
         ({"value": 7_965.1}, f"{what}: 7,965.1 claimed, 7,965 recounted"),
         ({"bound": 7_966.0}, "7,966 is above the value 7,965"),
         ({"to_all": replace(costs, value_pkr_h={"car": 60.0})}, "value_pkr_h: figures missing"),
-        ({"to_all": None}, "needs to_all"),
     ):
         town = aimed(plain(), replace(aim, **change))
         with pytest.raises((InputError, VerifyError), match=words):
@@ -165,12 +168,12 @@ def test_years_with_floors_and_decay():
 
 
 def test_scenarios_with_resources_floors_and_worth():
-    there = rows_of("resource unit at_most", ("kW", "kW", 30.0))
+    there = rows_of(RESOURCES, ("kW", "kW", np.nan, 30.0, False))
     use = rows_of("resource offer_id use", ("kW", "s1:mix", 30.0), ("kW", "s1:big", 50.0))
     town = floored(scenarios(), ("city", "slow", 1.0), ("cars", "fast", 0.6))
-    worth = pd.Series({"d1": 10.0, "d2": 1.0, "d3": 1.0})
+    each = worth("slow", "fast", d1=10.0, d2=1.0, d3=1.0)
     mean = 0.25 * (50 + 3) + 0.75 * (60 + 7)
-    town = replace(town, resources=there, resource_use=use, worth=worth)
+    town = replace(town, resources=there, resource_use=use, worth=each)
     tail = Aim("tail", (107 - 67), of="unserved", alpha=0.5, unit="people")
     town = aimed(town, Aim("most_worth", mean, unit="people"), tail)
     passes(town)
@@ -199,7 +202,7 @@ def gapped(account=None, *, paid=50.0, **rule):
     """s1:mix costs 100 and earns 6 x 5 + 4 x 2 + 3 x 4 = 50; half of the cost may be paid."""
     account = account or plain()
     subsidies = pd.DataFrame({"site_id": ["s1"], "subsidy_pkr": [paid]})
-    gap = replace(ViabilityGap(MARGIN, 0.5, subsidies), **rule)
+    gap = replace(ViabilityGap(MARGIN, {"s1:mix": 50.0}, subsidies), **rule)
     return replace(account, gap=gap, sites=None, money=None)
 
 
@@ -212,15 +215,14 @@ def test_the_viability_gap():
         (gapped(paid=49.99), "subsidies: 1 not equal to the shortfall (s1)"),
         (gapped(paid=50.01), "not equal to the shortfall (s1)"),
         (gapped(paid=np.nan), "not equal to the shortfall (s1)"),
-        (gapped(cap=0.4999), "above 50% of the cost (s1)"),
+        (gapped(cap={"s1:mix": 49.99}), "above the maximum payment for the offer (s1)"),
         (replace(gapped(), budget_pkr=49.99), "subsidy within the budget, PKR: 50 is more"),
         (gapped(margin_pkr=MARGIN | {"car": 4.9}), "not equal to the shortfall (s1)"),
     ):
         assert words in faults_of(lie)
     stray = pd.DataFrame({"site_id": ["s1", "s2"], "subsidy_pkr": [50.0, 1.0]})
-    assert "above 50% of the cost (s2)" in faults_of(gapped(subsidies=stray))
-    with pytest.raises(InputError, match="needs sales, which the coverage model"):
-        recount(replace(gapped(), model="coverage"))
+    text = faults_of(gapped(subsidies=stray))
+    assert "above the maximum payment for the offer (s2)" in text
     with pytest.raises(InputError, match=r"missing for vehicle classes \(car\)"):
         recount(gapped(margin_pkr={"two_wheeler": 1.0, "van_bus": 1.0}))
 
@@ -238,14 +240,14 @@ def test_a_station_that_stands_draws_nothing():
 
 
 def test_the_gap_with_an_envelope_a_floor_and_scenarios():
-    town = gapped(scenarios(), cap=0.6)
+    town = gapped(scenarios(), cap={"s1:mix": 60.0})
     # slow earns 5 x 5 + 2 x 2 + 4 = 33, fast 50: 45.75 on average
     paid = pd.DataFrame({"site_id": ["s1"], "subsidy_pkr": [54.25]})
     town = replace(town, gap=replace(town.gap, subsidies=paid))
     town = floored(town, ("buses", "fast", 1.0))
     town = replace(
         town,
-        resources=rows_of("resource unit at_most per_rupee", ("cars", "PKR", 27.125, True)),
+        resources=rows_of(RESOURCES, ("cars", "PKR", np.nan, 27.125, True)),
         resource_use=rows_of("resource offer_id use", ("cars", "s1:mix", 0.5)),
     )
     assert passes(town).loc["cars, PKR"].tolist() == [27.125, 27.125]
@@ -265,7 +267,7 @@ def in_years(*paid):
         years(),
         built=stands(("2027", "s1:mix"), ("2028", "s1:mix")),
         service=serves(*rows),
-        gap=ViabilityGap(MARGIN, 0.6, subsidies),
+        gap=ViabilityGap(MARGIN, {"s1:mix": 60.0}, subsidies),
         budget_pkr={2027: 50.0, 2028: 8.0},
         served=None,
         money=None,

@@ -138,7 +138,8 @@ def test_a_standing_station_can_be_extended_in_any_year():
 
 
 def test_resources_hold_in_every_year_and_at_least_in_the_last():
-    there = rows_of("resource unit at_least at_most", ("kW", "kW", 110.0, 110.0))
+    columns = "resource unit at_least at_most per_rupee"
+    there = rows_of(columns, ("kW", "kW", 110.0, 110.0, False))
     use = rows_of(
         "resource offer_id use", ("kW", "s1:mix", 30.0), ("kW", "s1:big", 50.0),
         ("kW", "s2:fast", 60.0),
@@ -187,7 +188,6 @@ SCENARIO_LIES = {
     "better than the best": (with_aim(1, best=best_of(best=[7.9, 14.0])), "slow: worth within the"),
     "a best never found": (with_aim(1, best=best_of(found=[8.0, 14.1])), "fast: best found within"),
     "a best beyond all": (with_aim(1, best=best_of(best=[8.1, 14.0])), "slow: best within the dem"),
-    "a regret": (with_aim(1, best=best_of(regret=[0.1, 1.0])), "slow: regret: 0.1 claimed, 0"),
     "one plan a scenario": (
         changed(scenarios(), "built", 1, "offer_id", "s1:big"),
         "built, column slice: 1 not the same in every scenario (s1 in slow, s1 in fast)",
