@@ -52,12 +52,12 @@ from siting.review.run_claims import (
 from siting.shown import Block, Shown, sentences
 from siting.study.depends import STAGES
 from siting.study.pipeline import Study
+from siting.study.read_sources import read_people
 from siting.study.recounted import account_of, headroom_kw
 from siting.study.report_page import page_of, record_of_plan
 from siting.study.runs import NO_REPORT, PHASES, write_run
 from siting.study.stages import Event, Report, Table
 from siting.study.stored_run import plan_of, study_from_run
-from siting.study.to_people import read_people
 from siting.verify import BOUND, award_faults, certified
 from siting.verify.ledger import above, differs, shown
 from siting.writing import scratch_folder

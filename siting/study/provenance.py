@@ -14,12 +14,11 @@ from siting.config import Config, Demand, input_files
 from siting.demand.surfaces import SURFACES
 from siting.files import file_date, sha256
 from siting.reference.listing import CONFIG, ENERGY, MONEY, STATIONS, WHERE, listed, placed
+from siting.study.read_sources import People
 from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
 from siting.study.to_demand import fleet_scenario, with_own
-from siting.study.to_people import People
 
-FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
 # Value of ``used_for`` for the configuration's settings.
 SETTINGS = "settings"
 _STATED = "configuration; no published figure"
@@ -199,7 +198,8 @@ def figures(
     parts = [energy_figures]
     for surface in SURFACES:
         columns = {surface: "value", f"{surface}_low": "low", f"{surface}_high": "high"}
-        parts.append(surface_weights.rename(columns=columns).assign(figure=surface)[FIGURES])
+        weights = surface_weights.rename(columns=columns).assign(figure=surface)
+        parts.append(weights[energy_figures.columns])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -16,10 +16,9 @@ from siting.config import Config, Demand
 from siting.errors import InputError, naming, refuse
 from siting.roads import Network
 from siting.study.own_tables import own_demand
-from siting.study.read_sources import with_columns_of
+from siting.study.read_sources import People, outline, read_people, with_columns_of
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
-from siting.study.to_people import People, outline, read_people
 
 
 def with_own(

@@ -36,9 +36,7 @@ from siting.study.program_inputs import (
 from siting.study.program_zones import zone_of_cells, zone_of_demand
 from siting.study.recounted import recounted_plan
 from siting.study.stages import Context, Layer, Row, Table, stage
-from siting.study.to_people import outline
 from siting.study.to_program import Question, program_of
-from siting.tables import OFFERS
 from siting.verify import BOUND
 
 # Even if no spare time is left, the dual prices of a certificate may take this long (s) to compute.
@@ -87,7 +85,8 @@ def neighbourhoods(config: Config, network: Network) -> Layer:
     source, known = config.roads.source, read_sources.no_neighbourhoods()
     if source.kind == "file":
         known = roads.read_neighbourhoods(source.path)
-    return known[known.within(outline(network))].to_crs(network.crs).reset_index(drop=True)
+    known = known[known.within(read_sources.outline(network))]
+    return known.to_crs(network.crs).reset_index(drop=True)
 
 
 @stage(stored="candidates")
@@ -184,7 +183,7 @@ def offers(
         upgrade=asked.upgrade,
     )
     table_csv = asked.table_csv
-    return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
+    return made if table_csv is None else own_offers(table_csv, made, candidates)
 
 
 @stage(
