@@ -13,7 +13,7 @@ import pandas as pd
 from siting.errors import Fault, InputError, naming, refuse
 from siting.export.dictionary import is_own
 from siting.files import plain_column, read_csv, read_layer
-from siting.tables import COST_PARTS, DEMAND, REACH, Table, find_faults
+from siting.tables import COST_PARTS, DEMAND, OFFERS, REACH, Table, find_faults
 
 # Pattern of the row and column names of a matrix without ids.
 PLACE = "#{}"
@@ -95,16 +95,16 @@ def own_reach(
     return near.sort_values(["cell_id", "site_id"], ignore_index=True)
 
 
-def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame) -> pd.DataFrame:
+def own_offers(path: Path, made: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
     """Return the user's own offers, with the columns of the study's offers.
 
     `path` is a CSV with the columns of `made`, which is the study's own table, ``Study.offers``.
     Rows may be changed, left out or added. An `InputError` lists every problem, such as repeated
     offers or unknown sites.
     """
-    given = _read(path, spec)
-    faults = find_faults(given, spec, str(path))
-    named = {column.name for column in spec.columns}
+    given = _read(path, OFFERS)
+    faults = find_faults(given, OFFERS, str(path))
+    named = {column.name for column in OFFERS.columns}
     lost = [name for name in made.columns if name not in given.columns and name not in named]
     fix = "start from the study's own table, Study.offers"
     faults += naming(str(path), "columns are missing", lost, fix)
