@@ -17,6 +17,7 @@ from siting.study import (
     decides,
     provenance,
     read_sources,
+    recounted,
     robustness,
     to_demand,
     to_limits,
@@ -94,7 +95,7 @@ class Stages:
     outcome = to_plan.outcome
     shown_offers = to_plan.shown_offers
     certificate = to_plan.certificate
-    plan = to_plan.plan
+    plan = recounted.plan
     # The basis of the plan.
     known_inputs = provenance.known_inputs
     inputs = provenance.inputs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +16,11 @@ from siting.outcome import Outcome
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.aims import AIMS
 from siting.program.limits import limit_tables
+from siting.roads import Network
 from siting.sites import Hurdle
 from siting.study.additional import lots_of, public_money
 from siting.study.program_inputs import Asked, subsidy_of, within_reach
+from siting.study.stages import Layer, Table, stage
 from siting.study.to_program import REACHABLE, aims_of, zones_named
 from siting.tables import capacity_groups
 from siting.verify import Account, Aim, Decay, OtherPlan, ViabilityGap, recount
@@ -34,34 +35,49 @@ SHOWN = {
 KINDS: dict[str, Any] = {aim.name: aim.kind for aim in AIMS}
 
 
-def recounted_plan(
+@stage(
+    "title",
+    "note",
+    "offers.headroom_kw",
+    "money.pkr_per_usd",
+    told="plan",
+    found=lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed",
+)
+def plan(
     config: Config,
+    study: Any,
+    network: Network,
+    cells: Layer,
+    demand: Table,
+    candidates: Layer,
+    dropped: Layer,
+    offers: Table,
     asked: Asked,
     outcome: Outcome,
-    vehicles: Mapping[str, float],
-    *,
-    tables: PlanTables,
+    energy: Table,
 ) -> Plan:
-    """Return the plan of an outcome with its business case, recounted by `siting.verify.recount`.
+    """The plan, recounted by `siting.verify.recount`.
 
     A `VerifyError` lists every figure of the plan that the recount contradicts.
     """
-    plan = make_plan(outcome, tables, title=config.title, note=config.note)
-    table = plan.sites
+    tables = PlanTables(cells, demand, candidates, dropped, offers, network.edges)
+    made = make_plan(outcome, tables, title=config.title, note=config.note)
+    table = made.sites
     drawn = table.set_index("offer_id")["subsidy_pkr"]
-    case = business_of(asked, plan.offers, drawn, plan.service)
+    case = business_of(asked, offers, drawn, made.service)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
         table.insert(table.shape[1] - 1, name, table["site_id"].map(by_site[column]).astype(float))
-    if "built" in plan.tables:
-        built = plan.tables["built"].drop_duplicates("site_id", keep="last")
+    if "built" in made.tables:
+        built = made.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
-    money = public_money(plan, case, vehicles, config.money.pkr_per_usd)
+    vehicles = dict(zip(energy["vehicle_class"], energy["vehicles"], strict=True))
+    money = public_money(made, case, vehicles, config.money.pkr_per_usd)
     more = {"business": case}
     if asked.need is not None and asked.need.rule.concessions:
         more["concessions"] = lots_of(case, asked.need.rule.concessions)
-    spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
+    spare = headroom_kw(candidates, config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, table, spare))
     if asked.config.program.scenarios is not None:
         # The plan's figures are for the configuration's own demand, which is not one of the
@@ -69,7 +85,7 @@ def recounted_plan(
         own_checks = recount(own_account(asked, outcome, table))
         own_checks["check"] = "own demand: " + own_checks["check"]
         checks = pd.concat([checks, own_checks], ignore_index=True)
-    return replace(plan, tables={**plan.tables, **more}, money=money, checks=checks)
+    return replace(made, tables={**made.tables, **more}, money=money, checks=checks, study=study)
 
 
 def business_of(
