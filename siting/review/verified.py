@@ -52,7 +52,6 @@ from siting.review.run_claims import (
 from siting.shown import Block, Shown, sentences
 from siting.study.depends import STAGES
 from siting.study.pipeline import Study
-from siting.study.read_sources import read_people
 from siting.study.recounted import account_of, headroom_kw
 from siting.study.report_page import page_of, record_of_plan
 from siting.study.runs import NO_REPORT, PHASES, write_run
@@ -241,7 +240,8 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
         with _inputs_there("the notes on population", faults):
             # Only these kinds of population data add notes to a run when they are read.
             noted = config.demand.people.kind in ("streets", "zones")
-            people_notes = read_people(config, study.network).notes if noted else ()
+            read = STAGES["people_read"].make
+            people_notes = read(config, study.network).notes if noted else ()
             if study.people_read.notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
                 faults.append(edited(where, "differs from the notes of the population data"))

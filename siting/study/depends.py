@@ -34,7 +34,7 @@ class Stages:
     network = read_sources.network
     network_sha256 = to_demand.network_sha256
     # Population and cells.
-    people_read = to_demand.people_read
+    people_read = read_sources.people_read
     people = to_demand.people
     people_outside = to_demand.people_outside
     zones = to_demand.zones

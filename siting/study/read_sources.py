@@ -126,8 +126,15 @@ def outline(network: Network, around_m: float = 0.0) -> Polygon:
     return polygon
 
 
-def read_people(config: Config, network: Network) -> People:
-    """Read the population by place (lon/lat) from the configured source."""
+@stage(
+    "demand: people city like wealth",
+    "reach.max_snap_m",
+    told="people",
+    found=lambda p: f"{p.rows['people'].sum():,.0f} people in {len(p.rows):,} rows",
+    stored="people",
+)
+def people_read(config: Config, network: Network) -> People:
+    """The population inside and outside the area, the zones, and notes for readers."""
     source = config.demand.people
     if source.kind == "streets":
         rows = demand.people_on_streets(network, source.total)
