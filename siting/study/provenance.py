@@ -425,16 +425,14 @@ def money_figures(config: Config) -> list[Table]:
     money = reference.at_preset(economics.money_figures(), config.offers.costs.preset)
     if prices is not None:
         money = money[~money["item"].str.startswith(economics.PRICE)]
-    items = economics.ITEMS | {"pkr_per_usd": "pkr_per_usd"}
-    money = with_own(money, _by_item(config.money, items))
+    replaced = economics.ITEMS | {"pkr_per_usd": "pkr_per_usd"}
+    money = with_own(money, _by_item(config.money, replaced))
     parts = [listed("money", money)]
     if prices is not None:
-        stated = [
-            (economics.PRICE + group, pkr, "PKR/kWh", "set in the configuration", "ASSUMPTION")
-            for group, pkr in prices.items()
-        ]
-        columns = ["item", "value", "unit", "source", "confidence"]
-        parts.append(listed("money", pd.DataFrame(stated, columns=columns)))
+        items = [economics.PRICE + group for group in prices]
+        stated = pd.DataFrame({"item": items, "value": list(prices.values()), "unit": "PKR/kWh"})
+        own = {"source": "set in the configuration", "confidence": "ASSUMPTION"}
+        parts.append(listed("money", stated.assign(**own)))
     classes = list(config.demand.vehicle_classes)
     time = economics.values_of_time(config.money.value_of_time_pkr_h)
     parts.append(listed("time_values", time[time["vehicle_class"].isin(classes)]))
