@@ -22,11 +22,10 @@ from siting.errors import SitingError
 from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
-from siting.study.additional import at_risk, at_risk_in_words
 from siting.study.binds import GROUPS, place_of
 from siting.study.program_inputs import Asked
 from siting.study.queues import Waiting, simulated
-from siting.study.recounted import business_of
+from siting.study.recounted import NONE, business_of
 from siting.study.revalue import by_class, least_money_of, service_of
 from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
@@ -203,9 +202,8 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     ``demand``), ``key`` (``plan``, a key of `CAPACITIES`, or a demand such as ``case low``),
     ``text``, ``why_not`` (the reason if there is no result; the record then has no further keys),
     ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes`` (the share served, by
-    class) and ``money`` (`siting.study.additional.at_risk`). If the record of `WAITS` was computed,
-    that record and the first also have ``public_money_pkr``
-    (`siting.study.revalue.least_money_of`).
+    class) and ``money`` (`at_risk`). If the record of `WAITS` was computed, that record and the
+    first also have ``public_money_pkr`` (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
     paid = outcome.drawn
@@ -294,6 +292,50 @@ def revalued(
     service = service_of(asked, list(paid)) if service is None else service
     case = business_of(asked, asked.offers, pd.Series(paid, dtype=float), service)
     return by_class(asked.last_demand, service), at_risk(case, concessions)
+
+
+def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
+    """Return how many new stations lose cash, or have a negative NPV even with the subsidy.
+
+    The payments to stations with a negative NPV are at risk. The NPV is tested for all stations of
+    a concession together. Keys: ``stations``; ``below_npv_0`` (stations with a negative NPV after
+    subsidy); ``subsidy_below_npv_0_pkr`` (subsidy of these stations); ``losing`` (stations that
+    lose cash in a usual year); ``loss_pkr_year`` (the cash lost); ``npv_pkr`` (total NPV after
+    subsidy).
+    """
+    ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
+    sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
+    fails = sums["npv_subsidised_pkr"] < -NONE * sums["cost_pkr"]
+    loss = -case["net_pkr_year"]
+    losing = loss > NONE * case["cost_pkr"]
+    return {
+        "stations": len(case),
+        "below_npv_0": int(fails.sum()),
+        "subsidy_below_npv_0_pkr": float(case.loc[fails, "subsidy_pkr"].sum()),
+        "losing": int(losing.sum()),
+        "loss_pkr_year": float(loss[losing].sum()),
+        "npv_pkr": float(case["npv_subsidised_pkr"].sum()),
+    }
+
+
+def at_risk_in_words(risk: Mapping[str, Any]) -> str:
+    """Return the figures from `at_risk` as a sentence fragment.
+
+    >>> at_risk_in_words({"stations": 5, "below_npv_0": 2, "subsidy_below_npv_0_pkr": 3e6,
+    ...     "losing": 1, "loss_pkr_year": 4e5})
+    '2 of 5 new stations have a negative NPV and receive PKR 3.00 m of public money; 1 loses PKR \
+0.40 m a year'
+    """
+    if not risk["below_npv_0"]:
+        return f"none of {risk['stations']:,} new stations has a negative NPV"
+    text = (
+        f"{risk['below_npv_0']:,} of {risk['stations']:,} new stations have a negative NPV and "
+        f"receive PKR {risk['subsidy_below_npv_0_pkr'] / 1e6:,.2f} m of public money"
+    )
+    if risk["losing"]:
+        verb = "loses" if risk["losing"] == 1 else "lose"
+        text += f"; {risk['losing']:,} {verb} PKR {risk['loss_pkr_year'] / 1e6:,.2f} m a year"
+    return text
 
 
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
