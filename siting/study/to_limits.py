@@ -6,7 +6,7 @@ import math
 import reprlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -57,7 +57,8 @@ def limits(
         ids = offers["offer_id"].astype(str)
         shares = {name: dict.fromkeys(ids[area_of == name], 1.0) for name in budgets}
         _need_offers(shares, where)
-        out += _envelopes(budgets, shares)
+        for name, pkr in sorted(budgets.items()):
+            out.append(Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True))
     for name, rule in asked.at_least.items():
         here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
         ids = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
@@ -111,10 +112,12 @@ def _money_for_chargers(config: Config, offers: Table) -> list[Limit]:
         return []
     shares = _shares_by_chargers(config, offers, {name: pot.groups for name, pot in pots.items()})
     _need_offers(shares, key)
-    ceilings = {name: pot.pkr for name, pot in pots.items() if pot.rule != "kept"}
+    ceilings = {name: pot for name, pot in sorted(pots.items()) if pot.rule != "kept"}
     kept = {name: pot for name, pot in pots.items() if pot.rule != "ceiling"}
-    most = _envelopes(ceilings, shares)
-    limits = [replace(limit, of_budget=pots[limit.name].share) for limit in most]
+    limits = [
+        Limit(name, "envelope", "PKR", pot.pkr, shares[name], per_rupee=True, of_budget=pot.share)
+        for name, pot in ceilings.items()
+    ]
     limits += earmarks(
         shares,
         {name: pot.pkr for name, pot in kept.items()},
@@ -200,14 +203,6 @@ def bare_names(offers: Table) -> pd.Series[str]:
     """Return the configuration of each offer: ``hub`` for ``existing+hub`` and ``hub+upgrade``."""
     names: pd.Series[str] = offers["configuration"].astype("str")
     return names.str.removeprefix("existing+").str.removesuffix("+upgrade")
-
-
-def _envelopes(
-    budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]]
-) -> list[Limit]:
-    """Return one limit per envelope, on the subsidies that the envelope pays."""
-    each = sorted(budgets_pkr.items())
-    return [Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True) for name, pkr in each]
 
 
 def _need_offers(shares: Mapping[str, Mapping[str, float]], where: str) -> None:
