@@ -57,7 +57,6 @@ from siting.study.report_page import page_of, record_of_plan
 from siting.study.runs import NO_REPORT, PHASES, write_run
 from siting.study.stages import Event, Report, Table
 from siting.study.stored_run import plan_of, study_from_run
-from siting.study.to_people import read_people
 from siting.verify import BOUND, award_faults, certified
 from siting.verify.ledger import above, differs, shown
 from siting.writing import scratch_folder
@@ -241,7 +240,8 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
         with _inputs_there("the notes on population", faults):
             # Only these kinds of population data add notes to a run when they are read.
             noted = config.demand.people.kind in ("streets", "zones")
-            people_notes = read_people(config, study.network).notes if noted else ()
+            read = STAGES["people_read"].make
+            people_notes = read(config, study.network).notes if noted else ()
             if study.people_read.notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
                 faults.append(edited(where, "differs from the notes of the population data"))

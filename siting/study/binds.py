@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -156,16 +157,14 @@ def standing_line(sales: dict[str, Any]) -> list[Line]:
     return [Line("standing_sales", "Existing stations", text)]
 
 
-def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
-    """Return places, ports and binding limits as headline figures."""
-    lines = []
+def lines_that_bind(used: dict[str, Any], texts: list[str]) -> Iterator[Line]:
+    """Yield places, ports and binding limits as headline figures."""
     if used["places"]:
         text = f"{used['places']:,} (stations within {used['within_m']:g} m count as one), "
         text += f"{used['dc_places']:,} of them with fast chargers; {ports_in_words(used['ports'])}"
-        lines.append(Line("places", "Places", text))
+        yield Line("places", "Places", text)
     if texts:
-        lines.append(Line("binds", "What binds", "; ".join(texts)))
-    return lines
+        yield Line("binds", "What binds", "; ".join(texts))
 
 
 def _sites(plan: Plan, asked: Asked) -> list[str]:

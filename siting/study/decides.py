@@ -304,43 +304,36 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
         yield row, dearer(row, "annual_fee_pkr", (offers["neeca_level"] == level).astype(float))
     for row in _rows(figures, "bays"):
         if str(row["of"]).split()[0] in set(standing["charger_group"]):
-            yield row, _with_bays(accounts, built, types, str(row["of"]))
+            yield row, partial(_with_bays, accounts, built, types, str(row["of"]))
     for row in _rows(figures, "life_years"):
         if row["of"] in standing.index:
-            yield row, _with_life(accounts, built, types, str(row["of"]))
+            yield row, partial(_with_life, accounts, built, types, str(row["of"]))
 
 
-def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str) -> At:
-    """Return the `At` function for the number of bays per port or cabinet of a charger group."""
+def _with_bays(
+    accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str, value: float
+) -> Accounts:
+    """Return the accounts if a charger group needs `value` bays per port or cabinet."""
     offers, rules, per = accounts.offers, sites.bay_figures(), built.to_numpy(dtype=float)
-    now = bays_needed(per, types, rules)
     here = rules["charger_group"] == of.split()[0]
-
-    def at(value: float) -> Accounts:
-        others = rules.assign(bays=rules["bays"].astype(float).mask(here, value))
-        more = pd.Series(bays_needed(per, types, others) - now, index=offers.index)
-        share = (more / offers["bays_needed"]).fillna(0.0)
-        moved = sites.with_dearer(offers, "civil_cost_pkr", share * offers["civil_cost_pkr"])
-        land = ("land_cost_pkr", "land_pkr_year")
-        moved = moved.assign(**{column: offers[column] * (1.0 + share) for column in land})
-        moved["cost_pkr"] += share * offers["land_cost_pkr"]
-        return replace(accounts, offers=moved)
-
-    return at
+    others = rules.assign(bays=rules["bays"].astype(float).mask(here, value))
+    more = bays_needed(per, types, others) - bays_needed(per, types, rules)
+    share = (pd.Series(more, index=offers.index) / offers["bays_needed"]).fillna(0.0)
+    moved = sites.with_dearer(offers, "civil_cost_pkr", share * offers["civil_cost_pkr"])
+    land = ("land_cost_pkr", "land_pkr_year")
+    moved = moved.assign(**{column: offers[column] * (1.0 + share) for column in land})
+    moved["cost_pkr"] += share * offers["land_cost_pkr"]
+    return replace(accounts, offers=moved)
 
 
-def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, charger: str) -> At:
-    """Return the `At` function for the life of one type of charger."""
-    there = built.to_numpy() > 0
-    lives = types["life_years"].to_numpy(dtype=float)
-
-    def at(value: float) -> Accounts:
-        each = np.where(types.index == charger, value, lives)
-        shortest = np.where(there, each, np.inf).min(axis=1)
-        known = np.where(np.isfinite(shortest), shortest, accounts.offers["charger_life_years"])
-        return replace(accounts, offers=accounts.offers.assign(charger_life_years=known))
-
-    return at
+def _with_life(
+    accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, charger: str, value: float
+) -> Accounts:
+    """Return the accounts if one type of charger lasts `value` years."""
+    lives = np.where(types.index == charger, value, types["life_years"].to_numpy(dtype=float))
+    shortest = np.where(built.to_numpy() > 0, lives, np.inf).min(axis=1)
+    known = np.where(np.isfinite(shortest), shortest, accounts.offers["charger_life_years"])
+    return replace(accounts, offers=accounts.offers.assign(charger_life_years=known))
 
 
 def _moved_demand(

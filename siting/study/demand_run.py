@@ -107,14 +107,9 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         if study.surfaces is not None:
             if depots is not None:  # demand surfaces do not move demand at depots
                 energy = energy[~energy["vehicle_class"].isin(depots["vehicle_class"])]
-            where = demand.map_swings(
-                study.cells,
-                energy,
-                study.surfaces,
-                study.surface_weights,
-                None if study.places is None else (study.places, study.poi_weights),
-                owned,
-            )
+            pois = None if study.places is None else (study.places, study.poi_weights)
+            surfaces = study.surfaces
+            where = demand.map_swings(study.cells, energy, surfaces, weights, pois, owned)
             on_map = pd.concat([on_map, where], ignore_index=True)
         on_map = on_map.sort_values("moved_cells_share", ascending=False, ignore_index=True)
     asked, fleet = study.config.demand, pd.DataFrame()

@@ -17,6 +17,7 @@ from siting.study import (
     decides,
     provenance,
     read_sources,
+    recounted,
     robustness,
     to_demand,
     to_limits,
@@ -33,7 +34,7 @@ class Stages:
     network = read_sources.network
     network_sha256 = to_demand.network_sha256
     # Population and cells.
-    people_read = to_demand.people_read
+    people_read = read_sources.people_read
     people = to_demand.people
     people_outside = to_demand.people_outside
     zones = to_demand.zones
@@ -94,7 +95,7 @@ class Stages:
     outcome = to_plan.outcome
     shown_offers = to_plan.shown_offers
     certificate = to_plan.certificate
-    plan = to_plan.plan
+    plan = recounted.plan
     # The basis of the plan.
     known_inputs = provenance.known_inputs
     inputs = provenance.inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -69,7 +69,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
     # `lines_beside` is called before `study.binding`, whose certificate uses up the spare time.
-    beside = lines_beside(study)
+    beside = list(lines_beside(study))
     power = power_per_ev(study, plan)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
     untold += "computes it for one station"
@@ -161,15 +161,16 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     }
 
 
-def warnings_of(study: Study, plan: Plan) -> list[str]:
-    """Return the warnings for readers of the plan, in plain words."""
+def warnings_of(study: Study, plan: Plan) -> Iterator[str]:
+    """Yield the warnings for readers of the plan, in plain words."""
     config = study.config
-    lines, empty = list(study.demand_notes), study.empty_sources.itertuples(index=False)
-    lines += [f"{key} yields no place and is left out: {what}" for key, what in empty]
+    yield from study.demand_notes
+    for key, what in study.empty_sources.itertuples(index=False):
+        yield f"{key} yields no place and is left out: {what}"
     if config.sweep:
-        lines.append("the `sweep` section was not used: only siting batch reads it")
+        yield "the `sweep` section was not used: only siting batch reads it"
     if config.offers.service.rule == "rated_share" and config.program.model != "coverage":
-        lines.append(
+        yield (
             "capacity is a share of the chargers' rated output (offers.service.rule: rated_share) "
             "and promises nothing about waiting; the default rule (waiting) limits long waits"
         )
@@ -177,15 +178,15 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
         where = f"{why} ({config.candidates.max_snap_m:g} m)" if why == FAR else why
         if count:
             told = "were left out (the dropped layer of plan.gpkg lists them)"
-            lines.append(f"{count:,} places {where} {told}")
+            yield f"{count:,} places {where} {told}"
     ruled_out = int((texts_of(plan.offers, "reason") != "").sum())
     if ruled_out:
-        lines.append(f"{ruled_out:,} offers were ruled out; offers.csv says why")
+        yield f"{ruled_out:,} offers were ruled out; offers.csv says why"
     able = plan.offers.loc[may_be_built(plan.offers), "site_id"]
     if len(plan.new_sites) and set(able) <= set(plan.sites["site_id"]):
         spacing = [s.spacing_m for s in config.candidates.sources if s.kind == "streets"]
         wanted_m = max(50, round(min(spacing) / 3, -1)) if spacing else 1000
-        lines.append(
+        yield (
             f"every one of the {able.nunique():,} places where a station can be built has one: "
             "the plan had no choice of places, and more candidates may serve more; add some to "
             f"candidates.sources, e.g. {{kind: streets, spacing_m: {wanted_m:g}}}"
@@ -193,15 +194,14 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     if config.program.model == "coverage":
         over = plan.sites[plan.sites["use_share"] > 1]
         if len(over):
-            lines.append(
+            yield (
                 f"{len(over):,} stations would have to deliver more than their chargers can: the "
                 "coverage model ignores capacity; use the capacitated model to size the stations"
             )
     if study.network.cut_off:
-        lines.append(study.network.cut_off)
+        yield study.network.cut_off
     doubtful = int(study.assumptions["confidence"].isin(DOUBTFUL).sum())
-    lines.append(f"{doubtful} figures are assumptions or weakly sourced; run.json lists them")
-    return lines
+    yield f"{doubtful} figures are assumptions or weakly sourced; run.json lists them"
 
 
 def versions() -> dict[str, Any]:

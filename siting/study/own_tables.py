@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,7 +13,7 @@ import pandas as pd
 from siting.errors import Fault, InputError, naming, refuse
 from siting.export.dictionary import is_own
 from siting.files import plain_column, read_csv, read_layer
-from siting.tables import COST_PARTS, DEMAND, REACH, Table, find_faults
+from siting.tables import COST_PARTS, DEMAND, OFFERS, REACH, Table, find_faults
 
 # Pattern of the row and column names of a matrix without ids.
 PLACE = "#{}"
@@ -95,20 +95,20 @@ def own_reach(
     return near.sort_values(["cell_id", "site_id"], ignore_index=True)
 
 
-def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame) -> pd.DataFrame:
+def own_offers(path: Path, made: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
     """Return the user's own offers, with the columns of the study's offers.
 
     `path` is a CSV with the columns of `made`, which is the study's own table, ``Study.offers``.
     Rows may be changed, left out or added. An `InputError` lists every problem, such as repeated
     offers or unknown sites.
     """
-    given = _read(path, spec)
-    faults = find_faults(given, spec, str(path))
-    named = {column.name for column in spec.columns}
+    given = _read(path, OFFERS)
+    faults = find_faults(given, OFFERS, str(path))
+    named = {column.name for column in OFFERS.columns}
     lost = [name for name in made.columns if name not in given.columns and name not in named]
     fix = "start from the study's own table, Study.offers"
     faults += naming(str(path), "columns are missing", lost, fix)
-    refuse(faults + _strays(given, {"site_id": sites["site_id"]}, path))
+    refuse([*faults, *_strays(given, {"site_id": sites["site_id"]}, path)])
     apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
     what, fix = f"are not the sum of {', '.join(COST_PARTS)}", "change one of these parts as well"
     refuse(naming(f"{path}, column cost_pkr", what, given.loc[apart, "offer_id"], fix, count=True))
@@ -142,11 +142,10 @@ def _read(path: Path, spec: Table) -> pd.DataFrame:
     return read_csv(path, dtype=texts)
 
 
-def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
-    """Return one fault per column, which lists the ids that the study does not have."""
-    faults, what = list[Fault](), "that the study does not have"
+def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> Iterator[Fault]:
+    """Yield one fault per column, which lists the ids that the study does not have."""
     for name, ids in known.items():
         if name in given.columns:
             stray = given.loc[~given[name].isin(set(ids.astype(str))), name]
-            faults += naming(f"{path}, column {name}", what, stray, count=True)
-    return faults
+            what = "that the study does not have"
+            yield from naming(f"{path}, column {name}", what, stray, count=True)

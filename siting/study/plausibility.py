@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import geopandas as gpd
@@ -65,7 +66,7 @@ def doubts_of(
     if own is not None and not any(one / NEAR <= own <= one * NEAR for one in census):
         lines.append(f"demand.city_people is {own:,.0f}, but {said}")
     extent = box(row["west_deg"], row["south_deg"], row["east_deg"], row["north_deg"])
-    lines += _place(name, row, extent, outline) + _tehsil(config, name, people, outline)
+    lines += [*_place(name, row, extent, outline), *_tehsil(config, name, people, outline)]
     covers_city = extent.intersection(outline).area >= WHOLE * extent.area
     if covers_city and people < census[0] / NEAR:
         what = f"the roads cover the whole city and {people:,.0f} people live there"
@@ -98,13 +99,12 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
     ]
 
 
-def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
-    """Return a warning if the study names a tehsil but finds far fewer people than live there."""
+def _tehsil(config: Config, city: str, people: float, outline: Any) -> Iterator[str]:
+    """Yield a warning if the study names a tehsil but finds far fewer people than live there."""
     if config.demand.city_people is not None:  # the user has set the city's population
-        return []
+        return
     query = getattr(config.roads.source, "query", "") or ""
     said = f"{config.title} {query}"
-    lines = []
     crs = gpd.GeoSeries([outline], crs=4326)
     km2 = float(crs.to_crs(crs.estimate_utm_crs()).area.iloc[0]) / 1e6
     for row in tehsils(city).to_dict("records"):
@@ -114,13 +114,12 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
         # If the roads cover only part of a tehsil, only that part of its people is expected.
         part = min(1.0, km2 / area_km2) if area_km2 > 0 else 1.0
         if people < part * float(row["people_2023"]) / NEAR:
-            lines.append(
+            yield (
                 f"{people:,.0f} people in the area of the roads, but the 2023 census counts "
                 f"{row['people_2023']:,.0f} in {tehsil}: a layer of an earlier year, or of "
                 "built-up land only? Use another layer, or set demand.city_people to this "
                 "layer's count for the whole city"
             )
-    return lines
 
 
 def most_people(km2: float) -> float:

@@ -14,12 +14,11 @@ from siting.config import Config, Demand, input_files
 from siting.demand.surfaces import SURFACES
 from siting.files import file_date, sha256
 from siting.reference.listing import CONFIG, ENERGY, MONEY, STATIONS, WHERE, listed, placed
+from siting.study.read_sources import People
 from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
 from siting.study.to_demand import fleet_scenario, with_own
-from siting.study.to_people import People
 
-FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
 # Value of ``used_for`` for the configuration's settings.
 SETTINGS = "settings"
 _STATED = "configuration; no published figure"
@@ -199,7 +198,8 @@ def figures(
     parts = [energy_figures]
     for surface in SURFACES:
         columns = {surface: "value", f"{surface}_low": "low", f"{surface}_high": "high"}
-        parts.append(surface_weights.rename(columns=columns).assign(figure=surface)[FIGURES])
+        weights = surface_weights.rename(columns=columns).assign(figure=surface)
+        parts.append(weights[energy_figures.columns])
     return pd.concat(parts, ignore_index=True)
 
 
@@ -425,16 +425,14 @@ def money_figures(config: Config) -> list[Table]:
     money = reference.at_preset(reference.table("money"), config.offers.costs.preset)
     if prices is not None:
         money = money[~money["item"].str.startswith(economics.PRICE)]
-    items = economics.ITEMS | {"pkr_per_usd": "pkr_per_usd"}
-    money = with_own(money, _by_item(config.money, items))
+    replaced = economics.ITEMS | {"pkr_per_usd": "pkr_per_usd"}
+    money = with_own(money, _by_item(config.money, replaced))
     parts = [listed("money", money)]
     if prices is not None:
-        stated = [
-            (economics.PRICE + group, pkr, "PKR/kWh", "set in the configuration", "ASSUMPTION")
-            for group, pkr in prices.items()
-        ]
-        columns = ["item", "value", "unit", "source", "confidence"]
-        parts.append(listed("money", pd.DataFrame(stated, columns=columns)))
+        items = [economics.PRICE + group for group in prices]
+        stated = pd.DataFrame({"item": items, "value": list(prices.values()), "unit": "PKR/kWh"})
+        own = {"source": "set in the configuration", "confidence": "ASSUMPTION"}
+        parts.append(listed("money", stated.assign(**own)))
     classes = list(config.demand.vehicle_classes)
     time = economics.values_of_time(config.money.value_of_time_pkr_h)
     parts.append(listed("time_values", time[time["vehicle_class"].isin(classes)]))

@@ -11,15 +11,16 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting import economics
+from siting import economics, reference
 from siting.config import Config
 from siting.outcome import Outcome
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.aims import AIMS
 from siting.program.limits import limit_tables
+from siting.roads import Network
 from siting.sites import Hurdle
-from siting.study.additional import lots_of, public_money
 from siting.study.program_inputs import Asked, subsidy_of, within_reach
+from siting.study.stages import Layer, Table, stage
 from siting.study.to_program import REACHABLE, aims_of, zones_named
 from siting.tables import capacity_groups
 from siting.verify import Account, Aim, Decay, OtherPlan, ViabilityGap, recount
@@ -30,38 +31,55 @@ SHOWN = {
     "payback_years": "payback_subsidised_years",
     "viability_gap_pkr": "viability_gap_pkr",
 }
+# A shortfall below this share of the cost counts as a rounding error.
+NONE = 1e-6
 # The recount's name for each of the engine's aims.
 KINDS: dict[str, str] = {aim.name: aim.kind for aim in AIMS}
 
 
-def recounted_plan(
+@stage(
+    "title",
+    "note",
+    "offers.headroom_kw",
+    "money.pkr_per_usd",
+    told="plan",
+    found=lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed",
+)
+def plan(
     config: Config,
+    study: Any,
+    network: Network,
+    cells: Layer,
+    demand: Table,
+    candidates: Layer,
+    dropped: Layer,
+    offers: Table,
     asked: Asked,
     outcome: Outcome,
-    vehicles: Mapping[str, float],
-    *,
-    tables: PlanTables,
+    energy: Table,
 ) -> Plan:
-    """Return the plan of an outcome with its business case, recounted by `siting.verify.recount`.
+    """The plan, recounted by `siting.verify.recount`.
 
     A `VerifyError` lists every figure of the plan that the recount contradicts.
     """
-    plan = make_plan(outcome, tables, title=config.title, note=config.note)
-    table = plan.sites
+    tables = PlanTables(cells, demand, candidates, dropped, offers, network.edges)
+    made = make_plan(outcome, tables, title=config.title, note=config.note)
+    table = made.sites
     drawn = table.set_index("offer_id")["subsidy_pkr"]
-    case = business_of(asked, plan.offers, drawn, plan.service)
+    case = business_of(asked, offers, drawn, made.service)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
         table.insert(table.shape[1] - 1, name, table["site_id"].map(by_site[column]).astype(float))
-    if "built" in plan.tables:
-        built = plan.tables["built"].drop_duplicates("site_id", keep="last")
+    if "built" in made.tables:
+        built = made.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
-    money = public_money(plan, case, vehicles, config.money.pkr_per_usd)
+    vehicles = dict(zip(energy["vehicle_class"], energy["vehicles"], strict=True))
+    money = public_money(made, case, vehicles, config.money.pkr_per_usd)
     more = {"business": case}
     if asked.need is not None and asked.need.rule.concessions:
         more["concessions"] = lots_of(case, asked.need.rule.concessions)
-    spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
+    spare = headroom_kw(candidates, config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, table, spare))
     if asked.config.program.scenarios is not None:
         # The plan's figures are for the configuration's own demand, which is not one of the
@@ -69,7 +87,61 @@ def recounted_plan(
         own_checks = recount(own_account(asked, outcome, table))
         own_checks["check"] = "own demand: " + own_checks["check"]
         checks = pd.concat([checks, own_checks], ignore_index=True)
-    return replace(plan, tables={**plan.tables, **more}, money=money, checks=checks)
+    return replace(made, tables={**made.tables, **more}, money=money, checks=checks, study=study)
+
+
+def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
+    """Return the public money and NPV of each concession that has a new station (PKR).
+
+    Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of the stations'
+    shortfalls), ``subsidy_pkr``, ``npv_pkr`` (without subsidy) and ``npv_subsidised_pkr``.
+    """
+    # `groupby` drops the rows of stations without a concession.
+    by_lot = case.assign(concession=case["site_id"].map(dict(concessions))).groupby("concession")
+    sums = ["cost_pkr", "lacking_pkr", "subsidy_pkr", "npv_pkr", "npv_subsidised_pkr"]
+    table = by_lot[sums].sum()
+    table.insert(0, "stations", by_lot.size())
+    return table.reset_index()
+
+
+def public_money(
+    plan: Plan, case: pd.DataFrame, vehicles: Mapping[str, float], pkr_per_usd: float | None
+) -> dict[str, Any]:
+    """Return the ``run.json`` fields about public money for a plan's new stations (constant PKR).
+
+    A station needs no public money if its NPV without subsidy is at least 0. If public money pays
+    viability gaps, the station must also pass the hurdle that investors set. The part of a payment
+    that exceeds the station's shortfall is not additional.
+
+    `case` is a table of the business case of each new station. `vehicles` is the number of vehicles
+    in the area, by class. Keys: ``pkr_per_usd``; ``new_stations``; ``stations_without_need``
+    (stations that need no public money); ``npv_without_subsidy_pkr``; ``lacking_pkr``;
+    ``subsidy_pkr``; ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold;
+    None without sales); ``subsidy_pkr_per_car`` (per car served; None without sales to cars). For
+    the last key, each station's subsidy is divided among vehicle classes in proportion to the
+    energy sold to them.
+    """
+    figures = reference.table("money").set_index("item")["value"].astype(float)
+    paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]
+    sold = float(case["sold_kwh_day"].sum())
+    stations = plan.sites.set_index("site_id").reindex(case["site_id"])
+    to_cars = stations.get("served_car_kwh_day", pd.Series(0.0, index=stations.index)).astype(float)
+    served_kwh = stations["served_kwh_day"].astype(float)
+    share = (to_cars / served_kwh.where(served_kwh > 0)).fillna(0.0).to_numpy()
+    wanted = float(plan.classes.set_index("vehicle_class")["demand_kwh_day"].get("car", 0.0))
+    car_kwh = float((case["sold_kwh_day"] * share).sum())
+    cars = vehicles.get("car", 0.0) * car_kwh / wanted if wanted > 0 else 0.0
+    return {
+        "pkr_per_usd": pkr_per_usd or float(figures["pkr_per_usd"]),
+        "new_stations": len(case),
+        "stations_without_need": int((lacks <= NONE * case["cost_pkr"]).sum()),
+        "npv_without_subsidy_pkr": float(case["npv_pkr"].sum()),
+        "lacking_pkr": float(lacks.sum()),
+        "subsidy_pkr": float(paid.sum()),
+        "subsidy_beyond_need_pkr": float((paid - lacks).clip(lower=0.0).sum()),
+        "subsidy_pkr_per_kwh_day": float(paid.sum()) / sold if sold > 0 else None,
+        "subsidy_pkr_per_car": float((paid * share).sum()) / cars if cars > 0 else None,
+    }
 
 
 def business_of(

@@ -7,7 +7,7 @@ stations is solved again (`siting.study.revalue`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,11 +22,10 @@ from siting.errors import SitingError
 from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
-from siting.study.additional import at_risk, at_risk_in_words
 from siting.study.binds import GROUPS, place_of
 from siting.study.program_inputs import Asked
 from siting.study.queues import Waiting, simulated
-from siting.study.recounted import business_of
+from siting.study.recounted import NONE, business_of
 from siting.study.revalue import by_class, least_money_of, service_of
 from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
@@ -203,9 +202,8 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     ``demand``), ``key`` (``plan``, a key of `CAPACITIES`, or a demand such as ``case low``),
     ``text``, ``why_not`` (the reason if there is no result; the record then has no further keys),
     ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes`` (the share served, by
-    class) and ``money`` (`siting.study.additional.at_risk`). If the record of `WAITS` was computed,
-    that record and the first also have ``public_money_pkr``
-    (`siting.study.revalue.least_money_of`).
+    class) and ``money`` (`at_risk`). If the record of `WAITS` was computed, that record and the
+    first also have ``public_money_pkr`` (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
     paid = outcome.drawn
@@ -296,6 +294,50 @@ def revalued(
     return by_class(asked.last_demand, service), at_risk(case, concessions)
 
 
+def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
+    """Return how many new stations lose cash, or have a negative NPV even with the subsidy.
+
+    The payments to stations with a negative NPV are at risk. The NPV is tested for all stations of
+    a concession together. Keys: ``stations``; ``below_npv_0`` (stations with a negative NPV after
+    subsidy); ``subsidy_below_npv_0_pkr`` (subsidy of these stations); ``losing`` (stations that
+    lose cash in a usual year); ``loss_pkr_year`` (the cash lost); ``npv_pkr`` (total NPV after
+    subsidy).
+    """
+    ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
+    sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
+    fails = sums["npv_subsidised_pkr"] < -NONE * sums["cost_pkr"]
+    loss = -case["net_pkr_year"]
+    losing = loss > NONE * case["cost_pkr"]
+    return {
+        "stations": len(case),
+        "below_npv_0": int(fails.sum()),
+        "subsidy_below_npv_0_pkr": float(case.loc[fails, "subsidy_pkr"].sum()),
+        "losing": int(losing.sum()),
+        "loss_pkr_year": float(loss[losing].sum()),
+        "npv_pkr": float(case["npv_subsidised_pkr"].sum()),
+    }
+
+
+def at_risk_in_words(risk: Mapping[str, Any]) -> str:
+    """Return the figures from `at_risk` as a sentence fragment.
+
+    >>> at_risk_in_words({"stations": 5, "below_npv_0": 2, "subsidy_below_npv_0_pkr": 3e6,
+    ...     "losing": 1, "loss_pkr_year": 4e5})
+    '2 of 5 new stations have a negative NPV and receive PKR 3.00 m of public money; 1 loses PKR \
+0.40 m a year'
+    """
+    if not risk["below_npv_0"]:
+        return f"none of {risk['stations']:,} new stations has a negative NPV"
+    text = (
+        f"{risk['below_npv_0']:,} of {risk['stations']:,} new stations have a negative NPV and "
+        f"receive PKR {risk['subsidy_below_npv_0_pkr'] / 1e6:,.2f} m of public money"
+    )
+    if risk["losing"]:
+        verb = "loses" if risk["losing"] == 1 else "lose"
+        text += f"; {risk['losing']:,} {verb} PKR {risk['loss_pkr_year'] / 1e6:,.2f} m a year"
+    return text
+
+
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
     """Return figures on a plan's public money at risk; `slow` is the result of `slow_of`.
 
@@ -369,30 +411,30 @@ def demand_range(
     }
 
 
-def lines_beside(study: Any) -> list[Line]:
-    """Return headline figures on the simulated day, and on other capacities and demands."""
+def lines_beside(study: Any) -> Iterator[Line]:
+    """Yield headline figures on the simulated day, and on other capacities and demands."""
     day, draws = study.day, study.demand_range
     rows = [row for row in study.what_if if not row["why_not"]]
-    lines = _day_lines(day, study.plan.served_share, {row["key"]: row for row in rows})
+    yield from _day_lines(day, study.plan.served_share, {row["key"]: row for row in rows})
     if draws["draws"]:
         wanted = float(study.plan.classes["demand_kwh_day"].sum())
         low, middle, high = (draws[f"{p}_kwh_day"] for p in ("p05", "p50", "p95"))
         text = f"{low:,.0f} to {high:,.0f} kWh/day, median {middle:,.0f}; "
         text += f"{planned_in_words(study.config, wanted)}, "
         text += f"more than in {draws['planned_share']:.0%} of the draws"
-        lines.append(Line("demand_range", "Demand, 5-95 %", text))
+        yield Line("demand_range", "Demand, 5-95 %", text)
     for row in rows:
         if row["what"] == "capacity":
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
-            lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
+            yield Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text)
     # The low and high cases are left out, because all figures are then at one end of their ranges.
     others = [r for r in rows if r["what"] == "demand" and not r["key"].startswith("case ")]
     if others:
         each = (f"{r['key']} {r['served_share']:.0%} of {r['demand_kwh_day']:,.0f}" for r in others)
         text = f"{'; '.join(each)} kWh/day"
-        lines.append(Line("under_other_demand", "Under other demand", text))
+        yield Line("under_other_demand", "Under other demand", text)
     lots = study.plan.tables.get("concessions", pd.DataFrame())
     for n, lot in enumerate(lots.head(MOST_LOTS).to_dict("records"), 1):
         text = (
@@ -400,12 +442,11 @@ def lines_beside(study: Any) -> list[Line]:
             f"money ({lot['lacking_pkr'] / 1e6:,.2f} m if no station covered another's shortfall), "
             f"NPV with subsidy PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
         )
-        lines.append(Line(f"concession_{n}", f"Concession {lot['concession']}", text))
+        yield Line(f"concession_{n}", f"Concession {lot['concession']}", text)
     told = [row for row in others if row["money"]["stations"]]
     risks = [f"{row['key']}: {at_risk_in_words(row['money'])}" for row in told]
     if risks:
-        lines.append(Line("money_at_risk", "Money at risk", "; ".join(risks)))
-    return lines
+        yield Line("money_at_risk", "Money at risk", "; ".join(risks))
 
 
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
@@ -420,25 +461,27 @@ def planned_in_words(config: Config, wanted_kwh: float) -> str:
     return f"{wanted_kwh:,.0f} planned for (scenario {asked.scenario})"
 
 
-def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -> list[Line]:
+def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -> Iterator[Line]:
     if day["why_not"]:
-        return [Line("day", "Simulated day", f"none: {day['why_not']}")]
+        yield Line("day", "Simulated day", f"none: {day['why_not']}")
+        return
     drivers, share = day["free"]["drivers_day"], day["free"]["served_share"]
     text = f"{share:.1%} of all {drivers:,.0f} on the simulated day"
-    lines = [Line("drivers_served", "Drivers served", text)]
+    yield Line("drivers_served", "Drivers served", text)
     if abs(share - planned) > APART:
         text = (
             f"the program's {planned:.1%} of the energy, which depends only on each station's "
             f"capacity, not the {share:.1%} of the simulated day"
         )
         text += _without_limit(others)
-        lines += [Line("money_hangs_on", "Basis of the money", text), *_in_use(day["use"])]
+        yield Line("money_hangs_on", "Basis of the money", text)
+        yield from _in_use(day["use"])
     for case, words in (("planned", "as planned"), ("free", "all drivers")):
         shares = day[case]
         text = f"{shares['turned_away_share']:.1%} turned away, {shares['late_share']:.1%} late"
         if case == "free":
             text += f", {shares['out_of_reach_share']:.1%} without a station in reach"
-        lines.append(Line(f"day_{case}", f"Day, {words}", text))
+        yield Line(f"day_{case}", f"Day, {words}", text)
     cases = {"planned": "as planned", "free": "where drivers choose"}
     over = [words for case, words in cases.items() if day[case]["exceeds"]]
     if over:
@@ -447,8 +490,7 @@ def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -
             f"not met {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "
             f"over {day['wait_min']:g} min or are turned away; at most {day['alpha']:.0%} may"
         )
-        lines.append(Line("service_standard", "Service standard", text))
-    return lines
+        yield Line("service_standard", "Service standard", text)
 
 
 def _in_use(use: list[dict[str, Any]]) -> list[Line]:

@@ -25,10 +25,10 @@ from siting.study.other_plans import Effort, best_by_scenario
 from siting.study.pipeline import Study
 from siting.study.plausibility import doubts_of
 from siting.study.python_inputs import copied
+from siting.study.read_sources import outline
 from siting.study.report_page import page_of, record_of_plan, shown_beside
 from siting.study.stages import Report
 from siting.study.stored_run import seal_again, study_of, write_stages
-from siting.study.to_people import outline
 from siting.texts import counted
 from siting.writing import claimed_folder, require_free, write_plain_csv, write_text
 

@@ -35,6 +35,8 @@ AT_HAND = ("config", "context", "study")
 INERT = ("name", "output", "download", "sweep", "report", "award")
 # The `keys` of a stage that reads the whole configuration.
 EVERY_KEY = ("*",)
+# Width of a progress bar.
+BAR_LETTERS = 20
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Context:
 
         def count(done: int, of: int) -> None:
             if self.report is not None:
-                text = f"{bar(done, of)} {done:,} of {of:,} {things}"
+                filled = "━" * (BAR_LETTERS * done // of)
+                text = f"{filled:─<{BAR_LETTERS}} {done:,} of {of:,} {things}"
                 self.report(Event(self.stage, text, time.perf_counter() - begun, done=False))
 
         return count
@@ -212,16 +215,6 @@ PHASES = {
 def solve_in_words(now: Progress) -> str:
     """Return the progress of a solve as one line of text, with the phase in planners' terms."""
     return str(replace(now, phase=PHASES.get(now.phase, now.phase)))
-
-
-def bar(done: int, of: int, width: int = 20) -> str:
-    """Return a progress bar of text characters, filled in proportion to the work done.
-
-    >>> bar(3, 12, 8)
-    '━━──────'
-    """
-    full = width if of <= 0 else min(width * done // of, width)
-    return "━" * full + "─" * (width - full)
 
 
 def notebook() -> Any:

@@ -30,10 +30,9 @@ from siting.roads import Network
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale, still_known
 from siting.study.pipeline import Study
 from siting.study.provenance import SETTINGS
-from siting.study.read_sources import no_neighbourhoods
+from siting.study.read_sources import People, no_neighbourhoods
 from siting.study.stages import Report
 from siting.study.table_cache import load_table
-from siting.study.to_people import People
 
 
 @dataclass(frozen=True)
@@ -182,10 +181,9 @@ def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
     """Return the study of a stored run with overrides. It shares stages with `first`."""
-    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
-    known = {"known_inputs": still_known(facts["inputs"], changed)}
-    return first.with_stages(known, config, progress=progress)
+    known = still_known(first.known_inputs.values(), changed)
+    return first.with_stages({"known_inputs": known}, config, progress=progress)
 
 
 def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tuple[str, ...]]:

@@ -16,10 +16,9 @@ from siting.config import Config, Demand
 from siting.errors import InputError, naming, refuse
 from siting.roads import Network
 from siting.study.own_tables import own_demand
-from siting.study.read_sources import with_columns_of
+from siting.study.read_sources import People, outline, with_columns_of
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
-from siting.study.to_people import People, outline, read_people
 
 
 def with_own(
@@ -56,18 +55,6 @@ def network_sha256(network: Network) -> str:
 
 
 # --- population and cells ------------------------------------------------------------------------
-
-
-@stage(
-    "demand: people city like wealth",
-    "reach.max_snap_m",
-    told="people",
-    found=lambda p: f"{p.rows['people'].sum():,.0f} people in {len(p.rows):,} rows",
-    stored="people",
-)
-def people_read(config: Config, network: Network) -> People:
-    """The population inside and outside the area, the zones, and notes for readers."""
-    return read_people(config, network)
 
 
 @stage()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import reprlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -57,7 +57,8 @@ def limits(
         ids = offers["offer_id"].astype(str)
         shares = {name: dict.fromkeys(ids[area_of == name], 1.0) for name in budgets}
         _need_offers(shares, where)
-        out += _envelopes(budgets, shares)
+        for name, pkr in sorted(budgets.items()):
+            out.append(Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True))
     for name, rule in asked.at_least.items():
         here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
         ids = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
@@ -96,8 +97,8 @@ class _Pot:
     share: float = 0.0
 
 
-def _money_for_chargers(config: Config, offers: Table) -> list[Limit]:
-    """Return the limits on money for charger groups: ceilings, reserves, and parts of a split."""
+def _money_for_chargers(config: Config, offers: Table) -> Iterator[Limit]:
+    """Yield the limits on money for charger groups: ceilings, reserves, and parts of a split."""
     asked = config.program.limits
     pots = {
         name: _Pot(one.charger_groups, one.budget_pkr, one.rule)
@@ -108,21 +109,21 @@ def _money_for_chargers(config: Config, offers: Table) -> list[Limit]:
         key += ", split"
         pots |= split
     if not pots:
-        return []
+        return
     shares = _shares_by_chargers(config, offers, {name: pot.groups for name, pot in pots.items()})
     _need_offers(shares, key)
-    ceilings = {name: pot.pkr for name, pot in pots.items() if pot.rule != "kept"}
+    ceilings = {name: pot for name, pot in sorted(pots.items()) if pot.rule != "kept"}
     kept = {name: pot for name, pot in pots.items() if pot.rule != "ceiling"}
-    most = _envelopes(ceilings, shares)
-    limits = [replace(limit, of_budget=pots[limit.name].share) for limit in most]
-    limits += earmarks(
+    for name, pot in ceilings.items():
+        use, share = shares[name], pot.share
+        yield Limit(name, "envelope", "PKR", pot.pkr, use, per_rupee=True, of_budget=share)
+    yield from earmarks(
         shares,
         {name: pot.pkr for name, pot in kept.items()},
         offers["offer_id"].astype(str).tolist(),
         ceilings=ceilings,
         of_budget={name: pot.share for name, pot in kept.items()},
     )
-    return limits
 
 
 def _split(config: Config) -> dict[str, _Pot]:
@@ -141,16 +142,15 @@ def _split(config: Config) -> dict[str, _Pot]:
     return {f"split {n}": _Pot(g, 0.0, "both", float(share[n])) for n, g in known.items()}
 
 
-def _density(config: Config, candidates: Layer, offers: Table, network: Network) -> list[Limit]:
-    """Return the limits that require a station in each square and on each stretch of road."""
+def _density(config: Config, candidates: Layer, offers: Table, network: Network) -> Iterator[Limit]:
+    """Yield the limits that require a station in each square and on each stretch of road."""
     asked = config.program.limits
-    limits: list[Limit] = []
     points = candidates.set_index(candidates["site_id"].astype(str)).geometry
     out = sites_named(candidates, asked.forbidden_sites, "program.limits.forbidden_sites")
     if asked.density is not None:
         square = squares(points, 1000 * asked.density.square_km)
         members = {str(name): list(rows.index) for name, rows in square.groupby(square)}
-        limits += one_in_each(offers, members, "square", "program.limits.density", out)
+        yield from one_in_each(offers, members, "square", "program.limits.density", out)
     roads = asked.corridors
     if roads is not None:
         key = "program.limits.corridors"
@@ -159,8 +159,7 @@ def _density(config: Config, candidates: Layer, offers: Table, network: Network)
             lines |= lines_of_layer(roads.path, roads.name_column, points.crs, f"{key}.path")
         near = stretches(lines, points, 1000 * roads.every_km, 1000 * roads.within_km)
         named = {name: [str(site) for site in here] for name, here in near.items()}
-        limits += one_in_each(offers, named, "stretch", key, out)
-    return limits
+        yield from one_in_each(offers, named, "stretch", key, out)
 
 
 def _power(config: Config, offers: Table, compatibility: Table, vehicles: Table) -> Limit:
@@ -202,14 +201,6 @@ def bare_names(offers: Table) -> pd.Series[str]:
     """Return the configuration of each offer: ``hub`` for ``existing+hub`` and ``hub+upgrade``."""
     names: pd.Series[str] = offers["configuration"].astype("str")
     return names.str.removeprefix("existing+").str.removesuffix("+upgrade")
-
-
-def _envelopes(
-    budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]]
-) -> list[Limit]:
-    """Return one limit per envelope, on the subsidies that the envelope pays."""
-    each = sorted(budgets_pkr.items())
-    return [Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True) for name, pkr in each]
 
 
 def _need_offers(shares: Mapping[str, Mapping[str, float]], where: str) -> None:

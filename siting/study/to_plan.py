@@ -1,9 +1,8 @@
-"""The stages from sites to plan, in order. `siting.study.to_demand` has the earlier stages."""
+"""The stages from sites to outcome, in order. `siting.study.to_demand` has the earlier stages."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,6 @@ from siting.config.offers import choices_of
 from siting.engine.prices import prices_of
 from siting.interrupts import stop_wished
 from siting.outcome import Outcome
-from siting.plan import Plan, PlanTables
 from siting.program.instance import Instance
 from siting.program.limits import Limit, with_more_money
 from siting.program.program import Program
@@ -34,11 +32,8 @@ from siting.study.program_inputs import (
     zones_of,
 )
 from siting.study.program_zones import zone_of_cells, zone_of_demand
-from siting.study.recounted import recounted_plan
 from siting.study.stages import Context, Layer, Row, Table, stage
-from siting.study.to_people import outline
 from siting.study.to_program import Question, program_of
-from siting.tables import OFFERS
 from siting.verify import BOUND
 
 # Even if no spare time is left, the dual prices of a certificate may take this long (s) to compute.
@@ -87,7 +82,8 @@ def neighbourhoods(config: Config, network: Network) -> Layer:
     source, known = config.roads.source, read_sources.no_neighbourhoods()
     if source.kind == "file":
         known = roads.read_neighbourhoods(source.path)
-    return known[known.within(outline(network))].to_crs(network.crs).reset_index(drop=True)
+    known = known[known.within(read_sources.outline(network))]
+    return known.to_crs(network.crs).reset_index(drop=True)
 
 
 @stage(stored="candidates")
@@ -184,7 +180,7 @@ def offers(
         upgrade=asked.upgrade,
     )
     table_csv = asked.table_csv
-    return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
+    return made if table_csv is None else own_offers(table_csv, made, candidates)
 
 
 @stage(
@@ -396,35 +392,3 @@ def certificate(config: Config, study: Any, program: Program, outcome: Outcome) 
         return None
     bound = {"row": BOUND, "name": "", "slice": "", "price": outcome.proof.bound}
     return pd.concat([pd.DataFrame([bound]), prices], ignore_index=True)
-
-
-@stage(
-    "title",
-    "note",
-    "offers.headroom_kw",
-    "money.pkr_per_usd",
-    told="plan",
-    found=lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed",
-)
-def plan(
-    config: Config,
-    study: Any,
-    network: Network,
-    cells: Layer,
-    demand: Table,
-    candidates: Layer,
-    dropped: Layer,
-    offers: Table,
-    asked: Asked,
-    outcome: Outcome,
-    energy: Table,
-) -> Plan:
-    """The plan, recounted by `siting.verify.recount`."""
-    plan = recounted_plan(
-        config,
-        asked,
-        outcome,
-        dict(zip(energy["vehicle_class"], energy["vehicles"], strict=True)),
-        tables=PlanTables(cells, demand, candidates, dropped, offers, network.edges),
-    )
-    return replace(plan, study=study)

@@ -68,7 +68,7 @@ BEFORE = [(outcome_figures, "Effort"), (outcome_figures.Effort, "solve")]
 AFTER = [
     (outcome_figures, "_Told"),
     (outcome_figures, "outcome_of"),
-    (to_plan, "recounted_plan"),
+    (recounted, "make_plan"),
     (recounted, "recount"),
     (facts, "_run_facts"),
     (to_plan, "prices_of"),

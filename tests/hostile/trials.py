@@ -38,8 +38,7 @@ from siting.config import load
 from siting.errors import SitingError
 from siting.files import read_layer
 from siting.roads.lines import lines_of_layer
-from siting.study.read_sources import read_area
-from siting.study.to_people import outline
+from siting.study.read_sources import outline, read_area
 from siting.writing import whole_folder, write_whole
 
 EMBEDDED = Path(__file__).parents[2] / "configs" / "islamabad.yaml"

@@ -18,8 +18,7 @@ from siting.demand import national_fleet
 from siting.errors import ConfigError, InputError
 from siting.review import compare, evaluate, frontier
 from siting.study import Study, study_from_run
-from siting.study.additional import at_risk_in_words
-from siting.study.robustness import lines_beside
+from siting.study.robustness import at_risk_in_words, lines_beside
 
 FACTOR = (1 - 1.15**-10) / 0.15
 MARGIN = 120 * 0.985 - 39.7 / 0.99

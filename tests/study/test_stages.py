@@ -15,11 +15,9 @@ import siting.study
 from siting.config import load
 from siting.engine.clock import Progress
 from siting.errors import InputError
-from siting.plan import PlanTables
 from siting.study import Study, stages
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale, upto
 from siting.study.outcome_figures import decide
-from siting.study.recounted import recounted_plan
 from siting.study.stages import AT_HAND, EVERY_KEY, INERT, PHASES, Stage, solve_in_words
 from siting.study.stored_run import FORMS
 from siting.study.to_program import program_of
@@ -153,14 +151,10 @@ def test_what_is_asked_and_decided_reads_declared_keys_only(town):
     program = program_of(part)
     found = decide(part, program)
     assert found.served_kwh_day == pytest.approx(study.outcome.served_kwh_day)
-    tables = ("cells", "demand", "candidates", "dropped", "offers")
-    plan = recounted_plan(
-        STAGES["plan"].part_of(study.config),
-        part,
-        found,
-        {},
-        tables=PlanTables(*(getattr(study, name) for name in tables), study.network.edges),
-    )
+    made = STAGES["plan"]
+    at_hand = {"config": made.part_of(study.config), "asked": part, "outcome": found}
+    given = {"study": study} | {name: getattr(study, name) for name in made.reads} | at_hand
+    plan = made.make(**{name: given[name] for name in made.parameters})
     assert plan.outcome.served_kwh_day == pytest.approx(study.plan.outcome.served_kwh_day)
 
 
