@@ -1,4 +1,4 @@
-"""The base class of all sections, the field types with their units, and checks of file names.
+"""The base class of all sections, the field types, the units of numbers, checks of file names.
 
 Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. The only exception is an
 integer given for a decimal number. Relative paths are resolved against ``folder`` in the
@@ -50,6 +50,17 @@ PATTERN_WORDS = {
     NOT_BLANK: "text that is not blank",
     KEY_PATH: "a key path such as program.budget_pkr",
 }
+
+# The unit of a number in the schema and the reference, by the end of its key (the longest counts).
+UNITS = {
+    "m": "m", "km": "km", "m2": "m2", "min": "min", "s": "s", "kmh": "km/h", "kw": "kW",
+    "kw_per_ev": "kW", "km_day": "km/day", "kwh_km": "kWh/km", "kwh_day_a_head": "kWh/day a head",
+    "deg": "degrees", "lon": "degrees", "lat": "degrees", "people": "people", "total": "people",
+    "pkr": "PKR", "pkr_h": "PKR/h", "pkr_kw": "PKR/kW", "pkr_kwh": "PKR/kWh",
+    "month_pkr": "PKR/month", "pkr_kw_month": "PKR/month",
+    "per_million": "kWh/day, people or sessions/day per PKR m",
+    "gap": "share", "alpha": "share, between 0 and 1",
+}  # fmt: skip
 
 # Rupees per unit, by the unit's name or abbreviation.
 RUPEES = {
@@ -217,11 +228,6 @@ def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-def unit(name: str) -> Any:
-    """Return the annotation that states the unit of a number in the schema and the reference."""
-    return Field(json_schema_extra={"unit": name})
-
-
 LayerFile = Annotated[Path, _file(*LAYER_SUFFIXES)]
 PolygonFile = Annotated[Path, _file(*POLYGON_SUFFIXES)]
 OsmFile = Annotated[Path, _file(*OSM_SUFFIXES)]
@@ -233,22 +239,10 @@ CsvFile = Annotated[Path, _file(".csv")]
 YamlFile = Annotated[Path, _file(*YAML_SUFFIXES)]
 Folder = Annotated[Path, _path(_folder)]
 
-Metres = Annotated[float, unit("m")]
-Kilometres = Annotated[float, unit("km")]
-Minutes = Annotated[float, unit("min")]
-Seconds = Annotated[float, unit("s")]
-WholeSeconds = Annotated[int, unit("s")]
-Degrees = Annotated[float, unit("degrees")]
-Kmh = Annotated[float, unit("km/h")]
-Kilowatts = Annotated[float, unit("kW")]
-KmDay = Annotated[float, unit("km/day")]
-KwhKm = Annotated[float, unit("kWh/km")]
-Rupees = Annotated[float, unit("PKR")]
-People = Annotated[float, unit("people")]
-Share = Annotated[float, unit("share, 0 to 1"), Field(ge=0, le=1)]
-PositiveShare = Annotated[float, unit("share, above 0 to 1"), Field(gt=0, le=1)]
-Gap = Annotated[float, unit("share")]
-InnerShare = Annotated[float, unit("share, between 0 and 1")]
+Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": "share, 0 to 1"})]
+PositiveShare = Annotated[
+    float, Field(gt=0, le=1, json_schema_extra={"unit": "share, above 0 to 1"})
+]
 
 Text = Annotated[str, Field(pattern=NOT_BLANK)]
 TableName = Annotated[str, Field(pattern=TABLE_NAME)]

@@ -14,14 +14,11 @@ from siting.config.fields import (
     RUN_NAME,
     Folder,
     Refusal,
-    Rupees,
-    Seconds,
     Section,
     Share,
     TableName,
     Text,
     YamlFile,
-    unit,
 )
 from siting.config.forms import with_keys
 from siting.config.key_faults import dotted
@@ -41,9 +38,9 @@ class MoneyRange(Section):
     With yearly budgets, the floor and the ceiling apply to the sum over the years.
     """
 
-    least_pkr: Rupees = Field(0, ge=0)
+    least_pkr: float = Field(0, ge=0)
     """minimum public money, PKR"""
-    most_pkr: Rupees | None = Field(None, ge=0)
+    most_pkr: float | None = Field(None, ge=0)
     """maximum public money, PKR; default: no limit in PKR"""
     least_share: Share = 0
     """minimum public money, as a share of the nation's budget"""
@@ -82,7 +79,7 @@ FileOrCity = Annotated[
 class ClassEnvelope(Section):
     """A cap on the public money for certain charger groups, over all cities."""
 
-    budget_pkr: Rupees = Field(ge=0)
+    budget_pkr: float = Field(ge=0)
     """maximum public money for these charger groups, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc …)"""
@@ -93,7 +90,7 @@ class NationSolver(Section):
 
     gap: Share = 0.01
     """proven relative gap of the nation's plan at which the solver stops"""
-    time_limit_s: Seconds = Field(10, gt=0, le=604_800)
+    time_limit_s: float = Field(10, gt=0, le=604_800)
     """mean time limit per city, s; larger cities get more time"""
     rounds: int = Field(3, ge=1, le=50)
     """maximum number of rounds; in each round, prices change and cities trade money"""
@@ -115,7 +112,7 @@ class NationConfig(Section):
     """name shown in outputs"""
     note: str = ""
     """caveat repeated in every output"""
-    budget_pkr: Rupees | None = Field(None, gt=0, le=1e14)
+    budget_pkr: float | None = Field(None, gt=0, le=1e14)
     """public money of all cities together, PKR; give either budget_pkr or years"""
     years: Years | None = None
     """public money by year, in place of budget_pkr; every city's plan covers these years, and
@@ -126,7 +123,7 @@ class NationConfig(Section):
     """KEY=VALUE pairs that override keys of every city's configuration"""
     provinces: Mapping[Text, MoneyRange] = Field({})
     """minimum and maximum public money per province, over all its cities"""
-    least_kwh_day_a_head: Annotated[float, unit("kWh/day a head")] = Field(0, ge=0, le=100)
+    least_kwh_day_a_head: float = Field(0, ge=0, le=100)
     """minimum energy served per inhabitant in every city; with years, in the last year"""
     envelopes: Mapping[TableName, ClassEnvelope] = Field({})
     """ceilings on the public money for certain charger groups, over all cities"""
