@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -187,13 +187,7 @@ Numbers = Annotated[tuple[Count, ...], Field(strict=False, min_length=1), AfterV
 Sizes = Annotated[Mapping[TableName, Numbers], Field(min_length=1)]
 
 
-class Choices(NamedTuple):
-    """What can be built at a site: named sets of chargers, and allowed numbers of each type."""
-
-    configurations: Mapping[str, Mapping[str, int]]
-    sizes: Mapping[str, tuple[int, ...]]
-
-
+# The allowed numbers of each type of charger, if the user gives no choices.
 SIZES: Mapping[str, tuple[int, ...]] = {
     "lev_3": (4, 8, 12, 16, 24, 32, 48, 64),
     "ac_22": (2, 4),
@@ -201,7 +195,6 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_120": (1, 2, 4),
     "dc_180": (1, 2, 4),
 }
-BY_DEFAULT = Choices({}, SIZES)
 
 
 class Offers(Section):
@@ -252,11 +245,13 @@ class Offers(Section):
     """the budget's share of each station's cost"""
 
 
-def choices_of(offers: Offers) -> Choices:
-    """Return the station choices of the section `offers`, or `BY_DEFAULT` if it has none."""
+def choices_of(
+    offers: Offers,
+) -> tuple[Mapping[str, Mapping[str, int]], Mapping[str, tuple[int, ...]]]:
+    """Return the named sets of chargers and the sizes; the sizes are `SIZES` if both are missing."""
     if offers.configurations is None and offers.sizes is None:
-        return BY_DEFAULT
-    return Choices(offers.configurations or {}, offers.sizes or {})
+        return {}, SIZES
+    return offers.configurations or {}, offers.sizes or {}
 
 
 Price = Annotated[float, Field(gt=0, le=1000, description="what drivers pay, PKR/kWh")]
