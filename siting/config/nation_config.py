@@ -22,7 +22,7 @@ from siting.config.fields import (
 )
 from siting.config.forms import with_keys
 from siting.config.key_faults import dotted
-from siting.config.program import Years
+from siting.config.program import Program, Years
 from siting.config.reading import Wrong, load, load_as
 from siting.config.refusals import clashes
 from siting.config.sections import Config
@@ -237,17 +237,10 @@ def _cities_apart(cities: Sequence[Config]) -> Iterator[Refusal]:
 
 def _plain_questions(cities: Sequence[Config]) -> Iterator[Refusal]:
     for i, city in enumerate(cities):
-        program = city.program
-        usual = {
-            "years": None,
-            "scenarios": None,
-            "fairness": "none",
-            "least_cost": None,
-            "decay": None,
-            "objective": "energy",
-        }
-        odd = [key for key, value in usual.items() if getattr(program, key) != value]
-        if program.least_gain.always:
+        keys = ("years", "scenarios", "fairness", "least_cost", "decay", "objective")
+        usual = Program.model_fields
+        odd = [key for key in keys if getattr(city.program, key) != usual[key].default]
+        if city.program.least_gain.always:
             odd.append("least_gain.rule")
         for key in odd:
             what = f"{city.name} sets program.{key}; a nation's aim is the most energy"

@@ -248,7 +248,7 @@ class Offers(Section):
 def choices_of(
     offers: Offers,
 ) -> tuple[Mapping[str, Mapping[str, int]], Mapping[str, tuple[int, ...]]]:
-    """Return the named sets of chargers and the sizes; the sizes are `SIZES` if both are missing."""
+    """Return the named sets of chargers and the sizes; without either, the sizes are `SIZES`."""
     if offers.configurations is None and offers.sizes is None:
         return {}, SIZES
     return offers.configurations or {}, offers.sizes or {}

@@ -137,8 +137,8 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
         raise ConfigError(str(path), what, f"it needs at least {', '.join(required)}")
     origins = Origins(str(path), document.lines)
     faults = [
-        Fault(f"{path}, line {slip.line}, key {dotted(slip.key)}", slip.what, slip.fix)
-        for slip in document.slips
+        Fault(f"{path}, line {line}, key {dotted(key)}", what, fix)
+        for key, line, what, fix in document.slips
     ]
     return document.value, origins, faults
 
@@ -157,7 +157,8 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
         document = read(text)
     except BrokenYamlError as err:
         return [Fault(place, f"the value is not valid YAML: {err.what}")]
-    faults = [Fault(place, f"{dotted(s.key)}: {s.what}", s.fix) for s in document.slips]
+    slips = document.slips
+    faults = [Fault(place, f"{dotted(key)}: {what}", fix) for key, _, what, fix in slips]
     current: Any = data
     key: Key = ()
     for n, word in enumerate(words, 1):
