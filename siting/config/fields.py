@@ -82,21 +82,17 @@ def rupees(text: str) -> float:
 
 
 def rupees_of_word(value: Any) -> Any:
-    """Convert a string with a rupee unit to rupees; return other values unchanged.
+    """Convert a string with a rupee unit, or each in a mapping, to rupees; keep other values.
 
     >>> rupees_of_word("2 crore"), rupees_of_word("low"), rupees_of_word("12")
     (20000000.0, 'low', '12')
     """
+    if isinstance(value, Mapping):
+        return {part: rupees_of_word(amount) for part, amount in value.items()}
     with suppress(ValueError):
         if isinstance(value, str) and value.strip()[-1:].isalpha():
             return rupees(value)
     return value
-
-
-def _rupees_of(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {part: rupees_of_word(sum_) for part, sum_ in value.items()}
-    return rupees_of_word(value)
 
 
 Refusal = tuple[tuple[str | int, ...], str, str]
@@ -125,19 +121,13 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Join the lines of each key's description."""
-        for info in cls.model_fields.values():
-            info.description = info.description and " ".join(info.description.split())
-
     @model_validator(mode="before")
     @classmethod
     def _money_in_words(cls, given: Any) -> Any:
         """Under keys that end in _pkr, convert amounts such as ``2 crore`` to rupees."""
         if not isinstance(given, Mapping):
             return given
-        return {k: _rupees_of(v) if str(k).endswith("_pkr") else v for k, v in given.items()}
+        return {k: rupees_of_word(v) if str(k).endswith("_pkr") else v for k, v in given.items()}
 
     def _refusals(self) -> Iterable[Refusal]:
         """Return errors for keys that exclude each other; subclasses override this."""

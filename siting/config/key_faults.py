@@ -76,7 +76,8 @@ class Spot:
     @property
     def meaning(self) -> str:
         """The meaning of the key in a few words."""
-        return ((self.info and self.info.description) or "").split(";")[0]
+        words = ((self.info and self.info.description) or "").split()
+        return " ".join(words).split(";")[0]
 
     @property
     def optional(self) -> bool:
