@@ -235,6 +235,7 @@ PositiveShare = Annotated[
 ]
 
 Text = Annotated[str, Field(pattern=NOT_BLANK)]
+RunName = Annotated[str, Field(pattern=RUN_NAME, max_length=80)]
 TableName = Annotated[str, Field(pattern=TABLE_NAME)]
 Address = Annotated[str, Field(pattern=WEB_ADDRESS)]
 SweepKey = Annotated[str, Field(pattern=KEY_PATH), AfterValidator(_changes_the_plan)]

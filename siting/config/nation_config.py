@@ -10,20 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from siting.config.fields import (
-    RUN_NAME,
-    Folder,
-    Refusal,
-    Section,
-    Share,
-    TableName,
-    Text,
-    YamlFile,
-)
+from siting.config.fields import Folder, Refusal, RunName, Section, Share, TableName, Text, YamlFile
 from siting.config.forms import with_keys
 from siting.config.key_faults import dotted
 from siting.config.program import Program, Years
-from siting.config.reading import Wrong, load, load_as
+from siting.config.reading import load, load_as
 from siting.config.refusals import clashes
 from siting.config.sections import Config
 from siting.config.yaml_text import Key
@@ -106,7 +97,7 @@ class NationOutput(Section):
 class NationConfig(Section):
     """A nation: cities that share a budget."""
 
-    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
+    name: RunName
     """short name of the nation, also used for its folder"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
     """name shown in outputs"""
@@ -151,7 +142,7 @@ def load_nation(
     cities: list[Config] = []
     provinces: list[str] = []
 
-    def also(config: NationConfig | None, _: Mapping[str, Any], faulty: set[Key]) -> Wrong:
+    def also(config: NationConfig | None, _: Mapping[str, Any], faulty: set[Key]) -> list[Refusal]:
         if config is None:
             return []
         wrong = [*_one_or_the_other(config, today)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from siting.config.fields import YAML_SUFFIXES, missing_file
+from siting.config.fields import YAML_SUFFIXES, Refusal, missing_file
 from siting.config.key_faults import Origins, dotted, shown, translate
 from siting.config.sections import Config
 from siting.config.yaml_text import BrokenYamlError, Key, read
@@ -18,8 +18,6 @@ from siting.texts import counted
 
 # A larger file is probably data passed by mistake.
 MAX_BYTES = 1_000_000
-
-Wrong = list[tuple[Key, str, str]]
 
 
 def load(
@@ -61,7 +59,7 @@ def load(
     -1 is less than 0
     """
 
-    def past(_: Config | None, data: Mapping[str, Any], faulty: set[Key]) -> Wrong:
+    def past(_: Config | None, data: Mapping[str, Any], faulty: set[Key]) -> list[Refusal]:
         year = data.get("year", Config.model_fields["year"].default)
         if today is None or ("year",) in faulty or year >= today.year:
             return []
@@ -76,7 +74,7 @@ def load_as[T: BaseModel](
     path: Path,
     overrides: Sequence[str] = (),
     *,
-    also: Callable[[T | None, Mapping[str, Any], set[Key]], Wrong],
+    also: Callable[[T | None, Mapping[str, Any], set[Key]], list[Refusal]],
     check_files: bool = True,
 ) -> T:
     """Return the content of a YAML file as a checked instance of `model`; see `load`.
@@ -188,7 +186,7 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
 
 def _validate[T: BaseModel](
     model: type[T], data: Mapping[str, Any], folder: Path, check_files: bool
-) -> tuple[T | None, Wrong]:
+) -> tuple[T | None, list[Refusal]]:
     context = {"folder": folder, "check_files": check_files}
     try:
         return model.model_validate(data, context=context), []

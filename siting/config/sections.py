@@ -14,13 +14,13 @@ from pydantic import Field
 
 from siting.config.demand import Demand
 from siting.config.fields import (
-    RUN_NAME,
     Address,
     CsvFile,
     Folder,
     LayerFile,
     PositiveShare,
     Refusal,
+    RunName,
     Section,
     SweepKey,
     SweepValues,
@@ -176,7 +176,7 @@ class Award(Section):
 class Config(Section):
     """One study: a city, its roads, people, sites, finances and solver."""
 
-    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
+    name: RunName
     """short name of the study, also used for its run folder"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
     """name of the study in outputs; default: its short name"""
