@@ -8,7 +8,7 @@ validation context ``{"folder": Path, "check_files": bool}``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -152,8 +152,8 @@ def missing_file(path: Path) -> str:
     return f"no such file: {path}" + (f"; {hint}" if hint else "")
 
 
-def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
-    """Return a validator that calls `check` with the full path and the `check_files` flag."""
+def _path(*suffixes: str) -> BeforeValidator:
+    """Return a validator of the path of a file with one of the endings; without, of a folder."""
 
     def resolved(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str | Path):
@@ -168,32 +168,22 @@ def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
         if must_exist:
             # Path.is_file() raises if a name is too long or access to a folder is denied.
             try:
-                with suppress(FileNotFoundError, NotADirectoryError):  # `_file` reports these
+                with suppress(FileNotFoundError, NotADirectoryError):  # reported below
                     path.stat()
             except OSError as err:
                 refuse([((), f"the path cannot be used: {err.strerror}", "name another")])
-        check(path, must_exist)
+        if suffixes and not path.name.lower().endswith(suffixes):
+            what = f"the ending of {path.name} is not accepted"
+            refuse([((), what, "use one of " + ", ".join(suffixes))])
+        if suffixes and must_exist and not path.is_file():
+            refuse([((), missing_file(path), "")])
+        if not suffixes and must_exist:
+            standing = next(p for p in (path, *path.parents) if p.exists())
+            if not standing.is_dir():
+                refuse([((), f"{standing} is a file, not a folder", "name another folder")])
         return path
 
     return BeforeValidator(resolved)
-
-
-def _file(*suffixes: str) -> BeforeValidator:
-    def check(path: Path, must_exist: bool) -> None:
-        if not path.name.lower().endswith(suffixes):
-            what = f"the ending of {path.name} is not accepted"
-            refuse([((), what, "use one of " + ", ".join(suffixes))])
-        if must_exist and not path.is_file():
-            refuse([((), missing_file(path), "")])
-
-    return _path(check)
-
-
-def _folder(path: Path, must_exist: bool) -> None:
-    if must_exist:
-        standing = next(p for p in (path, *path.parents) if p.exists())
-        if not standing.is_dir():
-            refuse([((), f"{standing} is a file, not a folder", "name another folder")])
 
 
 def _single(value: Any) -> Any:
@@ -218,16 +208,16 @@ def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-LayerFile = Annotated[Path, _file(*LAYER_SUFFIXES)]
-PolygonFile = Annotated[Path, _file(*POLYGON_SUFFIXES)]
-OsmFile = Annotated[Path, _file(*OSM_SUFFIXES)]
-RoadFile = Annotated[Path, _file(*OSM_SUFFIXES, *GRAPHML_SUFFIXES, ".parquet")]
-RasterFile = Annotated[Path, _file(*RASTER_SUFFIXES)]
-WealthFile = Annotated[Path, _file(*LAYER_SUFFIXES, *RASTER_SUFFIXES)]
-SpreadFile = Annotated[Path, _file(*LAYER_SUFFIXES, *OSM_SUFFIXES)]
-CsvFile = Annotated[Path, _file(".csv")]
-YamlFile = Annotated[Path, _file(*YAML_SUFFIXES)]
-Folder = Annotated[Path, _path(_folder)]
+LayerFile = Annotated[Path, _path(*LAYER_SUFFIXES)]
+PolygonFile = Annotated[Path, _path(*POLYGON_SUFFIXES)]
+OsmFile = Annotated[Path, _path(*OSM_SUFFIXES)]
+RoadFile = Annotated[Path, _path(*OSM_SUFFIXES, *GRAPHML_SUFFIXES, ".parquet")]
+RasterFile = Annotated[Path, _path(*RASTER_SUFFIXES)]
+WealthFile = Annotated[Path, _path(*LAYER_SUFFIXES, *RASTER_SUFFIXES)]
+SpreadFile = Annotated[Path, _path(*LAYER_SUFFIXES, *OSM_SUFFIXES)]
+CsvFile = Annotated[Path, _path(".csv")]
+YamlFile = Annotated[Path, _path(*YAML_SUFFIXES)]
+Folder = Annotated[Path, _path()]
 
 Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": "share, 0 to 1"})]
 PositiveShare = Annotated[
