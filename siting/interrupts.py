@@ -65,10 +65,12 @@ def handled_by(handler: Callable[[int, object], None]) -> Iterator[Wish | None]:
 
     The block receives the `Wish` that the handler replaces, if there is one.
     """
-    if not takes_ctrl_c():
+    before = signal.getsignal(signal.SIGINT)
+    ours = before is signal.default_int_handler or isinstance(before, Wish)
+    if not ours or threading.current_thread() is not threading.main_thread():
         yield None
         return
-    before = signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGINT, handler)
     try:
         yield before if isinstance(before, Wish) else None
     finally:
@@ -79,11 +81,3 @@ def stop_wished() -> bool:
     """Return whether a Ctrl-C waits for the end of a block; if so, no new work should begin."""
     handler = signal.getsignal(signal.SIGINT)
     return isinstance(handler, Wish) and handler.heard
-
-
-def takes_ctrl_c() -> bool:
-    """Return whether Python or a `Wish` handles Ctrl-C, rather than a handler of the caller."""
-    if threading.current_thread() is not threading.main_thread():
-        return False
-    handler = signal.getsignal(signal.SIGINT)
-    return handler is signal.default_int_handler or isinstance(handler, Wish)

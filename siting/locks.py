@@ -17,11 +17,11 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 class Lock:
     """A lock that is held; see `hold`.
 
-    If the file system has no locks, `held` is None and `sure` is false: others may hold the lock.
+    If the file system has no locks, `sure` is false: others may hold the lock.
     """
 
-    def __init__(self, path: Path, held: FileLock | None) -> None:
-        self.path, self.held, self.sure = path, held, held is not None
+    def __init__(self, path: Path, held: FileLock) -> None:
+        self.path, self.held, self.sure = path, held, held.is_locked
         self._over = False
 
     def release(self) -> None:
@@ -33,11 +33,10 @@ class Lock:
         # Windows cannot delete an open file, so there the file is deleted afterwards.
         with suppress(OSError):
             self.path.unlink()
-        if self.held is not None:
-            self.held.release()
-            if os.name == "nt":
-                with suppress(OSError):
-                    self.path.unlink()
+        self.held.release()
+        if os.name == "nt" and self.sure:
+            with suppress(OSError):
+                self.path.unlink()
 
     def __enter__(self) -> Lock:
         """Return the held lock."""
@@ -61,16 +60,14 @@ def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     True None
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    held: FileLock | None = FileLock(path, thread_local=False, fallback_to_soft=False)
+    held = FileLock(path, thread_local=False, fallback_to_soft=False)
     try:
-        assert held is not None
         held.acquire(timeout=wait_s)
     except Timeout:
         return None
     except OSError as err:
-        if err.errno not in _NO_LOCKS:
+        if err.errno not in _NO_LOCKS:  # without locks, two processes may use the file
             raise
-        held = None  # no locks on this file system, so two processes may hold the lock
     with suppress(OSError):  # the lock works without the text, which only names the holder
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
     return Lock(path, held)

@@ -213,11 +213,13 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
         if column.name not in frame.columns
     ]
     labels = _row_labels(frame, table)
-    for column in table.columns:
+    capacity = capacity_columns(frame) if table.capacity_columns else []
+    for column in (*table.columns, *(_number(name, "kWh/day", "") for name in capacity)):
         if column.name in frame.columns:
             faults += _column_faults(frame, column, labels, where)
-    if table.capacity_columns:
-        faults += _capacity_faults(frame, labels, where)
+    if table.capacity_columns and not capacity:
+        what = "no column capacity_<group>_kwh_day"
+        faults.append(Fault(where, what, "name what each offer can serve"))
     if set(table.key) <= set(frame.columns):
         twice = frame.duplicated(subset=list(table.key), keep=False).to_numpy()
         faults += naming(f"{where}, column {' + '.join(table.key)}", "duplicate", labels(twice))
@@ -299,14 +301,6 @@ def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: s
         return faults + naming(place, what, labels(bad))
     broken = ~missing & ~infinite & (plain != np.round(plain))
     return faults + naming(place, "not whole numbers", labels(broken))
-
-
-def _capacity_faults(frame: pd.DataFrame, labels: Labels, where: str) -> list[Fault]:
-    columns = [_number(name, "kWh/day", "") for name in capacity_columns(frame)]
-    if not columns:
-        what = "no column capacity_<group>_kwh_day"
-        return [Fault(where, what, "name what each offer can serve")]
-    return [fault for c in columns for fault in _column_faults(frame, c, labels, where)]
 
 
 def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: str) -> list[Fault]:

@@ -10,12 +10,7 @@ from pydantic import AfterValidator, Field
 from siting.config.fields import (
     PAKISTAN_WSEN,
     CsvFile,
-    Degrees,
-    KmDay,
-    KwhKm,
     LayerFile,
-    Minutes,
-    People,
     PositiveShare,
     Refusal,
     Section,
@@ -32,9 +27,9 @@ from siting.errors import did_you_mean
 class Figures(Section):
     """Figures for one vehicle class, in place of the packaged figures."""
 
-    km_day: KmDay | None = Field(None, gt=0, le=1000)
+    km_day: float | None = Field(None, gt=0, le=1000)
     """distance a vehicle drives per day, km; default: the figure in the table"""
-    kwh_km: KwhKm | None = Field(None, gt=0, le=10)
+    kwh_km: float | None = Field(None, gt=0, le=10)
     """energy use, kWh per km; default: the figure in the table, measured at the wall"""
     charging_efficiency: PositiveShare | None = None
     """ratio of kwh_km to the energy drawn from the wall per km; below 1 if kwh_km is measured at
@@ -97,13 +92,13 @@ class DepotFleet(Section):
     """name of the depot"""
     vehicle_class: TableName
     """vehicle class of the fleet"""
-    lon: Degrees
+    lon: float
     """longitude of the depot, degrees"""
-    lat: Degrees
+    lat: float
     """latitude of the depot, degrees"""
     vehicles: int = Field(ge=1, le=1_000_000)
     """number of electric vehicles at the depot in the target year"""
-    km_day: KmDay | None = Field(None, gt=0, le=1000)
+    km_day: float | None = Field(None, gt=0, le=1000)
     """distance each vehicle drives per day, km; default: the class's figure"""
     public_share: Share | None = None
     """share of the energy charged in public; the rest is charged at the depot; default: the class's
@@ -133,7 +128,7 @@ class Surfaces(Section):
     """table of how readily drivers stop on each road class, in place of the packaged table"""
     trips: int = Field(256, ge=1, le=100_000)
     """number of trip origins in the traffic model"""
-    trip_min: Minutes = Field(30, gt=0, le=600)
+    trip_min: float = Field(30, gt=0, le=600)
     """longest trip of the traffic model, min; ASSUMPTION"""
     seed: int = Field(1, ge=0, le=2_147_483_647)
     """random seed for the choice of trip origins"""
@@ -172,7 +167,7 @@ class Demand(Section):
     like: Text | None = None
     """city in the city table whose power supply and speeds are used for an unlisted city; requires
     city_people, which determines the fleet share"""
-    city_people: People | None = Field(None, gt=0, le=1e9)
+    city_people: float | None = Field(None, gt=0, le=1e9)
     """population of the whole city, used to compute the share of people who live in the study area;
     default: the figure in the city table"""
     fleet_share: Mapping[TableName, Share] | None = None

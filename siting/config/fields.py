@@ -1,4 +1,4 @@
-"""The base class of all sections, the field types with their units, and checks of file names.
+"""The base class of all sections, the field types, the units of numbers, checks of file names.
 
 Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. The only exception is an
 integer given for a decimal number. Relative paths are resolved against ``folder`` in the
@@ -8,7 +8,7 @@ validation context ``{"folder": Path, "check_files": bool}``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -51,6 +51,17 @@ PATTERN_WORDS = {
     KEY_PATH: "a key path such as program.budget_pkr",
 }
 
+# The unit of a number in the schema and the reference, by the end of its key (the longest counts).
+UNITS = {
+    "m": "m", "km": "km", "m2": "m2", "min": "min", "s": "s", "kmh": "km/h", "kw": "kW",
+    "kw_per_ev": "kW", "km_day": "km/day", "kwh_km": "kWh/km", "kwh_day_a_head": "kWh/day a head",
+    "deg": "degrees", "lon": "degrees", "lat": "degrees", "people": "people", "total": "people",
+    "pkr": "PKR", "pkr_h": "PKR/h", "pkr_kw": "PKR/kW", "pkr_kwh": "PKR/kWh",
+    "month_pkr": "PKR/month", "pkr_kw_month": "PKR/month",
+    "per_million": "kWh/day, people or sessions/day per PKR m",
+    "gap": "share", "alpha": "share, between 0 and 1",
+}  # fmt: skip
+
 # Rupees per unit, by the unit's name or abbreviation.
 RUPEES = {
     "": 1.0, "k": 1e3, "thousand": 1e3, "lakh": 1e5, "lac": 1e5, "m": 1e6, "mn": 1e6,
@@ -71,21 +82,17 @@ def rupees(text: str) -> float:
 
 
 def rupees_of_word(value: Any) -> Any:
-    """Convert a string with a rupee unit to rupees; return other values unchanged.
+    """Convert a string with a rupee unit, or each in a mapping, to rupees; keep other values.
 
     >>> rupees_of_word("2 crore"), rupees_of_word("low"), rupees_of_word("12")
     (20000000.0, 'low', '12')
     """
+    if isinstance(value, Mapping):
+        return {part: rupees_of_word(amount) for part, amount in value.items()}
     with suppress(ValueError):
         if isinstance(value, str) and value.strip()[-1:].isalpha():
             return rupees(value)
     return value
-
-
-def _rupees_of(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {part: rupees_of_word(sum_) for part, sum_ in value.items()}
-    return rupees_of_word(value)
 
 
 Refusal = tuple[tuple[str | int, ...], str, str]
@@ -114,19 +121,13 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Join the lines of each key's description."""
-        for info in cls.model_fields.values():
-            info.description = info.description and " ".join(info.description.split())
-
     @model_validator(mode="before")
     @classmethod
     def _money_in_words(cls, given: Any) -> Any:
         """Under keys that end in _pkr, convert amounts such as ``2 crore`` to rupees."""
         if not isinstance(given, Mapping):
             return given
-        return {k: _rupees_of(v) if str(k).endswith("_pkr") else v for k, v in given.items()}
+        return {k: rupees_of_word(v) if str(k).endswith("_pkr") else v for k, v in given.items()}
 
     def _refusals(self) -> Iterable[Refusal]:
         """Return errors for keys that exclude each other; subclasses override this."""
@@ -151,8 +152,8 @@ def missing_file(path: Path) -> str:
     return f"no such file: {path}" + (f"; {hint}" if hint else "")
 
 
-def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
-    """Return a validator that calls `check` with the full path and the `check_files` flag."""
+def _path(*suffixes: str) -> BeforeValidator:
+    """Return a validator of the path of a file with one of the endings; without, of a folder."""
 
     def resolved(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str | Path):
@@ -167,32 +168,22 @@ def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
         if must_exist:
             # Path.is_file() raises if a name is too long or access to a folder is denied.
             try:
-                with suppress(FileNotFoundError, NotADirectoryError):  # `_file` reports these
+                with suppress(FileNotFoundError, NotADirectoryError):  # reported below
                     path.stat()
             except OSError as err:
                 refuse([((), f"the path cannot be used: {err.strerror}", "name another")])
-        check(path, must_exist)
+        if suffixes and not path.name.lower().endswith(suffixes):
+            what = f"the ending of {path.name} is not accepted"
+            refuse([((), what, "use one of " + ", ".join(suffixes))])
+        if suffixes and must_exist and not path.is_file():
+            refuse([((), missing_file(path), "")])
+        if not suffixes and must_exist:
+            standing = next(p for p in (path, *path.parents) if p.exists())
+            if not standing.is_dir():
+                refuse([((), f"{standing} is a file, not a folder", "name another folder")])
         return path
 
     return BeforeValidator(resolved)
-
-
-def _file(*suffixes: str) -> BeforeValidator:
-    def check(path: Path, must_exist: bool) -> None:
-        if not path.name.lower().endswith(suffixes):
-            what = f"the ending of {path.name} is not accepted"
-            refuse([((), what, "use one of " + ", ".join(suffixes))])
-        if must_exist and not path.is_file():
-            refuse([((), missing_file(path), "")])
-
-    return _path(check)
-
-
-def _folder(path: Path, must_exist: bool) -> None:
-    if must_exist:
-        standing = next(p for p in (path, *path.parents) if p.exists())
-        if not standing.is_dir():
-            refuse([((), f"{standing} is a file, not a folder", "name another folder")])
 
 
 def _single(value: Any) -> Any:
@@ -217,40 +208,24 @@ def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-def unit(name: str) -> Any:
-    """Return the annotation that states the unit of a number in the schema and the reference."""
-    return Field(json_schema_extra={"unit": name})
+LayerFile = Annotated[Path, _path(*LAYER_SUFFIXES)]
+PolygonFile = Annotated[Path, _path(*POLYGON_SUFFIXES)]
+OsmFile = Annotated[Path, _path(*OSM_SUFFIXES)]
+RoadFile = Annotated[Path, _path(*OSM_SUFFIXES, *GRAPHML_SUFFIXES, ".parquet")]
+RasterFile = Annotated[Path, _path(*RASTER_SUFFIXES)]
+WealthFile = Annotated[Path, _path(*LAYER_SUFFIXES, *RASTER_SUFFIXES)]
+SpreadFile = Annotated[Path, _path(*LAYER_SUFFIXES, *OSM_SUFFIXES)]
+CsvFile = Annotated[Path, _path(".csv")]
+YamlFile = Annotated[Path, _path(*YAML_SUFFIXES)]
+Folder = Annotated[Path, _path()]
 
-
-LayerFile = Annotated[Path, _file(*LAYER_SUFFIXES)]
-PolygonFile = Annotated[Path, _file(*POLYGON_SUFFIXES)]
-OsmFile = Annotated[Path, _file(*OSM_SUFFIXES)]
-RoadFile = Annotated[Path, _file(*OSM_SUFFIXES, *GRAPHML_SUFFIXES, ".parquet")]
-RasterFile = Annotated[Path, _file(*RASTER_SUFFIXES)]
-WealthFile = Annotated[Path, _file(*LAYER_SUFFIXES, *RASTER_SUFFIXES)]
-SpreadFile = Annotated[Path, _file(*LAYER_SUFFIXES, *OSM_SUFFIXES)]
-CsvFile = Annotated[Path, _file(".csv")]
-YamlFile = Annotated[Path, _file(*YAML_SUFFIXES)]
-Folder = Annotated[Path, _path(_folder)]
-
-Metres = Annotated[float, unit("m")]
-Kilometres = Annotated[float, unit("km")]
-Minutes = Annotated[float, unit("min")]
-Seconds = Annotated[float, unit("s")]
-WholeSeconds = Annotated[int, unit("s")]
-Degrees = Annotated[float, unit("degrees")]
-Kmh = Annotated[float, unit("km/h")]
-Kilowatts = Annotated[float, unit("kW")]
-KmDay = Annotated[float, unit("km/day")]
-KwhKm = Annotated[float, unit("kWh/km")]
-Rupees = Annotated[float, unit("PKR")]
-People = Annotated[float, unit("people")]
-Share = Annotated[float, unit("share, 0 to 1"), Field(ge=0, le=1)]
-PositiveShare = Annotated[float, unit("share, above 0 to 1"), Field(gt=0, le=1)]
-Gap = Annotated[float, unit("share")]
-InnerShare = Annotated[float, unit("share, between 0 and 1")]
+Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": "share, 0 to 1"})]
+PositiveShare = Annotated[
+    float, Field(gt=0, le=1, json_schema_extra={"unit": "share, above 0 to 1"})
+]
 
 Text = Annotated[str, Field(pattern=NOT_BLANK)]
+RunName = Annotated[str, Field(pattern=RUN_NAME, max_length=80)]
 TableName = Annotated[str, Field(pattern=TABLE_NAME)]
 Address = Annotated[str, Field(pattern=WEB_ADDRESS)]
 SweepKey = Annotated[str, Field(pattern=KEY_PATH), AfterValidator(_changes_the_plan)]

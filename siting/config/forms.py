@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from siting.config.fields import UNITS
 from siting.config.key_faults import dotted
 from siting.config.sections import Config
 from siting.config.yaml_text import Key, write
@@ -25,6 +26,10 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
             part["additionalProperties"] = False
         if isinstance(said := part.get("description"), str) and "properties" not in part:
             part["description"] = " ".join(said.split())
+        for name, value in part.get("properties", {}).items():
+            for number in _parts(value):
+                if number.get("type") in ("number", "integer") and (unit := _unit(name)):
+                    number.setdefault("unit", unit)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model_schema}
 
 
@@ -77,6 +82,13 @@ def _parts(part: Any) -> Iterator[dict[str, Any]]:
         part = list(part.values())
     for below in part if isinstance(part, list) else ():
         yield from _parts(below)
+
+
+def _unit(name: str) -> str:
+    """Return the unit of the numbers under a key; blank if its name ends in none."""
+    words = name.split("_")
+    ends = ("_".join(words[n:]) for n in range(len(words)))
+    return next((UNITS[end] for end in ends if end in UNITS), "")
 
 
 def plain(value: Any) -> Any:

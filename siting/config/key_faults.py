@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from siting.config.fields import PATTERN_WORDS
+from siting.config.fields import PATTERN_WORDS, Refusal
 from siting.config.yaml_text import Key
 from siting.errors import did_you_mean
 
@@ -76,7 +76,8 @@ class Spot:
     @property
     def meaning(self) -> str:
         """The meaning of the key in a few words."""
-        return ((self.info and self.info.description) or "").split(";")[0]
+        words = ((self.info and self.info.description) or "").split()
+        return " ".join(words).split(";")[0]
 
     @property
     def optional(self) -> bool:
@@ -139,7 +140,7 @@ def _item(annotation: Any) -> Any:
     return None
 
 
-def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str, str]]:
+def translate(error: ErrorDetails, root: type[BaseModel]) -> list[Refusal]:
     """Return each problem in one validation error: the key, what is wrong, and the fix."""
     spot = find_spot(error["loc"], root)
     given, limits, kind = error["input"], error.get("ctx", {}), error["type"]
@@ -263,7 +264,7 @@ def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
             yield from keys_of(inner[0], (*above, name))
 
 
-def _unknown_key(spot: Spot) -> tuple[Key, str, str]:
+def _unknown_key(spot: Spot) -> Refusal:
     if spot.key in MOVED:
         return spot.key, f"has moved to {MOVED[spot.key]}", f"write {MOVED[spot.key]} instead"
     assert spot.model is not None  # only a section can have unknown keys
@@ -277,7 +278,7 @@ def _unknown_key(spot: Spot) -> tuple[Key, str, str]:
     return spot.key, what, f"keys here: {', '.join(known)}"
 
 
-def _unknown_member(spot: Spot, given: Any, selector: str) -> tuple[Key, str, str]:
+def _unknown_member(spot: Spot, given: Any, selector: str) -> Refusal:
     choices = [str(name) for name in members(spot.annotation)]
     key = (*spot.key, selector)
     if selector not in given:

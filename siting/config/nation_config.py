@@ -10,23 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from siting.config.fields import (
-    RUN_NAME,
-    Folder,
-    Refusal,
-    Rupees,
-    Seconds,
-    Section,
-    Share,
-    TableName,
-    Text,
-    YamlFile,
-    unit,
-)
+from siting.config.fields import Folder, Refusal, RunName, Section, Share, TableName, Text, YamlFile
 from siting.config.forms import with_keys
 from siting.config.key_faults import dotted
-from siting.config.program import Years
-from siting.config.reading import Wrong, load, load_as
+from siting.config.program import Program, Years
+from siting.config.reading import load, load_as
 from siting.config.refusals import clashes
 from siting.config.sections import Config
 from siting.config.yaml_text import Key
@@ -41,9 +29,9 @@ class MoneyRange(Section):
     With yearly budgets, the floor and the ceiling apply to the sum over the years.
     """
 
-    least_pkr: Rupees = Field(0, ge=0)
+    least_pkr: float = Field(0, ge=0)
     """minimum public money, PKR"""
-    most_pkr: Rupees | None = Field(None, ge=0)
+    most_pkr: float | None = Field(None, ge=0)
     """maximum public money, PKR; default: no limit in PKR"""
     least_share: Share = 0
     """minimum public money, as a share of the nation's budget"""
@@ -82,7 +70,7 @@ FileOrCity = Annotated[
 class ClassEnvelope(Section):
     """A cap on the public money for certain charger groups, over all cities."""
 
-    budget_pkr: Rupees = Field(ge=0)
+    budget_pkr: float = Field(ge=0)
     """maximum public money for these charger groups, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc …)"""
@@ -93,7 +81,7 @@ class NationSolver(Section):
 
     gap: Share = 0.01
     """proven relative gap of the nation's plan at which the solver stops"""
-    time_limit_s: Seconds = Field(10, gt=0, le=604_800)
+    time_limit_s: float = Field(10, gt=0, le=604_800)
     """mean time limit per city, s; larger cities get more time"""
     rounds: int = Field(3, ge=1, le=50)
     """maximum number of rounds; in each round, prices change and cities trade money"""
@@ -109,13 +97,13 @@ class NationOutput(Section):
 class NationConfig(Section):
     """A nation: cities that share a budget."""
 
-    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
+    name: RunName
     """short name of the nation, also used for its folder"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
     """name shown in outputs"""
     note: str = ""
     """caveat repeated in every output"""
-    budget_pkr: Rupees | None = Field(None, gt=0, le=1e14)
+    budget_pkr: float | None = Field(None, gt=0, le=1e14)
     """public money of all cities together, PKR; give either budget_pkr or years"""
     years: Years | None = None
     """public money by year, in place of budget_pkr; every city's plan covers these years, and
@@ -126,7 +114,7 @@ class NationConfig(Section):
     """KEY=VALUE pairs that override keys of every city's configuration"""
     provinces: Mapping[Text, MoneyRange] = Field({})
     """minimum and maximum public money per province, over all its cities"""
-    least_kwh_day_a_head: Annotated[float, unit("kWh/day a head")] = Field(0, ge=0, le=100)
+    least_kwh_day_a_head: float = Field(0, ge=0, le=100)
     """minimum energy served per inhabitant in every city; with years, in the last year"""
     envelopes: Mapping[TableName, ClassEnvelope] = Field({})
     """ceilings on the public money for certain charger groups, over all cities"""
@@ -154,7 +142,7 @@ def load_nation(
     cities: list[Config] = []
     provinces: list[str] = []
 
-    def also(config: NationConfig | None, _: Mapping[str, Any], faulty: set[Key]) -> Wrong:
+    def also(config: NationConfig | None, _: Mapping[str, Any], faulty: set[Key]) -> list[Refusal]:
         if config is None:
             return []
         wrong = [*_one_or_the_other(config, today)]
@@ -240,17 +228,10 @@ def _cities_apart(cities: Sequence[Config]) -> Iterator[Refusal]:
 
 def _plain_questions(cities: Sequence[Config]) -> Iterator[Refusal]:
     for i, city in enumerate(cities):
-        program = city.program
-        usual = {
-            "years": None,
-            "scenarios": None,
-            "fairness": "none",
-            "least_cost": None,
-            "decay": None,
-            "objective": "energy",
-        }
-        odd = [key for key, value in usual.items() if getattr(program, key) != value]
-        if program.least_gain.always:
+        keys = ("years", "scenarios", "fairness", "least_cost", "decay", "objective")
+        usual = Program.model_fields
+        odd = [key for key in keys if getattr(city.program, key) != usual[key].default]
+        if city.program.least_gain.always:
             odd.append("least_gain.rule")
         for key in odd:
             what = f"{city.name} sets program.{key}; a nation's aim is the most energy"

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from siting.config.fields import (
     CsvFile,
-    InnerShare,
-    Kilowatts,
     LayerFile,
-    Metres,
-    Minutes,
     PositiveShare,
     Refusal,
-    Rupees,
     Section,
     Share,
     TableName,
     Text,
     no_repeat,
     refuse,
-    unit,
 )
 
 # Name of a charger configuration, reserved for existing stations.
 EXISTING = "existing"
-RupeesKwh = Annotated[float, unit("PKR/kWh")]
-RupeesHour = Annotated[float, unit("PKR/h")]
-RupeesKw = Annotated[float, unit("PKR/kW")]
-RupeesMonth = Annotated[float, unit("PKR/month")]
 # Runs of earlier versions store true (for minimum) or false (for none).
 PointsRule = Annotated[
     Literal["none", "minimum", "maximum"],
@@ -53,9 +43,9 @@ class Service(Section):
     """waiting: capacity is the most energy that meets two conditions: few drivers wait long in the
     peak hour (Erlang C), and each port is in use for at most the share time_utilisation of the day;
     rated_share: capacity is the share offers.utilisation of the day's output at full power"""
-    wait_min: Minutes = Field(10, ge=0, le=240)
+    wait_min: float = Field(10, ge=0, le=240)
     """longest acceptable wait, min"""
-    alpha: InnerShare = Field(0.1, gt=0, lt=1)
+    alpha: float = Field(0.1, gt=0, lt=1)
     """share of drivers who may wait longer than wait_min in the peak hour"""
     swap_depth: PositiveShare = 0.8
     """share of a battery's energy that a swap delivers; ASSUMPTION"""
@@ -75,13 +65,13 @@ class SiteCosts(Section):
     lender would assume for the load (the fastest vehicles at every port), contingency, design,
     insurance, deposit, batteries on the road, fixed charges, sales tax, staff at sockets and
     NEECA's fee"""
-    civil_bay_pkr: Rupees | None = Field(None, ge=0)
+    civil_bay_pkr: float | None = Field(None, ge=0)
     """cost of civil works per car bay, PKR"""
     land: Literal["lease", "upfront"] = "lease"
     """whether land is leased (a running cost) or paid for at the start"""
-    land_bay_month_pkr: RupeesMonth | None = Field(None, ge=0)
+    land_bay_month_pkr: float | None = Field(None, ge=0)
     """lease of a bay, PKR per month"""
-    land_bay_upfront_pkr: Rupees | None = Field(None, ge=0)
+    land_bay_upfront_pkr: float | None = Field(None, ge=0)
     """price of a bay bought at the start, PKR"""
     om_share: Share | None = None
     """yearly operation and maintenance, as a share of the chargers' cost"""
@@ -102,7 +92,7 @@ class SiteCosts(Section):
     """design, survey and permits, as a share of the cost of grid works and civil works"""
     insurance_share: Share | None = None
     """yearly insurance, as a share of the cost of chargers, grid works and civil works"""
-    deposit_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1_000_000)
+    deposit_pkr_kw: float | None = Field(None, ge=0, le=1_000_000)
     """security deposit paid to the distribution company (DISCO), PKR per kW of load"""
     busy_share: PositiveShare | None = None
     """share of the busiest hour during which the connection can supply every port in use; 1: it can
@@ -164,12 +154,12 @@ class Subsidy(Section):
     budget pays the same amount for every station; gap: the budget pays the shortfall, up to
     gap_cap_share of the cost; default: need, except under `program.model: coverage` (where sales
     are unknown) and in a nation with years, where it is share"""
-    flat_pkr: Rupees = Field(0, ge=0)
+    flat_pkr: float = Field(0, ge=0)
     """amount paid to each station under the `flat` rule, PKR"""
     gap_cap_share: Share = 0.5
     """maximum share of a station's cost that the `gap` rule pays; ASSUMPTION, as no formula is
     published"""
-    cap_per_station_pkr: Rupees | None = Field(None, ge=0)
+    cap_per_station_pkr: float | None = Field(None, ge=0)
     """maximum amount that the budget pays per station, PKR; default: no cap"""
     hurdle: Hurdle = Hurdle()
     """hurdle for subsidised stations under the `need` and `gap` rules; without a hurdle, a station
@@ -197,13 +187,7 @@ Numbers = Annotated[tuple[Count, ...], Field(strict=False, min_length=1), AfterV
 Sizes = Annotated[Mapping[TableName, Numbers], Field(min_length=1)]
 
 
-class Choices(NamedTuple):
-    """What can be built at a site: named sets of chargers, and allowed numbers of each type."""
-
-    configurations: Mapping[str, Mapping[str, int]]
-    sizes: Mapping[str, tuple[int, ...]]
-
-
+# The allowed numbers of each type of charger, if the user gives no choices.
 SIZES: Mapping[str, tuple[int, ...]] = {
     "lev_3": (4, 8, 12, 16, 24, 32, 48, 64),
     "ac_22": (2, 4),
@@ -211,7 +195,6 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_120": (1, 2, 4),
     "dc_180": (1, 2, 4),
 }
-BY_DEFAULT = Choices({}, SIZES)
 
 
 class Offers(Section):
@@ -234,7 +217,7 @@ class Offers(Section):
     """charger catalogue in place of the packaged one, with the same columns"""
     grid_csv: CsvFile | None = None
     """costs of grid works, in place of the packaged table"""
-    headroom_kw: Kilowatts = Field(800, ge=0, le=100_000)
+    headroom_kw: float = Field(800, ge=0, le=100_000)
     """spare grid power at a site, kW; ASSUMPTION (200 to 2,000 for an 11 kV feeder), as feeder
     loads are not public"""
     utilisation: PositiveShare = 0.15
@@ -256,21 +239,23 @@ class Offers(Section):
     the distance in the grid table"""
     feeders: LayerFile | None = None
     """layer of feeders with feeder_id and headroom_kw; default: each site has its own feeder"""
-    feeder_within_m: Metres | None = Field(None, gt=0, le=100_000)
+    feeder_within_m: float | None = Field(None, gt=0, le=100_000)
     """maximum distance between a site and its feeder, m; default: any distance"""
     subsidy: Subsidy = Subsidy()
     """the budget's share of each station's cost"""
 
 
-def choices_of(offers: Offers) -> Choices:
-    """Return the station choices of the section `offers`, or `BY_DEFAULT` if it has none."""
+def choices_of(
+    offers: Offers,
+) -> tuple[Mapping[str, Mapping[str, int]], Mapping[str, tuple[int, ...]]]:
+    """Return the named sets of chargers and the sizes; without either, the sizes are `SIZES`."""
     if offers.configurations is None and offers.sizes is None:
-        return BY_DEFAULT
-    return Choices(offers.configurations or {}, offers.sizes or {})
+        return {}, SIZES
+    return offers.configurations or {}, offers.sizes or {}
 
 
-Price = Annotated[RupeesKwh, Field(gt=0, le=1000, description="what drivers pay, PKR/kWh")]
-ValueOfTime = Annotated[RupeesHour, Field(ge=0, le=100_000, description="a driver's time, PKR/h")]
+Price = Annotated[float, Field(gt=0, le=1000, description="what drivers pay, PKR/kWh")]
+ValueOfTime = Annotated[float, Field(ge=0, le=100_000, description="a driver's time, PKR/h")]
 
 
 class Money(Section):
@@ -282,9 +267,9 @@ class Money(Section):
     pkr_per_usd: float | None = Field(None, gt=0, le=100_000)
     """exchange rate, PKR per US dollar, applied to the imported part of charger and swap-battery
     prices; default: 280, the catalogue's rate"""
-    tariff_pkr_kwh: RupeesKwh | None = Field(None, gt=0, le=1000)
+    tariff_pkr_kwh: float | None = Field(None, gt=0, le=1000)
     """price that the station pays for power, PKR/kWh"""
-    fixed_pkr_kw_month: RupeesMonth | None = Field(None, ge=0, le=100_000)
+    fixed_pkr_kw_month: float | None = Field(None, ge=0, le=100_000)
     """fixed and demand charges, PKR per month per kW of load"""
     sales_tax: Share | None = None
     """sales tax, as a share of the price before tax"""
@@ -296,7 +281,7 @@ class Money(Section):
     """horizon of the business case, years"""
     payment_share: Share | None = None
     """share of revenue spent on payment and telecom services"""
-    attendant_month_pkr: RupeesMonth | None = Field(None, ge=0)
+    attendant_month_pkr: float | None = Field(None, ge=0)
     """pay of an attendant, PKR per month"""
     attendants: float | None = Field(None, ge=0, le=100)
     """number of attendants at a new station with DC chargers"""

@@ -8,21 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from siting.config.fields import (
-    InnerShare,
-    Kilometres,
-    Kilowatts,
-    Metres,
-    Minutes,
     PolygonFile,
     PositiveShare,
     Refusal,
-    Rupees,
     Section,
     Share,
     TableName,
     Text,
     no_repeat,
-    unit,
 )
 
 MILLION = 1e6
@@ -57,9 +50,9 @@ class LinearDecay(Section):
 
     kind: Literal["linear"]
     """decay along a straight line"""
-    full_min: Minutes = Field(0, ge=0, le=240)
+    full_min: float = Field(0, ge=0, le=240)
     """longest drive, min, at which a kWh counts in full"""
-    end_min: Minutes = Field(gt=0, le=240)
+    end_min: float = Field(gt=0, le=240)
     """drive time at which the factor stops falling, min"""
     least: PositiveShare = 0.5
     """factor at the end of the line and beyond"""
@@ -70,7 +63,7 @@ class ExponentialDecay(Section):
 
     kind: Literal["exponential"]
     """exp(-minutes / scale)"""
-    scale_min: Minutes = Field(gt=0, le=1000)
+    scale_min: float = Field(gt=0, le=1000)
     """drive time at which the factor is 1/e, min"""
 
 
@@ -79,7 +72,7 @@ class GaussianDecay(Section):
 
     kind: Literal["gaussian"]
     """exp(-minutes² / (2 sigma²))"""
-    sigma_min: Minutes = Field(gt=0, le=1000)
+    sigma_min: float = Field(gt=0, le=1000)
     """sigma of the bell curve, min"""
 
 
@@ -93,7 +86,7 @@ class GridZones(Section):
 
     kind: Literal["grid"]
     """squares of a grid"""
-    size_m: Metres = Field(2000, ge=100, le=100_000)
+    size_m: float = Field(2000, ge=100, le=100_000)
     """edge of a zone, m"""
 
 
@@ -132,9 +125,7 @@ class LeastCost(Section):
 class LeastGain(Section):
     """The least gain that public money must bring, and how strictly this rule applies."""
 
-    per_million: Annotated[float, unit("kWh/day, people or sessions/day per PKR m")] = Field(
-        10.0, ge=0, le=1e9
-    )
+    per_million: float = Field(10.0, ge=0, le=1e9)
     """least gain that PKR 1 m must bring, in the unit of the objective; 0: no limit; a gain of 10
     kWh/day means PKR 27 of public money per kWh over ten years, about the cost of the energy;
     ASSUMPTION"""
@@ -166,7 +157,7 @@ class LeastGain(Section):
 class Years(Section):
     """A multi-year plan; no station closes, and program.budget_pkr is not used."""
 
-    budgets_pkr: Mapping[YearKey, Rupees] = Field(min_length=1)
+    budgets_pkr: Mapping[YearKey, float] = Field(min_length=1)
     """public money granted in each year of the plan, PKR"""
     carry_over: bool = False
     """whether money left unspent in one year can be spent later"""
@@ -203,7 +194,7 @@ class Scenarios(Section):
     criterion: Literal["expected", "regret", "cvar"] = "expected"
     """expected: most energy on average; regret: smallest maximum regret; cvar: best average of the
     worst outcomes"""
-    alpha: InnerShare = Field(0.8, gt=0, lt=1)
+    alpha: float = Field(0.8, gt=0, lt=1)
     """share of outcomes that cvar leaves out; the best outcomes are left out first"""
     cvar_of: Literal["unserved", "served"] = "unserved"
     """outcome that cvar averages: the worth left unserved, or the worth served"""
@@ -228,7 +219,7 @@ class Alternatives(Section):
 class Envelope(Section):
     """An amount of public money for certain charger groups: a ceiling, a reserve, or both."""
 
-    budget_pkr: Rupees = Field(ge=0)
+    budget_pkr: float = Field(ge=0)
     """amount of the envelope, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc, swap_2w …); an
@@ -246,7 +237,7 @@ class AreaEnvelopes(Section):
     """layer file with one polygon per area"""
     name_column: Text = "name"
     """column with the area's name"""
-    budgets_pkr: Mapping[Text, Rupees] = Field(min_length=1)
+    budgets_pkr: Mapping[Text, float] = Field(min_length=1)
     """amount of each area's envelope, PKR"""
 
 
@@ -265,7 +256,7 @@ class AtLeast(Section):
 class Density(Section):
     """A rule that every square of the map must have a station, existing or new."""
 
-    square_km: Kilometres = Field(gt=0, le=1000)
+    square_km: float = Field(gt=0, le=1000)
     """edge of a square, km; squares without a candidate do not count; Pakistan's NEVP of 2019 and
     India's guidelines of 2022 set 3 km; India's guidelines of 2024 set 1 km in towns by 2030"""
 
@@ -273,7 +264,7 @@ class Density(Section):
 class Corridors(Section):
     """A rule that every stretch of the given roads must have a station, existing or new."""
 
-    every_km: Kilometres = Field(gt=0, le=1000)
+    every_km: float = Field(gt=0, le=1000)
     """maximum length of a stretch, km; each stretch must have a station"""
     roads: Sites = ()
     """names of roads, as on the map"""
@@ -281,7 +272,7 @@ class Corridors(Section):
     """layer file with one line per road, in place of names or in addition to them"""
     name_column: Text = "name"
     """column of the layer with the road's name"""
-    within_km: Kilometres = Field(1.0, gt=0, le=100)
+    within_km: float = Field(1.0, gt=0, le=100)
     """maximum distance between a station and the road, km; ASSUMPTION"""
 
     def _refusals(self) -> Iterator[Refusal]:
@@ -312,7 +303,7 @@ class Limits(Section):
 
     most_new_stations: int | None = Field(None, ge=0, le=1_000_000)
     """maximum number of new stations; default: any number"""
-    spacing_m: Metres | None = Field(None, gt=0, le=100_000)
+    spacing_m: float | None = Field(None, gt=0, le=100_000)
     """minimum distance between a new station and any other station, new or existing, m"""
     spacing_kinds: Sites = ()
     """kinds of site that the spacing applies to; default: all"""
@@ -338,7 +329,7 @@ class Limits(Section):
     """a station in every square that has a candidate; default: no rule"""
     corridors: Corridors | None = None
     """a station along every stretch of the given roads; default: no rule"""
-    least_kw_per_ev: Kilowatts | None = Field(None, gt=0, le=1000)
+    least_kw_per_ev: float | None = Field(None, gt=0, le=1000)
     """minimum charging power of all stations, new and existing, kW per electric vehicle of
     ev_classes in the area; the EU's AFIR sets 1.3; default: the power is only reported"""
     ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("car",)
@@ -392,7 +383,7 @@ class Program(Section):
     model: Literal["capacitated", "coverage"] = "capacitated"
     """capacitated: a station serves at most the capacity of its chargers; coverage: all demand in
     reach counts as served"""
-    budget_pkr: Rupees = Field(ge=0, le=1e14)
+    budget_pkr: float = Field(ge=0, le=1e14)
     """total public money that may be spent, PKR"""
     min_served_share: Share = 0.0
     """minimum share of the demand that must be served; if no plan serves this share, the run stops

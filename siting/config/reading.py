@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from siting.config.fields import YAML_SUFFIXES, missing_file
+from siting.config.fields import YAML_SUFFIXES, Refusal, missing_file
 from siting.config.key_faults import Origins, dotted, shown, translate
 from siting.config.sections import Config
 from siting.config.yaml_text import BrokenYamlError, Key, read
@@ -18,8 +18,6 @@ from siting.texts import counted
 
 # A larger file is probably data passed by mistake.
 MAX_BYTES = 1_000_000
-
-Wrong = list[tuple[Key, str, str]]
 
 
 def load(
@@ -61,7 +59,7 @@ def load(
     -1 is less than 0
     """
 
-    def past(_: Config | None, data: Mapping[str, Any], faulty: set[Key]) -> Wrong:
+    def past(_: Config | None, data: Mapping[str, Any], faulty: set[Key]) -> list[Refusal]:
         year = data.get("year", Config.model_fields["year"].default)
         if today is None or ("year",) in faulty or year >= today.year:
             return []
@@ -76,7 +74,7 @@ def load_as[T: BaseModel](
     path: Path,
     overrides: Sequence[str] = (),
     *,
-    also: Callable[[T | None, Mapping[str, Any], set[Key]], Wrong],
+    also: Callable[[T | None, Mapping[str, Any], set[Key]], list[Refusal]],
     check_files: bool = True,
 ) -> T:
     """Return the content of a YAML file as a checked instance of `model`; see `load`.
@@ -137,8 +135,8 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
         raise ConfigError(str(path), what, f"it needs at least {', '.join(required)}")
     origins = Origins(str(path), document.lines)
     faults = [
-        Fault(f"{path}, line {slip.line}, key {dotted(slip.key)}", slip.what, slip.fix)
-        for slip in document.slips
+        Fault(f"{path}, line {line}, key {dotted(key)}", what, fix)
+        for key, line, what, fix in document.slips
     ]
     return document.value, origins, faults
 
@@ -157,7 +155,8 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
         document = read(text)
     except BrokenYamlError as err:
         return [Fault(place, f"the value is not valid YAML: {err.what}")]
-    faults = [Fault(place, f"{dotted(s.key)}: {s.what}", s.fix) for s in document.slips]
+    slips = document.slips
+    faults = [Fault(place, f"{dotted(key)}: {what}", fix) for key, _, what, fix in slips]
     current: Any = data
     key: Key = ()
     for n, word in enumerate(words, 1):
@@ -187,7 +186,7 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
 
 def _validate[T: BaseModel](
     model: type[T], data: Mapping[str, Any], folder: Path, check_files: bool
-) -> tuple[T | None, Wrong]:
+) -> tuple[T | None, list[Refusal]]:
     context = {"folder": folder, "check_files": check_files}
     try:
         return model.model_validate(data, context=context), []

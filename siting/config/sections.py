@@ -14,27 +14,20 @@ from pydantic import Field
 
 from siting.config.demand import Demand
 from siting.config.fields import (
-    RUN_NAME,
     Address,
     CsvFile,
     Folder,
-    Gap,
-    Kmh,
     LayerFile,
-    Metres,
-    Minutes,
     PositiveShare,
     Refusal,
-    Rupees,
-    Seconds,
+    RunName,
     Section,
     SweepKey,
     SweepValues,
     TableName,
     Text,
-    WholeSeconds,
 )
-from siting.config.offers import Money, Offers, RupeesKw
+from siting.config.offers import Money, Offers
 from siting.config.program import Program
 from siting.config.refusals import clashes
 from siting.config.sources import ExcludedArea, Licence, RoadSource, SiteSource, Source
@@ -62,7 +55,7 @@ class Download(Section):
     """Overpass server; default: the public server"""
     nominatim_url: Address = "https://nominatim.openstreetmap.org/"
     """Nominatim server; default: the public server"""
-    timeout_s: WholeSeconds = Field(180, ge=1, le=3600)
+    timeout_s: int = Field(180, ge=1, le=3600)
     """longest wait for a response from the server, s; default: OSMnx's timeout"""
     retries: int = Field(3, ge=0, le=20)
     """number of retries after a temporary failure"""
@@ -86,9 +79,9 @@ class Candidates(Section):
     """sources of candidate sites, used together"""
     existing: Existing | None = None
     """stations already in service; default: none"""
-    merge_within_m: Metres = Field(60, ge=0, le=5000)
+    merge_within_m: float = Field(60, ge=0, le=5000)
     """distance within which sites are merged, m; ASSUMPTION, about the length of a forecourt"""
-    max_snap_m: Metres = Field(250, gt=0, le=10_000)
+    max_snap_m: float = Field(250, gt=0, le=10_000)
     """maximum distance between a site and a road, m; sites farther away are left out and reported;
     ASSUMPTION"""
     exclude: Annotated[tuple[ExcludedArea, ...], Field(strict=False)] = ()
@@ -99,12 +92,12 @@ class Candidates(Section):
 class Reach(Section):
     """How far drivers go to charge."""
 
-    cutoff_min: Minutes = Field(10, gt=0, le=240)
+    cutoff_min: float = Field(10, gt=0, le=240)
     """longest drive for which demand counts as served, min; the drive includes the access to the
     road; ASSUMPTION"""
-    access_kmh: Kmh = Field(15, gt=0, le=130)
+    access_kmh: float = Field(15, gt=0, le=130)
     """speed on the straight line between a cell or site and the road, km/h; ASSUMPTION"""
-    max_snap_m: Metres = Field(600, gt=0, le=10_000)
+    max_snap_m: float = Field(600, gt=0, le=10_000)
     """maximum distance between a cell's centre and a road, m; cells farther away are out of reach;
     ASSUMPTION"""
     table_csv: CsvFile | None = None
@@ -120,12 +113,12 @@ class Solver(Section):
     method: Literal["exact", "greedy", "milp"] = "exact"
     """exact: solve until the gap is proven; greedy: find a good plan quickly, with a bound; milp:
     pass the whole program to the solver through PuLP"""
-    gap: Gap = Field(0.005, ge=0, lt=1)
+    gap: float = Field(0.005, ge=0, lt=1)
     """proven relative gap at which the solver stops"""
-    drives_gap: Gap = Field(0.05, ge=0, lt=1)
+    drives_gap: float = Field(0.05, ge=0, lt=1)
     """proven relative gap at which the aims shortest_drives and least_cost_to_all stop; drives_gap
     is 0 if gap is 0"""
-    time_limit_s: Seconds = Field(120, gt=0, le=604_800)
+    time_limit_s: float = Field(120, gt=0, le=604_800)
     """time limit, s, after which the solver stops with the best plan found"""
     threads: int = Field(2, ge=1, le=1024)
     """number of processor cores to use"""
@@ -159,7 +152,7 @@ class Cap(Section):
     """value that the limit applies to; default: the limit applies to each value separately"""
     stations: int | None = Field(None, ge=0, le=1_000_000)
     """maximum number of stations"""
-    pkr: Rupees | None = Field(None, ge=0, le=1e14)
+    pkr: float | None = Field(None, ge=0, le=1e14)
     """maximum amount of public money, PKR"""
     budget_share: PositiveShare | None = None
     """maximum amount of public money, as a share of the budget"""
@@ -176,14 +169,14 @@ class Award(Section):
     """limits on the winning bids of a bidder, province or zone; you choose each limit's name"""
     reserve_share: PositiveShare = 1.0
     """reserve price of a bid: the maximum amount it may ask for, as a share of its cost"""
-    reserve_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1e9)
+    reserve_pkr_kw: float | None = Field(None, ge=0, le=1e9)
     """reserve price of a bid, PKR per kW; default: no reserve price per kW"""
 
 
 class Config(Section):
     """One study: a city, its roads, people, sites, finances and solver."""
 
-    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
+    name: RunName
     """short name of the study, also used for its run folder"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
     """name of the study in outputs; default: its short name"""

@@ -11,11 +11,8 @@ from siting.config.fields import (
     GRAPHML_SUFFIXES,
     OSM_SUFFIXES,
     PAKISTAN_WSEN,
-    Degrees,
     LayerFile,
-    Metres,
     OsmFile,
-    People,
     PolygonFile,
     RasterFile,
     Refusal,
@@ -24,7 +21,6 @@ from siting.config.fields import (
     SpreadFile,
     Tags,
     Text,
-    unit,
 )
 
 OSM_SOURCE = "OpenStreetMap"
@@ -57,13 +53,13 @@ class RoadsBbox(Section):
 
     kind: Literal["bbox"]
     """roads inside a box"""
-    west_deg: Degrees
+    west_deg: float
     """western edge of the box, degrees of longitude"""
-    south_deg: Degrees
+    south_deg: float
     """southern edge of the box, degrees of latitude"""
-    east_deg: Degrees
+    east_deg: float
     """eastern edge of the box, degrees of longitude"""
-    north_deg: Degrees
+    north_deg: float
     """northern edge of the box, degrees of latitude"""
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
@@ -138,7 +134,7 @@ class PeoplePoints(Section):
     """layer file with one row per point or polygon"""
     column: Text = "people"
     """column with the number of people"""
-    raster_deg: Degrees | None = Field(None, gt=0, le=1)
+    raster_deg: float | None = Field(None, gt=0, le=1)
     """width of a raster cell, degrees, if the points are cell centres; people are then spread over
     the cell; default: all people live at the point"""
     clip_to_roads: bool = False
@@ -153,7 +149,7 @@ class PeopleStreets(Section):
 
     kind: Literal["streets"]
     """a total number of people, spread in proportion to the length of residential streets"""
-    total: People = Field(gt=0, le=1e9)
+    total: float = Field(gt=0, le=1e9)
     """number of people in the area"""
     basis: Text
     """source of the total; repeated in every output"""
@@ -268,7 +264,7 @@ class SquareCells(Section):
 
     shape: Literal["square"] = "square"
     """squares"""
-    size_m: Metres = Field(500, gt=0, le=20_000)
+    size_m: float = Field(500, gt=0, le=20_000)
     """edge length of a square cell, m"""
 
 
@@ -363,7 +359,7 @@ class SitesParcels(Section):
     """kind of the parcels if no column names it"""
     kind_column: Text | None = None
     """column with each parcel's kind; default: site_kind for all parcels"""
-    min_area_m2: Annotated[float, unit("m2")] = Field(200, ge=0)
+    min_area_m2: float = Field(200, ge=0)
     """minimum area of a parcel, m2; smaller parcels are left out and listed; ASSUMPTION, about
     the area of six car bays with their aisle"""
     source: Source = ""
@@ -387,7 +383,7 @@ class SitesStreets(Section):
 
     kind: Literal["streets"]
     """road nodes spread evenly over the network"""
-    spacing_m: Metres = Field(1000, ge=50, le=20_000)
+    spacing_m: float = Field(1000, ge=50, le=20_000)
     """distance between neighbouring candidates, m"""
 
 

@@ -67,23 +67,14 @@ class BrokenYamlError(ValueError):
         self.what, self.line, self.column = what, line, column
 
 
-@dataclass(frozen=True)
-class Slip:
-    """A problem in the text that does not stop the reader."""
-
-    key: Key
-    line: int
-    what: str
-    fix: str
-
-
 @dataclass
 class Document:
     """The content of YAML text: plain values, the line of each key and list item, and problems."""
 
     value: Any = None
     lines: dict[Key, int] = field(default_factory=dict)
-    slips: list[Slip] = field(default_factory=list)
+    # Repeated keys, which do not stop the reader: the key, its line, what is wrong and the fix.
+    slips: list[tuple[Key, int, str, str]] = field(default_factory=list)
 
 
 def read(text: str) -> Document:
@@ -175,7 +166,7 @@ def _mapping(
         below = (*key, name)
         if name in values:
             what = f"this key is on line {document.lines[below]} already"
-            document.slips.append(Slip(below, line, what, "keep one of the two"))
+            document.slips.append((below, line, what, "keep one of the two"))
             continue
         document.lines[below] = line
         values[name] = _value(document, value_node, below, above)

@@ -156,14 +156,15 @@ def offers(
     service_standard: sites.ServiceStandard,
 ) -> Table:
     """The stations considered at each site (`siting.tables.OFFERS`)."""
-    asked, may_stand = config.offers, choices_of(config.offers)
+    asked = config.offers
+    configurations, sizes = choices_of(asked)
     catalogue = sites.charger_catalogue(asked.chargers_csv)
     classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
     most = asked.subsidy.model_dump(exclude_none=True, exclude={"hurdle", "concessions"})
     made = sites.make_offers(
         candidates,
-        may_stand.configurations,
-        sizes=may_stand.sizes,
+        configurations,
+        sizes=sizes,
         least_ports=asked.least_ports,
         chargers=sites.at_exchange_rate(catalogue, config.money.pkr_per_usd),
         grid=sites.grid_figures(asked.grid_csv),

@@ -11,7 +11,7 @@ import yaml
 
 from siting.config import Config, load
 from siting.config.fields import LAYER_SUFFIXES, PAKISTAN_WSEN
-from siting.config.offers import BY_DEFAULT, choices_of
+from siting.config.offers import SIZES, choices_of
 from siting.errors import ConfigError, Fault
 
 MINIMAL = """\
@@ -407,8 +407,9 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     assert config.candidates.existing is None
     assert (config.candidates.merge_within_m, config.candidates.max_snap_m) == (60, 250)
     assert (config.offers.configurations, config.offers.sizes) == (None, None)
-    assert choices_of(config.offers).configurations == {}
-    assert choices_of(config.offers).sizes == {
+    configurations, sizes = choices_of(config.offers)
+    assert configurations == {}
+    assert sizes == {
         "lev_3": (4, 8, 12, 16, 24, 32, 48, 64),
         "ac_22": (2, 4),
         "dc_60": (1, 2, 3, 4),
@@ -624,7 +625,7 @@ def test_what_may_stand_is_bundles_sizes_or_both_and_the_default_where_neither_i
     path = write_study(tmp_path, MINIMAL)
     sizes = ["offers.sizes={lev_3: [4, 8]}"]
     bundles = ["offers.configurations={one: {dc_60: 1}}"]
-    assert choices_of(load(path).offers) == BY_DEFAULT
+    assert choices_of(load(path).offers) == ({}, SIZES)
     assert choices_of(load(path, bundles).offers) == ({"one": {"dc_60": 1}}, {})
     assert choices_of(load(path, sizes).offers) == ({}, {"lev_3": (4, 8)})
     both = choices_of(load(path, bundles + sizes).offers)

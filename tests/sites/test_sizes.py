@@ -11,7 +11,7 @@ from sites.test_offer_table import TABLES, sites
 
 from benchmarks.measure import BUNDLES
 from siting.config.fields import TABLE_NAME
-from siting.config.offers import BY_DEFAULT, SIZES
+from siting.config.offers import SIZES
 from siting.errors import InputError
 from siting.reference import table
 from siting.sites import (
@@ -312,7 +312,7 @@ def test_a_step_is_told_as_chargers_more_or_fewer():
 def test_stations_in_place_of_sockets_go_under_names_of_sizes():
     light = {"8_lev_12": {"lev_12": 8}, "1_dc_120__2_swap_3w": {"dc_120": 1, "swap_3w": 2},
              "2_swap_3w": {"swap_3w": 2}}  # fmt: skip
-    assert len(with_sizes(light, SIZES, CHARGERS)) == len(with_sizes(*BY_DEFAULT, CHARGERS)) + 3
+    assert len(with_sizes(light, SIZES, CHARGERS)) == len(with_sizes({}, SIZES, CHARGERS)) + 3
     for name, counts in light.items():
         words = " + ".join(f"{n} x {charger}" for charger, n in counts.items())
         assert size_name(charger_counts(words)[0]) == name
