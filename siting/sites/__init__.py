@@ -39,7 +39,7 @@ from siting.sites.places import (
 )
 from siting.sites.sizes import shown_offers, with_sizes
 from siting.sites.standards import ServiceStandard, group_mix
-from siting.sites.waiting import erlang_c, largest_arrivals_per_h, wait_probability
+from siting.sites.waiting import erlang_c, largest_arrivals_per_h
 from siting.sites.whereabouts import with_whereabouts
 
 __all__ = [
@@ -50,6 +50,5 @@ __all__ = [
     "compatibility", "erlang_c", "excluded_areas", "existing_stations", "fee_figures",
     "grid_figures", "group_mix", "largest_arrivals_per_h", "make_offers", "merge_candidates",
     "nearest_line_km", "parking_rule", "read_destinations", "shown_offers", "site_costs",
-    "subsidy_pkr", "time_utilisation", "wait_probability", "with_dearer", "with_sizes",
-    "with_whereabouts",
+    "subsidy_pkr", "time_utilisation", "with_dearer", "with_sizes", "with_whereabouts",
 ]  # fmt: skip
