@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
-from siting.demand.energy import Area, Case, in_area, zone_kwh
+from siting.demand.energy import Area, Case, in_area
 from siting.demand.housing import SURVEYED, Array, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import InputError
@@ -243,10 +243,9 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     ``vehicle_class``, the `FACTORS` (vehicles, shares, km/day, kWh/km), ``charging_efficiency``,
     ``home_share``, ``demand_kwh_day`` (the product of the factors, divided by the efficiency).
 
-    >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
-    >>> from siting.reference import table
+    >>> from siting.demand import Area, city_figures, city_share, national_fleet, vehicle_figures
     >>> fleet = national_fleet(2030)
-    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    >>> shares = city_share(city_figures("Lahore"), fleet["vehicle_class"])
     >>> rows = energy_factors(Area(fleet, vehicle_figures(), shares))
     >>> product = rows[list(FACTORS)].prod(axis=1) / rows["charging_efficiency"]
     >>> bool(np.allclose(product, rows["demand_kwh_day"]))
@@ -258,7 +257,7 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     home = home_shares(figures, given.zones)
     split = given.zones.split_by(figures["ownership_weight"])
     factors = figures | {"zone_share": split, "public_share": 1 - home, "home_share": home}
-    factors["demand_kwh_day"] = zone_kwh(figures, given.zones)
+    factors["demand_kwh_day"] = given.kwh(values)
     rows = crossed(zone_id=given.zones.ids, vehicle_class=given.classes)
     for name in (*FACTORS, "charging_efficiency", "home_share", "demand_kwh_day"):
         rows[name] = np.broadcast_to(factors[name], home.shape).ravel()

@@ -214,13 +214,12 @@ def class_figures(config: Config) -> Table:
     return people_to_energy.vehicle_figures(config.demand.vehicles_csv, own)
 
 
-@stage("demand.city", "demand.vehicle_classes", "demand.registrations_csv", "demand.fleet_share")
+@stage("demand.vehicle_classes", "demand.registrations_csv", "demand.fleet_share")
 def registered_share(config: Config, city: Row) -> Table:
     """The city's share of the country's electric vehicles, by class."""
     asked = config.demand
-    shares = people_to_energy.city_share(
-        pd.DataFrame([city]), asked.city, list(asked.vehicle_classes), asked.registrations_csv
-    )
+    classes = list(asked.vehicle_classes)
+    shares = people_to_energy.city_share(city, classes, asked.registrations_csv)
     return with_own(shares, asked.fleet_share or {}, "vehicle_class", "city_share")
 
 
