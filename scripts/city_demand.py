@@ -11,7 +11,7 @@ from siting.demand import (
     city_energy,
     city_figures,
     city_share,
-    energy_scenarios,
+    energy_factors,
     national_fleet,
     vehicle_figures,
 )
@@ -25,9 +25,9 @@ def energy(city: str, year: int, scenario: str = "nev-2025-30") -> tuple[float, 
     fleet = national_fleet(year, FleetScenario(scenario))
     shares = city_share(city_figures(city), fleet["vehicle_class"])
     central = city_energy(fleet, vehicle_figures(), shares)["demand_kwh_day"].sum()
-    runs = energy_scenarios(Area(fleet, vehicle_figures(), shares))
-    ends = runs.groupby("scenario")["demand_kwh_day"].sum()
-    return ends["low"] / 1000, central / 1000, ends["high"] / 1000
+    area = Area(fleet, vehicle_figures(), shares)
+    low, high = (energy_factors(area, case)["demand_kwh_day"].sum() for case in ("low", "high"))
+    return low / 1000, central / 1000, high / 1000
 
 
 def main() -> None:

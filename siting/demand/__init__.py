@@ -26,7 +26,6 @@ from siting.demand.uncertainty import (
     draw_energy,
     energy_factors,
     energy_quantiles,
-    energy_scenarios,
     fleet_paces,
     sensitivity,
 )
@@ -38,7 +37,7 @@ __all__ = [
     "DEFAULT_SCENARIO", "EFFECTS", "FACTORS", "HOURS", "PACES", "PROJECTED_AFTER", "Area",
     "FleetScenario", "cell_places", "city_energy", "city_figures", "city_like", "city_share",
     "clip_zones", "demand_figures", "depot_shares", "destination_shares", "draw_energy",
-    "energy_factors", "energy_quantiles", "energy_scenarios", "fleet_check", "fleet_figures",
+    "energy_factors", "energy_quantiles", "fleet_check", "fleet_figures",
     "fleet_model", "fleet_paces", "housing_effects", "make_cells", "map_swings", "national_fleet",
     "national_stations", "people_on_streets", "place_depots", "poi_points", "raster_to_cells",
     "read_people", "read_raster", "read_zones", "relative_wealth", "road_points",

@@ -23,7 +23,6 @@ from siting.errors import InputError
 
 # Figures whose increase lowers public charging energy.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
-SCENARIOS = ("low", "central", "high")
 # Percentile of each scenario in the range of future fleets. ASSUMPTION: no forecast of Pakistan's
 # sales with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
@@ -60,19 +59,6 @@ def _end(case: Case, *, more: bool) -> Array:
             ends = [np.where(at, end, values) for end in (low, high)]
             values = (max if more else min)(ends, key=lambda tried: case.kwh(tried).sum())
     return values
-
-
-def energy_scenarios(area: Area) -> pd.DataFrame:
-    """Return public charging energy by scenario (low, central, high), zone and class (kWh/day).
-
-    In ``low``, every figure is at the end of its range that gives less energy; in ``high``, at the
-    end that gives more. For likely outcomes, see `draw_energy`. Columns: ``scenario``, ``zone_id``,
-    ``vehicle_class``, ``demand_kwh_day``.
-    """
-    case = Case(area)
-    ends = (_end(case, more=False), case.column("value"), _end(case, more=True))
-    rows = crossed(scenario=SCENARIOS, zone_id=case.zones.ids, vehicle_class=case.classes)
-    return rows.assign(demand_kwh_day=np.ravel([case.kwh(values) for values in ends]))
 
 
 def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -239,9 +225,12 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     """Return the factors from which public charging energy is computed, by zone and class.
 
-    `case` is ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
-    ``vehicle_class``, the `FACTORS` (vehicles, shares, km/day, kWh/km), ``charging_efficiency``,
-    ``home_share``, ``demand_kwh_day`` (the product of the factors, divided by the efficiency).
+    `case` is ``low`` (every figure is at the end of its range that gives less energy), ``central``
+    or ``high`` (at the end that gives more). For likely outcomes, see `draw_energy`.
+
+    Columns: ``zone_id``, ``vehicle_class``, the `FACTORS` (vehicles, shares, km/day, kWh/km),
+    ``charging_efficiency``, ``home_share``, ``demand_kwh_day`` (kWh/day; the product of the
+    factors, divided by the efficiency).
 
     >>> from siting.demand import Area, city_figures, city_share, national_fleet, vehicle_figures
     >>> fleet = national_fleet(2030)

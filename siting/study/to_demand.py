@@ -294,8 +294,8 @@ def zone_energy(config: Config, area: people_to_energy.Area, depots: Table | Non
     if case == "central":
         by_zone = people_to_energy.zone_energy(area)
     else:
-        runs = people_to_energy.energy_scenarios(area)
-        by_zone = runs[runs["scenario"] == case].drop(columns="scenario").reset_index(drop=True)
+        factors = people_to_energy.energy_factors(area, case)
+        by_zone = factors[["zone_id", "vehicle_class", "demand_kwh_day"]]
     return by_zone if depots is None else people_to_energy.zones_by_depot(by_zone, depots)
 
 

@@ -15,8 +15,8 @@ from siting.demand import (
     city_figures,
     city_share,
     draw_energy,
+    energy_factors,
     energy_quantiles,
-    energy_scenarios,
     fleet_paces,
     national_fleet,
     sensitivity,
@@ -58,6 +58,11 @@ def exact(**overrides):
 
 
 # --- scenarios -----------------------------------------------------------------------------------
+
+
+def energy_scenarios(area):
+    cases = ("low", "central", "high")
+    return pd.concat([energy_factors(area, case).assign(scenario=case) for case in cases])
 
 
 def test_low_central_and_high_by_hand():
