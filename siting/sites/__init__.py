@@ -1,7 +1,6 @@
 """Candidate sites, and the stations that could be built there."""
 
 from siting.sites.catalogue import (
-    at_exchange_rate,
     bay_figures,
     charger_catalogue,
     charging_limits,
@@ -44,7 +43,7 @@ from siting.sites.whereabouts import with_whereabouts
 
 __all__ = [
     "EXCLUDED", "OUTSIDE", "OWN", "OWN_ID", "SMALL", "WORKS", "Hurdle", "NoPlaceError",
-    "ServiceStandard", "SiteCosts", "Subsidy", "assign_feeders", "at_exchange_rate", "bay_figures",
+    "ServiceStandard", "SiteCosts", "Subsidy", "assign_feeders", "bay_figures",
     "candidates_from_features", "candidates_from_layer", "candidates_from_parcels",
     "candidates_from_pois", "candidates_from_streets", "charger_catalogue", "charging_limits",
     "compatibility", "erlang_c", "excluded_areas", "existing_stations", "fee_figures",
