@@ -13,7 +13,7 @@ from siting.roads.travel import minutes_to_nearest, reach, snap, travel_times
 
 __all__ = [
     "PLACE_KINDS", "ROAD_SUFFIXES", "Download", "Network", "build_network", "cached_network",
-    "class_speeds", "download_features", "download_streets", "geocode",
-    "isochrones", "minutes_to_nearest", "network_from_file", "parse_maxspeed", "reach", "read_file",
+    "class_speeds", "download_features", "download_streets", "geocode", "isochrones",
+    "minutes_to_nearest", "network_from_file", "parse_maxspeed", "reach", "read_file",
     "read_neighbourhoods", "require_osmnx_form", "snap", "travel_times", "utm_epsg",
 ]  # fmt: skip

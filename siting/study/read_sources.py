@@ -173,7 +173,7 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> Layer:
     if source.kind == "osm_download":
         area, tags = _area_of(config, network), tags_of(source)
         features = roads.download_features(area, tags, download_settings(config))
-        return sites.candidates_from_features(features, tags)
+        return sites.candidates_from_pois(features, tags)
     if source.kind == "streets":
         return sites.candidates_from_streets(network, source.spacing_m)
     columns = {name: getattr(source, name) for name in ("name_column", "kind_column", "id_column")}
