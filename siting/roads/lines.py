@@ -95,5 +95,6 @@ def _farthest(graph: nx.Graph[int], start: int) -> list[int]:
     """Return the shortest path from a node to the farthest node."""
     import networkx as nx
 
-    away, ways = nx.single_source_dijkstra(graph, start, weight="length_m")
+    ways = nx.single_source_dijkstra_path(graph, start, weight="length_m")
+    away = nx.single_source_dijkstra_path_length(graph, start, weight="length_m")
     return list(ways[max(away, key=lambda node: (away[node], -node))])

@@ -50,8 +50,8 @@ def charger_catalogue(path: Path | None = None, pkr_per_usd: float | None = None
     refuse(faults)
     if pkr_per_usd is None:
         return chargers
-    money = table("money").set_index("item")["value"].astype(float)
-    factor = 1 + money["imported_share"] * (pkr_per_usd / money["pkr_per_usd"] - 1)
+    usual = table("money").set_index("item")["value"].astype(float)
+    factor = 1 + usual["imported_share"] * (pkr_per_usd / usual["pkr_per_usd"] - 1)
     prices = ["capex_pkr", "capex_low_pkr", "capex_high_pkr", "battery_pkr_kwh"]
     return chargers.assign(**{name: chargers[name].astype(float) * factor for name in prices})
 
