@@ -9,12 +9,12 @@ from siting.demand import (
     Area,
     FleetScenario,
     city_energy,
+    city_figures,
     city_share,
-    energy_scenarios,
+    energy_factors,
     national_fleet,
     vehicle_figures,
 )
-from siting.reference import table
 
 YEARS = (2027, 2030, 2035, 2040)
 SCENARIOS = ("nev-2025-30", "slow", "fast")
@@ -23,11 +23,11 @@ SCENARIOS = ("nev-2025-30", "slow", "fast")
 def energy(city: str, year: int, scenario: str = "nev-2025-30") -> tuple[float, float, float]:
     """Return the low, central and high public energy of a city in a year (MWh/day)."""
     fleet = national_fleet(year, FleetScenario(scenario))
-    shares = city_share(table("cities"), city, fleet["vehicle_class"])
+    shares = city_share(city_figures(city), fleet["vehicle_class"])
     central = city_energy(fleet, vehicle_figures(), shares)["demand_kwh_day"].sum()
-    runs = energy_scenarios(Area(fleet, vehicle_figures(), shares))
-    ends = runs.groupby("scenario")["demand_kwh_day"].sum()
-    return ends["low"] / 1000, central / 1000, ends["high"] / 1000
+    area = Area(fleet, vehicle_figures(), shares)
+    low, high = (energy_factors(area, case)["demand_kwh_day"].sum() for case in ("low", "high"))
+    return low / 1000, central / 1000, high / 1000
 
 
 def main() -> None:

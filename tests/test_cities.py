@@ -8,7 +8,7 @@ from conftest import often
 
 from siting.cities import find_city, library, new_config, tehsils
 from siting.config import load
-from siting.demand import city_like, city_share
+from siting.demand import city_figures, city_like, city_share
 from siting.errors import InputError
 from siting.files import PAKISTAN_WSEN
 from siting.reference import table
@@ -201,9 +201,9 @@ def test_any_other_town_is_described_by_a_city_it_is_like(tmp_path, town):
 def test_a_city_like_another_has_its_supply_and_a_share_of_its_own_people():
     row = city_like("lahore", "Kasur", 500_000)
     assert (row["disco"], row["speed_group"]) == ("LESCO", "karachi_lahore")
-    share = city_share(pd.DataFrame([row]), "Kasur", ["car"])
-    same = city_share(pd.DataFrame([city_like("quetta", "Kasur", 500_000)]), "Kasur", ["car"])
+    share = city_share(row, ["car"])
+    same = city_share(city_like("quetta", "Kasur", 500_000), ["car"])
     assert share["city_share"].tolist() == same["city_share"].tolist()
-    quetta = city_share(table("cities"), "Quetta", ["car"]).loc[0, "city_share"]
+    quetta = city_share(city_figures("Quetta"), ["car"]).loc[0, "city_share"]
     people = find_city("quetta")["people_2023"]
     assert share.loc[0, "city_share"] == pytest.approx(quetta * 500_000 / people)

@@ -13,8 +13,6 @@ import shapely
 from siting.errors import refuse
 from siting.files import rows_fault
 
-OWN = ("km_day", "home_share")  # class figures that depots can override
-
 
 def place_depots(
     fleets: pd.DataFrame, vehicles: pd.DataFrame, cells: gpd.GeoDataFrame, within_m: float

@@ -47,15 +47,6 @@ class Area:
     effects: Mapping[str, float] | None = None  # as in `housing_effects`
 
 
-def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public charging energy (kWh/day) by draw (if sampled), zone and class."""
-    vehicles = figures["country_vehicles"] * figures["city_share"] * figures["area_share"]
-    whole = vehicles * figures["km_day"] * figures["electric_km_share"] * figures["kwh_km"]
-    whole = whole / figures["charging_efficiency"]
-    split = zones.split_by(figures["ownership_weight"])
-    return np.asarray(whole[..., None, :] * split * (1 - home_shares(figures, zones)))
-
-
 def city_energy(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float = 1.0
 ) -> pd.DataFrame:
@@ -92,10 +83,9 @@ def city_energy(
     --------
     Lahore in 2030:
 
-    >>> from siting.demand import city_share, national_fleet, vehicle_figures
-    >>> from siting.reference import table
+    >>> from siting.demand import city_figures, city_share, national_fleet, vehicle_figures
     >>> fleet = national_fleet(2030)
-    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    >>> shares = city_share(city_figures("Lahore"), fleet["vehicle_class"])
     >>> energy = city_energy(fleet, vehicle_figures(), shares)
     >>> int(energy["demand_kwh_day"].sum().round(-4))
     120000
@@ -131,10 +121,9 @@ def zone_energy(area: Area) -> pd.DataFrame:
     ``demand_kwh_day``, ``source``, ``confidence``. Rows are grouped by zone, with classes in the
     order of the fleet. Raises `InputError` as `city_energy` does, or if no zone has a vehicle.
 
-    >>> from siting.demand import city_share, national_fleet, vehicle_figures
-    >>> from siting.reference import table
+    >>> from siting.demand import city_figures, city_share, national_fleet, vehicle_figures
     >>> fleet = national_fleet(2030)
-    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    >>> shares = city_share(city_figures("Lahore"), fleet["vehicle_class"])
     >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "renting_share": [0, 0.3]})
     >>> energy = zone_energy(Area(fleet, vehicle_figures(), shares, zones))
     >>> energy.groupby("zone_id")["vehicles"].sum().div(energy["vehicles"].sum()).round(2).to_list()
@@ -142,13 +131,14 @@ def zone_energy(area: Area) -> pd.DataFrame:
     """
     case = Case(area)
     whole = city_energy(area.fleet, area.vehicles, area.city_share, area.area_share)
-    figures = case.at(case.column("value"))
+    central = case.column("value")
+    figures = case.at(central)
     energy = crossed(zone_id=case.zones.ids, vehicle_class=case.classes)
     split = case.zones.split_by(figures["ownership_weight"])
     energy["vehicles"] = (split * whole["vehicles"].to_numpy()).ravel()
     energy["home_share"] = home_shares(figures, case.zones).ravel()
     energy["public_share"] = 1 - energy["home_share"]
-    energy["demand_kwh_day"] = zone_kwh(figures, case.zones).ravel()
+    energy["demand_kwh_day"] = case.kwh(central).ravel()
     for column in ("source", "confidence"):
         energy[column] = np.tile(whole[column].to_numpy(), len(case.zones.ids))
     return energy
@@ -218,8 +208,16 @@ class Case:
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:
-        """Return energy by zone and class (kWh/day), given `values` of the figures."""
-        return zone_kwh(self.at(values), self.zones)
+        """Return public charging energy (kWh/day) by draw (if `values` are drawn), zone and class.
+
+        `values` are as in `at`.
+        """
+        figures = self.at(values)
+        vehicles = figures["country_vehicles"] * figures["city_share"] * figures["area_share"]
+        whole = vehicles * figures["km_day"] * figures["electric_km_share"] * figures["kwh_km"]
+        whole = whole / figures["charging_efficiency"]
+        split = self.zones.split_by(figures["ownership_weight"])
+        return np.asarray(whole[..., None, :] * split * (1 - home_shares(figures, self.zones)))
 
 
 def in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:

@@ -64,7 +64,7 @@ class _Class:
         age = at["opening_age_years"]
         life = (at["life_years"], at["life_shape"])
         ages = years[:, None] - years[None, :] + 0.5
-        alive = np.where(ages > 0, survival(np.maximum(ages, 0), *life), 0.0)
+        alive = np.where(ages > 0, np.exp(-hazard(np.maximum(ages, 0), *life)), 0.0)
         # Both survival shares may round to 0, so their ratio is computed as one exponential.
         wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
         opening = at["opening_vehicles"] * np.exp(-wear)
@@ -87,15 +87,6 @@ def s_curve(
     wanted, at, pins = (np.asarray(one, dtype=float) for one in (years, target_years, targets))
     z = np.interp(wanted, at, np.log(pins / (saturation - pins)))
     return np.asarray(saturation / (1 + np.exp(-z)))
-
-
-def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
-    """Return the share of vehicles still in service at an age (Weibull; one half at `life_years`).
-
-    >>> survival([0, 10], life_years=10, shape=2.5).tolist()
-    [1.0, 0.5]
-    """
-    return np.asarray(np.exp(-hazard(age_years, life_years, shape)))
 
 
 def hazard(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:

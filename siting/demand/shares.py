@@ -23,7 +23,14 @@ def city_figures(city: str) -> pd.Series:
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
     """
-    return _city_row(table("cities"), city)
+    cities = table("cities")
+    names = cities["city"].astype(str)
+    matches = cities[names.str.casefold() == city.casefold()]
+    if matches.empty:
+        fix = f"it has: {', '.join(names)}; for another city, set demand.like to the most similar "
+        fix += "of these and demand.city_people to the population"
+        raise InputError("city table, column city", f"has no {city}", fix)
+    return matches.iloc[0]
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
@@ -41,32 +48,29 @@ def city_like(like: str, city: str, people: float) -> pd.Series:
     return pd.Series({**row.to_dict(), **unknown, **own}, name=row.name)
 
 
-def city_share(
-    cities: pd.DataFrame, city: str, classes: Sequence[str], path: Path | None = None
-) -> pd.DataFrame:
+def city_share(city: pd.Series, classes: Sequence[str], path: Path | None = None) -> pd.DataFrame:
     """Return a city's share of the country's electric vehicles by vehicle class (0 to 1).
 
     The share is taken from the first available source: registrations of the class in the city,
-    registrations of all classes there, the ``share_of_fleet`` column of `cities`, or the city's
-    part of Pakistan's urban population (times ``evs_per_head``). None of these sources measures
-    electric vehicles. The ranges span the published estimates.
+    registrations of all classes there, the city's ``share_of_fleet``, or the city's part of
+    Pakistan's urban population (times ``evs_per_head``). None of these sources measures electric
+    vehicles. The ranges span the published estimates.
 
-    `cities` has the columns of ``siting.reference.table("cities")``. The case of `city` is ignored.
-    `path` is a CSV file that replaces the package's registrations, with the columns ``city``,
+    `city` has the city's figures, as `city_figures` or `city_like` returns them. `path` is a CSV
+    file that replaces the package's registrations, with the columns ``city`` (the case is ignored),
     ``vehicle_class`` (blank: all), ``share``, ``low``, ``high``, ``source``, ``confidence``.
 
     Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
-    Raises `InputError` if `cities` lacks the city, or if a row is repeated. Shares must be above
-    0 and at most 1, and each range must be in the order low, share, high.
+    Raises `InputError` if a row is repeated. Shares must be above 0 and at most 1, and each range
+    must be in the order low, share, high.
 
-    >>> shares = city_share(table("cities"), "Lahore", ["two_wheeler", "car"])
+    >>> shares = city_share(city_figures("Lahore"), ["two_wheeler", "car"])
     >>> shares[["city_share", "low", "high"]].to_numpy().tolist()
     [[0.13, 0.1, 0.175], [0.18, 0.13, 0.25]]
-    >>> shares = city_share(table("cities"), "Quetta", ["car"])
+    >>> shares = city_share(city_figures("Quetta"), ["car"])
     >>> round(float(shares.loc[0, "city_share"]), 4)
     0.0167
     """
-    row = _city_row(cities, city)
     registered, where = table("registrations", path), str(path or "registrations table")
     label = registered["city"].astype(str) + " " + registered["vehicle_class"].fillna("")
     twice, ids = label.str.casefold().duplicated(keep=False), label.str.strip().to_list()
@@ -74,10 +78,11 @@ def city_share(
     faults = range_faults(ranges, limit, f"{where}, column share", ids)
     faults += rows_fault(f"{where}, column city, vehicle_class", twice, ids, "given twice")
     refuse(faults)
-    city_rows = registered[registered["city"].astype(str).str.casefold() == city.casefold()]
+    of_city = registered["city"].astype(str).str.casefold() == str(city["city"]).casefold()
+    city_rows = registered[of_city]
     city_rows = city_rows.set_index(city_rows["vehicle_class"].fillna(""))
     by_class: dict[Any, Any] = city_rows.to_dict("index")
-    fallback = by_class.get("") or _of_the_city(row)
+    fallback = by_class.get("") or _of_the_city(city)
     columns = ["share", "low", "high", "source", "confidence"]
     best_known = [by_class.get(name, fallback) for name in classes]
     shares = pd.DataFrame(best_known, columns=columns).astype(dict.fromkeys(columns[:3], float))
@@ -86,7 +91,7 @@ def city_share(
     wrong = shares[~((shares["city_share"] > 0) & (shares["city_share"] <= 1))]
     if len(wrong):
         share = wrong["city_share"].iloc[0]
-        raise InputError("city table", f"{city} has a share of {share:g} of the fleet")
+        raise InputError("city table", f"{city['city']} has a share of {share:g} of the fleet")
     return shares
 
 
@@ -130,14 +135,3 @@ def _of_the_city(row: pd.Series) -> dict[str, Any]:
         ),
         "confidence": "ASSUMPTION",  # assumes that EVs are proportional to population
     }
-
-
-def _city_row(cities: pd.DataFrame, city: str) -> pd.Series:
-    names = cities["city"].astype(str)
-    matches = cities[names.str.casefold() == city.casefold()]
-    if len(matches) != 1:
-        what = f"{len(matches)} rows for {city}" if len(matches) else f"has no {city}"
-        fix = f"it has: {', '.join(names)}; for another city, set demand.like to the most similar "
-        fix += "of these and demand.city_people to the population"
-        raise InputError("city table, column city", what, fix)
-    return matches.iloc[0]

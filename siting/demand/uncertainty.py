@@ -16,14 +16,13 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
-from siting.demand.energy import Area, Case, in_area, zone_kwh
+from siting.demand.energy import Area, Case, in_area
 from siting.demand.housing import SURVEYED, Array, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import InputError
 
 # Figures whose increase lowers public charging energy.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
-SCENARIOS = ("low", "central", "high")
 # Percentile of each scenario in the range of future fleets. ASSUMPTION: no forecast of Pakistan's
 # sales with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
@@ -60,19 +59,6 @@ def _end(case: Case, *, more: bool) -> Array:
             ends = [np.where(at, end, values) for end in (low, high)]
             values = (max if more else min)(ends, key=lambda tried: case.kwh(tried).sum())
     return values
-
-
-def energy_scenarios(area: Area) -> pd.DataFrame:
-    """Return public charging energy by scenario (low, central, high), zone and class (kWh/day).
-
-    In ``low``, every figure is at the end of its range that gives less energy; in ``high``, at the
-    end that gives more. For likely outcomes, see `draw_energy`. Columns: ``scenario``, ``zone_id``,
-    ``vehicle_class``, ``demand_kwh_day``.
-    """
-    case = Case(area)
-    ends = (_end(case, more=False), case.column("value"), _end(case, more=True))
-    rows = crossed(scenario=SCENARIOS, zone_id=case.zones.ids, vehicle_class=case.classes)
-    return rows.assign(demand_kwh_day=np.ravel([case.kwh(values) for values in ends]))
 
 
 def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -239,14 +225,16 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     """Return the factors from which public charging energy is computed, by zone and class.
 
-    `case` is ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
-    ``vehicle_class``, the `FACTORS` (vehicles, shares, km/day, kWh/km), ``charging_efficiency``,
-    ``home_share``, ``demand_kwh_day`` (the product of the factors, divided by the efficiency).
+    `case` is ``low`` (every figure is at the end of its range that gives less energy), ``central``
+    or ``high`` (at the end that gives more). For likely outcomes, see `draw_energy`.
 
-    >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
-    >>> from siting.reference import table
+    Columns: ``zone_id``, ``vehicle_class``, the `FACTORS` (vehicles, shares, km/day, kWh/km),
+    ``charging_efficiency``, ``home_share``, ``demand_kwh_day`` (kWh/day; the product of the
+    factors, divided by the efficiency).
+
+    >>> from siting.demand import Area, city_figures, city_share, national_fleet, vehicle_figures
     >>> fleet = national_fleet(2030)
-    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    >>> shares = city_share(city_figures("Lahore"), fleet["vehicle_class"])
     >>> rows = energy_factors(Area(fleet, vehicle_figures(), shares))
     >>> product = rows[list(FACTORS)].prod(axis=1) / rows["charging_efficiency"]
     >>> bool(np.allclose(product, rows["demand_kwh_day"]))
@@ -258,7 +246,7 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     home = home_shares(figures, given.zones)
     split = given.zones.split_by(figures["ownership_weight"])
     factors = figures | {"zone_share": split, "public_share": 1 - home, "home_share": home}
-    factors["demand_kwh_day"] = zone_kwh(figures, given.zones)
+    factors["demand_kwh_day"] = given.kwh(values)
     rows = crossed(zone_id=given.zones.ids, vehicle_class=given.classes)
     for name in (*FACTORS, "charging_efficiency", "home_share", "demand_kwh_day"):
         rows[name] = np.broadcast_to(factors[name], home.shape).ravel()

@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from siting.errors import InputError, refuse
-from siting.roads.drive import without_bus_only
+from siting.roads.drive import bus_only_streets
 from siting.roads.network import (
     EDGE_COLUMNS,
     Network,
@@ -90,12 +90,12 @@ def build_network(
     """
     classes = class_speeds(speeds, city)
     nodes, edges = graph_tables(graph)
-    kept, ways = without_bus_only(graph)
+    bus_only, ways = bus_only_streets(graph)
     speeds_of = edge_speeds(tag_values(edges, "highway"), tag_values(edges, "maxspeed"), classes)
     streets = speeds_of.set_axis(edges.index).assign(
         name=street_names(edges),
         length_m=_length_m(edges),
-        bus_only=kept is not graph and ~edges.index.isin(list(kept.edges(keys=True))),
+        bus_only=edges.index.isin(bus_only),
     )
     streets = gpd.GeoDataFrame(streets, geometry=edges.geometry)
     ways += int(graph.graph.get("bus_only_ways", 0))

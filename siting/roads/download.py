@@ -44,32 +44,26 @@ class Download:
     pause_s: float = 5
 
 
-def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
-    """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
-
-    `query` is the name of an area in Nominatim, e.g. ``"Islamabad, Pakistan"``. The result equals
-    ``osmnx.graph_from_place(query, network_type="drive")``, except that unconnected parts are kept.
-    If the download fails, a `DownloadError` names the server, the failure, the number of attempts
-    and a remedy.
-    """
-    import osmnx as ox
-
-    place = partial(ox.graph_from_place, query, network_type="drive", retain_all=True)
-    return _fetch(place, f"streets of {query!r}", download)
-
-
-def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.MultiDiGraph[Any]:
+def download_streets(
+    area: str | Polygon | MultiPolygon, download: Download
+) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of an area as an OSMnx graph in lon/lat (``length`` in m).
 
-    `polygon` is the area in lon/lat; other arguments and results are as in `download_place`. Raises
-    `InputError` if the polygon is empty, crosses itself or is not in degrees, and `DownloadError`
-    as in `download_place`.
+    `area` is the name of an area in Nominatim, e.g. ``"Islamabad, Pakistan"``, or a polygon in
+    lon/lat. The result equals ``osmnx.graph_from_place(area, network_type="drive")``, except that
+    unconnected parts are kept. Raises `InputError` if the polygon is empty, crosses itself or is
+    not in degrees. If the download fails, a `DownloadError` names the server, the failure, the
+    number of attempts and a remedy.
     """
-    _require_area(polygon)
     import osmnx as ox
 
-    area = partial(ox.graph_from_polygon, polygon, network_type="drive", retain_all=True)
-    return _fetch(area, f"streets of the area {_bounds(polygon)}", download)
+    read: Callable[..., nx.MultiDiGraph[Any]] = ox.graph_from_place
+    told = repr(area)
+    if not isinstance(area, str):
+        _require_area(area)
+        read, told = ox.graph_from_polygon, f"the area {_bounds(area)}"
+    drive = partial(read, area, network_type="drive", retain_all=True)
+    return _fetch(drive, f"streets of {told}", download)
 
 
 def download_features(
@@ -83,7 +77,7 @@ def download_features(
     Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column per tag found, and
     ``geometry`` (for a line or area, a point inside). Rows are sorted by kind and id. Raises
     `InputError` if the polygon is empty, crosses itself or is not in degrees. Raises
-    `DownloadError` as in `download_place`, and if no feature has any of the tags.
+    `DownloadError` as in `download_streets`, and if no feature has any of the tags.
     """
     _require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
@@ -101,8 +95,8 @@ def download_features(
 def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
     """Return the outline of a named place in lon/lat.
 
-    `query` is the name of an area in Nominatim. Raises `DownloadError` as in `download_place`, and
-    if the place is unknown or is only a point.
+    `query` is the name of an area in Nominatim. Raises `DownloadError` as in `download_streets`,
+    and if the place is unknown or is only a point.
     """
     import osmnx as ox
 

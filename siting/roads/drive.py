@@ -79,29 +79,25 @@ def is_bus_only(tags: Mapping[str, Any]) -> bool:
     return _has(tags, ("access", "vehicle"), {"no"}) and not _has(tags, _CARS, _ALLOWED)
 
 
-def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any], int]:
-    """Return a graph without bus-only streets, and the number of ways removed."""
-    gone = [edge for edge in graph.edges(keys=True, data=True) if is_bus_only(edge[-1])]
-    ways = {way for u, v, _, tags in gone for way in _values(tags.get("osmid", f"{u}-{v}"))}
-    return _without(graph, [edge[:3] for edge in gone]), len(ways)
+def bus_only_streets(graph: nx.MultiDiGraph[Any]) -> tuple[list[tuple[Any, ...]], int]:
+    """Return the bus-only streets of a graph (u, v, key), and the number of their OSM ways."""
+    found = [edge for edge in graph.edges(keys=True, data=True) if is_bus_only(edge[-1])]
+    ways = {way for u, v, _, tags in found for way in _values(tags.get("osmid", f"{u}-{v}"))}
+    return [edge[:3] for edge in found], len(ways)
 
 
 def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
     """Return a copy of the graph without streets closed to cars, and without isolated nodes.
 
-    Bus-only streets are kept, so that `without_bus_only` can count them.
+    Bus-only streets are kept, so that `bus_only_streets` can count them.
     """
     edges = graph.edges(keys=True, data=True)
     gone = [edge[:3] for edge in edges if not (is_drivable(edge[-1]) or is_bus_only(edge[-1]))]
-    return _without(graph, gone)
-
-
-def _without(graph: nx.MultiDiGraph[Any], edges: list[tuple[Any, ...]]) -> nx.MultiDiGraph[Any]:
-    if not edges:
+    if not gone:
         return graph
     rest = graph.copy()
-    rest.remove_edges_from(edges)
-    ends = {node for u, v, _ in edges for node in (u, v)}
+    rest.remove_edges_from(gone)
+    ends = {node for u, v, _ in gone for node in (u, v)}
     rest.remove_nodes_from([node for node in ends if rest.degree(node) == 0])
     return rest
 

@@ -48,10 +48,8 @@ def parse_maxspeed(value: Any) -> float:
     >>> parse_maxspeed("PK:urban")
     nan
     """
-    if isinstance(value, list | tuple | set):
-        limits = [limit for limit in map(parse_maxspeed, value) if limit == limit]
-        return min(limits, default=float("nan"))
-    return float(_parse(str(value)))
+    merged = isinstance(value, list | tuple | set)
+    return _parse(";".join(map(str, value)) if merged else str(value))
 
 
 def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:

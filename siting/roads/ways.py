@@ -71,12 +71,6 @@ class Ways:
         self.refs.extend(refs)
         return True
 
-    def add_node(self, node_id: int, lon: float, lat: float) -> None:
-        """Add a node's position (degrees)."""
-        self.node_id.append(node_id)
-        self.lon.append(lon)
-        self.lat.append(lat)
-
 
 def read_xml(file: IO[bytes], path: Path) -> Ways:
     """Return the drivable ways of an OSM XML stream.
@@ -172,7 +166,9 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
                 continue
             if ways.add(way.id, refs, {tag.k: tag.v for tag in way.tags}):
                 for ref, lon, lat in placed:
-                    ways.add_node(ref, lon, lat)
+                    ways.node_id.append(ref)
+                    ways.lon.append(lon)
+                    ways.lat.append(lat)
     except RuntimeError as err:  # raised by pyosmium for every error in a file
         what = f"is not OSM PBF, or is truncated: {err}"
         raise InputError(str(path), what, "get the file again") from err

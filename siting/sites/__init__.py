@@ -1,7 +1,6 @@
 """Candidate sites, and the stations that could be built there."""
 
 from siting.sites.catalogue import (
-    at_exchange_rate,
     bay_figures,
     charger_catalogue,
     charging_limits,
@@ -29,7 +28,6 @@ from siting.sites.places import (
     OWN_ID,
     SMALL,
     NoPlaceError,
-    candidates_from_features,
     candidates_from_layer,
     candidates_from_parcels,
     candidates_from_pois,
@@ -39,17 +37,16 @@ from siting.sites.places import (
 )
 from siting.sites.sizes import shown_offers, with_sizes
 from siting.sites.standards import ServiceStandard, group_mix
-from siting.sites.waiting import erlang_c, largest_arrivals_per_h, wait_probability
+from siting.sites.waiting import erlang_c, largest_arrivals_per_h
 from siting.sites.whereabouts import with_whereabouts
 
 __all__ = [
     "EXCLUDED", "OUTSIDE", "OWN", "OWN_ID", "SMALL", "WORKS", "Hurdle", "NoPlaceError",
-    "ServiceStandard", "SiteCosts", "Subsidy", "assign_feeders", "at_exchange_rate", "bay_figures",
-    "candidates_from_features", "candidates_from_layer", "candidates_from_parcels",
-    "candidates_from_pois", "candidates_from_streets", "charger_catalogue", "charging_limits",
-    "compatibility", "erlang_c", "excluded_areas", "existing_stations", "fee_figures",
-    "grid_figures", "group_mix", "largest_arrivals_per_h", "make_offers", "merge_candidates",
-    "nearest_line_km", "parking_rule", "read_destinations", "shown_offers", "site_costs",
-    "subsidy_pkr", "time_utilisation", "wait_probability", "with_dearer", "with_sizes",
-    "with_whereabouts",
+    "ServiceStandard", "SiteCosts", "Subsidy", "assign_feeders", "bay_figures",
+    "candidates_from_layer", "candidates_from_parcels", "candidates_from_pois",
+    "candidates_from_streets", "charger_catalogue", "charging_limits", "compatibility", "erlang_c",
+    "excluded_areas", "existing_stations", "fee_figures", "grid_figures", "group_mix",
+    "largest_arrivals_per_h", "make_offers", "merge_candidates", "nearest_line_km", "parking_rule",
+    "read_destinations", "shown_offers", "site_costs", "subsidy_pkr", "time_utilisation",
+    "with_dearer", "with_sizes", "with_whereabouts",
 ]  # fmt: skip

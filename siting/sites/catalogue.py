@@ -16,11 +16,12 @@ from siting.files import ABOVE_0, not_numbers, rows_fault
 from siting.reference import table
 
 
-def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
+def charger_catalogue(path: Path | None = None, pkr_per_usd: float | None = None) -> pd.DataFrame:
     """Return the charger types: power (kW), ports, installed price with range (PKR), and life.
 
     A swap cabinet's price excludes batteries; ``battery_kwh`` and ``battery_pkr_kwh`` describe the
-    batteries in its slots.
+    batteries in its slots. `pkr_per_usd` is an exchange rate (PKR) at which the imported part of
+    all prices is converted; None leaves the table's prices as they are.
 
     Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr``,
     ``capex_low_pkr``, ``capex_high_pkr``, ``life_years``, the battery columns, ``source``,
@@ -29,6 +30,9 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
 
     >>> charger_catalogue().set_index("charger_id").loc["dc_60", "capex_pkr"].item()
     3500000
+    >>> dear = charger_catalogue(pkr_per_usd=350.0).set_index("charger_id")
+    >>> round(float(dear.loc["dc_60", "capex_pkr"]))  # 3.5 m x (1 + 0.7 x (350 / 280 - 1))
+    4112500
     """
     chargers = table("chargers", path)
     column_of = f"{path or 'charger table'}, column"
@@ -44,20 +48,10 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
         bad = not_numbers(chargers[column], least)
         faults += rows_fault(f"{column_of} {column}", bad, ids, f"not a number {what}")
     refuse(faults)
-    return chargers
-
-
-def at_exchange_rate(chargers: pd.DataFrame, pkr_per_usd: float | None) -> pd.DataFrame:
-    """Return the catalogue with imported parts priced at a new exchange rate (PKR; None: as it is).
-
-    >>> dear = at_exchange_rate(charger_catalogue(), 350.0).set_index("charger_id")
-    >>> round(float(dear.loc["dc_60", "capex_pkr"]))  # 3.5 m x (1 + 0.7 x (350 / 280 - 1))
-    4112500
-    """
     if pkr_per_usd is None:
         return chargers
-    money = table("money").set_index("item")["value"].astype(float)
-    factor = 1 + money["imported_share"] * (pkr_per_usd / money["pkr_per_usd"] - 1)
+    usual = table("money").set_index("item")["value"].astype(float)
+    factor = 1 + usual["imported_share"] * (pkr_per_usd / usual["pkr_per_usd"] - 1)
     prices = ["capex_pkr", "capex_low_pkr", "capex_high_pkr", "battery_pkr_kwh"]
     return chargers.assign(**{name: chargers[name].astype(float) * factor for name in prices})
 

@@ -62,37 +62,44 @@ class NoPlaceError(InputError):
     """A source has no place of the requested kind."""
 
 
-def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
-    """Return the places in a file that have certain OSM tags, as points in lon/lat (EPSG:4326).
+def candidates_from_pois(places: Path | gpd.GeoDataFrame, tags: Tags) -> gpd.GeoDataFrame:
+    """Return the places that have certain OSM tags, as points in lon/lat (EPSG:4326).
 
-    `path` is OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns.
-    `tags` has the accepted values of each OSM key. For example, ``{"amenity": ["fuel", "parking"],
+    `places` is a file, OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``) or any layer with OSM keys as
+    columns, or a table of features, as `siting.roads.download_features` or OSMnx returns it. `tags`
+    has the accepted values of each OSM key. For example, ``{"amenity": ["fuel", "parking"],
     "shop": True}`` selects fuel stations, car parks and every shop.
 
     Columns: ``name`` (blank: none), ``kind`` (the tag's value, from the first key that matches),
     ``source`` and ``geometry`` (for an area, a point inside it). Raises `InputError` if the file
     cannot be read, no tags are given, or no place has one of the tags.
-    """
-    if not any(wanted is not False for wanted in tags.values()):
-        raise InputError("tags", "none are given", 'name some, e.g. amenity: ["fuel"]')
-    osm = path.name.lower().endswith(OSM_XML)
-    source = f"{OSM_CREDIT}, {path.name}" if osm else path.name
-    return _tagged(read_destinations(path, tags), tags, str(path), source)
-
-
-def candidates_from_features(features: gpd.GeoDataFrame, tags: Tags) -> gpd.GeoDataFrame:
-    """Return the OSM features that have certain tags, as points in lon/lat (EPSG:4326).
-
-    `features` have OSM keys as columns, as `siting.roads.download_features` or OSMnx returns them.
-    Otherwise as `candidates_from_pois`.
 
     >>> fuel = gpd.GeoDataFrame(
     ...     {"amenity": ["fuel", "bank"]}, geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326
     ... )
-    >>> candidates_from_features(fuel, {"amenity": ["fuel"]})["kind"].to_list()
+    >>> candidates_from_pois(fuel, {"amenity": ["fuel"]})["kind"].to_list()
     ['fuel']
     """
-    return _tagged(features.to_crs(4326).reset_index(drop=True), tags, "features", OSM_CREDIT)
+    if not any(wanted is not False for wanted in tags.values()):
+        raise InputError("tags", "none are given", 'name some, e.g. amenity: ["fuel"]')
+    if isinstance(places, Path):
+        layer, where, source = read_destinations(places, tags), str(places), places.name
+        if source.lower().endswith(OSM_XML):
+            source = f"{OSM_CREDIT}, {source}"
+    else:
+        layer, where, source = places.to_crs(4326).reset_index(drop=True), "features", OSM_CREDIT
+    kind = pd.Series(pd.NA, index=layer.index, dtype="object")
+    for key, wanted in tags.items():
+        if wanted is not False and key in layer.columns:
+            value = layer[key]
+            tagged = value.notna() if wanted is True else value.isin(_values(wanted))
+            kind = kind.mask(kind.isna() & tagged, value)
+    chosen = kind.notna()
+    if not chosen.any():
+        raise NoPlaceError(where, f"no place has the tag {_in_words(tags)}", _present(layer, tags))
+    picked = layer[chosen]
+    _require_shapes(picked, Path(where))
+    return _places(picked, "name", kind[chosen].astype(str), source)
 
 
 def candidates_from_layer(
@@ -139,21 +146,6 @@ def candidates_from_layer(
         if column not in told and f"{OWN}{column}" not in places.columns:
             places[f"{OWN}{column}"] = plain_column(layer[column]).array
     return places
-
-
-def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd.GeoDataFrame:
-    kind = pd.Series(pd.NA, index=layer.index, dtype="object")
-    for key, wanted in tags.items():
-        if wanted is not False and key in layer.columns:
-            value = layer[key]
-            tagged = value.notna() if wanted is True else value.isin(_values(wanted))
-            kind = kind.mask(kind.isna() & tagged, value)
-    chosen = kind.notna()
-    if not chosen.any():
-        raise NoPlaceError(where, f"no place has the tag {_in_words(tags)}", _present(layer, tags))
-    picked = layer[chosen]
-    _require_shapes(picked, Path(where))
-    return _places(picked, "name", kind[chosen].astype(str), source)
 
 
 def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:

@@ -55,29 +55,14 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     return np.where(full, 1.0, n * at_end / spare)
 
 
-def wait_probability(
-    servers: Numbers, arrivals_per_h: Numbers, session_min: Numbers, wait_min: Numbers
-) -> Floats:
-    """Return P(wait > t), the share of drivers who wait longer than `wait_min`, 0 to 1.
-
-    `servers` is the number of ports, at least 1. `arrivals_per_h` is the number of drivers an hour.
-    `session_min` is the mean time at the port (minutes), above 0. The arguments are broadcast to a
-    common shape.
-
-    >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
-    0.238844
-    """
-    n, rate, service, wait = _broadcast(servers, arrivals_per_h, session_min, wait_min)
-    return _wait(n, rate * service / MINUTES, wait / service)
-
-
 def largest_arrivals_per_h(
     servers: Numbers, session_min: Numbers, wait_min: Numbers, alpha: Numbers
 ) -> Floats:
     """Return the largest arrival rate (drivers/h) at which P(wait > `wait_min`) is at most `alpha`.
 
-    `servers`, `session_min` and `wait_min` are as in `wait_probability`. `alpha` is the share of
-    drivers who may wait longer, between 0 and 1.
+    `servers` is the number of ports, at least 1. `session_min` is the mean time at the port
+    (minutes), above 0. `alpha` is the share of drivers who may wait longer, between 0 and 1. The
+    arguments are broadcast to a common shape.
 
     >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
     0.2
@@ -86,14 +71,9 @@ def largest_arrivals_per_h(
     low, high = np.zeros(n.shape), n.astype(float)
     for _ in range(BISECTIONS):
         load = (low + high) / 2
-        holds = _wait(n, load, wait / service) <= share
+        holds = erlang_c(n, load) * np.exp(-(n - load) * (wait / service)) <= share
         low, high = np.where(holds, load, low), np.where(holds, high, load)
     return low * MINUTES / service
-
-
-def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
-    spare = np.maximum(servers - load, 0.0)
-    return np.asarray(erlang_c(servers, load) * np.exp(-spare * wait_in_services))
 
 
 def _broadcast(*numbers: Numbers) -> tuple[Floats, ...]:

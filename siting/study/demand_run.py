@@ -70,13 +70,12 @@ def demand_to_folder(
 
 def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
     drawn = demand.energy_quantiles(demand.draw_energy(draws, seed, study.area, study.fleet_paces))
-    cases = demand.energy_scenarios(study.area)
-    ends = cases.pivot_table("demand_kwh_day", "vehicle_class", "scenario", "sum")
+    low, high = (demand.energy_factors(study.area, case) for case in ("low", "high"))
     columns = {
         "vehicles": study.energy.set_index("vehicle_class")["vehicles"],
         "demand_kwh_day": study.demand.groupby("vehicle_class")["demand_kwh_day"].sum(),
-        "low_kwh_day": ends["low"],
-        "high_kwh_day": ends["high"],
+        "low_kwh_day": low.groupby("vehicle_class")["demand_kwh_day"].sum(),
+        "high_kwh_day": high.groupby("vehicle_class")["demand_kwh_day"].sum(),
     }
     names = pd.Index(study.config.demand.vehicle_classes, name="vehicle_class")
     classes = pd.DataFrame(columns, names, dtype=float).fillna({"demand_kwh_day": 0.0})

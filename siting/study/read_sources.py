@@ -78,12 +78,12 @@ def read_network(config: Config, speeds: Table, group: str) -> Network:
     source, peak = config.roads.source, config.roads.peak
     about = {"kind": source.kind, "licence": source.licence, "attribution": source.attribution}
     if source.kind != "file":
-        download = download_settings(config)
         if source.kind == "place":
             about["query"] = source.query
-            graph = roads.download_place(source.query, download)
-        else:
-            graph = roads.download_polygon(area_polygon(config), download)
+        graph = roads.download_streets(
+            source.query if source.kind == "place" else area_polygon(config),
+            download_settings(config),
+        )
         return roads.build_network(graph, speeds, group, peak=peak, source=about)
     about |= {"file": source.path.name, "sha256": sha256(source.path)}
     clip = None if source.clip is None else read_area(source.clip)
@@ -294,7 +294,7 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> Layer:
     if source.kind == "osm_download":
         area, tags = _area_of(config, network), tags_of(source)
         features = roads.download_features(area, tags, download_settings(config))
-        return sites.candidates_from_features(features, tags)
+        return sites.candidates_from_pois(features, tags)
     if source.kind == "streets":
         return sites.candidates_from_streets(network, source.spacing_m)
     columns = {name: getattr(source, name) for name in ("name_column", "kind_column", "id_column")}

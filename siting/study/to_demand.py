@@ -201,13 +201,12 @@ def class_figures(config: Config) -> Table:
     return people_to_energy.vehicle_figures(config.demand.vehicles_csv, own)
 
 
-@stage("demand.city", "demand.vehicle_classes", "demand.registrations_csv", "demand.fleet_share")
+@stage("demand.vehicle_classes", "demand.registrations_csv", "demand.fleet_share")
 def registered_share(config: Config, city: Row) -> Table:
     """The city's share of the country's electric vehicles, by class."""
     asked = config.demand
-    shares = people_to_energy.city_share(
-        pd.DataFrame([city]), asked.city, list(asked.vehicle_classes), asked.registrations_csv
-    )
+    classes = list(asked.vehicle_classes)
+    shares = people_to_energy.city_share(city, classes, asked.registrations_csv)
     return with_own(shares, asked.fleet_share or {}, "vehicle_class", "city_share")
 
 
@@ -282,8 +281,8 @@ def zone_energy(config: Config, area: people_to_energy.Area, depots: Table | Non
     if case == "central":
         by_zone = people_to_energy.zone_energy(area)
     else:
-        runs = people_to_energy.energy_scenarios(area)
-        by_zone = runs[runs["scenario"] == case].drop(columns="scenario").reset_index(drop=True)
+        factors = people_to_energy.energy_factors(area, case)
+        by_zone = factors[["zone_id", "vehicle_class", "demand_kwh_day"]]
     return by_zone if depots is None else people_to_energy.zones_by_depot(by_zone, depots)
 
 

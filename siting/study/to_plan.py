@@ -123,8 +123,7 @@ def service_standard(config: Config) -> sites.ServiceStandard:
 @stage("offers: configurations sizes chargers_csv", "money.pkr_per_usd", stored="offers")
 def chargers(config: Config) -> Table:
     """The catalogue rows of the chargers that the configurations and sizes use."""
-    catalogue = sites.charger_catalogue(config.offers.chargers_csv)
-    catalogue = sites.at_exchange_rate(catalogue, config.money.pkr_per_usd)
+    catalogue = sites.charger_catalogue(config.offers.chargers_csv, config.money.pkr_per_usd)
     configurations, sizes = choices_of(config.offers)
     used = {*sizes, *(name for counts in configurations.values() for name in counts)}
     return catalogue[catalogue["charger_id"].astype(str).isin(used)].reset_index(drop=True)
@@ -158,7 +157,6 @@ def offers(
     """The stations considered at each site (`siting.tables.OFFERS`)."""
     asked = config.offers
     configurations, sizes = choices_of(asked)
-    catalogue = sites.charger_catalogue(asked.chargers_csv)
     classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
     most = asked.subsidy.model_dump(exclude_none=True, exclude={"hurdle", "concessions"})
     made = sites.make_offers(
@@ -166,7 +164,7 @@ def offers(
         configurations,
         sizes=sizes,
         least_ports=asked.least_ports,
-        chargers=sites.at_exchange_rate(catalogue, config.money.pkr_per_usd),
+        chargers=sites.charger_catalogue(asked.chargers_csv, config.money.pkr_per_usd),
         grid=sites.grid_figures(asked.grid_csv),
         fees=at_preset(sites.fee_figures(), site_costs.preset),
         compatibility=compatibility,

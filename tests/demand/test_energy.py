@@ -10,6 +10,7 @@ from siting.demand import (
     HOURS,
     Area,
     city_energy,
+    city_figures,
     city_share,
     demand_figures,
     national_fleet,
@@ -75,7 +76,7 @@ def test_lahore_in_2030_at_the_facts_own_numbers():
 def test_lahore_in_2030_from_the_model_and_what_differs():
     """The model's own Lahore is 121 MWh/day; every step away from the 100 is accounted for."""
     fleet = national_fleet(2030)
-    shares = city_share(table("cities"), "Lahore", CLASSES)
+    shares = city_share(city_figures("Lahore"), CLASSES)
     energy = city_energy(fleet, vehicle_figures(), shares).set_index("vehicle_class")
     mwh = energy["demand_kwh_day"] / 1000
     assert mwh.sum() == pytest.approx(121, abs=1)
@@ -94,7 +95,7 @@ def test_lahore_in_2030_from_the_model_and_what_differs():
 def test_the_tenants_of_lahore_move_the_map_and_not_the_total():
     """28.5 % rent, and 28 % of those who were asked: in public 0.7 % more."""
     fleet = national_fleet(2030)
-    shares = city_share(table("cities"), "Lahore", CLASSES)
+    shares = city_share(city_figures("Lahore"), CLASSES)
     plain = city_energy(fleet, vehicle_figures(), shares)["demand_kwh_day"].sum()
     zones = zone_energy(Area(fleet, vehicle_figures(), shares, LAHORE))
     assert zones["demand_kwh_day"].sum() / plain == pytest.approx(1.007, abs=0.001)
@@ -256,7 +257,7 @@ def test_vehicles_go_by_people_and_energy_by_the_zones_own_share():
 
 def test_one_zone_of_which_nothing_is_known_is_the_city():
     fleet = national_fleet(2030)
-    shares = city_share(table("cities"), "Multan", CLASSES)
+    shares = city_share(city_figures("Multan"), CLASSES)
     whole = city_energy(fleet, vehicle_figures(), shares, 0.4)
     zones = zone_energy(Area(fleet, vehicle_figures(), shares, area_share=0.4))
     assert zones["zone_id"].unique().tolist() == ["all"]
@@ -338,7 +339,7 @@ def test_classes_without_figures_are_all_named():
 
 def test_the_list_of_figures_has_every_class_source_and_range():
     fleet = national_fleet(2030)
-    shares = city_share(table("cities"), "Lahore", CLASSES)
+    shares = city_share(city_figures("Lahore"), CLASSES)
     figures = demand_figures(
         Area(fleet, vehicle_figures(), shares, area_share=0.3), area_source="by hand"
     )
@@ -442,7 +443,7 @@ def test_every_packaged_figure_has_a_source_and_a_mark(name):
 
 def test_one_base_for_islamabad_s_cars_by_hand():
     cars = national_fleet(2030).set_index("vehicle_class")["vehicles"]["car"]
-    share = city_share(table("cities"), "Islamabad", ["car"])["city_share"].item()
+    share = city_share(city_figures("Islamabad"), ["car"])["city_share"].item()
     people = table("cities").set_index("city")["people_2023"]["Islamabad"]
     # 128,217 in the country x 0.046 over the Territory's 2.36 m people.
     assert 1000 * cars * share / people == pytest.approx(128_217 * 46 / 2_363_863, rel=1e-4)
@@ -472,7 +473,7 @@ def test_the_eleven_cities():
 
 def test_cars_follow_ownership_and_the_total_stays():
     fleet = national_fleet(2030)
-    shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    shares = city_share(city_figures("Lahore"), fleet["vehicle_class"])
     zones = pd.DataFrame({"zone_id": ["rich", "poor"], "people": [1000.0, 3000.0]})
     by_people = zone_energy(Area(fleet, vehicle_figures(), shares, zones))
     owned = zone_energy(Area(fleet, vehicle_figures(), shares, zones.assign(ownership=[40.0, 8.0])))
@@ -498,7 +499,7 @@ def test_cars_follow_ownership_and_the_total_stays():
 
 def test_zones_without_a_vehicle_are_refused():
     fleet = national_fleet(2030)
-    shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    shares = city_share(city_figures("Lahore"), fleet["vehicle_class"])
     zones = pd.DataFrame({"zone_id": ["a", "b"], "people": 1.0, "ownership": 0.0})
     with pytest.raises(InputError, match="nobody owns a vehicle in any zone"):
         zone_energy(Area(fleet, vehicle_figures(), shares, zones))

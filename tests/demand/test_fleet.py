@@ -133,7 +133,7 @@ def test_every_fault_of_an_own_fleet_at_once(tmp_path):
 
 
 def test_shares_by_registrations_class_by_class():
-    shares = city_share(table("cities"), "karachi", CLASSES).set_index("vehicle_class")
+    shares = city_share(city_figures("karachi"), CLASSES).set_index("vehicle_class")
     assert shares.loc["two_wheeler", ["low", "city_share", "high"]].to_list() == [
         0.155,
         0.18,
@@ -149,7 +149,7 @@ def test_shares_by_registrations_class_by_class():
 
 
 def test_a_city_without_registrations_goes_by_urban_people():
-    shares = city_share(table("cities"), "quetta", ["car", "tram"])
+    shares = city_share(city_figures("quetta"), ["car", "tram"])
     share = 1_565_546 / 93.8e6
     assert shares["city_share"].to_list() == pytest.approx([share] * 2)
     assert shares["low"].to_list() == pytest.approx([0.7 * share] * 2)
@@ -159,17 +159,14 @@ def test_a_city_without_registrations_goes_by_urban_people():
 
 
 def test_a_city_table_that_states_a_share_is_believed_where_nothing_is_registered():
-    cities = table("cities")
-    cities.loc[cities["city"] == "Quetta", ["share_of_fleet"]] = 0.02
-    cities["share_source"] = cities["share_source"].astype(object)
-    cities.loc[cities["city"] == "Quetta", "share_source"] = "mine"
-    cities.loc[cities["city"] == "Quetta", "share_confidence"] = "L"
-    row = city_share(cities, "Quetta", ["car"]).iloc[0]
+    stated = {"share_of_fleet": 0.02, "share_source": "mine", "share_confidence": "L"}
+    quetta = pd.Series({**city_figures("Quetta"), **stated})
+    row = city_share(quetta, ["car"]).iloc[0]
     assert row.to_list() == ["car", 0.02, 0.02, 0.02, "mine", "L"]
 
 
 def test_no_share_of_the_packaged_cities_goes_over_the_country():
-    shares = pd.concat([city_share(table("cities"), c, CLASSES) for c in table("cities")["city"]])
+    shares = pd.concat([city_share(city_figures(c), CLASSES) for c in table("cities")["city"]])
     total = shares.groupby("vehicle_class")[["low", "city_share"]].sum()
     assert (total["city_share"] < 0.75).all()
     assert (shares["low"] <= shares["city_share"]).all()
@@ -184,22 +181,21 @@ def test_own_registrations_with_faults(tmp_path):
         head + "Lahore,,0.2,0.3,0.4,s,L\nLahore,car,1.2,1,1.3,s,L\nlahore,,0.1,0.1,0.1,s,L\n"
     )
     with pytest.raises(InputError) as caught:
-        city_share(table("cities"), "Lahore", ["car"], path)
+        city_share(city_figures("Lahore"), ["car"], path)
     text = str(caught.value)
     for word in ("at most 1", "not low <= central <= high", "given twice"):
         assert word in text
     path.write_text(head + "Lahore,car,0.2,0.1,0.4,mine,M\n")
-    shares = city_share(table("cities"), "LAHORE", ["car"], path)
+    shares = city_share(city_figures("LAHORE"), ["car"], path)
     assert shares.loc[0, ["city_share", "source"]].to_list() == [0.2, "mine"]
     path.write_text(head + "Lahore,car,0,0,0,mine,M\n")
     with pytest.raises(InputError, match="Lahore has a share of 0"):
-        city_share(table("cities"), "Lahore", ["car"], path)
+        city_share(city_figures("Lahore"), ["car"], path)
 
 
 def test_an_unknown_city_is_told_which_there_are():
-    for call in (city_figures, lambda c: city_share(table("cities"), c, ["car"])):
-        with pytest.raises(InputError, match="has no Atlantis; it has: Karachi, Lahore"):
-            call("Atlantis")
+    with pytest.raises(InputError, match="has no Atlantis; it has: Karachi, Lahore"):
+        city_figures("Atlantis")
 
 
 # --- to 2060 -------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siting.demand import FleetScenario, fleet_figures, fleet_model, scenario_names
-from siting.demand.sales import s_curve, survival
+from siting.demand.sales import hazard, s_curve
 from siting.errors import InputError
 from siting.reference import table
 
@@ -63,8 +63,8 @@ def test_the_curve_passes_through_every_target_and_stays_between_neighbours(shar
 
 
 def test_half_are_gone_at_the_life_and_none_at_first():
-    assert survival([0, 8, 16], 8, 1.0) == pytest.approx([1, 0.5, 0.25])
-    assert survival([0, 8, 16], 8, 2.0) == pytest.approx([1, 0.5, 1 / 16])
+    assert np.exp(-hazard([0, 8, 16], 8, 1.0)) == pytest.approx([1, 0.5, 0.25])
+    assert np.exp(-hazard([0, 8, 16], 8, 2.0)) == pytest.approx([1, 0.5, 1 / 16])
 
 
 # --- cohorts -------------------------------------------------------------------------------------

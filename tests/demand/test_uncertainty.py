@@ -12,10 +12,11 @@ from siting.demand import (
     Area,
     FleetScenario,
     city_energy,
+    city_figures,
     city_share,
     draw_energy,
+    energy_factors,
     energy_quantiles,
-    energy_scenarios,
     fleet_paces,
     national_fleet,
     sensitivity,
@@ -24,7 +25,6 @@ from siting.demand import (
 )
 from siting.demand.uncertainty import _split_triangle
 from siting.errors import InputError
-from siting.reference import table
 
 ZONES = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "renting_share": [0.0, 0.4]})
 
@@ -32,7 +32,7 @@ ZONES = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "renting_share": 
 @pytest.fixture(scope="module")
 def lahore():
     fleet = national_fleet(2030)
-    shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    shares = city_share(city_figures("Lahore"), fleet["vehicle_class"])
     return fleet, vehicle_figures(), shares
 
 
@@ -58,6 +58,11 @@ def exact(**overrides):
 
 
 # --- scenarios -----------------------------------------------------------------------------------
+
+
+def energy_scenarios(area):
+    cases = ("low", "central", "high")
+    return pd.concat([energy_factors(area, case).assign(scenario=case) for case in cases])
 
 
 def test_low_central_and_high_by_hand():
@@ -188,7 +193,7 @@ def test_quantiles_by_hand():
 def quetta():
     """Return the case of a city, and the sums of its scenarios by class."""
     fleet = national_fleet(2027)
-    case = (fleet, vehicle_figures(), city_share(table("cities"), "Quetta", fleet["vehicle_class"]))
+    case = (fleet, vehicle_figures(), city_share(city_figures("Quetta"), fleet["vehicle_class"]))
     runs = energy_scenarios(Area(*case, ZONES)).groupby(["scenario", "vehicle_class"])[
         "demand_kwh_day"
     ]
@@ -297,7 +302,7 @@ SLOW_POLICY_FAST = ("slow", "nev-2025-30", "fast")
 
 def _islamabad(scenario="nev-2025-30"):
     fleet = national_fleet(2030, FleetScenario(scenario))
-    shares = city_share(table("cities"), "Islamabad", fleet["vehicle_class"])
+    shares = city_share(city_figures("Islamabad"), fleet["vehicle_class"])
     others = {name: national_fleet(2030, FleetScenario(name)) for name in SLOW_POLICY_FAST}
     return (fleet, vehicle_figures(), shares), fleet_paces(fleet, others)
 

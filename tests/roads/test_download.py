@@ -21,8 +21,7 @@ from siting.roads import (
     Download,
     build_network,
     download_features,
-    download_place,
-    download_polygon,
+    download_streets,
     geocode,
     server_answers,
 )
@@ -70,17 +69,17 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_polygon_comes_once_and_then_from_the_cache(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graph = download_polygon(AREA, settings(server, tmp_path))
+    graph = download_streets(AREA, settings(server, tmp_path))
     assert set(graph.nodes) == JUNCTIONS
     assert server.asked == ["/api/interpreter"]
     assert len(kept(tmp_path)) == 1
     no_network(monkeypatch)
-    again = download_polygon(AREA, settings(server, tmp_path))
+    again = download_streets(AREA, settings(server, tmp_path))
     assert set(again.edges) == set(graph.edges)
 
 
 def test_bus_lane_reaches_the_graph_and_goes_in_the_network(server: Server, tmp_path: Path) -> None:
-    graph = download_polygon(AREA, settings(server, tmp_path))
+    graph = download_streets(AREA, settings(server, tmp_path))
     assert graph.has_edge(1, 9)
     network = build_network(graph, table("speeds"), "other")
     assert network.report["bus_only_ways_dropped"] == 1
@@ -97,7 +96,7 @@ def test_what_passes_is_asked_again(
 ) -> None:
     server.script = list(script)
     with caplog.at_level(logging.WARNING):
-        graph = download_polygon(AREA, settings(server, tmp_path))
+        graph = download_streets(AREA, settings(server, tmp_path))
     assert len(graph) == len(JUNCTIONS)
     assert len(server.asked) == len(script) + 1
     assert len(caplog.messages) == len(script)
@@ -123,7 +122,7 @@ def test_what_does_not_pass_is_said_and_nothing_is_kept(
 ) -> None:
     server.script = [word] * 3
     with pytest.raises(DownloadError) as error:
-        download_polygon(AREA, settings(server, tmp_path))
+        download_streets(AREA, settings(server, tmp_path))
     text = str(error.value)
     assert words in text
     assert f"{server.url}/api/interpreter: streets of the area 73.045" in text
@@ -132,7 +131,7 @@ def test_what_does_not_pass_is_said_and_nothing_is_kept(
     assert "siting fetch" in text
     assert len(server.asked) == 3
     assert kept(tmp_path) == []
-    assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
+    assert len(download_streets(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
 
 
 @pytest.mark.slow
@@ -140,9 +139,9 @@ def test_what_does_not_pass_is_said_and_nothing_is_kept(
 def test_silence_is_given_up_in_time(server: Server, tmp_path: Path, word: str) -> None:
     server.script = [word, word]
     with pytest.raises(DownloadError, match=r"no answer within 0\.3 s \(2 tries\)"):
-        download_polygon(AREA, settings(server, tmp_path, timeout_s=0.3, retries=1))
+        download_streets(AREA, settings(server, tmp_path, timeout_s=0.3, retries=1))
     assert kept(tmp_path) == []
-    assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
+    assert len(download_streets(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
 
 
 @pytest.mark.slow
@@ -154,16 +153,16 @@ def test_an_answer_that_drips_is_given_up_in_time(
     server.script = ["drip", "drip"]
     start = time.monotonic()
     with pytest.raises(DownloadError, match=r"no whole answer within 0\.6 s \(2 tries\)"):
-        download_polygon(AREA, settings(server, tmp_path, timeout_s=0.3, retries=1))
+        download_streets(AREA, settings(server, tmp_path, timeout_s=0.3, retries=1))
     assert time.monotonic() - start < 20
     assert kept(tmp_path) == []
-    assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
+    assert len(download_streets(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
 
 
 def test_what_another_host_would_say_is_not_asked(server: Server, tmp_path: Path) -> None:
     server.script = ["elsewhere"]
     with pytest.raises(DownloadError, match=r"redirects to another, localhost .*\(1 try\)"):
-        download_polygon(AREA, settings(server, tmp_path))
+        download_streets(AREA, settings(server, tmp_path))
     assert kept(tmp_path) == []
     assert len(server.asked) == 1
 
@@ -171,29 +170,29 @@ def test_what_another_host_would_say_is_not_asked(server: Server, tmp_path: Path
 def test_a_refusal_for_good_is_not_asked_again(server: Server, tmp_path: Path) -> None:
     server.script = [400]
     with pytest.raises(DownloadError, match=r"HTTP 400 Bad Request \(1 try\)"):
-        download_polygon(AREA, settings(server, tmp_path))
+        download_streets(AREA, settings(server, tmp_path))
     assert len(server.asked) == 1
 
 
 def test_an_empty_answer_is_said_and_not_kept(server: Server, tmp_path: Path) -> None:
     server.script = ["empty"]
     with pytest.raises(DownloadError, match=r"the answer is empty.*\(1 try\)"):
-        download_polygon(AREA, settings(server, tmp_path))
+        download_streets(AREA, settings(server, tmp_path))
     assert kept(tmp_path) == []
-    assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
+    assert len(download_streets(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
 
 
 def test_no_street_inside_the_area_is_said(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="no street that cars may use inside the area"):
-        download_polygon(box(73.0513, 33.7013, 73.0514, 33.7014), settings(server, tmp_path))
+        download_streets(box(73.0513, 33.7013, 73.0514, 33.7014), settings(server, tmp_path))
 
 
 def test_an_empty_answer_in_the_cache_is_doubted(server: Server, tmp_path: Path) -> None:
     """OSMnx by itself keeps empty answers; such a cache heals."""
-    download_polygon(AREA, settings(server, tmp_path))
+    download_streets(AREA, settings(server, tmp_path))
     (file,) = kept(tmp_path)
     file.write_text('{"elements": []}')
-    assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
+    assert len(download_streets(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
     assert len(server.asked) == 2
     assert json.loads(file.read_text())["elements"]
 
@@ -205,10 +204,10 @@ def test_an_empty_answer_in_the_cache_is_doubted(server: Server, tmp_path: Path)
 def test_a_damaged_answer_in_the_cache_is_asked_for_again(
     server: Server, tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    download_polygon(AREA, settings(server, tmp_path))
+    download_streets(AREA, settings(server, tmp_path))
     (file,) = kept(tmp_path)
     file.write_text(text)
-    assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
+    assert len(download_streets(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
     assert "requesting it again" in caplog.text
     assert json.loads(file.read_text())["elements"]
 
@@ -218,14 +217,14 @@ def test_an_empty_tile_of_an_area_is_kept_with_the_rest(
 ) -> None:
     monkeypatch.setattr(ox.settings, "max_query_area_size", 4_000_000)
     server.script = ["empty", 504]
-    graph = download_polygon(AREA, settings(server, tmp_path))
+    graph = download_streets(AREA, settings(server, tmp_path))
     tiles = len(kept(tmp_path))
     assert tiles > 1
     # The tile that was empty is asked for twice: it was not kept while the whole was in doubt.
     assert len(server.asked) == tiles + 2
     assert sum(not json.loads(f.read_text())["elements"] for f in kept(tmp_path)) <= 1
     no_network(monkeypatch)
-    assert len(download_polygon(AREA, settings(server, tmp_path))) == len(graph)
+    assert len(download_streets(AREA, settings(server, tmp_path))) == len(graph)
 
 
 @pytest.mark.slow
@@ -234,25 +233,25 @@ def test_retries_count_for_each_answer_anew(
 ) -> None:
     monkeypatch.setattr(ox.settings, "max_query_area_size", 4_000_000)
     server.script = [504, "ok", 504, "ok", 504, "ok"]
-    assert len(download_polygon(AREA, settings(server, tmp_path, retries=1))) == len(JUNCTIONS)
+    assert len(download_streets(AREA, settings(server, tmp_path, retries=1))) == len(JUNCTIONS)
     server.script = [504, 504]
     with pytest.raises(DownloadError, match=r"\(2 tries\)"):
-        download_polygon(AREA, settings(server, tmp_path / "other", retries=1))
+        download_streets(AREA, settings(server, tmp_path / "other", retries=1))
 
 
 def test_an_unusable_cache_folder_does_not_stop_a_download(
     server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert len(download_polygon(AREA, settings(server, tmp_path / "file" / "cache"))) == len(
+    assert len(download_streets(AREA, settings(server, tmp_path / "file" / "cache"))) == len(
         JUNCTIONS
     )
     assert "could not be kept" in caplog.text
 
 
 def test_the_timeout_does_not_change_the_name_of_an_answer(server: Server, tmp_path: Path) -> None:
-    download_polygon(AREA, settings(server, tmp_path, timeout_s=5))
-    download_polygon(AREA, settings(server, tmp_path, timeout_s=90))
+    download_streets(AREA, settings(server, tmp_path, timeout_s=5))
+    download_streets(AREA, settings(server, tmp_path, timeout_s=90))
     assert len(server.asked) == 1
 
 
@@ -262,7 +261,7 @@ def test_a_server_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with running() as server:
         download = settings(server, tmp_path)
     with pytest.raises(DownloadError, match=r"cannot be reached \(.*refused\) \(3 tries\)"):
-        download_polygon(AREA, download)
+        download_streets(AREA, download)
 
 
 @pytest.mark.parametrize("way", often(["no name", "no answer"], {"no name"}))
@@ -278,7 +277,7 @@ def test_a_machine_that_is_offline_is_told_at_once(
     monkeypatch.setattr(socket, "create_connection", no_way)
     begun = time.monotonic()
     with pytest.raises(DownloadError, match=r"offline.*\(1 try\); go online and run `siting fetch"):
-        download_polygon(AREA, settings(server, tmp_path, retries=3))
+        download_streets(AREA, settings(server, tmp_path, retries=3))
     assert time.monotonic() - begun < 4
     assert server.asked == []
 
@@ -292,8 +291,8 @@ def test_osmnx_is_left_as_it_was(server: Server, tmp_path: Path) -> None:
     before = state()
     server.script = [400]
     with pytest.raises(DownloadError):
-        download_polygon(AREA, settings(server, tmp_path))
-    download_polygon(AREA, settings(server, tmp_path))
+        download_streets(AREA, settings(server, tmp_path))
+    download_streets(AREA, settings(server, tmp_path))
     assert state() == before
     assert ox.settings.useful_tags_way is not WAY_TAGS
 
@@ -302,11 +301,11 @@ def test_osmnx_is_left_as_it_was(server: Server, tmp_path: Path) -> None:
 def test_place(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server.script = [429]
     download = settings(server, tmp_path)
-    graph = download_place(TOWN, download)
+    graph = download_streets(TOWN, download)
     assert server.asked == ["/search", "/search", "/api/interpreter"]
     assert len(kept(tmp_path)) == 2
     no_network(monkeypatch)
-    assert set(download_place(TOWN, download).edges) == set(graph.edges)
+    assert set(download_streets(TOWN, download).edges) == set(graph.edges)
     assert geocode(TOWN, download).equals(AREA)
 
 
@@ -357,7 +356,7 @@ def test_features_that_are_not_there(server: Server, tmp_path: Path) -> None:
 )
 def test_bad_polygons(tmp_path: Path, polygon: Polygon, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        download_polygon(polygon, Download(cache_dir=tmp_path))
+        download_streets(polygon, Download(cache_dir=tmp_path))
 
 
 def test_the_drive_filter_is_osmnxs() -> None:
@@ -378,7 +377,7 @@ def test_real_places_offline(
 ) -> None:
     no_network(monkeypatch)
     cache = shared_data / "data" / "osmnx_cache"
-    graph = download_place(query, Download(cache_dir=cache, timeout_s=30))
+    graph = download_streets(query, Download(cache_dir=cache, timeout_s=30))
     # The data's own notes count the largest weakly connected part.
     part = ox.truncate.largest_component(graph)
     assert (len(part), part.number_of_edges()) == (nodes, edges)

@@ -26,7 +26,7 @@ from siting.simulation import (
 )
 from siting.simulation.count import _mean, _ratio
 from siting.simulation.day import CHARGED, OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND
-from siting.sites import erlang_c, wait_probability
+from siting.sites import erlang_c
 
 
 def waits(log):
@@ -37,12 +37,13 @@ def waits(log):
 @pytest.mark.parametrize(("n", "rate", "service"), [(1, 1.0, 20.0), (4, 4.0, 45.0), (12, 8.0, 60)])
 def test_exponential_sessions_wait_as_erlang_c_says(n, rate, service):
     wait = waits(steady_log(n, rate, service, spread=1.0, days=300, seed=n))
+    load = rate * service / 60
+    waiting = float(erlang_c(n, load))
     for limit in (0.0, 5.0, 20.0):
         share, error = batch_mean(wait > limit + 1e-9)
-        assert abs(share - float(wait_probability(n, rate, service, limit))) < 4 * error
+        assert abs(share - waiting * np.exp(-(n - load) * limit / service)) < 4 * error
     mean, error = batch_mean(wait)
-    load = rate * service / 60
-    assert abs(mean - float(erlang_c(n, load)) * service / (n - load)) < 4 * error
+    assert abs(mean - waiting * service / (n - load)) < 4 * error
 
 
 def test_equal_sessions_wait_as_pollaczek_and_khinchine_say():
@@ -307,7 +308,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
                               Rules(days=5, seed=seed, spread=1.0, balk_min=np.inf),
                               wait_min=10.0)  # fmt: skip
         row = station_table(found).iloc[0]
-        truth = float(wait_probability(2, 3.0, 30.0, 10.0))
+        truth = float(erlang_c(2, 1.5)) * np.exp(-(2 - 1.5) * 10.0 / 30.0)
         inside += abs(row["late_share"] - truth) <= row["late_share_ci"]
     assert 19 <= inside <= 24
 

@@ -46,7 +46,7 @@ def test_demand_of_the_sectors(shared_data, sectors):
     energy = city_energy(
         fleet,
         vehicle_figures(),
-        city_share(table("cities"), "Islamabad", fleet["vehicle_class"]),
+        city_share(city_figures("Islamabad"), fleet["vehicle_class"]),
         near["people"].sum() / city["people_2023"],
     )
     demand = spread_demand(near, energy)

@@ -12,7 +12,6 @@ from siting.errors import InputError
 from siting.reference import at_preset, table
 from siting.sites import (
     ServiceStandard,
-    at_exchange_rate,
     charger_catalogue,
     charging_limits,
     compatibility,
@@ -148,7 +147,7 @@ def test_a_preset_that_is_none_is_refused():
 
 
 def test_a_dearer_dollar_moves_imported_parts_alone():
-    dear = TABLES | {"chargers": at_exchange_rate(charger_catalogue(), 350.0)}
+    dear = TABLES | {"chargers": charger_catalogue(pkr_per_usd=350.0)}
     before = offers_of({"a": {"dc_60": 2, "swap_2w": 1}}).iloc[0]
     after = offers_of({"a": {"dc_60": 2, "swap_2w": 1}}, **dear).iloc[0]
     # 70 % of a charger's price follows the dollar, a quarter dearer; cabinets' batteries too.
@@ -156,5 +155,5 @@ def test_a_dearer_dollar_moves_imported_parts_alone():
     assert after["battery_cost_pkr"] == pytest.approx(before["battery_cost_pkr"] * 1.175)
     for part in ("grid_cost_pkr", "civil_cost_pkr", "fee_cost_pkr"):
         assert after[part] == before[part]
-    same = at_exchange_rate(charger_catalogue(), 280.0)
+    same = charger_catalogue(pkr_per_usd=280.0)
     assert (same["capex_pkr"] == charger_catalogue()["capex_pkr"]).all()

@@ -12,7 +12,6 @@ from demand.test_cells import X0, Y0, grid_network
 from siting.errors import InputError
 from siting.roads import Network
 from siting.sites import (
-    candidates_from_features,
     candidates_from_layer,
     candidates_from_pois,
     candidates_from_streets,
@@ -213,7 +212,7 @@ def test_downloaded_features():
         geometry=gpd.points_from_xy([73, 73.1], [33.6, 33.7]),
         crs=4326,
     ).to_crs(32643)
-    places = candidates_from_features(features, TAGS)
+    places = candidates_from_pois(features, TAGS)
     assert places["kind"].to_list() == ["fuel", "mall"]
     assert places.crs.to_epsg() == 4326
     assert "ODbL" in places["source"].iloc[0]

@@ -5,7 +5,7 @@ import heapq
 import numpy as np
 import pytest
 
-from siting.sites import compatibility, group_mix, largest_arrivals_per_h, wait_probability
+from siting.sites import compatibility, erlang_c, group_mix, largest_arrivals_per_h
 from siting.sites.standards import peak_kwh_per_h
 
 BATCHES = 40
@@ -39,7 +39,9 @@ def simulated_wait(arrivals_per_h, minutes, wait_min, n, seed, stay=None):
 )
 def test_equal_ports(n, rate, session, wait):
     share, error = simulated_wait(rate, [session] * n, wait, 60_000, seed=n)
-    assert abs(share - float(wait_probability(n, rate, session, wait))) < 4 * error
+    load = rate * session / 60
+    expected = float(erlang_c(n, load)) * np.exp(-(n - load) * wait / session)
+    assert abs(share - expected) < 4 * error
 
 
 @pytest.mark.parametrize(
