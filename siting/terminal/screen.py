@@ -38,17 +38,6 @@ class Screen(Console):
         self.notes(notes)
         self.print(f"Written to {path}", soft_wrap=True)
 
-    def shown(self, result: Shown) -> None:
-        """Print a result: warning, title, caveat, tables and notes."""
-        if warning := result._warning():
-            self.say(warning, style="bold red")
-        title, note = result._title()
-        colour = {True: "bold green", False: "bold red", None: "bold"}[result._same()]
-        self.heading(title, note, colour)
-        for block in result._blocks():
-            self.block(block)
-        self.notes(result._notes())
-
     def block(self, block: Block) -> None:
         """Print a table, its sentence on the rows that are left out, and its explanation."""
         if block.columns:
@@ -137,7 +126,13 @@ class Screen(Console):
 
 def print_result(result: Shown, folder: Path | None = None) -> None:
     """Print a result, and the path of its folder if it was written."""
-    console = Screen()
-    console.shown(result)
+    console, shown = Screen(), result._display_()
+    if shown.warning:
+        console.say(shown.warning, style="bold red")
+    colour = {True: "bold green", False: "bold red", None: "bold"}[shown.good]
+    console.heading(shown.title, shown.note, colour)
+    for block in shown.blocks:
+        console.block(block)
+    console.notes(shown.notes)
     if folder is not None:
         console.written(folder)
