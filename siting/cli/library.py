@@ -46,20 +46,17 @@ def demo(
         reply = plan_nation(config, overrides, budget)
     elif not files_only:
         from siting import study
-        from siting.terminal.screen import print_result
 
         asked = asked_of_solver(overrides, budget=budget)
         plan, folder = study.run_to_folder(config, overrides=asked, now=now(), progress=progress())
-        reply = Reply(
-            lambda: plan.facts, lambda: print_result(plan, folder), gaps=[plan.outcome.gap]
-        )
+        reply = Reply(lambda: plan.facts, plan, folder, gaps=[plan.outcome.gap])
 
     def show() -> None:
         reply.show()
         verb = "nation" if nation else "run"
         typer.echo(f"To go on from here: edit {config}, then siting {verb} {config}")
 
-    return replace(reply, show=show)
+    return replace(reply, shown=show)
 
 
 @verb(BEGIN, "siting cities", quiet=False)
