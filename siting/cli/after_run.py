@@ -39,7 +39,7 @@ def runs(
         return [{"run": str(r.path), **{k: f.get(k) for k in keys}} for r, f in rows]
 
     def show() -> None:
-        from siting.terminal.run_lists import print_runs
+        from siting.terminal.result_tables import print_runs
 
         print_runs([(run.path.name, run.facts or {}) for run in folders])
 

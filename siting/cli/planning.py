@@ -61,10 +61,14 @@ def run(
     ),
 ) -> Reply:  # fmt: skip
     """Make a plan and write its run folder. Exit code 3 means a gap over 100 %."""
+    return plan_city(config, write_lp=write_lp, robust=robust, **asked_of_folder(overrides, out))
+
+
+def plan_city(config: Path, **asked: Any) -> Reply:
+    """Make a plan and write its run folder; `asked` are arguments of `study.run_to_folder`."""
     from siting import study
 
-    asked = asked_of_folder(overrides, out)
-    plan, folder = study.run_to_folder(config, write_lp=write_lp, robust=robust, **asked)
+    plan, folder = study.run_to_folder(config, **asked)
     return Reply(lambda: plan.facts, plan, folder, gaps=[plan.outcome.gap])
 
 
@@ -114,7 +118,7 @@ def demand(
 ) -> Reply:
     """Compute only the demand: layers, totals with ranges, and every figure with its source."""
     from siting import study
-    from siting.terminal.demand_tables import print_demand
+    from siting.terminal.result_tables import print_demand
 
     asked = asked_of_folder(overrides, out)
     demand_run, folder = study.demand_to_folder(
@@ -180,7 +184,7 @@ def frontier(
     Exit code 3 means a gap over 100 %.
     """
     from siting import review
-    from siting.terminal.demand_tables import print_frontier
+    from siting.terminal.result_tables import print_frontier
 
     money, asked = review.budgets_of(budgets), asked_of_folder(overrides, out)
     table, folder = review.frontier_to_folder(config, money, **asked)
@@ -225,7 +229,7 @@ def nation(
             code=int(bool(verified.faults)),
         )
     from siting.nation import compare_nations, explain_city
-    from siting.terminal.nation_tables import print_changes, print_city
+    from siting.terminal.result_tables import print_changes, print_city
 
     said: dict[str, Any] = {}
     shown: list[Callable[[], None]] = []
@@ -246,7 +250,7 @@ def plan_nation(
 ) -> Reply:  # fmt: skip
     """Make the plan of a nation and write its folder."""
     from siting.nation import Nation, compare_nations
-    from siting.terminal.nation_tables import print_changes
+    from siting.terminal.result_tables import print_changes
     from siting.terminal.screen import print_result
 
     asked = asked_of_solver(overrides, budget=budget, budget_key="budget_pkr")
