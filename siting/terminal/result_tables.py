@@ -103,8 +103,10 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
 
 def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
     """Print, for each budget, the energy that its plan serves and the bound on that energy."""
+    from siting.engine.proof import far_in_words
+
     console = Screen()
-    console.warn_if_far(frontier["gap"].max(skipna=False))
+    console.warn(far_in_words(frontier["gap"].max(skipna=False)))
     columns = [
         Column("PKR m", "budget_pkr", ",.1f", per=1e6),
         Column("kWh/day", "served_kwh_day", ",.0f"),

@@ -94,12 +94,10 @@ class Screen(Console):
         """Print a note after a coloured label."""
         self.say(Text.assemble((f"{head}:", "yellow"), f" {text}"))
 
-    def warn_if_far(self, gap: float | None) -> None:
-        """Print a warning if a plan is far from proven optimal."""
-        from siting.engine.proof import far_in_words
-
-        if words := far_in_words(gap):
-            self.say(words, style="bold red")
+    def warn(self, text: str) -> None:
+        """Print a warning, unless it is blank."""
+        if text:
+            self.say(text, style="bold red")
 
     def notes(self, lines: Sequence[str]) -> None:
         """Print notes under one label."""
@@ -127,8 +125,7 @@ class Screen(Console):
 def print_result(result: Shown, folder: Path | None = None) -> None:
     """Print a result, and the path of its folder if it was written."""
     console, shown = Screen(), result._display_()
-    if shown.warning:
-        console.say(shown.warning, style="bold red")
+    console.warn(shown.warning)
     colour = {True: "bold green", False: "bold red", None: "bold"}[shown.good]
     console.heading(shown.title, shown.note, colour)
     for block in shown.blocks:
