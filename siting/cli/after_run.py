@@ -35,13 +35,12 @@ def runs(
 
     def json() -> Any:
         keys = ("title", "written", "status", "served_share", "subsidy_pkr", "new_stations")
-        rows = [(run, run.facts or {}) for run in folders]
-        return [{"run": str(r.path), **{k: f.get(k) for k in keys}} for r, f in rows]
+        return [{"run": str(path), **{k: facts.get(k) for k in keys}} for path, facts in folders]
 
     def show() -> None:
         from siting.terminal.result_tables import print_runs
 
-        print_runs([(run.path.name, run.facts or {}) for run in folders])
+        print_runs([(path.name, facts) for path, facts in folders])
 
     return Reply(json, show)
 
