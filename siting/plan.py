@@ -18,7 +18,7 @@ from siting.export import geojson_of, layers_of, noted, plot_plan, save_plan_pic
 from siting.export.dictionary import is_own
 from siting.export.exchange import write_exchange
 from siting.outcome import Outcome
-from siting.shown import SITE, Block, Column, Shown, block_of, sentences
+from siting.shown import SITE, Block, Column, Display, Shown, block_of, sentences
 from siting.sites.chargers_text import BUILD, told_as
 from siting.tables import capacity_columns, may_be_built
 
@@ -354,16 +354,7 @@ class Plan(Shown, PlanTables):
             lines.append(("Not additional", beyond))
         return lines
 
-    def _title(self) -> tuple[str, str]:
-        return self.title, self.note
-
-    def _warning(self) -> str:
-        return far_in_words(self.outcome.gap)
-
-    def _notes(self) -> list[str]:
-        return list(self.facts.get("warnings", []))
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         told = self.headline()
         blocks = [Block((), told, most=len(told)), block_of(self.classes, CLASSES, "classes")]
         new = self.new_sites.sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
@@ -376,7 +367,10 @@ class Plan(Shown, PlanTables):
             for row in built.itertuples(index=False)
             if told_as(str(row.configuration), str(row.chargers)) == row.configuration
         ]
-        return [*blocks, sentences(named, all_in="new_sites")] if named else blocks
+        if named:
+            blocks.append(sentences(named, all_in="new_sites"))
+        notes, far = self.facts.get("warnings", []), far_in_words(self.outcome.gap)
+        return Display(self.title, self.note, blocks, notes=notes, warning=far)
 
 
 def ask(name: str, *given: Any, **how: Any) -> Any:

@@ -101,54 +101,56 @@ class Block:
         return [f"… and {more:,} more{where}"] if more else []
 
 
+@dataclass(frozen=True)
+class Display:
+    """A result as shown: its title, a caveat, tables (the most important first), and notes.
+
+    The caveat `note` may be blank. `notes` stand below the tables, and a `warning`, if any, above
+    the title. `good` tells whether the title is good news (green) or bad news (red); None if
+    neither.
+    """
+
+    title: str
+    note: str
+    blocks: Sequence[Block]
+    notes: Sequence[str] = ()
+    warning: str = ""
+    good: bool | None = None
+
+    def text(self) -> str:
+        """Return the result as text that fits a screen."""
+        lines = [text for text in (self.warning, self.title, self.note) if text]
+        for block in self.blocks:
+            lines += ["", *([block.title] if block.title else []), *_as_text(block)]
+            lines += [*block.rest(), *([block.below] if block.below else [])]
+        return "\n".join([*lines, *(["", *self.notes] if self.notes else [])])
+
+    def html(self) -> str:
+        """Return the result as HTML tables for notebooks."""
+        parts = [f"<p><strong>{html_text(self.warning)}</strong></p>"] if self.warning else []
+        parts += [f"<h4>{html_text(self.title)}</h4>"] if self.title else []
+        parts += [f"<p><em>{html_text(self.note)}</em></p>"] if self.note else []
+        for block in self.blocks:
+            parts += [f"<p><b>{html_text(block.title)}</b></p>"] if block.title else []
+            parts.append(_as_html(block))
+            parts += [f"<p>{html_text(text)}</p>" for text in (*block.rest(), block.below) if text]
+        return "".join([*parts, *(f"<p>{html_text(text)}</p>" for text in self.notes)])
+
+
 class Shown(ABC):
-    """A result that is displayed as a title, a few tables, and notes."""
+    """A result that notebooks and the terminal show as its `Display`."""
 
     @abstractmethod
-    def _title(self) -> tuple[str, str]:
-        """Return the title and the caveat; the caveat is blank if there is none."""
-
-    @abstractmethod
-    def _blocks(self) -> list[Block]:
-        """Return the tables, the most important first."""
-
-    def _notes(self) -> Sequence[str]:
-        """Return the notes that stand below the tables."""
-        return ()
-
-    def _warning(self) -> str:
-        """Return the warning that stands above the title; blank if there is none."""
-        return ""
-
-    def _same(self) -> bool | None:
-        """Return whether the title is good news (green) or bad news (red); None if neither."""
-        return None
+    def _display_(self) -> Display:
+        """Return what to show; a hook for front ends, like IPython's ``_repr_html_``."""
 
     def __repr__(self) -> str:
         """Return the result as text that fits a screen."""
-        lines = [text for text in (self._warning(), *self._title()) if text]
-        for block in self._blocks():
-            lines += ["", *([block.title] if block.title else []), *_as_text(block)]
-            lines += [*block.rest(), *([block.below] if block.below else [])]
-        return "\n".join([*lines, *(["", *self._notes()] if self._notes() else [])])
+        return self._display_().text()
 
     def _repr_html_(self) -> str:
         """Return the result as HTML tables for notebooks."""
-        title, note = self._title()
-        warning = f"<p><strong>{html_text(self._warning())}</strong></p>" if self._warning() else ""
-        notes = "".join(f"<p>{html_text(text)}</p>" for text in self._notes())
-        return warning + html_of(title, note, self._blocks()) + notes
-
-
-def html_of(title: str, note: str, blocks: Iterable[Block]) -> str:
-    """Return a title, a caveat and tables as HTML for notebooks."""
-    parts = [f"<h4>{html_text(title)}</h4>"] if title else []
-    parts += [f"<p><em>{html_text(note)}</em></p>"] if note else []
-    for block in blocks:
-        parts += [f"<p><b>{html_text(block.title)}</b></p>"] if block.title else []
-        parts.append(_as_html(block))
-        parts += [f"<p>{html_text(text)}</p>" for text in (*block.rest(), block.below) if text]
-    return "".join(parts)
+        return self._display_().html()
 
 
 def block_of(

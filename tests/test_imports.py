@@ -121,7 +121,7 @@ STEPS = {
     "import siting": HEAVY,
     "import siting.cli": HEAVY,
     "import siting.config": HEAVY,
-    "import siting.terminal.run_lists": HEAVY,
+    "import siting.terminal.result_tables": HEAVY,
     "import siting.report": SELDOM,
     "import siting.export": SELDOM,
     "import siting.study": SELDOM,

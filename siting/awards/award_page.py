@@ -13,7 +13,7 @@ import pandas as pd
 
 from siting.export.sheet import MapSheet, points_of, sheet, table_of
 from siting.plan import Plan
-from siting.shown import Block, Column, Shown, block_of, labelled, sentences
+from siting.shown import Block, Column, Display, Shown, block_of, labelled, sentences
 from siting.texts import html_text
 
 # Reasons why a bid lost: its ask was too high, or its critical ask was not computed in time.
@@ -69,13 +69,7 @@ class Award(Shown):
     notes: tuple[str, ...]
     folder: Path | None = None
 
-    def _title(self) -> tuple[str, str]:
-        return f"{self.plan.title}: award", self.plan.note
-
-    def _notes(self) -> tuple[str, ...]:
-        return self.notes
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         outcome, plan = self.plan.outcome, self.plan
         line = (
             f"{len(self.winners):,} of {len(self.winners) + len(self.losers):,} bids win; "
@@ -88,12 +82,13 @@ class Award(Shown):
             if row["rule"] != "rents paid" or row["high_pkr"]
         ]
         rows.append(("budget", [f"{outcome.budget_pkr / 1e6:,.3f}"]))
-        return [
+        blocks = [
             sentences([line]),
             _bids("Winners", self.winners, _figure(f"Adds, {outcome.proof.unit}", "adds", ",.0f")),
             _bids("Losers", self.losers, _figure("Lost by, PKR m", "over_pkr", ",.3f", per=1e6)),
             labelled(["Public money", "PKR m"], rows, "payments"),
         ]
+        return Display(f"{plan.title}: award", plan.note, blocks, notes=self.notes)
 
 
 def _bids(title: str, bids: pd.DataFrame, last: Column) -> Block:

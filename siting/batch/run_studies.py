@@ -25,7 +25,7 @@ from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
 from siting.config.yaml_text import read
 from siting.errors import InputError
 from siting.locks import hold, holder
-from siting.shown import Block, Column, Shown, block_of
+from siting.shown import Column, Display, Shown, block_of
 from siting.writing import clear_part_files, require_free, write_text
 
 # Names of workers' locks and of half-written folders begin with the study's key.
@@ -61,12 +61,10 @@ class BatchResult(Shown):
         """The number of studies without a plan."""
         return int((~self.table["status"].isin(["optimal", "feasible"])).sum())
 
-    def _title(self) -> tuple[str, str]:
-        return f"Batch {self.out}: {status_words(self.table)}", ""
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         columns = [*short_columns(self.table), Column("Status", "status")]
-        return [block_of(self.table, columns, "table")]
+        title = f"Batch {self.out}: {status_words(self.table)}"
+        return Display(title, "", [block_of(self.table, columns, "table")])
 
 
 Report = Callable[[BatchEvent], None]

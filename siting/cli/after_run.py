@@ -35,13 +35,12 @@ def runs(
 
     def json() -> Any:
         keys = ("title", "written", "status", "served_share", "subsidy_pkr", "new_stations")
-        rows = [(run, run.facts or {}) for run in folders]
-        return [{"run": str(r.path), **{k: f.get(k) for k in keys}} for r, f in rows]
+        return [{"run": str(path), **{k: facts.get(k) for k in keys}} for path, facts in folders]
 
     def show() -> None:
-        from siting.terminal.run_lists import print_runs
+        from siting.terminal.result_tables import print_runs
 
-        print_runs([(run.path.name, run.facts or {}) for run in folders])
+        print_runs([(path.name, facts) for path, facts in folders])
 
     return Reply(json, show)
 
@@ -96,10 +95,9 @@ def verify(
 ) -> Reply:
     """Check a run's files and recount its plan. Exit code 0 means that all checks pass."""
     from siting.review import verify_run
-    from siting.terminal.screen import print_result
 
     verified = verify_run(run_folder(folder), frontier=frontier, progress=progress())
-    return Reply(verified.plain, lambda: print_result(verified), code=int(bool(verified.faults)))
+    return Reply(verified.plain, verified, code=int(bool(verified.faults)))
 
 
 @verb(AFTER, "siting replan @latest --drop s0042 --budget 5e7", solver=("gap", "time_limit"))
@@ -120,7 +118,6 @@ def replan(
     Exit code 3 means a gap over 100 %.
     """
     from siting import review
-    from siting.terminal.screen import print_result
 
     replanned = review.replan(
         run_folder(folder),
@@ -133,7 +130,8 @@ def replan(
     )
     return Reply(
         lambda: {**replanned.after.facts, "changes": replanned.changes.to_dict("records")},
-        lambda: print_result(replanned, replanned.folder),
+        replanned,
+        replanned.folder,
         gaps=[replanned.after.outcome.gap],
     )
 
@@ -170,11 +168,10 @@ def trace(
 ) -> Reply:  # fmt: skip
     """Trace a cell's demand or a station's figures back to the table rows behind them."""
     from siting import review
-    from siting.terminal.screen import print_result
 
     run = review.Traced(run_folder(folder))
     traced = review.trace(run, wanted, vehicle_class=vehicle_class, year=year, scenario=scenario)
-    return Reply(traced.to_dict, lambda: print_result(traced))
+    return Reply(traced.to_dict, traced)
 
 
 @verb(AFTER, "siting explain @latest s0042")
@@ -191,7 +188,6 @@ def explain(
 ) -> Reply:  # fmt: skip
     """Explain why a place has a station or not, or list all stations, the most doubtful first."""
     from siting.review import Explained, explain_plan, explain_site
-    from siting.terminal.screen import print_result
 
     run = Explained(run_folder(folder))
     if site is None:
@@ -202,7 +198,7 @@ def explain(
                 **plan_reasons.figures,
                 "stations": plan_reasons.stations.to_dict("records"),
             },
-            lambda: print_result(plan_reasons),
+            plan_reasons,
         )
     why = explain_site(run, site, alternatives=alternatives, time_limit_s=seconds)
     return Reply(
@@ -215,7 +211,7 @@ def explain(
             "classes": why.classes.to_dict("records"),
             "offers": why.offers.to_dict("records"),
         },
-        lambda: print_result(why),
+        why,
     )
 
 
@@ -236,15 +232,12 @@ def lots(
 ) -> Reply:  # fmt: skip
     """Divide a run's new stations into connected lots of similar value for a tender."""
     from siting.lots import lots_to_folder
-    from siting.terminal.screen import print_result
 
     parted, written = lots_to_folder(
         run_folder(folder), lots, out=out, now=now(),
         within=within, loss=loss, most_m=most_m,
     )  # fmt: skip
-    return Reply(
-        lambda: {"written": str(written), **parted.facts}, lambda: print_result(parted, written)
-    )
+    return Reply(lambda: {"written": str(written), **parted.facts}, parted, written)
 
 
 @verb(AFTER, "siting papers @latest --kind pc1")
@@ -291,7 +284,6 @@ def evaluate(
     Exit code 3 means a gap over 100 %.
     """
     from siting.review import evaluate_to_folder
-    from siting.terminal.screen import print_result
 
     asked, named = asked_of_folder(overrides, out), _names(items(map_config))
     evaluation, folder = evaluate_to_folder(
@@ -299,7 +291,8 @@ def evaluate(
     )
     return Reply(
         lambda: evaluation.facts,
-        lambda: print_result(evaluation, folder),
+        evaluation,
+        folder,
         gaps=() if evaluation.best is None else (evaluation.best.outcome.gap,),
     )
 
@@ -315,10 +308,9 @@ def compare(
 ) -> Reply:  # fmt: skip
     """Compare stored runs of one city: figures, configurations and a map of differences."""
     from siting.review import compare_to_folder
-    from siting.terminal.screen import print_result
 
     comparison, folder = compare_to_folder([run_folder(run) for run in runs], out=out, now=now())
-    return Reply(lambda: comparison.facts, lambda: print_result(comparison, folder))
+    return Reply(lambda: comparison.facts, comparison, folder)
 
 
 @verb(AFTER, "siting simulate @latest --days 20")
@@ -336,10 +328,9 @@ def simulate(
 ) -> Reply:  # fmt: skip
     """Simulate a plan's day driver by driver: waits, drivers turned away and use of stations."""
     from siting.review import Rules, simulate_to_folder
-    from siting.terminal.screen import print_result
 
     rules = Rules(days, seed, balk_min, spread)
     simulated_day, folder = simulate_to_folder(
         run_folder(run), rules, out=out, now=now(), progress=progress()
     )
-    return Reply(lambda: simulated_day.facts, lambda: print_result(simulated_day, folder))
+    return Reply(lambda: simulated_day.facts, simulated_day, folder)

@@ -25,6 +25,7 @@ from typer.core import TyperGroup
 
 from siting.cli.run_folders import names_like
 from siting.errors import Fault, InfeasibleError, Override, SitingError
+from siting.shown import Shown
 from siting.texts import visible
 
 if TYPE_CHECKING:
@@ -166,14 +167,16 @@ Run = Annotated[
 
 @dataclass
 class Reply:
-    """The result of a command: its JSON, its text for the terminal, and its exit code.
+    """The result of a command: its JSON, what the terminal shows, and its exit code.
 
-    If one of `gaps` is above 100 %, the exit code is `FAR_FROM_PROVEN`. If `always` is true, the
-    text is printed despite ``--quiet``.
+    `shown` is a result, or a function that prints one; the `folder` to which a result was written
+    is printed below it. If one of `gaps` is above 100 %, the exit code is `FAR_FROM_PROVEN`. If
+    `always` is true, the result is printed despite ``--quiet``.
     """
 
     json: Callable[[], Any]
-    show: Callable[[], object]
+    shown: Shown | Callable[[], object]
+    folder: Path | None = None
     code: int = 0
     gaps: Sequence[float | None] = ()
     always: bool = False
@@ -182,6 +185,15 @@ class Reply:
     def written(cls, path: Path) -> Reply:
         """Return the reply for a command that wrote one file."""
         return cls(lambda: {"written": str(path)}, lambda: typer.echo(f"Written to {path}"))
+
+    def show(self) -> None:
+        """Print the result in the terminal."""
+        if isinstance(self.shown, Shown):
+            from siting.terminal.screen import print_result
+
+            print_result(self.shown, self.folder)
+        else:
+            self.shown()
 
 
 # Options that several commands have, in the order of ``--help``.

@@ -14,12 +14,11 @@ from siting.cli.app import (
     Budget,
     Overrides,
     Reply,
+    asked_of_folder,
     asked_of_solver,
     flag,
-    now,
     option,
     print_json,
-    progress,
     verb,
 )
 
@@ -36,30 +35,24 @@ def demo(
     nation: bool = flag("--nation", "Use three schematic cities with one budget."),
 ) -> Reply:
     """Copy the package's schematic Islamabad to a folder and make its plan; works offline."""
+    from siting.cli.planning import plan_city, plan_nation
     from siting.embedded import copy_embedded_city
 
     config = copy_embedded_city(out, nation)
-    reply = Reply(lambda: {"written": str(config)}, lambda: None)
-    if nation and not files_only:
-        from siting.cli.planning import plan_nation
-
+    if files_only:
+        reply = Reply(lambda: {"written": str(config)}, lambda: None)
+    elif nation:
         reply = plan_nation(config, overrides, budget)
-    elif not files_only:
-        from siting import study
-        from siting.terminal.screen import print_result
-
-        asked = asked_of_solver(overrides, budget=budget)
-        plan, folder = study.run_to_folder(config, overrides=asked, now=now(), progress=progress())
-        reply = Reply(
-            lambda: plan.facts, lambda: print_result(plan, folder), gaps=[plan.outcome.gap]
-        )
+    else:
+        asked = asked_of_folder(asked_of_solver(overrides, budget=budget), out=None)
+        reply = plan_city(config, **asked)
 
     def show() -> None:
         reply.show()
         verb = "nation" if nation else "run"
         typer.echo(f"To go on from here: edit {config}, then siting {verb} {config}")
 
-    return replace(reply, show=show)
+    return replace(reply, shown=show)
 
 
 @verb(BEGIN, "siting cities", quiet=False)

@@ -61,12 +61,15 @@ def run(
     ),
 ) -> Reply:  # fmt: skip
     """Make a plan and write its run folder. Exit code 3 means a gap over 100 %."""
-    from siting import study
-    from siting.terminal.screen import print_result
+    return plan_city(config, write_lp=write_lp, robust=robust, **asked_of_folder(overrides, out))
 
-    asked = asked_of_folder(overrides, out)
-    plan, folder = study.run_to_folder(config, write_lp=write_lp, robust=robust, **asked)
-    return Reply(lambda: plan.facts, lambda: print_result(plan, folder), gaps=[plan.outcome.gap])
+
+def plan_city(config: Path, **asked: Any) -> Reply:
+    """Make a plan and write its run folder; `asked` are arguments of `study.run_to_folder`."""
+    from siting import study
+
+    plan, folder = study.run_to_folder(config, **asked)
+    return Reply(lambda: plan.facts, plan, folder, gaps=[plan.outcome.gap])
 
 
 @verb(PLAN, "siting award configs/islamabad.yaml --bids bids.csv", solver=("budget", "time_limit"))
@@ -85,7 +88,6 @@ def award(
 ) -> Reply:  # fmt: skip
     """Choose among bids for places, and find the largest ask at which each loser would win."""
     from siting import awards
-    from siting.terminal.screen import print_result
 
     asked = asked_of_folder(overrides, out)
     made = awards.award_to_folder(
@@ -94,7 +96,8 @@ def award(
     tables = ("winners", "losers", "payments")
     return Reply(
         lambda: made.plan.facts | {name: getattr(made, name).to_dict("records") for name in tables},
-        lambda: print_result(made, made.folder),
+        made,
+        made.folder,
         gaps=[made.plan.outcome.gap],
     )
 
@@ -115,7 +118,7 @@ def demand(
 ) -> Reply:
     """Compute only the demand: layers, totals with ranges, and every figure with its source."""
     from siting import study
-    from siting.terminal.demand_tables import print_demand
+    from siting.terminal.result_tables import print_demand
 
     asked = asked_of_folder(overrides, out)
     demand_run, folder = study.demand_to_folder(
@@ -181,7 +184,7 @@ def frontier(
     Exit code 3 means a gap over 100 %.
     """
     from siting import review
-    from siting.terminal.demand_tables import print_frontier
+    from siting.terminal.result_tables import print_frontier
 
     money, asked = review.budgets_of(budgets), asked_of_folder(overrides, out)
     table, folder = review.frontier_to_folder(config, money, **asked)
@@ -218,16 +221,15 @@ def nation(
         return plan_nation(config, overrides, budget, out, earlier, workers=workers, dask=dask)
     if explain is None and compare is None:
         from siting.nation import read_nation, verify_nation
-        from siting.terminal.screen import print_result
 
         verified = verify_nation(config, progress=progress())
         return Reply(
             lambda: {**({} if verified.faults else read_nation(config)[0]), **verified.plain()},
-            lambda: print_result(verified),
+            verified,
             code=int(bool(verified.faults)),
         )
     from siting.nation import compare_nations, explain_city
-    from siting.terminal.nation_tables import print_changes, print_city
+    from siting.terminal.result_tables import print_changes, print_city
 
     said: dict[str, Any] = {}
     shown: list[Callable[[], None]] = []
@@ -248,7 +250,7 @@ def plan_nation(
 ) -> Reply:  # fmt: skip
     """Make the plan of a nation and write its folder."""
     from siting.nation import Nation, compare_nations
-    from siting.terminal.nation_tables import print_changes
+    from siting.terminal.result_tables import print_changes
     from siting.terminal.screen import print_result
 
     asked = asked_of_solver(overrides, budget=budget, budget_key="budget_pkr")
@@ -340,11 +342,10 @@ def rerun(
 ) -> Reply:
     """Repeat a run from its folder; exit 0 if inputs, objective and plan are the same, else 1."""
     from siting.review import rerun as repeat
-    from siting.terminal.screen import print_result
 
     try:
         repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress())
     except InfeasibleError as err:
         # The run had a plan, so an infeasible repetition is a difference, not bad input.
         raise failed("Differs: there was a plan, now there is none", err, 1) from err
-    return Reply(repetition.plain, lambda: print_result(repetition), code=int(not repetition.same))
+    return Reply(repetition.plain, repetition, code=int(not repetition.same))

@@ -90,7 +90,9 @@ def write_exchange(
             case ".kml":
                 _kml(chosen, part)
             case ".gpkg":
-                _geopackage(chosen, part, title, note)
+                about = dict.fromkeys(chosen, ". ".join(filter(None, (title, note))))
+                styles = {name: styles_of(name, layer) for name, layer in chosen.items()}
+                write_geopackage(part, chosen, descriptions=about, styles=styles)
             case ".xlsx":
                 _workbook(chosen, part, title, note)
 
@@ -102,12 +104,6 @@ def _ready(name: str, layer: pd.DataFrame) -> gpd.GeoDataFrame:
     drawn = to_lonlat(gpd.GeoDataFrame(layer), name)
     table = storable(rounded(pd.DataFrame(drawn.drop(columns="geometry"))))
     return gpd.GeoDataFrame(table, geometry=drawn.geometry.to_numpy(), crs=4326)
-
-
-def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
-    descriptions = dict.fromkeys(layers, ". ".join(filter(None, (title, note))))
-    styles = {name: styles_of(name, layer) for name, layer in layers.items()}
-    write_geopackage(part, layers, descriptions=descriptions, styles=styles)
 
 
 def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str) -> None:
@@ -181,7 +177,7 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
 
 def _sheet(name: str, table: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(table, gpd.GeoDataFrame):
-        return storable(rounded(table))
+        return rounded(table)
     ready = _ready(name, table)
     points = ready.geometry.representative_point()
     flat = pd.DataFrame(ready.drop(columns="geometry"))

@@ -76,8 +76,7 @@ def write_geopackage(
                     options["geometry_type"] = geometry_types[name]
             fields[name] = [str(c) for c in frame.columns if str(c) != "geometry"]
             pyogrio.write_dataframe(frame, part, layer=name, driver="GPKG", **options)
-        if styles:
-            _add_styles(part, styles, geometry)
+        _add_styles(part, styles or {}, geometry)
         _add_meanings(part, data_dictionary_of(fields))
 
     write_whole(path, write)

@@ -268,13 +268,12 @@ def _zones(layer: gpd.GeoDataFrame) -> Drawn:
     if not _all(layer, "Polygon"):
         return _plain(layer)
     symbol = qml.fill("#ffffff", style="no", outline="#5b21b6", outline_mm=0.45)
-    name = next((c for c in ("name", "zone", "zone_id") if c in layer), "")
+    name = next(c for c in ("name", "zone", "zone_id") if c in layer)
     text = f'"{name}"'
     if "served_share" in layer:
         text += " || '\\n' || format_number(100 * \"served_share\", 0) || ' % served'"
-    how: dict[str, Any] = {"renderer": qml.single(symbol), "shown_by": f'"{name}"'}
-    if name:
-        how["labeling"] = qml.area_labels(text)
+    how = {"renderer": qml.single(symbol), "shown_by": f'"{name}"',
+           "labeling": qml.area_labels(text)}  # fmt: skip
     drawn: Drawn = [("Zones", "outlines, named", how)]
     if "served_share" in layer:
         share = _shares(layer) | {"labeling": qml.area_labels(text)}

@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 
 from siting.export.sheet import MapSheet, points_of, sheet, table_of
-from siting.shown import Block, Column, Shown, block_of
+from siting.shown import Column, Display, Shown, block_of
 from siting.texts import counted, html_text
 
 # The columns of the lots in the terminal and in notebooks.
@@ -67,14 +67,10 @@ class Lots(Shown):
     facts: dict[str, Any]
     notes: tuple[str, ...]
 
-    def _title(self) -> tuple[str, str]:
-        return f"{self.title}: {counted(self.facts['lots'], 'lot')}", self.note
-
-    def _notes(self) -> tuple[str, ...]:
-        return self.notes
-
-    def _blocks(self) -> list[Block]:
-        return [block_of(self.lots, SHORT, "lots", "lots.csv")]
+    def _display_(self) -> Display:
+        title = f"{self.title}: {counted(self.facts['lots'], 'lot')}"
+        lots = block_of(self.lots, SHORT, "lots", "lots.csv")
+        return Display(title, self.note, [lots], notes=self.notes)
 
 
 def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:

@@ -16,7 +16,7 @@ from siting.nation.city import Row, same
 from siting.nation.division_bound import MILLION, Pot
 from siting.nation.rounds import BUDGET, SPLITS, Rounds
 from siting.program.instance import Floats
-from siting.shown import Block, Column, Shown, block_of
+from siting.shown import Block, Column, Display, Shown, block_of
 from siting.study.program_zones import gini
 from siting.tables import mean_drive_min
 from siting.texts import counted
@@ -175,18 +175,7 @@ class NationPlan(Shown):
             f"({served / max(wanted, 1e-9):.1%})"
         )
 
-    def _title(self) -> tuple[str, str]:
-        return self.config.title, self.config.note
-
-    def _warning(self) -> str:
-        return far_in_words(self.gap)
-
-    def _notes(self) -> list[str]:
-        failed = zip(self.cities["city"], self.cities["error"], strict=True)
-        took = f"the plan took {self.seconds:,.0f} s"
-        return [*(f"{city} failed: {error}" for city, error in failed if error), took]
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         told = self.headline()
         cities = Block(CITY_COLUMNS, city_rows(self.cities).to_dict("records"), "cities")
         money = [f"pkr_{city}" for city in self.cities["city"]]
@@ -203,7 +192,15 @@ class NationPlan(Shown):
         ]
         below = "" if self.splits["complete"].all() else "*: not every city has a plan."
         splits = block_of(self.splits, columns, "splits", "splits.csv", below=below)
-        return [Block((), told, most=len(told)), cities, splits]
+        failed = zip(self.cities["city"], self.cities["error"], strict=True)
+        took = f"the plan took {self.seconds:,.0f} s"
+        return Display(
+            self.config.title,
+            self.config.note,
+            [Block((), told, most=len(told)), cities, splits],
+            notes=[*(f"{city} failed: {error}" for city, error in failed if error), took],
+            warning=far_in_words(self.gap),
+        )
 
 
 def _served(split: Mapping[Any, Any]) -> str:

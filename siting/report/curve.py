@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +28,8 @@ _FAIRNESS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Frontier:
-    """A stored budget curve."""
-
-    rows: pd.DataFrame  # one row per budget, the lowest first
-    # Sections of the configuration that differ from those of the run, apart from the budget.
-    differs: tuple[str, ...]
-
-
-def read_frontier(folder: Path, run: RunRecord) -> Frontier:
-    """Return the budget curve in a folder that `siting frontier` wrote.
+def read_frontier(folder: Path, run: RunRecord) -> dict[str, Any]:
+    """Return the budget curve in a folder that `siting frontier` wrote, as charts and a table.
 
     Raises `InputError` if the curve is missing, incomplete or edited, or is from another study.
     """
@@ -69,7 +59,8 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     ):
         faults.append(Fault(table, "differs from frontier.json", _FIX))
     refuse(faults)
-    return Frontier(rows, _differs(_settings(folder / "config.yaml"), run.settings))
+    differs = _differs(_settings(folder / "config.yaml"), run.settings)
+    return {**_curve(rows, run.facts["budget_pkr"] / 1e6), "differs": ", ".join(differs)}
 
 
 def _budgets(path: Path) -> pd.DataFrame:
@@ -106,11 +97,8 @@ def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
     return tuple(n for n in names if bare(one.get(n)) != bare(other.get(n)))
 
 
-def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
-    """Return the charts and the table of a budget curve; None if there is no curve."""
-    if frontier is None:
-        return None
-    rows = frontier.rows
+def _curve(rows: pd.DataFrame, here: float) -> dict[str, Any]:
+    """Return the charts and the table of a budget curve; `here` is the run's budget (PKR m)."""
     knee = rows["knee"].astype(str).str.lower().eq("true").to_numpy()
     known = [c for c in _FAIRNESS if c in rows.columns and rows[c].notna().all()]
     fair = [(_FAIRNESS[column], column, f"fair{i}") for i, column in enumerate(known)]
@@ -118,13 +106,11 @@ def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
     served = ("Energy served", "served_kwh_day", "served")
     bound = ("No plan serves more", "bound_kwh_day", "bound")
     mark = int(np.flatnonzero(knee)[0]) if knee.any() else None
-    here = run.facts["budget_pkr"] / 1e6
     return {
         "charts": [
             _chart("Energy served, kWh/day", rows, [served, bound], mark, here),
             _chart("Share served", rows, [share, *fair], mark, here, per_cent=True),
         ],
-        "differs": ", ".join(frontier.differs),
         "knee": None if mark is None else rupees(float(rows["budget_pkr"].iloc[mark])),
         "rows": rows.assign(knee=knee).to_dict("records"),
     }

@@ -113,20 +113,16 @@
       else layers.unserved.removeLayer(gap);
     });
     const legend = byId("legend");
+    const explain = (colour, text) => {
+      legend.append(make("span", ""));
+      legend.lastChild.append(Object.assign(make("i", ""), { style: `background:${colour}` }), say(text));
+    };
     legend.replaceChildren(make("span", `Wanted, ${run.unit}:`));
-    colours.forEach((colour, i) => {
-      const item = make("span", "");
-      item.append(Object.assign(make("i", ""), { style: `background:${colour}` }));
-      item.append(say(breaks.length === 0 ? "any" : i === 0 ? `up to ${kwh(breaks[0])}` : i === breaks.length ? `over ${kwh(breaks[i - 1])}` : `to ${kwh(breaks[i])}`));
-      legend.append(item);
-    });
+    colours.forEach((colour, i) => explain(colour,
+      breaks.length === 0 ? "any" : i === 0 ? `up to ${kwh(breaks[0])}` : i === breaks.length ? `over ${kwh(breaks[i - 1])}` : `to ${kwh(breaks[i])}`));
     legend.append(make("span", most > 0.01 ? `Largest circle: ${kwh(most)} kWh/day not served` : "All of it is served"));
     if (map.hasLayer(layers.minutes))
-      for (const { told, colour } of run.minutes) {
-        const item = make("span", "");
-        item.append(Object.assign(make("i", ""), { style: `background:${colour}` }), say(told));
-        legend.append(item);
-      }
+      for (const { told, colour } of run.minutes) explain(colour, told);
     if (chosenClass >= 0) legend.append(make("span", `${run.sites.filter((_, i) => shown(i)).length} of ${run.sites.length} stations serve it`));
   };
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from siting.errors import needs_extra
 from siting.export import owners_of
 from siting.report import assumptions, content, figure_text
-from siting.report.curve import Frontier, curve
 from siting.report.districts import districts
 from siting.report.figure_text import is_urdu
 from siting.report.leaflet import embedded_leaflet
@@ -50,13 +49,13 @@ if TYPE_CHECKING:
 
 
 def render(
-    run: RunRecord, frontier: Frontier | None = None, free: gpd.GeoDataFrame | None = None
+    run: RunRecord, curve: dict[str, Any] | None = None, free: gpd.GeoDataFrame | None = None
 ) -> str:
-    """Return the report of a run, with its budget curve if given, as the HTML of a page.
+    """Return the report of a run as the HTML of a page.
 
-    `free` are places without a station (``site_id``, ``name``, points in lon/lat). If `free` is
-    given, the map shows plans sent by a notebook (`siting.report.mapdata.standing`) and reports
-    clicks.
+    `curve` is the run's budget curve (`siting.report.read_frontier`). `free` are places without a
+    station (``site_id``, ``name``, points in lon/lat). If `free` is given, the map shows plans sent
+    by a notebook (`siting.report.mapdata.standing`) and reports clicks.
     """
     leaflet = embedded_leaflet()
     script = asset("page.js")
@@ -90,7 +89,7 @@ def render(
         period=f"{years[0]['year']} to {years[-1]['year']}" if years else str(run.year),
         summary=summary(run, parts),
         districts=parts,
-        curve=curve(frontier, run),
+        curve=curve,
         areas=any(data["areas"]),
         minutes=bool(data["minutes"]),
         coarse=data["coarse"],

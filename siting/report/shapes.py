@@ -110,17 +110,15 @@ def _areas(
 
 def _tints(areas: list[Any]) -> list[int]:
     """Return a colour number for each area; neighbours have different numbers."""
-    near: list[set[int]] = [set() for _ in areas]
+    import networkx as nx
+
+    graph = nx.empty_graph(len(areas))
     shapes = np.array(areas, dtype=object)
-    for a, b in shapely.STRtree(shapes).query(shapes, predicate="intersects").T.tolist():
-        if a != b:
-            near[a].add(b)
-    tints: list[int] = [-1] * len(areas)
+    pairs = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    graph.add_edges_from((a, b) for a, b in pairs.T.tolist() if a != b)
     # Colouring the areas with the most neighbours first needs fewer colours.
-    for at in sorted(range(len(areas)), key=lambda n: (-len(near[n]), n)):
-        taken = {tints[other] for other in near[at]}
-        tints[at] = next(n for n in range(len(areas)) if n not in taken)
-    return tints
+    tints = nx.greedy_color(graph, "largest_first")
+    return [tints[n] for n in range(len(areas))]
 
 
 def dissolved(shapes: list[Any]) -> Any:

@@ -22,7 +22,7 @@ from siting.report import why_no_report
 from siting.report.differences import figures_in_words, render_differences, setting_text
 from siting.report.run_record import RunRecord
 from siting.review.added_places import match_places
-from siting.shown import Block, Column, Shown, block_of, labelled, sentences
+from siting.shown import Column, Display, Shown, block_of, labelled, sentences
 from siting.study.depends import leaves
 from siting.study.report_page import record_of
 from siting.study.stored_run import Source
@@ -71,10 +71,7 @@ class Comparison(Shown):
             out[f"only in {name}"] = int(some[name])
         return out
 
-    def _title(self) -> tuple[str, str]:
-        return f"{self.titles[0]}: {len(self.runs)} runs", " ".join(self.notes)
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         heads = ["", *self.runs]
         figures = labelled(heads, figures_in_words(self), "figures", overflow="fold")
         settings = sentences(["The configurations and inputs are the same."])
@@ -88,7 +85,8 @@ class Comparison(Shown):
             f"New stations: {counts.pop('all'):,} the same in all, {counts.pop('changed'):,} with "
             "different chargers" + "".join(f", {n:,} {where}" for where, n in counts.items())
         )
-        return [figures, settings, sentences([line])]
+        title = f"{self.titles[0]}: {len(self.runs)} runs"
+        return Display(title, " ".join(self.notes), [figures, settings, sentences([line])])
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from siting.program.limits import number, with_more_money
 from siting.program.program import Program
 from siting.review.outside_plan import Catalogue, over_limits, read_their_layer, their_plan
 from siting.review.score import score, score_table, scores_in_words
-from siting.shown import Block, Shown, labelled, sentences
+from siting.shown import Display, Shown, labelled, sentences
 from siting.study.facts import folder_for, head_of
 from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome
@@ -76,16 +76,7 @@ class Evaluation(Shown):
         """The figures of both plans: ``figure``, ``unit``, ``theirs``, ``best``."""
         return score_table(self.scores)
 
-    def _title(self) -> tuple[str, str]:
-        return self.title, self.note
-
-    def _warning(self) -> str:
-        return "" if self.best is None else far_in_words(self.best.outcome.gap)
-
-    def _notes(self) -> list[str]:
-        return self.notes
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         heads = ["", *(name.capitalize() for name in self.scores)]
         scores = scores_in_words(list(self.scores.values()))
         figures = labelled(heads, scores, "table", overflow="fold")
@@ -93,7 +84,13 @@ class Evaluation(Shown):
             [f"  {line}" for line in self.broken],
             all_in="broken", title="Their plan breaks these rules but is scored anyway:",
         )  # fmt: skip
-        return [sentences([self.sentence]), figures, *([broken] if self.broken else [])]
+        return Display(
+            self.title,
+            self.note,
+            [sentences([self.sentence]), figures, *([broken] if self.broken else [])],
+            notes=self.notes,
+            warning="" if self.best is None else far_in_words(self.best.outcome.gap),
+        )
 
     @property
     def sentence(self) -> str:

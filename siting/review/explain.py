@@ -34,7 +34,7 @@ from siting.review.solving import (
     other_plans,
     with_budget,
 )
-from siting.shown import SITE, Block, Column, Shown, block_of
+from siting.shown import SITE, Block, Column, Display, Shown, block_of
 from siting.sites.chargers_text import BUILD, chargers_told
 from siting.sites.sizes import step_text
 from siting.study.pipeline import Study
@@ -179,18 +179,15 @@ class SiteReasons(Shown):
         self.reasons.append((what, words))
         self.figures.update(figures)
 
-    def _title(self) -> tuple[str, str]:
-        name = f" ({self.name})" if self.name else ""
-        return f"{self.site_id}{name} {STATES[self.state]}", self.note
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         blocks = [Block((), self.reasons, most=len(self.reasons))]
         if len(self.classes):
             blocks.append(block_of(self.classes, SERVED, "classes"))
         if len(self.offers):
             below, every = OF_OFFERS, len(self.offers)
             blocks.append(block_of(self.offers, OFFERED, "offers", below=below, most=every))
-        return blocks
+        name = f" ({self.name})" if self.name else ""
+        return Display(f"{self.site_id}{name} {STATES[self.state]}", self.note, blocks)
 
 
 def explain_site(
@@ -566,14 +563,11 @@ class PlanReasons(Shown):
     title: str
     note: str
 
-    def _title(self) -> tuple[str, str]:
-        return f"{self.title}: what its stations are worth", self.note
-
-    def _blocks(self) -> list[Block]:
-        binding = Block((), self.binding)
-        if self.stations.empty:
-            return [binding]
-        return [binding, block_of(self.stations, WORTH, "stations", below=OF_WORTH)]
+    def _display_(self) -> Display:
+        blocks = [Block((), self.binding)]
+        if len(self.stations):
+            blocks.append(block_of(self.stations, WORTH, "stations", below=OF_WORTH))
+        return Display(f"{self.title}: what its stations are worth", self.note, blocks)
 
 
 def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> PlanReasons:

@@ -30,7 +30,7 @@ from siting.plan import Plan
 from siting.review.added_places import located, study_of_sites, study_with_sites
 from siting.review.answers import ANSWERS_FILE, OF_ANSWERS, OF_BIDS, answered, changed_least
 from siting.review.solving import in_years
-from siting.shown import SITE, Block, Column, Shown, block_of, labelled, sentences
+from siting.shown import SITE, Block, Column, Display, Shown, block_of, labelled, sentences
 from siting.sites.chargers_text import told_as
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
@@ -79,19 +79,19 @@ class Replan(Shown):
     notes: tuple[str, ...]
     folder: Path | None
 
-    def _title(self) -> tuple[str, str]:
-        return f"{self.after.title}: planned again", self.after.note
-
-    def _warning(self) -> str:
-        return far_in_words(self.after.outcome.gap)
-
-    def _notes(self) -> list[str]:
+    def _display_(self) -> Display:
         open_ = [
             f"The {word} plan is not proven optimal: {plan.outcome.stopped}"
             for plan, word in ((self.before, "earlier"), (self.after, "new"))
             if plan.outcome.status != "optimal"
         ]
-        return [*open_, *self.notes]
+        return Display(
+            f"{self.after.title}: planned again",
+            self.after.note,
+            self._blocks(),
+            notes=[*open_, *self.notes],
+            warning=far_in_words(self.after.outcome.gap),
+        )
 
     def _blocks(self) -> list[Block]:
         figures = labelled(["", "Before", "After", "Change"], self._figures(), "classes")

@@ -18,7 +18,7 @@ from siting.errors import Fault, InputError, SitingError, naming, refuse
 from siting.files import read_csv
 from siting.manifest import read_manifest
 from siting.plan import Plan
-from siting.shown import Block, Shown, sentences
+from siting.shown import Block, Display, Shown, sentences
 from siting.study.facts import versions, with_facts
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
@@ -71,17 +71,7 @@ class Rerun(Shown):
         """Whether inputs, figures, objective and plan are the same."""
         return all(part.same for part in self.compared if part.decides)
 
-    def _title(self) -> tuple[str, str]:
-        word = "The same" if self.same else "Not the same"
-        return f"{word}: {self.folder} repeated", ""
-
-    def _same(self) -> bool:
-        return self.same
-
-    def _notes(self) -> tuple[str, ...]:
-        return self.notes
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         colours = {
             one.what.capitalize(): "" if one.same else "red" if one.decides else "yellow"
             for one in self.compared
@@ -94,10 +84,14 @@ class Rerun(Shown):
             )
             for one in self.compared
         ]  # fmt: skip
-        return [
-            Block((), rows, style=lambda row: colours[row[0]]),
-            *(block for block in differ if block.rows),
-        ]
+        verdicts = Block((), rows, style=lambda row: colours[row[0]])
+        return Display(
+            f"{'The same' if self.same else 'Not the same'}: {self.folder} repeated",
+            "",
+            [verdicts, *(block for block in differ if block.rows)],
+            notes=self.notes,
+            good=self.same,
+        )
 
     def plain(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""

@@ -18,7 +18,7 @@ from siting.errors import InputError, require_kind
 from siting.export import charts
 from siting.interrupts import seen_through
 from siting.plan import Plan
-from siting.shown import SITE, Block, Column, Shown, block_of, sentences
+from siting.shown import SITE, Block, Column, Display, Shown, block_of, sentences
 from siting.study.facts import head_of
 from siting.study.queues import Waiting, allotted, late_share, simulated
 from siting.study.stages import Report
@@ -78,10 +78,7 @@ class SimulatedDay(Shown):
     lines: list[str]
     facts: dict[str, Any]
 
-    def _title(self) -> tuple[str, str]:
-        return f"{self.title}: a simulated day", self.note
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         rules, wait = self.facts["rules"], self.facts["standard"]["wait_min"]
         far = self.classes["out_of_reach_day"]
         classes = self.classes.assign(asked_day=self.classes["arrivals_day"] + far)
@@ -100,7 +97,8 @@ class SimulatedDay(Shown):
         told = sentences(
             [f"  {line}" for line in self.lines], all_in="lines", title="Compared with the program"
         )
-        return [planned, replace(free, below=below), told, self._worst()]
+        blocks = [planned, replace(free, below=below), told, self._worst()]
+        return Display(f"{self.title}: a simulated day", self.note, blocks)
 
     def _worst(self) -> Block:
         """Return the stations that are overloaded or chosen by too many drivers."""
@@ -259,10 +257,10 @@ def simulate_to_folder(
         facts = {"written": now.isoformat(timespec="seconds"), **simulated_day.facts}
         export.write_json(facts, folder / "simulation.json")
         if find_spec("matplotlib") is not None:
-            title, note = simulated_day._title()
             charts.draw_simulation(
                 folder / "simulation.png", hours=simulated_day.hours,
-                stations=simulated_day.stations, title=title, note=note,
+                stations=simulated_day.stations, title=f"{simulated_day.title}: a simulated day",
+                note=simulated_day.note,
             )  # fmt: skip
     return simulated_day, place
 

@@ -18,7 +18,7 @@ import pandas as pd
 from siting.config import load
 from siting.errors import Fault, did_you_mean, refuse
 from siting.manifest import FOLDER, read_manifest
-from siting.shown import MOST_LETTERS, Block, Column, Shown, block_of, sentences
+from siting.shown import MOST_LETTERS, Block, Column, Display, Shown, block_of, sentences
 from siting.study.stored_run import Folder
 from siting.study.to_limits import site_named
 
@@ -127,17 +127,15 @@ class Trace(Shown):
         when = f"{self.year}" + (f", scenario {self.scenario}" if self.scenario else "")
         return f"{self.kind} {self.id}{name}, {when}"
 
-    def _title(self) -> tuple[str, str]:
-        return self.title, self.note
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         tables = [
             block_of(table, [_column(str(name)) for name in table.columns], "tables", title=title)
             for title, table in self.tables.items()
             if len(table)
         ]
         notes = [sentences(self.notes)] if self.notes else []
-        return [*notes, *map(_steps_and_sources, self.chains), *tables]
+        blocks = [*notes, *map(_steps_and_sources, self.chains), *tables]
+        return Display(self.title, self.note, blocks)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the calculations as plain mappings and lists, for JSON."""

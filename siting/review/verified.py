@@ -49,7 +49,7 @@ from siting.review.run_claims import (
     same_table,
     set_faults,
 )
-from siting.shown import Block, Shown, sentences
+from siting.shown import Block, Display, Shown, sentences
 from siting.study.depends import STAGES
 from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw
@@ -98,19 +98,12 @@ class Verified(Shown):
             progress(Event(what, self.held[what], seconds, done=True))
         return result
 
-    def _title(self) -> tuple[str, str]:
-        return f"{'Does not hold' if self.faults else 'Holds'}: {self.folder}", ""
-
-    def _same(self) -> bool:
-        return not self.faults
-
-    def _notes(self) -> list[str]:
-        return self.notes
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         held = Block((), list(self.held.items()))
         faults = sentences([f"  {fault}" for fault in self.faults], all_in="faults")
-        return [held, faults] if self.faults else [held]
+        blocks = [held, faults] if self.faults else [held]
+        title = f"{'Does not hold' if self.faults else 'Holds'}: {self.folder}"
+        return Display(title, "", blocks, notes=self.notes, good=not self.faults)
 
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values."""

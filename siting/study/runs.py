@@ -18,7 +18,7 @@ from siting.interrupts import seen_through
 from siting.manifest import REPORT
 from siting.plan import Plan
 from siting.report import why_no_report
-from siting.shown import Block, Shown
+from siting.shown import Block, Display, Shown
 from siting.study.depends import STAGES, upto
 from siting.study.facts import with_facts
 from siting.study.other_plans import Effort, best_by_scenario
@@ -49,15 +49,12 @@ class CheckReport(Shown):
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def _title(self) -> tuple[str, str]:
-        return counted(len(self.faults), "problem") if self.faults else "Inputs checked", ""
-
-    def _blocks(self) -> list[Block]:
+    def _display_(self) -> Display:
         faults = [(one.where, one.what, one.fix) for one in self.faults]
         notes = [(one,) for one in self.notes]
-        return [
-            Block((), rows, name) for name, rows in (("faults", faults), ("notes", notes)) if rows
-        ]
+        title = counted(len(self.faults), "problem") if self.faults else "Inputs checked"
+        named = (("faults", faults), ("notes", notes))
+        return Display(title, "", [Block((), rows, name) for name, rows in named if rows])
 
 
 def run(

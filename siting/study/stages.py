@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from siting.config import Config
 from siting.engine.clock import Progress
-from siting.shown import Block, Column, html_of
+from siting.shown import Block, Column, Display
 from siting.study.table_cache import kept_table
 
 type Layer = gpd.GeoDataFrame
@@ -230,4 +230,4 @@ def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -
         Column("result", itemgetter(1)),
         Column("seconds", itemgetter(2), ">"),
     ]
-    return html_of(title, note, [Block(columns, stages, most=len(stages))])
+    return Display(title, note, [Block(columns, stages, most=len(stages))]).html()

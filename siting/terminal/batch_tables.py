@@ -14,7 +14,7 @@ from rich.text import Text
 from siting.batch import BatchEvent, BatchResult, BatchStudy, sweep_words
 from siting.batch.batch_page import notes_of, short_columns, status_words
 from siting.batch.table import swept_of
-from siting.engine.proof import is_far
+from siting.engine.proof import far_in_words, is_far
 from siting.shown import Column, block_of
 from siting.terminal.progress import LiveLine
 from siting.terminal.screen import Screen
@@ -76,7 +76,7 @@ def print_batch(result: BatchResult) -> None:
     table, done = result.table, result.table["served_share"].notna()
     far = table[done & table["gap"].map(is_far)]
     if len(far):
-        console.warn_if_far(far["gap"].max(skipna=False))
+        console.warn(far_in_words(far["gap"].max(skipna=False)))
         console.say(f"Affected: {len(far):,} of {int(done.sum()):,} studies; the worst is shown.")
     swept = swept_of(table)
     several = len(set(table.loc[done, "name"])) > 1

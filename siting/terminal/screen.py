@@ -38,17 +38,6 @@ class Screen(Console):
         self.notes(notes)
         self.print(f"Written to {path}", soft_wrap=True)
 
-    def shown(self, result: Shown) -> None:
-        """Print a result: warning, title, caveat, tables and notes."""
-        if warning := result._warning():
-            self.say(warning, style="bold red")
-        title, note = result._title()
-        colour = {True: "bold green", False: "bold red", None: "bold"}[result._same()]
-        self.heading(title, note, colour)
-        for block in result._blocks():
-            self.block(block)
-        self.notes(result._notes())
-
     def block(self, block: Block) -> None:
         """Print a table, its sentence on the rows that are left out, and its explanation."""
         if block.columns:
@@ -105,12 +94,10 @@ class Screen(Console):
         """Print a note after a coloured label."""
         self.say(Text.assemble((f"{head}:", "yellow"), f" {text}"))
 
-    def warn_if_far(self, gap: float | None) -> None:
-        """Print a warning if a plan is far from proven optimal."""
-        from siting.engine.proof import far_in_words
-
-        if words := far_in_words(gap):
-            self.say(words, style="bold red")
+    def warn(self, text: str) -> None:
+        """Print a warning, unless it is blank."""
+        if text:
+            self.say(text, style="bold red")
 
     def notes(self, lines: Sequence[str]) -> None:
         """Print notes under one label."""
@@ -137,7 +124,12 @@ class Screen(Console):
 
 def print_result(result: Shown, folder: Path | None = None) -> None:
     """Print a result, and the path of its folder if it was written."""
-    console = Screen()
-    console.shown(result)
+    console, shown = Screen(), result._display_()
+    console.warn(shown.warning)
+    colour = {True: "bold green", False: "bold red", None: "bold"}[shown.good]
+    console.heading(shown.title, shown.note, colour)
+    for block in shown.blocks:
+        console.block(block)
+    console.notes(shown.notes)
     if folder is not None:
         console.written(folder)

@@ -53,8 +53,7 @@ def test_no_number_beside_the_runs_stops_the_list(near, number):
 
 def test_a_name_is_found_without_a_look_into_the_runs(near, monkeypatch):
     near("lahore-1", written="2026-01-01T00:00:00+00:00")
-    unread = property(lambda _: pytest.fail("read"))
-    monkeypatch.setattr(run_folders.RunFolder, "facts", unread)
+    monkeypatch.setattr(run_folders, "_facts", lambda _: pytest.fail("read"))
     assert run_folder(Path("lah")).name == "lahore-1"
     assert run_folders.names_like("lah") == ["lahore-1"]
 

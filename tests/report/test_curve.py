@@ -13,7 +13,7 @@ from siting import study
 from siting.errors import InputError
 from siting.export import write_csv, write_json
 from siting.report import render
-from siting.report.curve import curve, read_frontier
+from siting.report.curve import read_frontier
 from siting.study.report_page import record_of
 
 
@@ -68,7 +68,7 @@ def test_the_curve_is_drawn_with_its_bound_knee_and_fairness(run_copy, frontier)
     knees = [e["attrs"] for e in page.all("circle") if e["attrs"]["class"] == "knee"]
     assert len(knees) == 2
     run = record_of(run_copy)
-    drawn = curve(read_frontier(frontier, run), run)["charts"][0]["lines"][-1]["points"][1]
+    drawn = read_frontier(frontier, run)["charts"][0]["lines"][-1]["points"][1]
     assert (float(knees[0]["cx"]), float(knees[0]["cy"])) == drawn
     assert not Page(render(run)).all("section", id="curve")
 

@@ -134,11 +134,8 @@ def test_an_answer_shows_sixteen_rows_and_says_where_the_rest_is():
     block = block_of(frame, columns, "stations")
 
     class Answer(Shown):
-        def _title(self):
-            return "All <stations>", ""
-
-        def _blocks(self):
-            return [block]
+        def _display_(self):
+            return siting.shown.Display("All <stations>", "", [block])
 
     assert repr(Answer()).splitlines()[:4] == [
         "All <stations>",

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from siting.review.traced import Trace
-from siting.shown import Block, Column, Shown, block_of, labelled, sentences
+from siting.shown import Block, Column, Display, Shown, block_of, labelled, sentences
 from siting.terminal.screen import Screen, print_result
 
 ROW = {
@@ -58,27 +58,19 @@ class Answer(Shown):
 
     sites = pd.DataFrame({"site_id": [f"s{n:02d}" for n in range(20)], "kwh": range(20)})
 
-    def _title(self):
-        return "All [red]stations", "not surveyed"
-
-    def _warning(self):
-        return "FAR"
-
-    def _same(self):
-        return False
-
-    def _notes(self):
-        return ["first note", "second note"]
-
-    def _blocks(self):
+    def _display_(self):
         columns = [Column("Site", "site_id"), Column("Sold, kWh/day", "kwh", ",.1f")]
-        return [
+        blocks = [
             Block((), [("Budget", "PKR 1 m"), ("Plan", "differs")],
                   style=lambda row: "red" if row[1] == "differs" else ""),
             labelled(["", "Before", "After"], [("New stations", ["1", "12"])]),
             block_of(self.sites, columns, "sites", "sites.csv", title="Sold", below="Sold: a day."),
             sentences(["  one step", "      its source"], title="What it costs"),
         ]  # fmt: skip
+        return Display(
+            "All [red]stations", "not surveyed", blocks,
+            notes=["first note", "second note"], warning="FAR", good=False,
+        )  # fmt: skip
 
 
 def test_terminal_and_notebook_show_the_same_words_of_a_result(capsys, tmp_path):

@@ -1,22 +1,54 @@
-"""Terminal output of demand and frontiers."""
+"""Terminal output of runs, demand, frontiers and changes of a nation's plan."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from siting.demand import PROJECTED_AFTER
 from siting.shown import Column
 from siting.terminal.screen import Screen
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from siting.study import DemandRun
 
-
+NUMBERS = ("served_share", "gap", "subsidy_pkr", "new_stations")
 _SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
+
+
+def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Print each run's name and the first fields of its ``run.json``."""
+    console = Screen()
+    if not runs:
+        console.print("No runs in runs/, ../runs/ or */runs/. siting demo makes one.")
+        return
+    columns = [
+        Column("Run", "run", overflow="fold"),
+        Column("Written", lambda facts: str(facts.get("written", ""))[:16].replace("T", " "),
+               no_wrap=True),
+        Column("Served", "served_share", ".1%"),
+        Column("Gap", "gap", ".2%"),
+        Column("PKR m", "subsidy_pkr", ",.1f", per=1e6),
+        Column("Stations", "new_stations", ",.0f"),
+    ]  # fmt: skip
+    rows = [
+        {**facts, "run": name, **{key: _number(facts.get(key)) for key in NUMBERS}}
+        for name, facts in runs
+    ]
+    console.table(columns, rows)
+    console.print("A command takes a name, the start of a name, or @latest: siting open @latest")
+
+
+def _number(value: Any) -> float:
+    """Return a value of a run as a number; NaN if it is not a finite number."""
+    try:
+        found = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:  # an integer too large for a float
+        return math.nan
+    return found if math.isfinite(found) else math.nan
 
 
 def _total(row: Mapping[Any, Any]) -> str:
@@ -25,6 +57,8 @@ def _total(row: Mapping[Any, Any]) -> str:
 
 def print_demand(wanted: DemandRun, folder: Path) -> None:
     """Print the demand: energy per class with ranges, fleet, and the most important figures."""
+    from siting.demand import PROJECTED_AFTER
+
     console = Screen()
     title = f"{wanted.title}: demand for public charging in {wanted.year}"
     console.heading(title + " (projection)" * (wanted.year > PROJECTED_AFTER))
@@ -69,8 +103,10 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
 
 def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
     """Print, for each budget, the energy that its plan serves and the bound on that energy."""
+    from siting.engine.proof import far_in_words
+
     console = Screen()
-    console.warn_if_far(frontier["gap"].max(skipna=False))
+    console.warn(far_in_words(frontier["gap"].max(skipna=False)))
     columns = [
         Column("PKR m", "budget_pkr", ",.1f", per=1e6),
         Column("kWh/day", "served_kwh_day", ",.0f"),
@@ -92,3 +128,35 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
     if case:
         console.say(f"At risk: PKR m of public money in stations below NPV 0 in {case}.")
     console.written(folder)
+
+
+def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> None:
+    """Print the reasons for a city's share of the budget, then the city's plans, cheapest first."""
+    console = Screen()
+    console.print(city, style="bold")
+    console.pairs(lines)
+    if len(plans):
+        columns = [
+            Column("Plan found", "purpose"),
+            Column("PKR m", "subsidy_pkr", ",.2f", per=1e6),
+            Column("kWh/day", "served_kwh_day", ",.0f"),
+            Column("A PKR m brought", "kwh_day_a_million", ",.1f"),
+            Column("", lambda row: "about here" if row["chosen"] else ""),
+        ]
+        console.table(columns, plans)
+
+
+def print_changes(table: pd.DataFrame) -> None:
+    """Print each city's changes between two plans of a nation."""
+    columns = [Column("City", "city")]
+    for head, key, form, per in (
+        ("PKR m", "granted_pkr", ",.1f", 1e6),
+        ("Stations", "new_stations", ",.0f", 1),
+        ("kWh/day", "served_kwh_day", ",.0f", 1),
+        ("Drive, min", "drives_min", ".1f", 1),
+    ):
+        columns += [
+            Column(head, key, form, per=per),
+            Column("change", f"{key}_change", f"+{form}", per=per),
+        ]
+    Screen().table(columns, table)
