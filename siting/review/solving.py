@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting.config import with_keys
+from siting.config import Config, with_keys
 from siting.config.program import Alternatives
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
@@ -26,24 +26,23 @@ DIFFER_BY = 2
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
     """Return the program with another budget (PKR); yearly budgets and shares of it scale too."""
-    years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
-    keys: dict[str, Any] = {"budget_pkr": float(budget_pkr)}
-    if years is not None:
-        keys["years.budgets_pkr"] = in_years(years.budgets_pkr, budget_pkr)
-    return with_program(asked, **keys)
+    return with_program(asked, **budget_keys(asked.config, budget_pkr))
 
 
-def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
-    """Return the budget of each year (PKR), scaled to a different total.
+def budget_keys(config: Config, budget_pkr: float) -> dict[str, Any]:
+    """Return the keys of the ``program`` section for another budget (PKR).
 
-    >>> in_years({2027: 1.0, 2030: 3.0}, 8.0)
-    {2027: 2.0, 2030: 6.0}
+    If the plan has several years, each year keeps its share of the budget.
     """
-    total, even = sum(budgets_pkr.values()), 1 / len(budgets_pkr)
-    share = {year: pkr / total if total > 0 else even for year, pkr in budgets_pkr.items()}
-    return {year: budget_pkr * part for year, part in share.items()}
+    keys: dict[str, Any] = {"budget_pkr": float(budget_pkr)}
+    if config.program.years is not None:
+        budgets_pkr = config.program.years.budgets_pkr
+        total, even = sum(budgets_pkr.values()), 1 / len(budgets_pkr)
+        share = {year: pkr / total if total > 0 else even for year, pkr in budgets_pkr.items()}
+        keys["years.budgets_pkr"] = {year: budget_pkr * part for year, part in share.items()}
+    return keys
 
 
 def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> Effort:
