@@ -99,10 +99,6 @@ class Explained:
         name = self.names[site]
         return f"{site} ({name})" if name else site
 
-    def find(self, wanted: str) -> str:
-        """Return the id of the site with this id or name; an error suggests similar names."""
-        return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)
-
 
 def _public_money(row: Mapping[Any, Any]) -> str:
     """Return the subsidy of an offer (PKR m) or, if it is not known, its range.
@@ -216,7 +212,7 @@ def explain_site(
         If the folder cannot be used, or the site does not exist.
     """
     run = opened(folder)
-    site_id = run.find(site)
+    site_id = site_named(run.plan.candidates, site, "SITE", most=NEAREST)
     name = run.names[site_id]
     stations = run.plan.sites.set_index("site_id")
     if site_id not in stations.index:

@@ -114,11 +114,10 @@ def _fairness(plan: Plan) -> dict[str, Any]:
 
 def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Return the figures of plans as a table: ``figure``, ``unit`` and one column per plan."""
-    rows = [
+    return pd.DataFrame(
         {"figure": key, "unit": unit, **dict(zip(scores, values, strict=True))}
         for key, unit, values in _rows(list(scores.values()))
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
