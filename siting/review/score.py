@@ -34,28 +34,22 @@ FIGURES = {
     "power_kw": Figure("kW"),
     "subsidy_pkr": Figure("PKR", "Subsidy, PKR m", ",.2f", 1e6),
     "cost_pkr": Figure("PKR", "Cost in all, PKR m", ",.2f", 1e6),
-    "subsidy_pkr_per_kwh_day": Figure(
-        "PKR per kWh/day of new stations", "Subsidy per kWh/day, PKR"
-    ),
+    "subsidy_pkr_per_kwh_day": Figure("PKR per kWh/day of new stations",
+                                      "Subsidy per kWh/day, PKR"),
     "risk_case": Figure(""),
-    "risk_stations": Figure(
-        "stations with a negative NPV in that case", "Below NPV 0, {risk_case}"
-    ),
+    "risk_stations": Figure("stations with a negative NPV in that case",
+                            "Below NPV 0, {risk_case}"),
     "risk_subsidy_pkr": Figure("PKR", "  their subsidy, PKR m", ",.2f", 1e6),
     "risk_loss_pkr_year": Figure("PKR a year", "  yearly loss, PKR m", ",.2f", 1e6),
     "mean_travel_min": Figure("min", "Mean drive, min", ",.1f"),
-    "late_share": Figure(
-        "share of drivers in the busiest hour",
-        "Wait over {wait_min:g} min in the busiest hour",
-        ".0%",
-    ),
+    "late_share": Figure("share of drivers in the busiest hour",
+                         "Wait over {wait_min:g} min in the busiest hour", ".0%"),
     "late_stations": Figure("stations", "Stations where over {alpha:.0%} wait so long"),
     "worst_class_share": Figure("share"),
-    "people_left_out_share": Figure(
-        "share of people", "People in cells with nothing served", ".1%"
-    ),
+    "people_left_out_share": Figure("share of people",
+                                    "People in cells with nothing served", ".1%"),
     "gini": Figure("0 even to 1", "Unevenness over the city (Gini)", ".2f"),
-}
+}  # fmt: skip
 
 
 def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -> dict[str, Any]:
