@@ -1,27 +1,20 @@
-"""Solve a program again, with a different budget or to find near-optimal plans."""
+"""Solve a program again, for example with a different budget."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
-
 from siting.config import Config, with_keys
-from siting.config.program import Alternatives
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.engine.proof import Proof
-from siting.errors import SitingError
 from siting.outcome import Outcome
 from siting.program.limits import with_more_money
 from siting.program.program import Program
-from siting.study.other_plans import Effort, alternatives
+from siting.study.other_plans import Effort
 from siting.study.program_inputs import Asked, money_of
 from siting.study.revalue import with_program
-from siting.study.to_program import program_of
-
-DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
@@ -57,30 +50,6 @@ def stored_answer(program: Program, outcome: Outcome) -> Answer:
     built = outcome.built
     stands = {y: set(built.loc[(built["year"] == y).to_numpy(bool), "offer_id"]) for y in years}
     return replace(plan_of(program, stands or outcome.offers), proofs=outcome.proofs)
-
-
-def near_optimal(gap: float) -> float:
-    """Return the share of the objective that near-optimal plans may lose at this solver gap."""
-    return max(2 * gap, 0.01)
-
-
-def other_plans(
-    asked: Asked, outcome: Outcome, count: int, time_limit_s: float
-) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
-    """Return near-optimal plans, the sites that they use, and whether the time sufficed.
-
-    The first table has a row per plan, and the second has the number of plans that use each site.
-    If no plans can be compared, the reason is returned as text. `count` includes the plan itself.
-    """
-    within = near_optimal(asked.config.solver.gap)
-    wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
-    effort = effort_for(asked, time_limit_s)
-    try:
-        program = program_of(asked)
-        table, sites = alternatives(program, stored_answer(program, outcome), wanted, effort)
-    except SitingError as err:
-        return str(err)
-    return table, sites, len(table) == count or effort.left_s > 0
 
 
 def better_by(program: Program, now: Proof, before: Proof) -> float:
