@@ -641,7 +641,7 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
 def _limits(run: Explained) -> list[tuple[str, str]]:
     out, spacing = [], 0
     price = run.study.offers.set_index("offer_id")["subsidy_pkr"].fillna(0.0).to_dict()
-    drawn = dict(zip(run.plan.sites["offer_id"], run.plan.sites["subsidy_pkr"], strict=True))
+    drawn = run.found.drawn
     for limit in run.asked.limits:
         used = limit.used(drawn)
         each = (use * (price[o] if limit.per_rupee else 1.0) for o, use in limit.use.items())
