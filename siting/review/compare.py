@@ -198,9 +198,7 @@ def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     shares = [{row["vehicle_class"]: row["served_share"] for row in f["classes"]} for f in facts]
     for name in dict.fromkeys(c for by_class in shares for c in by_class):
         add(f"served_{name}_share", "share", [by_class.get(name) for by_class in shares])
-    # Older runs lack this key.
-    rows_of = [f.get("what_if") or [] for f in facts]
-    told = [{r["key"]: r["money"] for r in what_if if r.get("money")} for what_if in rows_of]
+    told = [{r["key"]: r["money"] for r in f["what_if"] if r.get("money")} for f in facts]
     for case in dict.fromkeys(key for one in told for key in one if key.startswith("scenario")):
         name = case.removeprefix("scenario ")
         for figure, key, unit in (

@@ -61,8 +61,6 @@ class Evaluation(Shown):
     ``plan``, ``check``, ``found``, ``limit``. `facts` is the content of ``evaluation.json``.
     """
 
-    title: str
-    note: str
     theirs: Plan
     best: Plan | None
     scores: dict[str, dict[str, Any]]
@@ -85,8 +83,8 @@ class Evaluation(Shown):
             all_in="broken", title="Their plan breaks these rules but is scored anyway:",
         )  # fmt: skip
         return Display(
-            self.title,
-            self.note,
+            self.theirs.title,
+            self.theirs.note,
             [sentences([self.sentence]), figures, *([broken] if self.broken else [])],
             notes=self.notes,
             warning="" if self.best is None else far_in_words(self.best.outcome.gap),
@@ -155,29 +153,29 @@ def evaluate(
     try:
         chargers = set(waiting.chargers["charger_id"].astype(str))
         catalogue = Catalogue(configurations_of(config.offers), chargers, names or {})
-        drawn = their_plan(study, read_their_layer(path, catalogue), catalogue, str(path))
+        layer = read_their_layer(path, catalogue)
+        priced, chosen, broken, notes = their_plan(study, layer, catalogue, str(path))
     except SitingError as err:
         raise in_words(err) from None
-    notes = list(drawn.notes)
     aside = sorted(blocks_of(config) & SET_ASIDE)
     if aside:
         told = "both are judged by the energy served in the last year, not by "
         notes.append(told + ", ".join(aside))
     # The study's own plan is used only if it is already solved, because solving is slow.
     own = study.plan if study.has("outcome") else None
-    theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
-    plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
-    slow = slow_of(drawn.study)
+    theirs, also_broken = as_drawn(priced, chosen, own=own)
+    plans, broken = {"theirs": theirs}, [*broken, *also_broken]
+    slow = slow_of(priced)
 
     def scored(plan: Plan) -> dict[str, Any]:
-        return score(plan, waiting, risk_of(plan.outcome, drawn.study.asked, slow))
+        return score(plan, waiting, risk_of(plan.outcome, priced.asked, slow))
 
     scores = {"theirs": scored(theirs)}
     most = scores["theirs"]["new_stations"] if same_stations else None
     study.tell("evaluate", f"their plan serves {scores['theirs']['served_share']:.1%}")
     try:
         start = theirs.sites["offer_id"].astype(str).tolist()
-        plans["best"] = _best(drawn.study, theirs.outcome.subsidy_pkr, most, start)
+        plans["best"] = _best(priced, theirs.outcome.subsidy_pkr, most, start)
         scores["best"] = scored(plans["best"])
     except InfeasibleError as err:
         notes += [f"no plan keeps the rules for this money: {fault}" for fault in err.faults]
@@ -203,8 +201,7 @@ def evaluate(
             "gap": s.gap,
             "asked_gap": s.proof.gap_asked,
         }
-    both = theirs, plans.get("best")
-    return Evaluation(config.title, config.note, *both, scores, broken, notes, checks, facts)
+    return Evaluation(theirs, plans.get("best"), scores, broken, notes, checks, facts)
 
 
 def as_drawn(
@@ -350,7 +347,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
             folder / "evaluation.png",
             edges=evaluation.theirs.edges,
             panels=panels,
-            title=evaluation.title,
+            title=evaluation.theirs.title,
             subtitle=evaluation.sentence,
             note=note,
         )

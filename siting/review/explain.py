@@ -17,26 +17,19 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
+from siting.config.program import Alternatives
 from siting.economics import gap_terms
 from siting.engine.answer import Answer
 from siting.engine.fixed import assign
 from siting.engine.marginal import Marginal, lost_without
-from siting.errors import InfeasibleError, SolveError
+from siting.errors import InfeasibleError, SitingError, SolveError
 from siting.files import texts_of
 from siting.program.program import Program
-from siting.review.solving import (
-    DIFFER_BY,
-    amount,
-    better_by,
-    effort_for,
-    little,
-    near_optimal,
-    other_plans,
-    with_budget,
-)
+from siting.review.solving import amount, better_by, effort_for, little, stored_answer, with_budget
 from siting.shown import SITE, Block, Column, Display, Shown, block_of
 from siting.sites.chargers_text import BUILD, chargers_told
 from siting.sites.sizes import step_text
+from siting.study.other_plans import alternatives
 from siting.study.pipeline import Study
 from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.revalue import in_the_end
@@ -48,6 +41,7 @@ from siting.tables import capacity_columns, capacity_groups
 # Energy too small to mention (kWh/day), and the share of capacity at which a station is full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 NEAREST = 3
+DIFFER_BY = 2  # near-optimal plans differ by at least this many sites
 # The solver's gap is divided by this to find the effect of another million rupees.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
@@ -98,10 +92,6 @@ class Explained:
         """Return the id of a site, followed by its name if the site has a name."""
         name = self.names[site]
         return f"{site} ({name})" if name else site
-
-    def find(self, wanted: str) -> str:
-        """Return the id of the site with this id or name; an error suggests similar names."""
-        return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)
 
 
 def _public_money(row: Mapping[Any, Any]) -> str:
@@ -213,7 +203,7 @@ def explain_site(
         If the folder cannot be used, or the site does not exist.
     """
     run = opened(folder)
-    site_id = run.find(site)
+    site_id = site_named(run.plan.candidates, site, "SITE", most=NEAREST)
     name = run.names[site_id]
     stations = run.plan.sites.set_index("site_id")
     if site_id not in stations.index:
@@ -513,19 +503,26 @@ def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
 
 
 def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float) -> None:
-    """Add to the reasons how many near-optimal plans have a station at this site."""
-    others = other_plans(run.asked, run.found, count, limit_s)
-    what = "In other plans"
-    if isinstance(others, str):
-        reasons.say(what, f"not compared: {others}")
+    """Add to the reasons how many near-optimal plans have a station at this site.
+
+    `count` includes the plan itself.
+    """
+    within = max(2 * run.asked.config.solver.gap, 0.01)
+    wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
+    effort = effort_for(run.asked, limit_s)
+    try:
+        program = program_of(run.asked)
+        table, sites = alternatives(program, stored_answer(program, run.found), wanted, effort)
+    except SitingError as err:
+        reasons.say("In other plans", f"not compared: {err}")
         return
-    table, sites, complete = others
+    complete = len(table) == count or effort.left_s > 0
     times = int(sites.loc[sites["site_id"] == reasons.site_id, "plans"].sum())
     loss = float(table["loss_share"].max())
     reasons.figures["alternatives"] = {
         "plans": len(table),
         "with_it": times,
-        "within_share": near_optimal(run.asked.config.solver.gap),
+        "within_share": within,
         "largest_loss_share": loss,
         "complete": complete,
     }
@@ -539,7 +536,7 @@ def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float)
             f"{DIFFER_BY} sites or more and lose at most {loss:.2%} of the best of them"
         )
         text += "" if complete else f" ({count} were requested; the time limit was reached)"
-    reasons.say(what, text)
+    reasons.say("In other plans", text)
 
 
 # --- the plan station by station -----------------------------------------------------------------
@@ -638,7 +635,7 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
 def _limits(run: Explained) -> list[tuple[str, str]]:
     out, spacing = [], 0
     price = run.study.offers.set_index("offer_id")["subsidy_pkr"].fillna(0.0).to_dict()
-    drawn = dict(zip(run.plan.sites["offer_id"], run.plan.sites["subsidy_pkr"], strict=True))
+    drawn = run.found.drawn
     for limit in run.asked.limits:
         used = limit.used(drawn)
         each = (use * (price[o] if limit.per_rupee else 1.0) for o, use in limit.use.items())

@@ -18,7 +18,7 @@ from siting import export
 from siting.config import even_steps, python_value, rupees_of_word, to_yaml
 from siting.config.program import GridZones
 from siting.engine.answer import AimProof, Answer
-from siting.engine.proof import Proof
+from siting.engine.proof import Proof, relative_gap
 from siting.errors import InfeasibleError, InputError, listed, naming, refuse
 from siting.interrupts import seen_through
 from siting.review.solving import better_by, with_budget
@@ -238,7 +238,7 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
             bound = max(min(row["bound"], larger["bound"]), row["objective"])
         if math.isfinite(bound) and bound != row["bound"]:
             row["bound"] = bound
-            row["gap"] = abs(bound - row["objective"]) / max(abs(row["objective"]), 1e-12)
+            row["gap"] = relative_gap(row["objective"], bound)
             row["status"] = "optimal" if row["gap"] <= gap_asked else "feasible"
             if row["bound_kwh_day"] is not None:
                 row["bound_kwh_day"] = bound

@@ -217,19 +217,14 @@ def _one_row(numbers: Mapping[Any, Any], *, least: int) -> dict[str, int] | str:
     return counts
 
 
-@dataclass(frozen=True, eq=False)
-class TheirPlan:
-    """The layer's stations as offers of the study."""
-
-    # The study with the layer's sites and offers. An offer's `reason` is the rule that excludes it.
-    study: Study
-    chosen: tuple[str, ...]  # the plan's offers, existing stations included
-    broken: list[str]  # the rules that the plan breaks, in words
-    notes: list[str]  # further notes for readers
-
-
-def their_plan(study: Study, layer: Layer, catalogue: Catalogue, where: str) -> TheirPlan:
+def their_plan(
+    study: Study, layer: Layer, catalogue: Catalogue, where: str
+) -> tuple[Study, tuple[str, ...], list[str], list[str]]:
     """Return a layer's stations as offers at sites of a study, priced under the study's rules.
+
+    The results are the study with the layer's sites and offers (an offer's `reason` is the rule
+    that excludes it), the plan's offers (existing stations included), the rules that the plan
+    breaks, in words, and further notes for readers.
 
     Points are matched to candidates as in `siting.review.added_places.match_places`, within
     ``candidates.merge_within_m``. Any other point becomes a new site on the nearest road. `where`
@@ -241,14 +236,16 @@ def their_plan(study: Study, layer: Layer, catalogue: Catalogue, where: str) -> 
     known, ids = ours["site_id"].astype(str).tolist(), theirs["their_id"].astype(str).tolist()
     here, there = (table.get_coordinates().to_numpy() for table in (theirs, ours))
     match = match_places(here, ids, there, known, settings.merge_within_m)
-    lone = theirs[match < 0]
-    faults = _stand_faults(theirs, match, ours, where)
+    lone, stands = theirs[match < 0], theirs["existing"].to_numpy(dtype=bool)
+    stray = stands & ~((match >= 0) & ours["existing"].to_numpy(dtype=bool)[match])
+    what = "marked as existing, but the study has no station there"
+    fix = "add it to candidates.existing, or set existing to false"
+    faults = rows_fault(f"{where}, column existing", stray, ids, what, fix)
     snapped, off_road = on_roads(study, lone, where)
     refuse(faults + off_road)
     new = theirs[["their_id", "counts"]].assign(site_id=np.array(known, dtype=object)[match])
     new.loc[match < 0, "site_id"] = _ids(lone["their_id"].astype(str), set(known))
     added = own_sites(lone, new.loc[match < 0, "site_id"], snapped)
-    stands = theirs["existing"].to_numpy(dtype=bool)
     empty = (new["counts"].map(len) == 0) & ~stands
     new = new[~stands & ~empty].reset_index(drop=True)
     added = added[added["site_id"].isin(new["site_id"])].reset_index(drop=True)
@@ -277,15 +274,7 @@ def their_plan(study: Study, layer: Layer, catalogue: Catalogue, where: str) -> 
         notes.append(f"stations without any known charger are left out: {left}")
     if study.config.offers.existing_policy == "ignore" and stands.any():
         notes.append("the layer's existing stations are left out, as configured")
-    return TheirPlan(joined, tuple(sorted(chosen)), broken, notes)
-
-
-def _stand_faults(theirs: Layer, match: np.ndarray, ours: Layer, where: str) -> list[Fault]:
-    stands = ours["existing"].to_numpy(dtype=bool)
-    stray = theirs["existing"].to_numpy(dtype=bool) & ~((match >= 0) & stands[match])
-    what = "marked as existing, but the study has no station there"
-    fix = "add it to candidates.existing, or set existing to false"
-    return rows_fault(f"{where}, column existing", stray, theirs["their_id"], what, fix)
+    return joined, tuple(sorted(chosen)), broken, notes
 
 
 def on_roads(study: Study, lone: Layer, where: str) -> tuple[Table, list[Fault]]:

@@ -29,7 +29,7 @@ from siting.files import read_layer
 from siting.plan import Plan
 from siting.review.added_places import located, study_of_sites, study_with_sites
 from siting.review.answers import ANSWERS_FILE, OF_ANSWERS, OF_BIDS, answered, changed_least
-from siting.review.solving import in_years
+from siting.review.solving import budget_keys
 from siting.shown import SITE, Block, Column, Display, Shown, block_of, labelled, sentences
 from siting.sites.chargers_text import told_as
 from siting.study.pipeline import Study
@@ -318,10 +318,8 @@ def wishes_of(
         keys["program.limits.required_sites"] = list(required)
         keys["program.limits.forbidden_sites"] = list(forbidden)
     if budget_pkr is not None:
-        keys["program.budget_pkr"] = float(budget_pkr)
-        if config.program.years is not None:
-            money = in_years(config.program.years.budgets_pkr, budget_pkr)
-            keys["program.years.budgets_pkr"] = money
+        money = budget_keys(config, budget_pkr)
+        keys |= {f"program.{name}": value for name, value in money.items()}
     return keys, notes
 
 

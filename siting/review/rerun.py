@@ -47,9 +47,7 @@ class Compared:
 
     @property
     def verdict(self) -> str:
-        """The result as text: same, differs, or - if the first run did not store the part."""
-        if self.counted.startswith("not stored"):
-            return "-"
+        """The result as text: same, or differs."""
         return "same" if self.same else "differ" if self.what.endswith("s") else "differs"
 
 
@@ -161,7 +159,7 @@ def rerun(
     compared = (
         inputs,
         _figures(facts["assumptions"], study.assumptions),
-        _tables(facts.get("contents"), study.contents),
+        _tables(facts["contents"], study.contents),
         _objective(facts, plan),
         _plan(offers, plan),
         _versions(facts),
@@ -172,7 +170,7 @@ def rerun(
 def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Return the facts and chosen offers of a run folder; reject a folder with edited files."""
     _, facts = read_manifest(folder)
-    wanted = ("written", "inputs", "assumptions", "objective_kwh_day", "packages")
+    wanted = ("written", "inputs", "assumptions", "objective_kwh_day", "contents", "packages")
     missing = [key for key in wanted if key not in facts]
     refuse(naming(str(folder / "run.json"), "lacks keys", missing, "run it again"))
     sites = read_csv(folder / "sites.csv", dtype={"offer_id": str})
@@ -223,9 +221,7 @@ def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], M
     return figures
 
 
-def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
-    if before is None:  # an earlier version of siting made the run
-        return Compared("tables", (), "not stored in this run", decides=False)
+def _tables(before: dict[str, str], now: dict[str, str]) -> Compared:
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
     # Different tables do not make the runs differ, because another machine may round differently.
     return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
@@ -234,8 +230,8 @@ def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
 def _objective(before: dict[str, Any], plan: Plan) -> Compared:
     lines = []
     pairs = [("energy served, kWh/day", before["objective_kwh_day"], plan.served_kwh_day)]
-    proof = before.get("proof")
-    if proof and proof["unit"] != "kWh/day":
+    proof = before["proof"]
+    if proof["unit"] != "kWh/day":
         pairs.append((f"aim, {proof['unit']}", proof["objective"], plan.outcome.proof.objective))
     for name, a, b in pairs:
         if not _close(a, b):

@@ -34,28 +34,22 @@ FIGURES = {
     "power_kw": Figure("kW"),
     "subsidy_pkr": Figure("PKR", "Subsidy, PKR m", ",.2f", 1e6),
     "cost_pkr": Figure("PKR", "Cost in all, PKR m", ",.2f", 1e6),
-    "subsidy_pkr_per_kwh_day": Figure(
-        "PKR per kWh/day of new stations", "Subsidy per kWh/day, PKR"
-    ),
+    "subsidy_pkr_per_kwh_day": Figure("PKR per kWh/day of new stations",
+                                      "Subsidy per kWh/day, PKR"),
     "risk_case": Figure(""),
-    "risk_stations": Figure(
-        "stations with a negative NPV in that case", "Below NPV 0, {risk_case}"
-    ),
+    "risk_stations": Figure("stations with a negative NPV in that case",
+                            "Below NPV 0, {risk_case}"),
     "risk_subsidy_pkr": Figure("PKR", "  their subsidy, PKR m", ",.2f", 1e6),
     "risk_loss_pkr_year": Figure("PKR a year", "  yearly loss, PKR m", ",.2f", 1e6),
     "mean_travel_min": Figure("min", "Mean drive, min", ",.1f"),
-    "late_share": Figure(
-        "share of drivers in the busiest hour",
-        "Wait over {wait_min:g} min in the busiest hour",
-        ".0%",
-    ),
+    "late_share": Figure("share of drivers in the busiest hour",
+                         "Wait over {wait_min:g} min in the busiest hour", ".0%"),
     "late_stations": Figure("stations", "Stations where over {alpha:.0%} wait so long"),
     "worst_class_share": Figure("share"),
-    "people_left_out_share": Figure(
-        "share of people", "People in cells with nothing served", ".1%"
-    ),
+    "people_left_out_share": Figure("share of people",
+                                    "People in cells with nothing served", ".1%"),
     "gini": Figure("0 even to 1", "Unevenness over the city (Gini)", ".2f"),
-}
+}  # fmt: skip
 
 
 def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -114,11 +108,10 @@ def _fairness(plan: Plan) -> dict[str, Any]:
 
 def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Return the figures of plans as a table: ``figure``, ``unit`` and one column per plan."""
-    rows = [
+    return pd.DataFrame(
         {"figure": key, "unit": unit, **dict(zip(scores, values, strict=True))}
         for key, unit, values in _rows(list(scores.values()))
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:

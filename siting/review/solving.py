@@ -1,49 +1,41 @@
-"""Solve a program again, with a different budget or to find near-optimal plans."""
+"""Solve a program again, for example with a different budget."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
-
-from siting.config import with_keys
-from siting.config.program import Alternatives
+from siting.config import Config, with_keys
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.engine.proof import Proof
-from siting.errors import SitingError
 from siting.outcome import Outcome
 from siting.program.limits import with_more_money
 from siting.program.program import Program
-from siting.study.other_plans import Effort, alternatives
+from siting.study.other_plans import Effort
 from siting.study.program_inputs import Asked, money_of
 from siting.study.revalue import with_program
-from siting.study.to_program import program_of
-
-DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
     """Return the program with another budget (PKR); yearly budgets and shares of it scale too."""
-    years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
-    keys: dict[str, Any] = {"budget_pkr": float(budget_pkr)}
-    if years is not None:
-        keys["years.budgets_pkr"] = in_years(years.budgets_pkr, budget_pkr)
-    return with_program(asked, **keys)
+    return with_program(asked, **budget_keys(asked.config, budget_pkr))
 
 
-def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
-    """Return the budget of each year (PKR), scaled to a different total.
+def budget_keys(config: Config, budget_pkr: float) -> dict[str, Any]:
+    """Return the keys of the ``program`` section for another budget (PKR).
 
-    >>> in_years({2027: 1.0, 2030: 3.0}, 8.0)
-    {2027: 2.0, 2030: 6.0}
+    If the plan has several years, each year keeps its share of the budget.
     """
-    total, even = sum(budgets_pkr.values()), 1 / len(budgets_pkr)
-    share = {year: pkr / total if total > 0 else even for year, pkr in budgets_pkr.items()}
-    return {year: budget_pkr * part for year, part in share.items()}
+    keys: dict[str, Any] = {"budget_pkr": float(budget_pkr)}
+    if config.program.years is not None:
+        budgets_pkr = config.program.years.budgets_pkr
+        total, even = sum(budgets_pkr.values()), 1 / len(budgets_pkr)
+        share = {year: pkr / total if total > 0 else even for year, pkr in budgets_pkr.items()}
+        keys["years.budgets_pkr"] = {year: budget_pkr * part for year, part in share.items()}
+    return keys
 
 
 def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> Effort:
@@ -58,30 +50,6 @@ def stored_answer(program: Program, outcome: Outcome) -> Answer:
     built = outcome.built
     stands = {y: set(built.loc[(built["year"] == y).to_numpy(bool), "offer_id"]) for y in years}
     return replace(plan_of(program, stands or outcome.offers), proofs=outcome.proofs)
-
-
-def near_optimal(gap: float) -> float:
-    """Return the share of the objective that near-optimal plans may lose at this solver gap."""
-    return max(2 * gap, 0.01)
-
-
-def other_plans(
-    asked: Asked, outcome: Outcome, count: int, time_limit_s: float
-) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
-    """Return near-optimal plans, the sites that they use, and whether the time sufficed.
-
-    The first table has a row per plan, and the second has the number of plans that use each site.
-    If no plans can be compared, the reason is returned as text. `count` includes the plan itself.
-    """
-    within = near_optimal(asked.config.solver.gap)
-    wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
-    effort = effort_for(asked, time_limit_s)
-    try:
-        program = program_of(asked)
-        table, sites = alternatives(program, stored_answer(program, outcome), wanted, effort)
-    except SitingError as err:
-        return str(err)
-    return table, sites, len(table) == count or effort.left_s > 0
 
 
 def better_by(program: Program, now: Proof, before: Proof) -> float:

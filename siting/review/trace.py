@@ -14,7 +14,7 @@ The product is computed again from the files of the run folder and compared with
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,17 +34,6 @@ UNITS = {
         ("city_share", "area_share", "zone_share", "electric_km_share", "public_share"), "share"
     ),
 }
-
-
-@dataclass(frozen=True)
-class _Surface:
-    """A demand surface, which spreads energy over cells: its weight, and one cell's share."""
-
-    name: str
-    weight: float
-    share: float
-    words: str
-    factors: tuple[Factor, ...]
 
 
 def trace(
@@ -126,14 +115,9 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     where = f"zone {zone}" if zone else "the area"
     zone_kwh = float(row["demand_kwh_day"])
     steps.append(Step(f"wanted in {where}", words, wanted, "kWh/day", zone_kwh, tuple(used)))
-    ways = _ways(run, cell, vehicle_class, inside)
-    share = sum(way.weight * way.share for way in ways)
-    steps += [
-        Step(f"the cell's share, {way.name}", way.words, way.weight * way.share, "share",
-             None, way.factors)
-        for way in ways
-    ]  # fmt: skip
-    inner = " + ".join(f"{way.weight:.4g} x {way.share:.6g}" for way in ways)
+    ways, inner = _ways(run, cell, vehicle_class, inside)
+    share = sum(way.value for way in ways)
+    steps += ways
     words = f"{wanted:,.6g} x ({inner})" if len(ways) > 1 else f"{wanted:,.6g} x {share:.6g}"
     rows = run.rows_of("demand" if at.name is None else "outcome_demand", cell)
     if at.name is not None:
@@ -214,15 +198,22 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
     return replace(home, figure=name, value=value, unit=unit, low=low, high=high, said=said)
 
 
-def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> list[_Surface]:
-    """Return the demand surfaces that spread a class's energy, each with one cell's share."""
+def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> tuple[list[Step], str]:
+    """Return a cell's share of a class's energy by demand surface, and the sum of these in words.
+
+    Each step is the surface's weight times the cell's share of the surface.
+    """
+
+    def only(name: str, share: float, words: str) -> tuple[list[Step], str]:
+        return [Step(f"the cell's share, {name}", words, share, "share")], ""
+
     cells = run.table("cells")
     if (depots := _depots(run, vehicle_class)) is not None:
         depots = depots[depots["cell_id"].isin(cells.loc[inside, "cell_id"])]
         here = depots["cell_id"].astype(str) == cell
         share = float(depot_shares(depots)[here].sum()) if len(depots) else 0.0
         words = f"{here.sum()} of {len(depots)} depots of the class are in the cell"
-        return [_Surface("depots", 1.0, share, words, ())]
+        return only("depots", share, words)
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
     # A home's weight is its relative wealth raised to the power of the class's ownership weight.
@@ -235,7 +226,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         total = (people * times)[inside].sum()
         share = people[at] * times[at] / total if total > 0 else 1 / inside.sum()
         words = f"{lived} of {total:,.6g} people live here"
-        return [_Surface("people", 1.0, float(share), words, ())]
+        return only("people", float(share), words)
     given = surfaces.set_index("cell_id").loc[cells["cell_id"], list(SURFACES)].astype(float)
     given = given.assign(home=given["home"] * times).to_numpy()
     total = given[inside].sum(axis=0)
@@ -245,10 +236,10 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     if not kept.sum() > 0:
         kept = known.astype(float)
     if not known.any():
-        return [_Surface("cells", 1.0, 1 / inside.sum(), "no data: all cells are equal", ())]
+        return only("cells", 1 / inside.sum(), "no data: all cells are equal")
     kept = kept / kept.sum()
     share = given[at] / np.where(known, total, 1.0)
-    ways = []
+    ways, parts = [], []
     for i, name in enumerate(SURFACES):
         whole = float(surfaces.attrs["whole"][name]) * float(total[i])
         words, weights = _drawn(run, cell, name, lived, whole)
@@ -256,8 +247,10 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         if not np.isclose(kept[i], weight[i]):
             words += f" (weight {weight[i]:.4g} in the table; surfaces without data get none)"
         factors = (*run.figures_of([name], vehicle_class), *weights)
-        ways.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
-    return ways
+        value = float(kept[i]) * float(share[i])
+        ways.append(Step(f"the cell's share, {name}", words, value, "share", None, factors))
+        parts.append(f"{kept[i]:.4g} x {share[i]:.6g}")
+    return ways, " + ".join(parts)
 
 
 def _depots(run: Traced, vehicle_class: str) -> pd.DataFrame | None:

@@ -126,24 +126,18 @@ def choices_of(
     `rows` has ``place`` and ``vehicle_class``, with one row per place and class. `reach` has
     ``place``, ``site_id``, ``travel_min``.
     """
-    of_site = {str(site_id): q.index.tolist() for site_id, q in queues.table.groupby("site_id")}
-    near = reach[reach["site_id"].astype(str).isin(of_site)]
-    by_place: dict[str, list[tuple[float, str]]] = {}
-    columns = (near[name] for name in ("place", "site_id", "travel_min"))
-    for place, site_id, minutes in zip(*columns, strict=True):
-        by_place.setdefault(str(place), []).append((float(minutes), str(site_id)))
+    near = reach.merge(queues.table.reset_index(names="queue"), on="site_id")
+    near = near.sort_values(["travel_min", "site_id", "queue"])
+    by_place = {
+        place: list(zip(part["travel_min"].tolist(), part["queue"].tolist(), strict=True))
+        for place, part in near.groupby("place")
+    }
     mean = [np.asarray(queues.pace[list(rows_of)]).mean(axis=0) for rows_of in queues.port_rows]
     out: list[Choices] = []
-    for place, name in rows[["place", "vehicle_class"]].astype(str).itertuples(index=False):
+    for place, name in rows[["place", "vehicle_class"]].itertuples(index=False):
         c = sessions.classes.index(name)
-        out.append(
-            [
-                (minutes, q, float(mean[q][c]))
-                for minutes, site_id in sorted(by_place.get(place, []))
-                for q in of_site[site_id]
-                if np.isfinite(mean[q][c])
-            ]
-        )
+        drives = by_place.get(place, [])
+        out.append([(m, q, float(mean[q][c])) for m, q in drives if np.isfinite(mean[q][c])])
     return out
 
 
