@@ -175,12 +175,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def claimed_folder(path: Path | None, usual: Path) -> Iterator[tuple[Path, Path]]:
+def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[tuple[Path, Path]]:
     """Reserve a folder; yield the temporary folder to fill (see `whole_folder`) and the final path.
 
     Without `path`, the first free folder of `usual`, ``usual-2``, ``usual-3`` … is reserved.
     """
-    first = path or usual
+    first = usual if path is None else path
+    assert first is not None
     with ExitStack() as held:
         for n in itertools.count(1):
             place = first if n == 1 else first.with_name(f"{first.name}-{n}")

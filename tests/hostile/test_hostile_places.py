@@ -160,7 +160,7 @@ def test_two_default_runs_in_one_second_are_two_runs(home):
 
 @pytest.mark.slow
 def test_two_runs_to_one_folder_the_second_is_refused_before_it_reads(home):
-    with claimed_folder(home / "one", home) as (part, _):
+    with claimed_folder(home / "one") as (part, _):
         done = CliRunner().invoke(
             app, ["run", str(home / "town.yaml"), "--out", str(home / "one")], prog_name="siting"
         )
@@ -185,7 +185,7 @@ def test_a_nation_that_is_being_written_is_refused_and_the_next_numbered(tmp_pat
     told = []
     now = datetime(2026, 11, 27, 12).astimezone()
     name = "two-20261127-120000"
-    with claimed_folder(tmp_path / "runs" / name, tmp_path):
+    with claimed_folder(tmp_path / "runs" / name):
         with pytest.raises(InputError, match="is writing it"):
             Nation(path, workers=1, progress=told.append).solve(tmp_path / "runs" / name)
         assert told == []
