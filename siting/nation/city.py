@@ -192,8 +192,7 @@ def facts_of(study: Study) -> Row:
     kwh = demand["demand_kwh_day"].to_numpy(float)
     years = config.program.years
     tables = [demand] if years is None else [
-        demand if year == config.year else study.in_other(year=year).demand
-        for year in years.budgets_pkr
+        study.in_other(year=year).demand for year in years.budgets_pkr
     ]  # fmt: skip
     weights = np.array(weights_of(config)) / math.fsum(weights_of(config))
     wanted = [math.fsum(one["demand_kwh_day"]) for one in tables]
