@@ -287,14 +287,8 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
     layer = gpd.GeoDataFrame(
         places[kept], geometry=shape.reindex(places["site_id"]).to_numpy(), crs=study.candidates.crs
     )
-    return Award(
-        study.plan,
-        with_units(winners),
-        with_units(losers),
-        layer,
-        _payments(winners),
-        _notes(study, asks, table),
-    )
+    payments, notes = _payments(winners), _notes(study, asks, table)
+    return Award(study.plan, with_units(winners), with_units(losers), layer, payments, notes)
 
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:

@@ -56,18 +56,14 @@ def _work(task: Mapping[str, Any]) -> dict[str, Any]:
     out, key = Path(task["out"]), str(task["key"])
     _require_the_same(task, out)
     folder = out / RUNS / key
-    if (folder / "run.json").is_file():
-        return row_of(folder)
     lock = hold(out / WORK / f"{key}.lock", WAIT_S)
     if lock is None:
         who = holder(out / WORK / f"{key}.lock")
         raise InputError(key, f"{who} is still working on it after {WAIT_S:,.0f} s")
-    try:
+    with lock:
         if (folder / "run.json").is_file():  # written by another worker
             return row_of(folder)
         return _make(task, out, folder, lock)
-    finally:
-        lock.release()
 
 
 def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[str, Any]:

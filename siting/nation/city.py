@@ -237,11 +237,6 @@ def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
     return with_keys(ask.of(config), {"solver.time_limit_s": limit_s, "solver.threads": threads})
 
 
-def granted_ask(ask: Ask) -> Ask:
-    """Return the query for the final plan: the most energy, then the shortest drive times."""
-    return replace(ask, prices=None, shorten=True)
-
-
 def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[str, ...]) -> Study:
     asked = asked_of(config, ask, limit_s, threads)
     study = _study(config).with_stages({}, asked)
@@ -309,7 +304,7 @@ def write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
     """Write the run folder of a city's final plan, and return the plan's row."""
-    study = _asked(config, granted_ask(ask), limit_s, threads, start)
+    study = _asked(config, ask, limit_s, threads, start)
     plan, _ = write_run(study, out, datetime.now().astimezone())
     return written_row(study, plan)
 

@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def write_nation(
     (folder / CITIES).mkdir()
     tasks, written = {}, {}
     for name, (granted, row) in chosen.items():
-        ask = nation.ask(name, "granted", granted, free=False)
+        ask = replace(nation.ask(name, "granted", granted, free=False), shorten=True)
         limit_s, threads = nation.limit_s(name), nation.workers.threads
         args = (nation.studies[name], ask, tuple(row["offers"]), limit_s, threads)
         tasks[name] = (asking.write, (*args, folder / CITIES / name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def _same(one: Any, two: Any) -> bool:
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
     """Return the sections of a run's configuration that differ from what the nation asked for."""
     money = np.array(basis.granted[name])
-    ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
+    ask = replace(nation.ask(name, "granted", money, free=False), shorten=True)
     limits = run.solver.time_limit_s, run.solver.threads
     asked = asking.asked_of(nation.studies[name], ask, *limits)
     said, is_ = (one.model_dump(mode="json") for one in (run, asked))
