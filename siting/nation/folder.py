@@ -114,9 +114,8 @@ def _write_layers(folder: Path, plan: NationPlan, runs: Path) -> None:
     for name in plan.cities["city"]:
         path = runs / CITIES / name / "sites.geojson"
         if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["features"]:
-            layer = read_layer(path)
-            columns = [c for c in layer.columns if c not in ("id", "geometry")]
-            layer = layer[[*columns, "geometry"]].assign(site_id=name + ":" + layer["site_id"])
+            layer = read_layer(path).drop(columns="id", errors="ignore")
+            layer["site_id"] = name + ":" + layer["site_id"]
             layer.insert(0, "city", name)
             parts.append(layer)
     placed = plan.cities[plan.cities["lon"].notna()]

@@ -68,16 +68,15 @@ def verify_nation(
 
 
 def _files(folder: Path) -> tuple[str, bool]:
-    hashes = read_nation_manifest(folder)
-    record = read_json(folder / MANIFEST)
+    record = read_nation_manifest(folder)
     if set(record) != {"format", "siting", "sha256", SEAL} or record["siting"] != __version__:
         what = f"has unknown keys, or was not written by this version, siting {__version__}"
         raise InputError(str(folder / MANIFEST), what, AGAIN)
     runs = folder / CITIES
     pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
     there = [name for name in files_below(folder) if name not in (MANIFEST, *pages)]
-    refuse(set_faults(folder, there, hashes))
-    return f"hashes match ({len(hashes):,} files)", True
+    refuse(set_faults(folder, there, record["sha256"]))
+    return f"hashes match ({len(record['sha256']):,} files)", True
 
 
 def _sums(folder: Path) -> tuple[str, bool]:
