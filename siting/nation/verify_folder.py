@@ -16,7 +16,7 @@ from siting.config import Config, load
 from siting.errors import Fault, InputError, naming, refuse
 from siting.manifest import REPORT, SEAL, files_below, read_json
 from siting.nation import city as asking
-from siting.nation.city import Row, covers
+from siting.nation.city import covers
 from siting.nation.folder import ANSWERS, BASIS, Basis, nation_again, write_files
 from siting.nation.nation_plan import NationPlan
 from siting.nation.read_folder import (
@@ -106,17 +106,14 @@ def _city(
             ("written", basis.written[name], asking.written_row(study, plan)),
         ):
             where, what = f"{folder / BASIS}, key {key}.{name}", "differs from the city's run"
-            faults += naming(where, what, _differing(said, is_), MENDED)
-        odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
+            compared = [k for k in dict.fromkeys([*is_, *said]) if k not in _OF_THE_MOMENT]
+            odd = [k for k in compared if not _same(said.get(k, math.nan), is_.get(k, math.nan))]
+            faults += naming(where, what, odd, MENDED)
+        others = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
         what = "differs from the nation's query to the city"
-        faults += naming(str(run / "config.yaml"), what, odd, MENDED)
+        faults += naming(str(run / "config.yaml"), what, others, MENDED)
     refuse(faults)
     return "its run is verified and agrees with the nation's figures", None
-
-
-def _differing(said: Row, is_: Row) -> tuple[str, ...]:
-    keys = [key for key in dict.fromkeys([*is_, *said]) if key not in _OF_THE_MOMENT]
-    return tuple(key for key in keys if not _same(said.get(key, math.nan), is_.get(key, math.nan)))
 
 
 def _same(one: Any, two: Any) -> bool:
