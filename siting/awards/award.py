@@ -146,9 +146,9 @@ def award(
         write_text(folder / PAGE, page_of(replace(made, plan=plan), roads))
 
     record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
-    facts = {AWARD: {**record, "payments": made.payments.to_dict("records")}}
+    record["payments"] = made.payments.to_dict("records")
     place = None if out is None else Path(out)
-    plan, folder = write_run(judged, place, now, usual=usual, facts=facts, also=write)
+    plan, folder = write_run(judged, place, now, usual=usual, facts={AWARD: record}, also=write)
     return replace(made, plan=plan, folder=folder)
 
 

@@ -107,9 +107,8 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
 
 def _require_the_same(task: Mapping[str, Any], out: Path) -> None:
     if task["siting"] != __version__:
-        raise InputError(
-            "this worker", f"has siting {__version__}, the batch {task['siting']}",
-                  "install the same version everywhere")  # fmt: skip
+        what = f"has siting {__version__}, the batch {task['siting']}"
+        raise InputError("this worker", what, "install the same version everywhere")
     try:
         token = (out / WORK / TOKEN).read_text(encoding="utf-8")
     except OSError:
