@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import siting
 from siting.batch import list_studies, run_batch
 from siting.cli import main
 
+PATIENCE_S = 300
 BUDGETS = {"program.budget_pkr": [1000, 2000], "demand.figures.two_wheeler.km_day": [1, 2]}
 
 
@@ -70,6 +72,15 @@ def cli_to(log, *words):
 def warm_up(patience_s):
     """Have everything imported before the time of a kill is counted from a start."""
     start_call(list_studies, []).join(patience_s)
+
+
+def wait_for(condition):
+    """Return the first true value of a condition."""
+    until = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < until, "in vain"
+        time.sleep(0.02)
+    return found
 
 
 def contents(table):

@@ -20,7 +20,7 @@ bidder who is paid the critical ask gains nothing by asking for more than he nee
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -221,7 +221,7 @@ class Market:
         goal = np.zeros(first + extra)
         goal[last] = 1.0
         shut = self.closed & ~np.isin(options.last, at)
-        lower, upper = self._bounds(shut, extra, 1.0)
+        lower, upper = self._bounds(shut, extra)
         enough = 0.4 / most
         found = pool.best(Query(goal, lower, upper, rows, left, enough))
         if found.bound == -math.inf:
@@ -231,18 +231,18 @@ class Market:
         return Ask(low, max(min(high, math.floor(bid.most_pkr)), low))
 
     def _asked(
-        self, goal: Floats, gone: Flags, worth: float, more: list[Condition] | None = None, *,
+        self, goal: Floats, gone: Flags, worth: float, more: Sequence[Condition] = (), *,
         enough: float,
     ) -> Found:  # fmt: skip
         """Return the choice within budget that maximises a goal and is worth `worth` or more."""
-        rows = [*self._money_rows(self.money.use), *(more or [])]
+        rows = [*self._money_rows(self.money.use), *more]
         if math.isfinite(worth):
             rows.append(self._worth_row(worth))
         of_worth = goal is self.pool.worth
 
         def value(choice: Ints) -> float:
             # If a constraint row has numbers in the millions, a solver may be a few rupees off.
-            over = any(by[np.isin(at, choice)].sum() > most for at, by, _, most in more or ())
+            over = any(by[np.isin(at, choice)].sum() > most for at, by, _, most in more)
             if over or not self.money.within(choice):
                 return -math.inf
             reached = self.pool.worth_of(choice)
@@ -251,11 +251,11 @@ class Market:
             there = reached >= worth - EXACT * abs(worth)
             return float(goal[: self.pool.count][choice].sum()) if there else -math.inf
 
-        lower, upper = self._bounds(gone, 0, 0.0)
+        lower, upper = self._bounds(gone)
         return self.pool.best(Query(goal, lower, upper, rows, value, enough))
 
     def _cheapest(
-        self, price: Floats, gone: Flags, worth: float, more: list[Condition] | None = None
+        self, price: Floats, gone: Flags, worth: float, more: Sequence[Condition] = ()
     ) -> Found:
         """Return the choice of lowest `price` (PKR, by offer) that is worth `worth` or more."""
         unit = max(float(price.max(initial=0.0)), 1e-12)
@@ -307,8 +307,9 @@ class Market:
         out: Flags = named[self.options.last]
         return out
 
-    def _bounds(self, gone: Flags, more: int, most: float) -> tuple[Floats, Floats]:
-        upper = np.concatenate([self.pool.upper, np.full(more, most)])
+    def _bounds(self, gone: Flags, more: int = 0) -> tuple[Floats, Floats]:
+        """Return the limits of the columns without options `gone`; `more` columns end at 1."""
+        upper = np.concatenate([self.pool.upper, np.ones(more)])
         upper[: self.pool.count][gone] = 0.0
         return np.minimum(np.concatenate([self.pool.lower, np.zeros(more)]), upper), upper
 

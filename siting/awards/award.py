@@ -146,9 +146,9 @@ def award(
         write_text(folder / PAGE, page_of(replace(made, plan=plan), roads))
 
     record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
-    facts = {AWARD: {**record, "payments": made.payments.to_dict("records")}}
+    record["payments"] = made.payments.to_dict("records")
     place = None if out is None else Path(out)
-    plan, folder = write_run(judged, place, now, usual=usual, facts=facts, also=write)
+    plan, folder = write_run(judged, place, now, usual=usual, facts={AWARD: record}, also=write)
     return replace(made, plan=plan, folder=folder)
 
 
@@ -287,14 +287,8 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
     layer = gpd.GeoDataFrame(
         places[kept], geometry=shape.reindex(places["site_id"]).to_numpy(), crs=study.candidates.crs
     )
-    return Award(
-        study.plan,
-        with_units(winners),
-        with_units(losers),
-        layer,
-        _payments(winners),
-        _notes(study, asks, table),
-    )
+    payments, notes = _payments(winners), _notes(study, asks, table)
+    return Award(study.plan, with_units(winners), with_units(losers), layer, payments, notes)
 
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:

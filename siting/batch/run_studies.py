@@ -158,9 +158,9 @@ def _locally(
     while todo:
         with local_pool(count) as pool:
             left = batch.drain(pool, todo, threads_by_key)
-        # A process that dies breaks the pool. Any study in progress may have killed it, so each of
-        # them runs again in its own pool.
-        begun = [s for s in left if batch.was_begun(s)] or list(left[:1])
+        # A process that dies breaks the pool. Any study in progress, which its lock shows, may have
+        # killed it, so each of them runs again in its own pool.
+        begun = [s for s in left if s.key in batch.running()] or left[:1]
         for study in begun:
             with local_pool(1) as pool:
                 dead = batch.drain(pool, [study], threads_by_key)
@@ -245,10 +245,6 @@ class _Batch:
         """Record studies as failed; the next start tries them again."""
         for study in studies:
             self.take(self.place[study.key], {"status": "failed", "error": why}, kept=False)
-
-    def was_begun(self, study: BatchStudy) -> bool:
-        """Return whether a worker has begun a study but not finished it."""
-        return (self.out / WORK / f"{study.key}.lock").exists()
 
     def running(self) -> tuple[str, ...]:
         """Return the keys of the studies in progress."""

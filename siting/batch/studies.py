@@ -70,7 +70,11 @@ def list_studies(
     studies: dict[tuple[str, ...], BatchStudy] = {}
     hashes: dict[Path, str] = {}
     for path in map(Path, listed("configs", configs)):
-        chosen = list(combinations({**_own_sweep(path, overrides), **(sweep or {})}))
+        try:
+            own = load(path, overrides, check_files=False).sweep
+        except SitingError:
+            own = {}  # its errors are reported when the study itself is read
+        chosen = list(combinations({**own, **(sweep or {})}))
         of_file = [_study(path, overrides, values, today, hashes) for values in chosen]
         if len({study.fault for study in of_file}) == 1 and of_file[0].fault:
             # An error in the file is listed once, not for each combination.
@@ -79,13 +83,6 @@ def list_studies(
             mark = (study.key,) if study.key else (study.config, study.label)
             studies.setdefault(mark, study)
     return list(studies.values())
-
-
-def _own_sweep(path: Path, overrides: Sequence[str]) -> Mapping[str, Sequence[Any]]:
-    try:
-        return load(path, overrides, check_files=False).sweep
-    except SitingError:
-        return {}  # its errors are reported when the study itself is read
 
 
 def _study(

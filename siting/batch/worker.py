@@ -56,18 +56,14 @@ def _work(task: Mapping[str, Any]) -> dict[str, Any]:
     out, key = Path(task["out"]), str(task["key"])
     _require_the_same(task, out)
     folder = out / RUNS / key
-    if (folder / "run.json").is_file():
-        return row_of(folder)
     lock = hold(out / WORK / f"{key}.lock", WAIT_S)
     if lock is None:
         who = holder(out / WORK / f"{key}.lock")
         raise InputError(key, f"{who} is still working on it after {WAIT_S:,.0f} s")
-    try:
+    with lock:
         if (folder / "run.json").is_file():  # written by another worker
             return row_of(folder)
         return _make(task, out, folder, lock)
-    finally:
-        lock.release()
 
 
 def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[str, Any]:
@@ -111,9 +107,8 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
 
 def _require_the_same(task: Mapping[str, Any], out: Path) -> None:
     if task["siting"] != __version__:
-        raise InputError(
-            "this worker", f"has siting {__version__}, the batch {task['siting']}",
-                  "install the same version everywhere")  # fmt: skip
+        what = f"has siting {__version__}, the batch {task['siting']}"
+        raise InputError("this worker", what, "install the same version everywhere")
     try:
         token = (out / WORK / TOKEN).read_text(encoding="utf-8")
     except OSError:

@@ -192,8 +192,7 @@ def facts_of(study: Study) -> Row:
     kwh = demand["demand_kwh_day"].to_numpy(float)
     years = config.program.years
     tables = [demand] if years is None else [
-        demand if year == config.year else study.in_other(year=year).demand
-        for year in years.budgets_pkr
+        study.in_other(year=year).demand for year in years.budgets_pkr
     ]  # fmt: skip
     weights = np.array(weights_of(config)) / math.fsum(weights_of(config))
     wanted = [math.fsum(one["demand_kwh_day"]) for one in tables]
@@ -236,11 +235,6 @@ def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
     """Return the configuration of a city for a query, with `limit_s` as the time limit."""
     threads = min(threads, config.solver.threads)
     return with_keys(ask.of(config), {"solver.time_limit_s": limit_s, "solver.threads": threads})
-
-
-def granted_ask(ask: Ask) -> Ask:
-    """Return the query for the final plan: the most energy, then the shortest drive times."""
-    return replace(ask, prices=None, shorten=True)
 
 
 def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[str, ...]) -> Study:
@@ -310,7 +304,7 @@ def write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
     """Write the run folder of a city's final plan, and return the plan's row."""
-    study = _asked(config, granted_ask(ask), limit_s, threads, start)
+    study = _asked(config, ask, limit_s, threads, start)
     plan, _ = write_run(study, out, datetime.now().astimezone())
     return written_row(study, plan)
 

@@ -60,7 +60,7 @@ class Nation(Rounds):
         asked = load_nation(Path(config), overrides, today)
         super().__init__(*asked, workers=Workers(workers, dask), progress=progress)
         if earlier is not None:
-            self.rows = read_answers(Path(earlier), self.studies)
+            self.rows = read_answers(Path(earlier), self)
 
     def solve(self, out: Path | str | None = None) -> NationPlan:
         """Return the plan of the nation, written to the new or empty folder `out` if it is given.

@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def write_nation(
     (folder / CITIES).mkdir()
     tasks, written = {}, {}
     for name, (granted, row) in chosen.items():
-        ask = nation.ask(name, "granted", granted, free=False)
+        ask = replace(nation.ask(name, "granted", granted, free=False), shorten=True)
         limit_s, threads = nation.limit_s(name), nation.workers.threads
         args = (nation.studies[name], ask, tuple(row["offers"]), limit_s, threads)
         tasks[name] = (asking.write, (*args, folder / CITIES / name))
@@ -75,7 +76,7 @@ def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, writ
     for name, table in tables.items():
         write_plain_csv(table, folder / f"{name}.csv")
     export.write_json(_facts(nation, plan, written), folder / "nation.json")
-    write_answers(folder, nation.studies, nation.rows)
+    write_answers(folder, nation)
     _write_layers(folder, plan, runs)
     write_page(plan, folder, runs)
 
@@ -113,9 +114,8 @@ def _write_layers(folder: Path, plan: NationPlan, runs: Path) -> None:
     for name in plan.cities["city"]:
         path = runs / CITIES / name / "sites.geojson"
         if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["features"]:
-            layer = read_layer(path)
-            columns = [c for c in layer.columns if c not in ("id", "geometry")]
-            layer = layer[[*columns, "geometry"]].assign(site_id=name + ":" + layer["site_id"])
+            layer = read_layer(path).drop(columns="id", errors="ignore")
+            layer["site_id"] = name + ":" + layer["site_id"]
             layer.insert(0, "city", name)
             parts.append(layer)
     placed = plan.cities[plan.cities["lon"].notna()]
@@ -154,7 +154,7 @@ def write_basis(
     written: Mapping[str, Row], seconds: float,
 ) -> None:  # fmt: skip
     """Write ``basis.json``, from which a nation's plan can be rebuilt with the stored answers."""
-    kept = {
+    basis = {
         "config": nation.config.model_dump(mode="json"),
         "cities": {name: one.model_dump(mode="json") for name, one in nation.studies.items()},
         "provinces": nation.province,
@@ -172,7 +172,7 @@ def write_basis(
         "written": written,
         "seconds": seconds,
     }
-    export.write_json(kept, folder / BASIS)
+    export.write_json(basis, folder / BASIS)
 
 
 def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
@@ -201,19 +201,19 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 # An answer is reused only if the city's configuration and the package version are unchanged.
 
 
-def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
+def write_answers(folder: Path, nation: Rounds) -> None:
     """Write the file `ANSWERS`, which has all queries to the cities and their answers."""
     told = {
         "siting": __version__,
-        "years": _years(studies),
-        "configurations": {name: _hash(config) for name, config in studies.items()},
-        "answers": rows,
+        "years": list(nation.years),
+        "configurations": {name: _hash(config) for name, config in nation.studies.items()},
+        "answers": nation.rows,
     }
     export.write_json(told, folder / ANSWERS)
 
 
-def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
-    """Return the answers in an earlier folder that are still valid for these cities.
+def read_answers(folder: Path, nation: Rounds) -> list[Row]:
+    """Return the answers in an earlier folder that are still valid for the cities of a nation.
 
     Raises `InputError` if the folder has no readable answers, or has answers for other years.
     """
@@ -222,14 +222,14 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
         told = json.loads(path.read_text(encoding="utf-8"))
         same = {
             name
-            for name, config in studies.items()
+            for name, config in nation.studies.items()
             if told["siting"] == __version__ and told["configurations"].get(name) == _hash(config)
         }
         rows: list[Row] = [row for row in told["answers"] if row["city"] in same]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         what = f"holds no city answers: {type(err).__name__}: {err}"
         raise InputError(str(path), what, "give a folder that `siting nation` wrote") from err
-    before, now = told.get("years", []), _years(studies)
+    before, now = told.get("years", []), list(nation.years)
     if before != now:
         what = f"has {years_in_words(before)}, but this nation has {years_in_words(now)}"
         raise InputError(str(path), what, "leave the earlier plan out, or use the same years")
@@ -254,11 +254,6 @@ def years_in_words(years: Sequence[int]) -> str:
     ('money by year, 2027, 2028', 'one sum')
     """
     return f"money by year, {', '.join(map(str, years))}" if years else "one sum"
-
-
-def _years(studies: Mapping[str, Config]) -> list[int]:
-    asked = next(iter(studies.values())).program.years
-    return [] if asked is None else list(asked.budgets_pkr)
 
 
 def _hash(config: Config) -> str:

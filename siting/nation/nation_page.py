@@ -86,12 +86,13 @@ def _xy(lon: float, lat: float) -> tuple[float, float]:
 
 def _where(plan: NationPlan) -> str:
     """Return the map; in a multi-year plan, return one map for all years and one for each year."""
+    whole = _map(plan, "granted_pkr", plan.cities["granted_pkr"].max())
     if not plan.years:
-        return _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max())
+        return whole
     most = max(plan.cities[f"granted_{year}_pkr"].max() for year in plan.years)
-    panels = {"all": ("All years", _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max()))}
+    panels = {"all": ("All years", whole)}
     for year in plan.years:
-        drawn = _figure(plan, f"granted_{year}_pkr", most)
+        drawn = _map(plan, f"granted_{year}_pkr", most)
         panels[str(year)] = (str(year), drawn + _cities_in(plan, year))
     # CSS alone shows the map whose button is selected, so the page needs no script.
     shown = ", ".join(f"#year-{key}:checked ~ #of-{key}" for key in panels)
@@ -108,14 +109,6 @@ def _where(plan: NationPlan) -> str:
     return f'{style}<div role="radiogroup" aria-label="Year">{buttons}{parts}</div>'
 
 
-def _figure(plan: NationPlan, column: str, most: float) -> str:
-    return (
-        f"<figure>{_map(plan, column, max(most, 1.0))}<figcaption>A circle's area shows the money "
-        "granted. Outlines of the provinces are schematic, and say nothing about any boundary."
-        "</figcaption></figure>"
-    )
-
-
 def _cities_in(plan: NationPlan, year: int) -> str:
     heads = ["City", f"Granted in {year}, PKR m", "Drawn", f"New stations up to {year}",
              "Served, kWh/day", "Wanted", "Share"]  # fmt: skip
@@ -130,6 +123,7 @@ def _cities_in(plan: NationPlan, year: int) -> str:
 
 
 def _map(plan: NationPlan, column: str, most: float) -> str:
+    """Return a map with the money in a column; the largest circle stands for `most` (PKR)."""
     text = (files("siting.nation") / "provinces.json").read_text(encoding="utf-8")
     parts = []
     for name, ring in json.loads(text)["provinces"].items():
@@ -139,7 +133,7 @@ def _map(plan: NationPlan, column: str, most: float) -> str:
     taken: list[tuple[bool, float]] = []
     for row in placed.to_dict("records"):
         x, y = _xy(row["lon"], row["lat"])
-        radius = 3 + 21 * math.sqrt(row[column] / most)
+        radius = 3 + 21 * math.sqrt(row[column] / max(most, 1.0))
         kind = "city lost" if row["status"] == "failed" else "city"
         words = f"{row['title']}: PKR {row[column] / 1e6:,.1f} m"
         parts.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>'
@@ -154,8 +148,10 @@ def _map(plan: NationPlan, column: str, most: float) -> str:
         )
     width, height = _xy(EAST, SOUTH)
     return (
-        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="Map of Pakistan with '
-        f'the money by city">{"".join(parts)}</svg>'
+        f'<figure><svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="Map of '
+        f'Pakistan with the money by city">{"".join(parts)}</svg>'
+        "<figcaption>A circle's area shows the money granted. Outlines of the provinces are "
+        "schematic, and say nothing about any boundary.</figcaption></figure>"
     )
 
 

@@ -28,7 +28,7 @@ WORDS = {
     "best": "this plan", "population": "by population", "demand": "by energy wanted",
     "vehicles": "by electric vehicles expected", "equal": "the same for all",
 }  # fmt: skip
-# The columns of the cities in the terminal and in notebooks; the rows are `city_rows`.
+# The columns of the cities in the terminal and in notebooks.
 CITY_COLUMNS = (
     Column("City", "city"),
     Column("Granted, PKR m", "granted_pkr", ",.1f", per=1e6, blank="failed"),
@@ -176,8 +176,11 @@ class NationPlan(Shown):
         )
 
     def _display_(self) -> Display:
-        told = self.headline()
-        cities = Block(CITY_COLUMNS, city_rows(self.cities).to_dict("records"), "cities")
+        told, of = self.headline(), self.cities
+        shown = of.assign(share=of["served_kwh_day"] / of["demand_kwh_day"])
+        # A failed city has only its name.
+        shown = shown.mask(of["status"] == "failed").assign(city=of["city"])
+        cities = Block(CITY_COLUMNS, shown.to_dict("records"), "cities")
         money = [f"pkr_{city}" for city in self.cities["city"]]
         columns = [
             Column("Divided", lambda row: WORDS[row["split"]]),
@@ -205,12 +208,6 @@ class NationPlan(Shown):
 
 def _served(split: Mapping[Any, Any]) -> str:
     return f"{split['served_kwh_day']:,.0f}" + ("" if split["complete"] else " *")
-
-
-def city_rows(cities: pd.DataFrame) -> pd.DataFrame:
-    """Return the cities with the share served; a failed city has only its name."""
-    rows = cities.assign(share=cities["served_kwh_day"] / cities["demand_kwh_day"])
-    return rows.mask(cities["status"] == "failed").assign(city=cities["city"])
 
 
 def plan_of(

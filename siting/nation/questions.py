@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -37,14 +39,17 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
     years = facts["years"]
     prices = _prices(tables["certificate"], city, years)
     plans = _plans(tables["bounds"], city, float(row["subsidy_pkr"]))
+    chosen = plans.index[plans["chosen"]]
     lines += [
         ("Money", f"PKR {row['granted_pkr'] / MILLION:,.2f} m granted, "
                   f"{row['subsidy_pkr'] / MILLION:,.2f} m drawn; the grant may be "
                   f"{low / MILLION:,.2f} to {high / MILLION:,.2f} m"),
         ("Serves", f"{row['served_kwh_day']:,.0f} of {row['demand_kwh_day']:,.0f} kWh/day with "
                    f"{row['new_stations']:,.0f} new stations"),
-        ("A PKR m less", _less(plans)),
-        ("A PKR m more", _more(plans)),
+        ("A PKR m less", _step(plans, chosen.min(), "less, according to the next cheaper",
+                               "no plan for less money was found")),
+        ("A PKR m more", _step(plans, chosen.max() + 1, "more, according to the next more "
+                               "expensive", "no plan that serves more was found")),
         ("In the nation", "at the certificate's price a PKR m must bring "
                           f"{', '.join(prices)} kWh/day here"),
     ]  # fmt: skip
@@ -113,17 +118,7 @@ def _plans(asks: pd.DataFrame, city: str, drawn: float) -> pd.DataFrame:
     )
 
 
-def _less(plans: pd.DataFrame) -> str:
-    at = plans.index[plans["chosen"]].min()
-    rate = plans.loc[at, "kwh_day_a_million"] if len(plans) else float("nan")
-    if pd.isna(rate):
-        return "no plan for less money was found"
-    return f"{rate:,.1f} kWh/day less, according to the next cheaper plan found"
-
-
-def _more(plans: pd.DataFrame) -> str:
-    at = plans.index[plans["chosen"]].max()
-    if not len(plans) or at == plans.index[-1]:
-        return "no plan that serves more was found"
-    rate = float(plans.loc[at + 1, "kwh_day_a_million"])
-    return f"{rate:,.1f} kWh/day more, according to the next more expensive plan found"
+def _step(plans: pd.DataFrame, at: Any, change: str, otherwise: str) -> str:
+    """Return, as text, the energy per PKR m between the plan in row `at` and the cheaper one."""
+    rate = plans["kwh_day_a_million"].get(at, math.nan)
+    return otherwise if pd.isna(rate) else f"{rate:,.1f} kWh/day {change} plan found"

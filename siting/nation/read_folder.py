@@ -118,8 +118,8 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
     return facts, tables
 
 
-def read_nation_manifest(folder: Path) -> dict[str, str]:
-    """Check every file of a nation's folder against its stored hash, and return the hashes."""
+def read_nation_manifest(folder: Path) -> dict[str, Any]:
+    """Check every file of a nation's folder against its stored hash; return ``manifest.json``."""
     path = folder / MANIFEST
     if not (folder / "nation.json").is_file():
         what = "is not the folder of a nation's plan: it has no nation.json"
@@ -128,11 +128,11 @@ def read_nation_manifest(folder: Path) -> dict[str, str]:
         what = "is missing: an earlier version wrote the folder, or it is incomplete"
         raise InputError(str(path), what, AGAIN)
     manifest = read_json(path)
-    hashes: dict[str, str] | None = manifest.get("sha256")
+    hashes = manifest.get("sha256")
     if manifest.get("format") != FORMAT or not isinstance(hashes, dict):
         raise InputError(str(path), f"is not a list of files of format {FORMAT}", AGAIN)
     refuse(unsealed(path, manifest) or changed(folder, hashes, AGAIN))
-    return hashes
+    return manifest
 
 
 def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
@@ -279,9 +279,8 @@ def _by_year_faults(
     """Yield an error for each yearly figure that differs from the city's run or does not add up."""
     where, of_city = f"{CITIES}/{row['city']}/years.csv", f"cities.csv, {row['city']}"
     try:
-        run = pd.read_csv(folder / where).set_index("year")
-        served = run["served_kwh_day"].reindex(facts["years"]).to_numpy(float)
-        spent = run["spent_pkr"].reindex(facts["years"]).to_numpy(float)
+        run = pd.read_csv(folder / where).set_index("year").reindex(facts["years"])
+        served, spent = run[["served_kwh_day", "spent_pkr"]].to_numpy(float).T
     except (OSError, ValueError, KeyError) as err:
         yield Fault(where, f"cannot be read: {err}")
         return

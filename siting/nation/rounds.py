@@ -378,9 +378,9 @@ class Rounds:
 
     def bounds(self) -> pd.DataFrame:
         """Return the bounds of all cities; the first bound of a city is its demand in reach."""
-        first = {n: facts.get("reachable_kwh_day", math.nan) for n, facts in self.facts.items()}
         rows: list[Row] = [
-            {"city": n, "purpose": "in reach", "bound_kwh_day": kwh} for n, kwh in first.items()
+            {"city": name, "purpose": "in reach", "bound_kwh_day": facts.get("reachable_kwh_day")}
+            for name, facts in self.facts.items()
         ]
         for row in self.rows:
             if row["city"] in self.failed:
@@ -573,8 +573,6 @@ def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
     faults: list[Fault] = []
     for (one, here), (other, there) in itertools.combinations(areas.items(), 2):
         met = gpd.sjoin(here, there, predicate="intersects")
-        if met.empty:
-            continue
         theirs = there.geometry.loc[met["index_right"]]
         common = met.geometry.intersection(theirs, align=False).area / met.geometry.area
         ids = sorted(set(met.loc[(common > SLIVER).to_numpy(), "cell_id_left"].astype(str)))

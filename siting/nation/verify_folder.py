@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from siting.config import Config, load
 from siting.errors import Fault, InputError, naming, refuse
 from siting.manifest import REPORT, SEAL, files_below, read_json
 from siting.nation import city as asking
-from siting.nation.city import Row, covers
+from siting.nation.city import covers
 from siting.nation.folder import ANSWERS, BASIS, Basis, nation_again, write_files
 from siting.nation.nation_plan import NationPlan
 from siting.nation.read_folder import (
@@ -67,16 +68,15 @@ def verify_nation(
 
 
 def _files(folder: Path) -> tuple[str, bool]:
-    hashes = read_nation_manifest(folder)
-    record = read_json(folder / MANIFEST)
+    record = read_nation_manifest(folder)
     if set(record) != {"format", "siting", "sha256", SEAL} or record["siting"] != __version__:
         what = f"has unknown keys, or was not written by this version, siting {__version__}"
         raise InputError(str(folder / MANIFEST), what, AGAIN)
     runs = folder / CITIES
     pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
     there = [name for name in files_below(folder) if name not in (MANIFEST, *pages)]
-    refuse(set_faults(folder, there, hashes))
-    return f"hashes match ({len(hashes):,} files)", True
+    refuse(set_faults(folder, there, record["sha256"]))
+    return f"hashes match ({len(record['sha256']):,} files)", True
 
 
 def _sums(folder: Path) -> tuple[str, bool]:
@@ -106,17 +106,14 @@ def _city(
             ("written", basis.written[name], asking.written_row(study, plan)),
         ):
             where, what = f"{folder / BASIS}, key {key}.{name}", "differs from the city's run"
-            faults += naming(where, what, _differing(said, is_), MENDED)
-        odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
+            compared = [k for k in dict.fromkeys([*is_, *said]) if k not in _OF_THE_MOMENT]
+            odd = [k for k in compared if not _same(said.get(k, math.nan), is_.get(k, math.nan))]
+            faults += naming(where, what, odd, MENDED)
+        others = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
         what = "differs from the nation's query to the city"
-        faults += naming(str(run / "config.yaml"), what, odd, MENDED)
+        faults += naming(str(run / "config.yaml"), what, others, MENDED)
     refuse(faults)
     return "its run is verified and agrees with the nation's figures", None
-
-
-def _differing(said: Row, is_: Row) -> tuple[str, ...]:
-    keys = [key for key in dict.fromkeys([*is_, *said]) if key not in _OF_THE_MOMENT]
-    return tuple(key for key in keys if not _same(said.get(key, math.nan), is_.get(key, math.nan)))
 
 
 def _same(one: Any, two: Any) -> bool:
@@ -135,7 +132,7 @@ def _same(one: Any, two: Any) -> bool:
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
     """Return the sections of a run's configuration that differ from what the nation asked for."""
     money = np.array(basis.granted[name])
-    ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
+    ask = replace(nation.ask(name, "granted", money, free=False), shorten=True)
     limits = run.solver.time_limit_s, run.solver.threads
     asked = asking.asked_of(nation.studies[name], ask, *limits)
     said, is_ = (one.model_dump(mode="json") for one in (run, asked))

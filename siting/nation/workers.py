@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import ExitStack
-from typing import Any, Self
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
 
 from siting.batch.pools import Task, cores, dask_pool, local_pool, rows_of, share_threads
 
@@ -14,8 +14,8 @@ POOLS = 2
 KILLED = "its process was killed, perhaps for lack of memory"
 
 
-class Workers:
-    """An executor that continues if worker processes die.
+class Workers(AbstractContextManager["Workers"]):
+    """An executor that continues if worker processes die; they start with the first task.
 
     `workers` is the number of local processes (None: one per core). `dask` is the address of a Dask
     scheduler to use instead.
@@ -26,10 +26,6 @@ class Workers:
         self.threads = share_threads(self.workers)
         self._open = ExitStack()
         self._pool: Executor | None = None
-
-    def __enter__(self) -> Self:
-        """Return the executor, whose processes start with the first task."""
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Stop the processes."""
@@ -56,23 +52,21 @@ class Workers:
         left = dict(tasks)
         for _ in range(POOLS):
             if left:
-                left = yield from self._all(left)
+                yield from self._done(left)
         for key, task in left.items():
             self._end()
-            if (yield from self._all({key: task})):
+            alone = {key: task}
+            yield from self._done(alone)
+            if alone:
                 yield key, _lost(KILLED)
 
-    def _all[K](
-        self, tasks: Mapping[K, Task]
-    ) -> Generator[tuple[K, dict[str, Any]], None, dict[K, Task]]:
-        """Run tasks in one pool and yield their rows; return the tasks lost if the pool breaks."""
-        left = dict(tasks)
-        for key, row in rows_of(self._begin(), tasks):
+    def _done[K](self, left: dict[K, Task]) -> Iterator[tuple[K, dict[str, Any]]]:
+        """Run tasks in one pool, and yield their rows; if it breaks, tasks remain in `left`."""
+        for key, row in rows_of(self._begin(), dict(left)):
             del left[key]
             yield key, _lost(row) if isinstance(row, str) else row
         if left:
             self._end()
-        return left
 
 
 def _lost(why: str) -> dict[str, Any]:

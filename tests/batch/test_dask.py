@@ -7,12 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import Executor, Future
 from types import SimpleNamespace
 
 import pytest
-from batch_driver import cli_to, contents, start_call
+from batch_driver import PATIENCE_S, cli_to, contents, start_call, wait_for
 from conftest import ROOT
 from pandas.testing import assert_frame_equal
 from town import write_nation_of, write_town
@@ -22,17 +21,8 @@ from siting.errors import InputError, SitingError
 from siting.nation import Nation, read_nation
 
 pytest.importorskip("distributed")
-PATIENCE_S = 300
 SWEEP = {"program.budget_pkr": [1000, 2000], "demand.figures.two_wheeler.km_day": [1, 2]}
 SERVED = [8, 10, 12, 18]
-
-
-def wait_for(condition):
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, "in vain"
-        time.sleep(0.05)
-    return condition()
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from batch_driver import BUDGETS, Inline, contents, start, warm_up
+from batch_driver import BUDGETS, PATIENCE_S, Inline, contents, start, wait_for, warm_up
 from pandas.testing import assert_frame_equal
 from town import write_town
 
@@ -17,7 +17,6 @@ from siting.batch import list_studies, run_batch
 from siting.locks import hold
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-PATIENCE_S = 300
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +73,6 @@ def hidden_work(out):
     return [p.name for p in (out / ".work").iterdir()] if (out / ".work").is_dir() else []
 
 
-def wait_for(condition):
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, "in vain"
-        time.sleep(0.02)
-
-
 def gone(pid):
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -91,17 +83,15 @@ def gone(pid):
 
 def worker_of(out):
     """Return the process that holds the lock of a study, once there is one."""
-    found = []
 
     def look():
         for path in (out / ".work").glob("town-*.lock"):
             words = path.read_text().split()
             if len(words) > 1:
-                found.append(int(words[1]))
-        return found
+                return int(words[1])
+        return None
 
-    wait_for(lambda: (out / ".work").is_dir() and look())
-    return found[0]
+    return wait_for(look)
 
 
 @pytest.mark.slow

@@ -341,28 +341,11 @@ def test_a_limit_that_is_a_share_of_the_budget_allows_no_bound_for_any(monkeypat
     assert bound_by_money(program, **effort) is None
 
 
-class Here:
-    """Solves cities one after the other in this process, which sees the patched settings."""
-
-    threads = 1
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def each(self, tasks):
-        for key, (work, given) in tasks.items():
-            yield key, work(*given)
-
-
 @pytest.mark.slow
 def test_a_nation_whose_cities_are_relaxed_is_bounded_and_verified(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "MANY_OFFERS", 0)
     path = write_nation_by_year(tmp_path, {2029: 1000, 2030: 2000})
     nation = Nation(path, ["solver.gap=0.0001", "solver.rounds=2"])
-    monkeypatch.setattr(nation, "workers", Here())
     plan, out = nation.to_folder(tmp_path / "out")
     rows = [row for row in nation.rows if row["purpose"] == "any budget"]
     assert {row["city"] for row in rows} == {"town", "half"}
