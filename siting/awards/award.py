@@ -145,8 +145,10 @@ def award(
         roads = judged.network.edges.to_crs(4326)
         write_text(folder / PAGE, page_of(replace(made, plan=plan), roads))
 
-    record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
-    record["payments"] = made.payments.to_dict("records")
+    record = {
+        "bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes),
+        "payments": made.payments.to_dict("records"),
+    }  # fmt: skip
     place = None if out is None else Path(out)
     plan, folder = write_run(judged, place, now, usual=usual, facts={AWARD: record}, also=write)
     return replace(made, plan=plan, folder=folder)
