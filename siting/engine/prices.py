@@ -117,7 +117,7 @@ def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[floa
     some = Frame(replace(program, instance=program.instance.with_offers(kept)), frame.aim)
     # Few cuts suffice: they prove more than the full relaxation over all years, and much sooner.
     master = Master(some, clock, seed=seed)
-    found, _ = master.tighten(settings.PRICE_ROUNDS, 0.0)
+    found, _ = master.tighten(settings.NODE_ROUNDS, 0.0)
     if found is not None and found.bound > -math.inf:
         known.append((master.prices(), some.resources.names))
     # With budgets that pay for any station, the bound counts all of them.

@@ -26,7 +26,6 @@ from siting.nation.division_bound import (
     certificate,
     divide,
     price_columns,
-    sloped,
 )
 from siting.nation.workers import Workers
 from siting.program.instance import Floats
@@ -42,9 +41,8 @@ LARGER, LEAST_TIME = 0.75, 0.25
 # If the gap of a solve at a price exceeds `LOOSE` times the energy, the city is solved again with
 # twice the time, up to `MOST_TIMES` times the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
-# Number of divisions for which the relaxations of all cities are solved. Measured (row 17, by
-# year): after one turn the bound is 148,801 kWh/day; after four, 147,315; after eight, 146,930.
-TURNS = 4
+# A city with bounds for any budgets is asked less often, and has this many times the time limit.
+LONGER = 3.0
 # Cells of two cities overlap if more than this share of a cell is in both; else, they only touch.
 SLIVER = 0.02
 BOUND_COLUMNS = (
@@ -229,8 +227,9 @@ class Rounds:
             twice = any(one.like(ask.money, ask.prices, free=ask.free) for one in asked)
             if ask.city in self.failed or twice:
                 continue
-            # Queries with prices get twice the time if the certificate needs their bounds.
-            times = 1.0 if ask.prices is None or ask.city in self.bounded else 2.0
+            times = 1.0 if ask.prices is None else 2.0  # the certificate needs their bounds
+            if ask.city in self.bounded and ask.purpose not in SPLITS and any(ask.money):
+                times = LONGER
             if before:
                 times = 2 * max(r["times"] for r in before)
                 if not all(_loose(r) for r in before) or times > MOST_TIMES:
@@ -265,59 +264,44 @@ class Rounds:
         """The cities with a bound for any budgets by year."""
         return {row["city"] for row in self.rows if row["status"] == "bound"}
 
-    def bound_by_relaxations(self, start: Mapping[str, Floats]) -> None:
-        """Prove bounds of cities for any budgets by year.
-
-        Each turn solves the relaxations of all cities for a division between the best one so far,
-        first `start`, and the best that the bounds allow.
-        """
-        best = start
-        names = [] if self.config.envelopes else self._relax(start, self.alive)
-        for _ in range(TURNS if names else 0):
-            at_best = self.relaxed()
-            self.tell(f"relaxations: at most {at_best.energy:,.0f} kWh/day")
-            money = {n: (best[n] + at_best.granted.get(n, 0.0)) / 2 for n in names}
-            if not self._relax(money, names):
-                break
-            # Rough relaxations may prove less than earlier ones did, so all bounds count.
-            if self._at_most(money, names) > self._at_most(best, names):
-                best = money
-
-    def _relax(self, money: Mapping[str, Floats], names: Sequence[str]) -> list[str]:
-        """Solve relaxations of cities with given budgets; return the cities for which they bound.
+    def _relax(self, asks: Sequence[Ask]) -> None:
+        """Prove bounds of cities for any budgets by year, from the relaxations of queries.
 
         Each bound becomes a row without a plan.
         """
-        asks = {n: self.ask(n, "any budget", money[n], free=True) for n in names}
-        limit_s = {n: 2 * self.limit_s(n) for n in names}
-        tasks = {n: (asking.bound, (self.studies[n], asks[n], limit_s[n])) for n in names}
-        bounded = []
-        for name, row in self.workers.each(tasks):
+        known = [row for row in self.rows if row["status"] == "bound"]
+        new = [a for a in asks if not any(r["city"] == a.city and same(r, a) for r in known)]
+        tasks = {
+            i: (asking.bound, (self.studies[ask.city], ask, 2 * self.limit_s(ask.city)))
+            for i, ask in enumerate(new)
+        }
+        for i, row in self.workers.each(tasks):
+            name = new[i].city
             if row["status"] == "bound":
                 wide = self.widest(name)  # the bound holds for any money, and so for this
                 kept = {"city": name, "purpose": "any budget", "free": True, "times": 1.0}
                 held = {"budget_pkr": math.fsum(wide), "money": tuple(wide.tolist())}
                 self.rows.append({**kept, **held, **row})
-                bounded.append(name)
             elif row["status"] == "failed":
                 self.tell(f"{name}, any budget: failed, {row['error']}")
-        return bounded
-
-    def _at_most(self, money: Mapping[str, Floats], names: Sequence[str]) -> float:
-        """Return a bound (kWh/day) on the energy of cities with given budgets by year."""
-        bounds = sloped(self.bounds(), self.years)
-        rates = bounds[price_columns(self.years)].fillna(0.0).to_numpy(float)
-        of = {n: (bounds["city"] == n).to_numpy() for n in names}
-        level = bounds["bound_kwh_day"].to_numpy(float)
-        return math.fsum(float((level[at] + rates[at] @ money[n]).min()) for n, at in of.items())
 
     def _start(self, ask: Ask) -> tuple[str, ...]:
-        rows = [r for r in self.plans(ask.city) if r["subsidy_pkr"] <= ask.budget_pkr]
+        """Return the offers of the best plan known to start from.
+
+        With money by year, a plan that costs too much counts in proportion to the money, because
+        the solve leaves out the offers that the money does not pay for.
+        """
+        rows = [r for r in self.plans(ask.city) if self.years or r["subsidy_pkr"] <= ask.budget_pkr]
         if not rows:
             return ()
         prices = np.array(ask.prices or [0.0] * len(ask.money))
-        best = max(rows, key=lambda r: r["served_kwh_day"] - prices @ r["drawn_by_year"])
-        return tuple(best["offers"])
+
+        def worth(row: Row) -> float:
+            part = min(ask.budget_pkr / max(row["subsidy_pkr"], 1.0), 1.0)
+            net = row["served_kwh_day"] - float(prices @ row["drawn_by_year"])
+            return float(part * net)
+
+        return tuple(max(rows, key=worth)["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
         """Return the plans found for a city; if `floors` is true, only those that meet floors."""
@@ -420,17 +404,35 @@ class Rounds:
         return best_prices(self.bounds(), most, pots or self.pots, self.years)
 
     def ask_all(self) -> None:
-        """Solve the cities for the simple splits, and then in rounds until the gap is small."""
-        names = self.alive
+        """Solve the cities for the simple splits, and then in rounds until the gap is small.
+
+        Cities with bounds for any budgets are first solved for the split by demand, and at the end
+        for all splits, so that these plans start from better ones.
+        """
+        names, money = self.alive, self.split("demand")
+        if self.years and not self.config.envelopes:
+            self._relax([self.ask(n, "any budget", money[n], free=True) for n in names])
+        bounded = [name for name in names if name in self.bounded]
         asks = [self.ask(n, "nothing", 0.0 * self.money, free=True) for n in names]
         for i, split in enumerate(SPLITS):
-            money = self.split(split)
-            of = [self.ask(n, split, money[n], free=True) for n in names]
+            of = self._of_split(split, [name for name in names if name not in bounded])
             asks += [replace(one, rupee=bool(self.years) and i == 0) for one in of]
+        for name in bounded:
+            most = self.within(money[name], self.limits(name)[1])
+            asks.append(self.ask(name, "fill", most, free=False))
         self.answer(asks)
         if self._has_floors:
             self.answer([self.ask(n, "floors", self.high(n), free=False) for n in names])
-        to_relax = bool(self.years)
+        self._ask_in_rounds()
+        self.answer([ask for split in SPLITS for ask in self._of_split(split, bounded)])
+
+    def _of_split(self, split: str, names: Sequence[str]) -> list[Ask]:
+        """Return the queries to cities for one of the simple `SPLITS`."""
+        money = self.split(split)
+        return [self.ask(name, split, money[name], free=True) for name in names]
+
+    def _ask_in_rounds(self) -> None:
+        """Solve the cities at prices of a rupee and for better divisions, in rounds."""
         for number in range(self.config.solver.rounds):
             whole, shared, (_, terms) = self.divided(), self.divided(whole=False), self.proof()
             served = -math.inf if whole is None else whole.energy
@@ -438,26 +440,28 @@ class Rounds:
             self.tell(f"round {number + 1}: {served:,.0f} kWh/day, at most {bound:,.0f}")
             if bound <= served * (1 - self.given_up) * (1 + self.config.solver.gap):
                 return
-            if to_relax and shared is not None:
-                self.bound_by_relaxations(shared.granted)
-                to_relax, terms = False, self.proof()[1]
             proven = terms[terms["row"] == "city"].set_index("name")[price_columns(self.years)]
-            asks = []
+            asks: list[Ask] = []
+            relaxed: list[Ask] = []
             for name in self.alive:
-                asks += self._priced(name, proven, shared, served)
+                bounded = name in self.bounded
+                (relaxed if bounded else asks).extend(self._priced(name, proven, shared, served))
                 if shared is not None:
                     fill = self.ask(name, "fill", shared.granted[name], free=False)
-                    asks.append(replace(fill, rupee=bool(self.years) and name not in self.bounded))
+                    asks.append(replace(fill, rupee=bool(self.years) and not bounded))
                 if whole is not None:
                     more = self._with_what_is_left(whole.granted, name)
                     more = self.within(more, self.limits(name)[1])
                     asks.append(self.ask(name, "trade", more, free=False))
+            # Divisions would tell these relaxations little: at the right prices of a rupee, many
+            # divisions are about equally good.
+            self._relax([replace(ask, least_share=0.0, least_stations=0) for ask in relaxed])
             self.answer(asks)
 
     def _priced(
         self, name: str, proven: pd.DataFrame, shared: Divided | None, served: float
     ) -> list[Ask]:
-        """Return queries to a city at prices of a rupee."""
+        """Return queries to a city at prices of a rupee (for relaxations if they bound it)."""
         bounded = name in self.bounded
         tried = [] if bounded else self._rupees(name)
         if not tried:

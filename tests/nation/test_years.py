@@ -345,10 +345,12 @@ def test_a_limit_that_is_a_share_of_the_budget_allows_no_bound_for_any(monkeypat
 def test_a_nation_whose_cities_are_relaxed_is_bounded_and_verified(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "MANY_OFFERS", 0)
     path = write_nation_by_year(tmp_path, {2029: 1000, 2030: 2000})
-    nation = Nation(path, ["solver.gap=0.0001", "solver.rounds=2"])
+    nation = Nation(path, ["solver.gap=0.0001", "solver.rounds=4"])
     plan, out = nation.to_folder(tmp_path / "out")
     rows = [row for row in nation.rows if row["purpose"] == "any budget"]
-    assert {row["city"] for row in rows} == {"town", "half"}
+    # The first relaxation is for the split by demand, which pays for no station in `half`.
+    assert {row["city"] for row in rows} == {"town"}
+    assert len(rows) >= 2
     assert plan.served_kwh_day == pytest.approx(10)
     assert 10 - 1e-6 <= plan.bound_kwh_day <= 11 + 1e-6
     result = CliRunner().invoke(app, ["nation", str(out)])
