@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from functools import partial
 from itertools import count, islice
 
 import numpy as np
@@ -244,10 +244,12 @@ def _exceeded_by(count: float, bounds: Floats) -> float:
 
 def _window_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that improves the plan by one turn of windows."""
-    first = cache(partial(windows_of, inc))
+    windows: Windows | None = None
 
     def turn() -> bool:
-        if (windows := first()) is None:
+        nonlocal windows
+        windows = windows or windows_of(inc)
+        if windows is None:
             return False
         turn_of_windows(inc, windows)
         return not windows.exhausted
@@ -269,10 +271,12 @@ def _building_turns(inc: Incumbent) -> Callable[[], bool]:
 
 def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that combines all plans in pairs, starting with the first generation."""
-    first = cache(partial(windows_of, inc))
+    windows: Windows | None = None
 
     def turn() -> bool:
-        if (windows := first()) is None or inc.choice is None:
+        nonlocal windows
+        windows = windows or windows_of(inc)
+        if windows is None or inc.choice is None:
             return False
         with inc.clock.phase("crossings"):
             while not inc.done and inc.plans.have_pairs(inc.choice):
