@@ -446,7 +446,7 @@ class Rounds:
             for name in self.alive:
                 bounded = name in self.bounded
                 (relaxed if bounded else asks).extend(self._priced(name, proven, shared, served))
-                if shared is not None:
+                if shared is not None and (whole is None or not bounded):
                     fill = self.ask(name, "fill", shared.granted[name], free=False)
                     asks.append(replace(fill, rupee=bool(self.years) and not bounded))
                 if whole is not None:
@@ -463,8 +463,8 @@ class Rounds:
     ) -> list[Ask]:
         """Return queries to a city at prices of a rupee (for relaxations if they bound it)."""
         bounded = name in self.bounded
-        tried = [] if bounded else self._rupees(name)
-        if not tried:
+        tried = [self._mean_price()] if bounded else self._rupees(name)
+        if bounded or not tried:
             if name in proven.index:
                 tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
             if not bounded:
@@ -476,6 +476,13 @@ class Rounds:
             for prices in [p for p in tried if p.any()] or [usual]
             if prices.any()
         ]
+
+    def _mean_price(self) -> Floats:
+        """Return the mean of the prices in the cities' first bounds, weighted by their demand."""
+        first = {row["city"]: row for row in reversed(self.rows) if row["status"] == "bound"}
+        weights = np.array([self.facts[name]["demand_kwh_day"] for name in first])
+        prices: Floats = weights @ np.array([row["prices"] for row in first.values()])
+        return prices / weights.sum()
 
     def _rupees(self, name: str) -> list[Floats]:
         """Return sets of yearly prices at which to solve a city; empty if none are new.
