@@ -481,8 +481,8 @@ class Rounds:
         """Return the mean of the prices in the cities' first bounds, weighted by their demand."""
         first = {row["city"]: row for row in reversed(self.rows) if row["status"] == "bound"}
         weights = np.array([self.facts[name]["demand_kwh_day"] for name in first])
-        prices: Floats = weights @ np.array([row["prices"] for row in first.values()])
-        return prices / weights.sum()
+        prices = np.array([row["prices"] for row in first.values()])
+        return np.asarray(np.average(prices, axis=0, weights=weights))
 
     def _rupees(self, name: str) -> list[Floats]:
         """Return sets of yearly prices at which to solve a city; empty if none are new.
