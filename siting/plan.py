@@ -354,7 +354,7 @@ class Plan(Shown, PlanTables):
             lines.append(("Not additional", beyond))
         return lines
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         told = self.headline()
         blocks = [Block((), told, most=len(told)), block_of(self.classes, CLASSES, "classes")]
         new = self.new_sites.sort_values(["served_kwh_day", "site_id"], ascending=[False, True])

@@ -141,16 +141,16 @@ class Shown(ABC):
     """A result that notebooks and the terminal show as its `Display`."""
 
     @abstractmethod
-    def _display_(self) -> Display:
-        """Return what to show; a hook for front ends, like IPython's ``_repr_html_``."""
+    def _shown(self) -> Display:
+        """Return what to show."""
 
     def __repr__(self) -> str:
         """Return the result as text that fits a screen."""
-        return self._display_().text()
+        return self._shown().text()
 
     def _repr_html_(self) -> str:
         """Return the result as HTML tables for notebooks."""
-        return self._display_().html()
+        return self._shown().html()
 
 
 def block_of(

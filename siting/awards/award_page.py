@@ -69,7 +69,7 @@ class Award(Shown):
     notes: tuple[str, ...]
     folder: Path | None = None
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         outcome, plan = self.plan.outcome, self.plan
         line = (
             f"{len(self.winners):,} of {len(self.winners) + len(self.losers):,} bids win; "

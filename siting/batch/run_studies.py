@@ -61,7 +61,7 @@ class BatchResult(Shown):
         """The number of studies without a plan."""
         return int((~self.table["status"].isin(["optimal", "feasible"])).sum())
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         columns = [*short_columns(self.table), Column("Status", "status")]
         title = f"Batch {self.out}: {status_words(self.table)}"
         return Display(title, "", [block_of(self.table, columns, "table")])

@@ -115,7 +115,7 @@ def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[floa
     known = [(prices, frame.resources.names)]
     kept = np.union1d(offers, np.flatnonzero(program.instance.offer_existing))
     some = Frame(replace(program, instance=program.instance.with_offers(kept)), frame.aim)
-    # Few cuts suffice: they prove more than the full relaxation over all years, and much sooner.
+    # Cuts prove more than the full relaxation over all years, and much sooner.
     master = Master(some, clock, seed=seed)
     found, _ = master.tighten(settings.NODE_ROUNDS, 0.0)
     if found is not None and found.bound > -math.inf:

@@ -67,7 +67,7 @@ class Lots(Shown):
     facts: dict[str, Any]
     notes: tuple[str, ...]
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         title = f"{self.title}: {counted(self.facts['lots'], 'lot')}"
         lots = block_of(self.lots, SHORT, "lots", "lots.csv")
         return Display(title, self.note, [lots], notes=self.notes)

@@ -175,7 +175,7 @@ class NationPlan(Shown):
             f"({served / max(wanted, 1e-9):.1%})"
         )
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         told, of = self.headline(), self.cities
         shown = of.assign(share=of["served_kwh_day"] / of["demand_kwh_day"])
         # A failed city has only its name.

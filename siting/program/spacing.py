@@ -16,6 +16,7 @@ Research 101 (1997), 598-608 (the anti-covering location problem).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from itertools import combinations
 
@@ -39,7 +40,7 @@ def spacing(
     `min_m` is a straight-line distance. `kinds` are the kinds of candidate to which the rule
     applies, e.g. ``["fuel"]``; all by default. Existing stations of any kind exclude new stations.
     """
-    refuse(_faults(candidates, offers, kinds))
+    refuse(_faults(candidates, offers, min_m, kinds))
     sites = candidates.assign(site_id=candidates["site_id"].astype(str)).sort_values("site_id")
     offer_site = offers["site_id"].astype(str)
     standing = set(offer_site[offers["existing"].to_numpy(bool)])
@@ -105,9 +106,11 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
 
 
 def _faults(
-    candidates: gpd.GeoDataFrame, offers: pd.DataFrame, kinds: Collection[str] | None
+    candidates: gpd.GeoDataFrame, offers: pd.DataFrame, min_m: float, kinds: Collection[str] | None
 ) -> list[Fault]:
     faults = []
+    if not (math.isfinite(min_m) and min_m > 0):
+        faults.append(Fault("spacing, min_m", f"is {min_m}", "give metres above 0"))
     crs = candidates.crs
     if crs is None or not crs.is_projected or crs.axis_info[0].unit_name not in ("metre", "meter"):
         what = "not in metres" if crs is not None else "without a coordinate reference system"

@@ -71,7 +71,7 @@ class Comparison(Shown):
             out[f"only in {name}"] = int(some[name])
         return out
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         heads = ["", *self.runs]
         figures = labelled(heads, figures_in_words(self), "figures", overflow="fold")
         settings = sentences(["The configurations and inputs are the same."])

@@ -74,7 +74,7 @@ class Evaluation(Shown):
         """The figures of both plans: ``figure``, ``unit``, ``theirs``, ``best``."""
         return score_table(self.scores)
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         heads = ["", *(name.capitalize() for name in self.scores)]
         scores = scores_in_words(list(self.scores.values()))
         figures = labelled(heads, scores, "table", overflow="fold")

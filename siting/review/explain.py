@@ -169,7 +169,7 @@ class SiteReasons(Shown):
         self.reasons.append((what, words))
         self.figures.update(figures)
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         blocks = [Block((), self.reasons, most=len(self.reasons))]
         if len(self.classes):
             blocks.append(block_of(self.classes, SERVED, "classes"))
@@ -560,7 +560,7 @@ class PlanReasons(Shown):
     title: str
     note: str
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         blocks = [Block((), self.binding)]
         if len(self.stations):
             blocks.append(block_of(self.stations, WORTH, "stations", below=OF_WORTH))

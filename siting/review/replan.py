@@ -79,7 +79,7 @@ class Replan(Shown):
     notes: tuple[str, ...]
     folder: Path | None
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         open_ = [
             f"The {word} plan is not proven optimal: {plan.outcome.stopped}"
             for plan, word in ((self.before, "earlier"), (self.after, "new"))

@@ -69,7 +69,7 @@ class Rerun(Shown):
         """Whether inputs, figures, objective and plan are the same."""
         return all(part.same for part in self.compared if part.decides)
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         colours = {
             one.what.capitalize(): "" if one.same else "red" if one.decides else "yellow"
             for one in self.compared

@@ -78,7 +78,7 @@ class SimulatedDay(Shown):
     lines: list[str]
     facts: dict[str, Any]
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         rules, wait = self.facts["rules"], self.facts["standard"]["wait_min"]
         far = self.classes["out_of_reach_day"]
         classes = self.classes.assign(asked_day=self.classes["arrivals_day"] + far)

@@ -127,7 +127,7 @@ class Trace(Shown):
         when = f"{self.year}" + (f", scenario {self.scenario}" if self.scenario else "")
         return f"{self.kind} {self.id}{name}, {when}"
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         tables = [
             block_of(table, [_column(str(name)) for name in table.columns], "tables", title=title)
             for title, table in self.tables.items()

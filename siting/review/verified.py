@@ -98,7 +98,7 @@ class Verified(Shown):
             progress(Event(what, self.held[what], seconds, done=True))
         return result
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         held = Block((), list(self.held.items()))
         faults = sentences([f"  {fault}" for fault in self.faults], all_in="faults")
         blocks = [held, faults] if self.faults else [held]

@@ -49,7 +49,7 @@ class CheckReport(Shown):
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def _display_(self) -> Display:
+    def _shown(self) -> Display:
         faults = [(one.where, one.what, one.fix) for one in self.faults]
         notes = [(one,) for one in self.notes]
         title = counted(len(self.faults), "problem") if self.faults else "Inputs checked"

@@ -124,7 +124,7 @@ class Screen(Console):
 
 def print_result(result: Shown, folder: Path | None = None) -> None:
     """Print a result, and the path of its folder if it was written."""
-    console, shown = Screen(), result._display_()
+    console, shown = Screen(), result._shown()
     console.warn(shown.warning)
     colour = {True: "bold green", False: "bold red", None: "bold"}[shown.good]
     console.heading(shown.title, shown.note, colour)

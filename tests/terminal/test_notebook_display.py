@@ -134,7 +134,7 @@ def test_an_answer_shows_sixteen_rows_and_says_where_the_rest_is():
     block = block_of(frame, columns, "stations")
 
     class Answer(Shown):
-        def _display_(self):
+        def _shown(self):
             return siting.shown.Display("All <stations>", "", [block])
 
     assert repr(Answer()).splitlines()[:4] == [

@@ -58,7 +58,7 @@ class Answer(Shown):
 
     sites = pd.DataFrame({"site_id": [f"s{n:02d}" for n in range(20)], "kwh": range(20)})
 
-    def _display_(self):
+    def _shown(self):
         columns = [Column("Site", "site_id"), Column("Sold, kWh/day", "kwh", ",.1f")]
         blocks = [
             Block((), [("Budget", "PKR 1 m"), ("Plan", "differs")],
