@@ -113,7 +113,7 @@ class Ask:
             more["years.budgets_pkr"] = dict(zip(years, self.money, strict=True))
         if self.prices is not None:
             more |= {"least_gain.per_million": self.prices[0] * MILLION, "then": ()}
-            more["least_gain.rule"] = "always"
+            more |= {"least_gain.rule": "always", "least_gain.money": "subsidy_pkr"}
             if program.years is not None:
                 # Reported energy is a mean over the years; the program has a weighted sum.
                 each = MILLION * math.fsum(weights_of(config))

@@ -17,7 +17,7 @@ the minimum. The best prices are the duals of a linear program over the corners 
 If money is granted by year, ``b_c``, ``p`` and ``pi`` have a value per year. The budget has one row
 per year, which limits the money granted in that year or, with carry-over, up to that year. Further
 rows stand for the minimum and maximum grant of a city. Only bounds ``L_k + p_k b`` that hold for
-any division are used. They come from the dual prices of relaxations for a budget
+any division are used. They come from relaxations for a budget, or at prices,
 (`siting.engine.prices.bound_by_money`), or from solves with the maximum money that a city may get,
 at prices ``p_k`` or without prices (``p_k`` is 0). ``U_c`` is then concave. For any weights
 ``w_ck`` that are at least 0 and sum to 1, the term of city ``c`` is at most ::

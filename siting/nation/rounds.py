@@ -269,7 +269,8 @@ class Rounds:
 
         Each bound becomes a row without a plan.
         """
-        known = [row for row in self.rows if row["status"] == "bound"]
+        # A bound's prices are those of its query plus dual prices, so the former are compared.
+        known = [row | {"prices": row["asked"]} for row in self.rows if row.get("asked")]
         new = [a for a in asks if not any(r["city"] == a.city and same(r, a) for r in known)]
         tasks = {
             i: (asking.bound, (self.studies[ask.city], ask, 2 * self.limit_s(ask.city)))
@@ -281,7 +282,7 @@ class Rounds:
                 wide = self.widest(name)  # the bound holds for any money, and so for this
                 kept = {"city": name, "purpose": "any budget", "free": True, "times": 1.0}
                 held = {"budget_pkr": math.fsum(wide), "money": tuple(wide.tolist())}
-                self.rows.append({**kept, **held, **row})
+                self.rows.append({**kept, **held, **row, "asked": new[i].prices})
             elif row["status"] == "failed":
                 self.tell(f"{name}, any budget: failed, {row['error']}")
 
@@ -291,13 +292,15 @@ class Rounds:
         With money by year, a plan that costs too much counts in proportion to the money, because
         the solve leaves out the offers that the money does not pay for.
         """
-        rows = [r for r in self.plans(ask.city) if self.years or r["subsidy_pkr"] <= ask.budget_pkr]
+        by_part = bool(self.years) and ask.free  # a part of a plan may miss the floors
+        rows = [r for r in self.plans(ask.city) if by_part or r["subsidy_pkr"] <= ask.budget_pkr]
         if not rows:
             return ()
         prices = np.array(ask.prices or [0.0] * len(ask.money))
 
         def worth(row: Row) -> float:
-            part = min(ask.budget_pkr / max(row["subsidy_pkr"], 1.0), 1.0)
+            pkr = row["subsidy_pkr"]
+            part = 1.0 if pkr <= ask.budget_pkr else ask.budget_pkr / pkr
             net = row["served_kwh_day"] - float(prices @ row["drawn_by_year"])
             return float(part * net)
 
@@ -371,7 +374,7 @@ class Rounds:
                 continue
             known, prices = dict(row), row["prices"]
             covering = covers(row["money"], self.widest(row["city"]))
-            if prices is not None and not covering:
+            if prices is not None and not covering and row["status"] != "bound":
                 known["bound_kwh_day"] = math.nan  # the bound does not hold for larger budgets
             if prices is None and covering and self.years:
                 prices = [0.0] * len(self.years)  # the bound holds for any grant
@@ -445,7 +448,9 @@ class Rounds:
             relaxed: list[Ask] = []
             for name in self.alive:
                 bounded = name in self.bounded
-                (relaxed if bounded else asks).extend(self._priced(name, proven, shared, served))
+                # If no division is known, only plans at prices may find one, so plans are sought.
+                to_bound = bounded and whole is not None
+                (relaxed if to_bound else asks).extend(self._priced(name, proven, shared, served))
                 if shared is not None and (whole is None or not bounded):
                     fill = self.ask(name, "fill", shared.granted[name], free=False)
                     asks.append(replace(fill, rupee=bool(self.years) and not bounded))
@@ -478,10 +483,18 @@ class Rounds:
         ]
 
     def _mean_price(self) -> Floats:
-        """Return the mean of the prices in the cities' first bounds, weighted by their demand."""
-        first = {row["city"]: row for row in reversed(self.rows) if row["status"] == "bound"}
-        weights = np.array([self.facts[name]["demand_kwh_day"] for name in first])
-        prices = np.array([row["prices"] for row in first.values()])
+        """Return the mean of the dual prices from the cities' relaxations for a division.
+
+        They are weighted by the cities' demand. Cities that may get no money are left out, because
+        their prices are arbitrary. Without such prices, all are 0.
+        """
+        rows = [row for row in self.rows if row["status"] == "bound" and not row.get("asked")]
+        last = {row["city"]: row["prices"] for row in rows}
+        names = [name for name in self.alive if name in last and self.limits(name)[1] > 0]
+        weights = np.array([self.facts[name]["demand_kwh_day"] for name in names])
+        if not weights.sum() > 0:
+            return 0.0 * self.money
+        prices = np.array([last[name] for name in names])
         return np.asarray(np.average(prices, axis=0, weights=weights))
 
     def _rupees(self, name: str) -> list[Floats]:
@@ -490,7 +503,8 @@ class Rounds:
         The yearly prices that follow from known plans jump between extremes. In the relaxed
         programs of all cities, the dual price of a year is about the same once the budget is well
         divided. The first set is therefore the mean of these dual prices, weighted by the cities'
-        budgets. If its grant has limits, a city also tries its own dual prices.
+        budgets. Cities with bounds for any budgets have prices of their own (`_mean_price`). If its
+        grant has limits, a city also tries its own dual prices.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
