@@ -171,14 +171,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Return the facts and chosen offers of a run folder; reject a folder with edited files."""
     _, facts = read_manifest(folder)
     wanted = (
-        "written",
-        "inputs",
-        "assumptions",
-        "objective_kwh_day",
-        "contents",
-        "packages",
-        "proof",
-    )
+        "written", "inputs", "assumptions", "objective_kwh_day", "contents", "packages", "proof",
+    )  # fmt: skip
     missing = [key for key in wanted if key not in facts]
     refuse(naming(str(folder / "run.json"), "lacks keys", missing, "run it again"))
     sites = read_csv(folder / "sites.csv", dtype={"offer_id": str})
