@@ -25,6 +25,7 @@ from siting.files import sha256
 from siting.interrupts import seen_through
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.limits import number, with_more_money
+from siting.program.money import raised
 from siting.program.program import Program
 from siting.review.outside_plan import Catalogue, over_limits, read_their_layer, their_plan
 from siting.review.score import score, score_table, scores_in_words
@@ -250,7 +251,8 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
         answer = plan_of(program, chosen)
     if asked.need is not None and program.gap != answer.program.gap:
         broken.append("viability gap: a station would need more public money than is allowed")
-        asked = replace(asked, need=replace(asked.need, rule=replace(asked.need.rule, cap=1.0)))
+        rule = raised(program.instance, asked.need.rule, by=1.0)
+        asked = replace(asked, need=replace(asked.need, rule=rule))
     broken += _under_floors(program, answer.floor_table)
     return _recounted(study, asked, answer), broken
 
