@@ -198,7 +198,8 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 
 # --- the answers ---------------------------------------------------------------------------------
-# An answer is reused only if the city's configuration and the package version are unchanged.
+# An answer is reused only if the package version, the city's configuration and the envelopes are
+# unchanged. An answer to a query with floors also needs the same floors.
 
 
 def write_answers(folder: Path, nation: Rounds) -> None:
@@ -206,7 +207,8 @@ def write_answers(folder: Path, nation: Rounds) -> None:
     told = {
         "siting": __version__,
         "years": list(nation.years),
-        "configurations": {name: _hash(config) for name, config in nation.studies.items()},
+        "configurations": _hashes(nation),
+        "floors": _floors(nation),
         "answers": nation.rows,
     }
     export.write_json(told, folder / ANSWERS)
@@ -220,12 +222,14 @@ def read_answers(folder: Path, nation: Rounds) -> list[Row]:
     path = folder / ANSWERS
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        same = {
-            name
-            for name, config in nation.studies.items()
-            if told["siting"] == __version__ and told["configurations"].get(name) == _hash(config)
-        }
-        rows: list[Row] = [row for row in told["answers"] if row["city"] in same]
+        same = _same(told["configurations"], _hashes(nation))
+        if told["siting"] != __version__:
+            same = set()
+        under = _same(told["floors"], _floors(nation))
+        rows: list[Row] = [
+            row for row in told["answers"]
+            if row["city"] in same and (row["free"] or row["city"] in under)
+        ]  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         what = f"holds no city answers: {type(err).__name__}: {err}"
         raise InputError(str(path), what, "give a folder that `siting nation` wrote") from err
@@ -256,9 +260,25 @@ def years_in_words(years: Sequence[int]) -> str:
     return f"money by year, {', '.join(map(str, years))}" if years else "one sum"
 
 
-def _hash(config: Config) -> str:
-    years = config.program.years
-    if years is not None:  # the hash leaves out budgets, which differ between queries
-        nothing = dict.fromkeys(years.budgets_pkr, 0.0)
-        config = with_keys(config, {"program.years.budgets_pkr": nothing})
-    return hashlib.sha256(to_yaml(config).encode()).hexdigest()
+def _same(before: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:
+    """Return the keys that have the same value in both mappings."""
+    return {key for key in now if key in before and before[key] == now[key]}
+
+
+def _floors(nation: Rounds) -> dict[str, list[float]]:
+    """Return the energy (kWh/day per person) and the new stations that each city must have."""
+    a_head = nation.config.least_kwh_day_a_head
+    return {name: [a_head, float(one.takes_part == "must")] for name, one in nation.asked.items()}
+
+
+def _hashes(nation: Rounds) -> dict[str, str]:
+    """Return the hash of each city's configuration, with the nation's envelopes."""
+    kept = {name: one.model_dump(mode="json") for name, one in nation.config.envelopes.items()}
+    texts = {}
+    for name, config in nation.studies.items():
+        years = config.program.years
+        if years is not None:  # the hash leaves out budgets, which differ between queries
+            nothing = dict.fromkeys(years.budgets_pkr, 0.0)
+            config = with_keys(config, {"program.years.budgets_pkr": nothing})
+        texts[name] = to_yaml(config) + json.dumps(kept)
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}

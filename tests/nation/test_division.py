@@ -181,6 +181,16 @@ def test_answers_of_an_earlier_plan_are_not_asked_again(tmp_path, monkeypatch):
     assert again.served_kwh_day == pytest.approx(16)
     more = Nation(asked, ["budget_pkr=4000"], earlier=tmp_path / "run").solve()
     assert more.served_kwh_day == pytest.approx(18)
+    # Other floors void the answers under the old ones; other envelopes void all.
+    must = Nation(asked, ["cities.1.takes_part=must"], earlier=tmp_path / "run")
+    must.solve(tmp_path / "must")
+    assert {row["free"] for row in must.rows} == {True, False}
+    freed = Nation(asked, earlier=tmp_path / "must")
+    half = [row for row in freed.rows if row["city"] == "half"]
+    assert half
+    assert all(row["free"] for row in half)
+    envelope = "envelopes={all: {charger_groups: [lev], budget_pkr: 500}}"
+    assert Nation(asked, [envelope], earlier=tmp_path / "run").rows == []
     text = (tmp_path / "b" / "town.yaml").read_text().replace("km_day: 0.5", "km_day: 0.6")
     (tmp_path / "b" / "town.yaml").write_text(text)
     changed = Nation(asked, earlier=tmp_path / "run")
