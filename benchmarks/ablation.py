@@ -29,7 +29,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -134,7 +134,7 @@ MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
     "moving one by one": ("solve:moved", as_given(1)),
     "horizons": ("solve:goes", lambda _frame: False),
     "start without concessions": ("solve:_Solve._begin_alone", nothing),
-    "schedule of the last year": ("solve:_Solve._schedule", nothing),
+    "years one at a time": ("solve:_Solve._plan_years", nothing),
     "trim": ("solve:trimmed", _untrimmed),
     "covering: exchange": ("covering.run:exchange", nothing),
     "covering: kicks": ("covering.run:CoveringRun._kick", nothing),
@@ -153,13 +153,16 @@ REACHED: dict[str, Callable[..., Any]] = {
 }
 
 
-def replaced(maker: str, make: Callable[[Any], Any]) -> None:
-    """Replace the entry of a maker in every module that imported it."""
+def entry(maker: str) -> tuple[Any, str]:
+    """Return the module or class that holds the entry of a maker, and the entry's name."""
     module, _, path = MAKERS[maker][0].partition(":")
     *owners, name = path.split(".")
-    owner = importlib.import_module(f"siting.engine.{module}")
-    for one in owners:
-        owner = getattr(owner, one)
+    return reduce(getattr, owners, importlib.import_module(f"siting.engine.{module}")), name
+
+
+def replaced(maker: str, make: Callable[[Any], Any]) -> None:
+    """Replace the entry of a maker in every module that imported it."""
+    owner, name = entry(maker)
     plain = getattr(owner, name)
     modules = [m for n, m in sys.modules.items() if n.startswith("siting.engine.")]
     for one in [owner, *(m for m in modules if vars(m).get(name) is plain)]:

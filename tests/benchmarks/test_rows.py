@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components
 
-from benchmarks import cover_city, made_city
+from benchmarks import ablation, cover_city, made_city
 from benchmarks.__main__ import ROWS
 from benchmarks.asked import Asked, real_data
 from benchmarks.goals import GOALS
@@ -102,3 +102,9 @@ def test_the_value_of_a_plan_is_recounted_by_hand():
     value, cost = cover_city.value_of(of, taken)
     assert value == of.weight[covers[:, taken].any(axis=1)].sum()
     assert cost == of.cost[1] + of.cost[4]
+
+
+@pytest.mark.parametrize("maker", ablation.MAKERS)
+def test_each_maker_that_the_ablation_switches_off_exists(maker):
+    owner, name = ablation.entry(maker)
+    assert callable(getattr(owner, name))
