@@ -268,29 +268,21 @@ def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
     return usable
 
 
-@dataclass(frozen=True, eq=False)
-class Relaxed:
-    """The best division if each city served as much as its bounds allow, and its dual prices."""
-
-    energy: float  # energy of all cities (kWh/day)
-    prices: dict[str, float]  # price (kWh/day per PKR) of each `Pot`
-    weights: pd.Series[float]  # of the bounds; at least 0, with a sum of 1 for each city
-    granted: dict[str, Floats]  # grant to each city by year (PKR)
-
-
 def best_prices(
     bounds: pd.DataFrame, most: Mapping[str, Floats], pots: Sequence[Pot], years: Sequence[int]
-) -> Relaxed:
+) -> tuple[dict[str, float], pd.Series[float]]:
     """Return the prices of `pots` and the weights of `bounds` that give the lowest certificate.
 
-    `bounds` is as for `sloped`; `most` is the maximum grant to each city in each year (PKR).
+    They are the dual prices of the best division if each city served as much as its bounds allow.
+    `bounds` is as for `sloped`; `most` is the maximum grant to each city in each year (PKR). Prices
+    are in kWh/day per PKR. Weights are at least 0, with a sum of 1 for each city.
     """
     table = sloped(bounds, years)
     names = [name for name in most if (table["city"] == name).any()]
     rows = table[table["city"].isin(names)]
     weights = pd.Series(0.0, index=bounds.index)
     if not names:
-        return Relaxed(math.nan, {}, weights, {})
+        return {}, weights
     at = rows["city"].map({name: i for i, name in enumerate(names)}).to_numpy(int)
     count, span = len(names), len(years)
     slope = rows[price_columns(years)].fillna(0.0).to_numpy(float) * MILLION
@@ -315,16 +307,11 @@ def best_prices(
     if not len(answer.price):  # no division is possible, so each city takes its smallest bound
         lowest = rows.groupby("city")["bound_kwh_day"].idxmin()
         weights[lowest.to_numpy()] = 1.0
-        return Relaxed(math.nan, {}, weights, {})
+        return {}, weights
     duals_of_bounds = np.maximum(answer.price[: len(rows)], 0.0)
     weights[rows.index] = duals_of_bounds / np.bincount(at, duals_of_bounds, count)[at]
     duals = answer.price[len(rows) :] * scale / MILLION
-    prices = {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}
-    # Solver tolerances may leave a grant slightly below 0, which no query accepts.
-    granted = np.maximum(answer.point[count:].reshape(-1, span), 0.0) * MILLION
-    return Relaxed(
-        answer.objective * scale, prices, weights, dict(zip(names, granted, strict=True))
-    )
+    return {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}, weights
 
 
 def added_up_by_year(

@@ -20,7 +20,6 @@ from siting.nation.division_bound import (
     Divided,
     Points,
     Pot,
-    Relaxed,
     added_up_by_year,
     best_prices,
     certificate,
@@ -396,15 +395,9 @@ class Rounds:
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
             return bounds, certificate(bounds, {n: self.limits(n) for n in self.studies}, pots)
-        relaxed = self.relaxed(pots)
-        bounds["weight"] = relaxed.weights
         most = {name: self.most(name) for name in self.studies}
-        return bounds, added_up_by_year(bounds, most, pots, relaxed.prices, self.years)
-
-    def relaxed(self, pots: Sequence[Pot] | None = None) -> Relaxed:
-        """Return the division of a multi-year plan that the bounds of the cities allow at best."""
-        most = {name: self.most(name) for name in self.studies}
-        return best_prices(self.bounds(), most, pots or self.pots, self.years)
+        prices, bounds["weight"] = best_prices(bounds, most, pots, self.years)
+        return bounds, added_up_by_year(bounds, most, pots, prices, self.years)
 
     def ask_all(self) -> None:
         """Solve the cities for the simple splits, and then in rounds until the gap is small.
