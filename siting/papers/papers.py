@@ -109,8 +109,7 @@ def write_paper(
 
 def _stations(plan: Plan) -> pd.DataFrame:
     """Return the new stations with their offers, business cases, places and opening years."""
-    # The NPV in the site table includes the subsidy. The NPV in the business case does not.
-    new = pd.DataFrame(plan.new_sites.drop(columns=["geometry", "npv_pkr"])).sort_values("site_id")
+    new = pd.DataFrame(plan.new_sites.drop(columns="geometry")).sort_values("site_id")
     tables = (plan.offers, plan.tables["business"], plan.candidates)
     for key, table in zip(("offer_id", "site_id", "site_id"), tables, strict=True):
         rest = [c for c in table.columns if c not in new.columns and c != "geometry"]

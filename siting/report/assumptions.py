@@ -156,7 +156,7 @@ def lacking(run: RunRecord) -> list[str]:
     ]
     if nothing:
         lines.append(f"No demand is served of: {', '.join(nothing)}.")
-    if "payback_years" not in run.sites.columns:
+    if "payback_subsidised_years" not in run.sites.columns:
         lines.append("Whether a station earns its cost back was not computed in this run.")
     if not run.facts.get("alternatives"):
         lines.append("The next best place for each station was not computed in this run.")

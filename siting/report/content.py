@@ -29,8 +29,8 @@ _COSTS = {
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
 _NAMED = re.compile(r"\b(?:lev|ac|dc)_\d+\b|\bswap_[23]w\b")
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "payback_years": ("Payback, years", lambda years: number(years, 1)),
-    "npv_pkr": ("Net present value", rupees),
+    "payback_subsidised_years": ("Payback with subsidy, years", lambda years: number(years, 1)),
+    "npv_subsidised_pkr": ("Net present value with subsidy", rupees),
     "viability_gap_pkr": ("Viability gap", rupees),
 }
 

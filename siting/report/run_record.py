@@ -159,7 +159,7 @@ _Use = _form("_Use", texts="name", numbers="planned_share free_share", blanks="l
              wholes="ports places places_over")  # fmt: skip
 _Day = _form("_Day", _DayForm, numbers="wait_min alpha", use=(_rows(_Use), []),
              planned=(_DayOf | None, None), free=(_DayOf | None, None))  # fmt: skip
-_AtRisk = _form("_AtRisk", numbers="subsidy_below_npv_0_pkr loss_pkr_year npv_pkr",
+_AtRisk = _form("_AtRisk", numbers="subsidy_below_npv_0_pkr loss_pkr_year npv_subsidised_pkr",
                 wholes="stations below_npv_0 losing")  # fmt: skip
 _Untold = _form("_Untold", texts="text why_not")
 _Case = _form("_Case", _Untold, blanks="demand_kwh_day served_kwh_day served_share",

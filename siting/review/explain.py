@@ -268,7 +268,7 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
     if pkr > 0 and served > 0:
         text += f": {pkr / served:,.0f} rupees of subsidy per kWh/day served"
         text += f", {pkr / lost:,.0f} per kWh/day that would be lost" if lost > LITTLE_KWH else ""
-    years = row.get("payback_years")
+    years = row.get("payback_subsidised_years")
     if isinstance(years, float) and years == years:
         text += f"; it pays back in {years:,.1f} years"
     return text

@@ -26,11 +26,7 @@ from siting.tables import capacity_groups
 from siting.verify import Account, Aim, Decay, OtherPlan, ViabilityGap, recount
 
 # Figures of the business case that a plan shows for each site.
-SHOWN = {
-    "npv_pkr": "npv_subsidised_pkr",
-    "payback_years": "payback_subsidised_years",
-    "viability_gap_pkr": "viability_gap_pkr",
-}
+SHOWN = ("npv_subsidised_pkr", "payback_subsidised_years", "viability_gap_pkr")
 # A shortfall below this share of the cost counts as a rounding error.
 NONE = 1e-6
 # The recount's name for each of the engine's aims.
@@ -68,8 +64,8 @@ def plan(
     drawn = table.set_index("offer_id")["subsidy_pkr"]
     case = business_of(asked, offers, drawn, made.service)
     by_site = case.set_index("site_id")
-    for name, column in SHOWN.items():
-        table.insert(table.shape[1] - 1, name, table["site_id"].map(by_site[column]).astype(float))
+    for name in SHOWN:
+        table.insert(table.shape[1] - 1, name, table["site_id"].map(by_site[name]).astype(float))
     if "built" in made.tables:
         built = made.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])

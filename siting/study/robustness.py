@@ -300,8 +300,8 @@ def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any
     The payments to stations with a negative NPV are at risk. The NPV is tested for all stations of
     a concession together. Keys: ``stations``; ``below_npv_0`` (stations with a negative NPV after
     subsidy); ``subsidy_below_npv_0_pkr`` (subsidy of these stations); ``losing`` (stations that
-    lose cash in a usual year); ``loss_pkr_year`` (the cash lost); ``npv_pkr`` (total NPV after
-    subsidy).
+    lose cash in a usual year); ``loss_pkr_year`` (the cash lost); ``npv_subsidised_pkr`` (total
+    NPV after subsidy).
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
@@ -314,7 +314,7 @@ def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any
         "subsidy_below_npv_0_pkr": float(case.loc[fails, "subsidy_pkr"].sum()),
         "losing": int(losing.sum()),
         "loss_pkr_year": float(loss[losing].sum()),
-        "npv_pkr": float(case["npv_subsidised_pkr"].sum()),
+        "npv_subsidised_pkr": float(case["npv_subsidised_pkr"].sum()),
     }
 
 

@@ -68,7 +68,7 @@ def test_public_money_pays_until_a_station_breaks_even_at_its_hurdle(tmp_path):
         "subsidy_below_npv_0_pkr": pytest.approx(plan.outcome.subsidy_pkr),
         "losing": 1,
         "loss_pkr_year": pytest.approx(RUNNING - 365 * MARGIN * sold, abs=1),
-        "npv_pkr": pytest.approx(npv(sold) + plan.outcome.subsidy_pkr, abs=1),
+        "npv_subsidised_pkr": pytest.approx(npv(sold) + plan.outcome.subsidy_pkr, abs=1),
     }
     # What decides is told at the hurdle, which counts once: here the sales are just those lacked.
     told = plan.facts["break_evens"]

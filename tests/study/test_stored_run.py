@@ -67,7 +67,7 @@ def test_a_stored_plan_is_the_plan_without_solving(run, no_solver, no_inputs):
     with_geometry = gpd.read_file(run / "sites.geojson")
     assert with_geometry["site_id"].tolist() == plan.sites["site_id"].tolist()
     assert plan.note == ""
-    assert "npv_pkr" in plan.sites.columns
+    assert "npv_subsidised_pkr" in plan.sites.columns
 
 
 @pytest.mark.slow
