@@ -6,6 +6,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from conftest import often
 from program.test_lp import DEMAND, LATER, NOW, PLUGS, REACH, offers
 from program_cases import case_of, program_of
 
@@ -58,7 +59,7 @@ def assert_between(value, best, bound, aim):
     assert sign * best <= sign * bound + tolerance
 
 
-@pytest.mark.parametrize("other", [None, *OTHERS])
+@pytest.mark.parametrize("other", often([None, *OTHERS], {"extensions", "need", "expected"}))
 def test_bounds_hold_for_upgrades_that_are_not_options(other, monkeypatch):
     possible = solved = 0
     for seed in (4, 10, 24, 33):
@@ -206,7 +207,8 @@ def test_a_year_without_a_plan_leaves_no_plan():
 
 
 @pytest.mark.parametrize(
-    "features", [("years",), ("years", "need"), (UPGRADES,), ("years", "feeder")]
+    "features",
+    often([("years",), ("years", "need"), (UPGRADES,), ("years", "feeder")], [("years", "need")]),
 )
 def test_years_bound_the_worth_and_the_cost_to_all(features):
     ratios = []

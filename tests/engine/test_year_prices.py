@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import often
 from program_cases import case_of, program_of
 
 from siting.engine.clock import Clock
@@ -20,10 +21,13 @@ NOTHING = np.zeros(0, dtype=np.int64)
 
 @pytest.mark.parametrize(
     "features",
-    [
-        ("years",), ("years, carry, upgrades",), ("years", "expected"), ("years", "feeder"),
-        ("years", "net of money"),
-    ],
+    often(
+        [
+            ("years",), ("years, carry, upgrades",), ("years", "expected"), ("years", "feeder"),
+            ("years", "net of money"),
+        ],
+        [("years", "expected")],
+    ),
 )  # fmt: skip
 def test_prices_of_single_years_bound_all_years(features):
     ratios = []
