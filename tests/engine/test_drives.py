@@ -48,6 +48,7 @@ def as_if_large(monkeypatch):
     monkeypatch.setattr(settings, "WHOLE_FIRST", -1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", often(WITH, WITH[6:7]), ids=lambda f: " + ".join(f) or "plain")
 def test_drives_are_bounded_and_short_beside_brute_force(as_if_large, features):
     found = 0

@@ -129,6 +129,7 @@ def test_the_plan_draws_itself(plan: siting.Plan) -> None:
         plan.plot("years")
 
 
+@pytest.mark.slow
 def test_the_budget_curve_and_years_where_there_are_tables(plan: siting.Plan) -> None:
     curve = pd.DataFrame(
         {

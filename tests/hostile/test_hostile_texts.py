@@ -116,6 +116,7 @@ def test_every_beginning_of_a_formula_is_quoted(tmp_path):
     assert found.str.startswith("'=cmd").any()
 
 
+@pytest.mark.slow
 def test_no_text_is_an_expression_of_qgis(town):
     for path in (town / "run").glob("*.qml"):
         for word in ("eval(", "cmd()", "cycler"):

@@ -163,6 +163,7 @@ def test_every_text_in_a_layout_is_itself(text, tmp_path):
     ET.parse(tmp_path / "plan.kml")
 
 
+@pytest.mark.slow
 def test_the_page_shows_control_characters_and_holds_none(run):
     text = (run / "report.html").read_text("utf-8")
     assert not CONTROL.search(text)

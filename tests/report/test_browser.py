@@ -30,6 +30,7 @@ def phased(report_years_run, tmp_path_factory):
     return study.write_report(report_years_run, tmp_path_factory.mktemp("years") / "report.html")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", often(SIZES, [*SIZES][:1]))
 def test_it_opens_whole_and_no_wider_than_the_screen(opened, plain, size):
     one = opened(plain, size)
@@ -90,6 +91,7 @@ def packed(report_run, tmp_path_factory):
         return study.write_report(report_run, tmp_path_factory.mktemp("packed") / "report.html")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", often(["plain", "packed"], ["packed"]))
 def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, request, kind):
     one = opened(request.getfixturevalue(kind))

@@ -133,6 +133,7 @@ def test_what_is_built_shows_what_it_is_paid_and_the_rest_from_least_to_most(tmp
     assert "For a built station: its subsidy" in " ".join(shown.split())
 
 
+@pytest.mark.slow
 def test_an_offer_that_never_breaks_even_is_not_said_to_serve_anything(tmp_path):
     """The largest subsidy is 1 % of the cost; sold out, no offer earns the rest."""
     little = "offers.subsidy={rule: need, charger_share: 0.01, grid_share: 0.01}"

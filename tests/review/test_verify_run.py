@@ -40,6 +40,7 @@ def test_a_run_as_it_was_written_holds(run):
     assert found.held["bound"] == proven
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "money", often(["budget_pkr=0", "years={budgets_pkr: {2030: 0}}"], ["budget_pkr=0"])
 )
