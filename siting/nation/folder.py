@@ -222,10 +222,8 @@ def read_answers(folder: Path, nation: Rounds) -> list[Row]:
     path = folder / ANSWERS
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        same = _same(told["configurations"], _hashes(nation))
-        if told["siting"] != __version__:
-            same = set()
-        under = _same(told["floors"], _floors(nation))
+        known = told["configurations"] if told["siting"] == __version__ else {}
+        same, under = _same(known, _hashes(nation)), _same(told.get("floors", {}), _floors(nation))
         rows: list[Row] = [
             row for row in told["answers"]
             if row["city"] in same and (row["free"] or row["city"] in under)

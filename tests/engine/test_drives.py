@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from brute_force import best
-from conftest import often
 from program_cases import case_of, program_of
 
 from siting import settings
@@ -49,7 +48,7 @@ def as_if_large(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("features", often(WITH, WITH[6:7]), ids=lambda f: " + ".join(f) or "plain")
+@pytest.mark.parametrize("features", WITH, ids=lambda f: " + ".join(f) or "plain")
 def test_drives_are_bounded_and_short_beside_brute_force(as_if_large, features):
     found = 0
     for seed in range(900, 907):

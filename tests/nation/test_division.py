@@ -191,6 +191,12 @@ def test_answers_of_an_earlier_plan_are_not_asked_again(tmp_path, monkeypatch):
     assert all(row["free"] for row in half)
     envelope = "envelopes={all: {charger_groups: [lev], budget_pkr: 500}}"
     assert Nation(asked, [envelope], earlier=tmp_path / "run").rows == []
+    # Earlier versions wrote no floors; none of their answers is reused.
+    old = json.loads((tmp_path / "must" / "answers.json").read_text())
+    del old["floors"]
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "answers.json").write_text(json.dumps(old | {"siting": "0"}))
+    assert Nation(asked, earlier=tmp_path / "old").rows == []
     text = (tmp_path / "b" / "town.yaml").read_text().replace("km_day: 0.5", "km_day: 0.6")
     (tmp_path / "b" / "town.yaml").write_text(text)
     changed = Nation(asked, earlier=tmp_path / "run")

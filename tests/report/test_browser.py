@@ -7,7 +7,6 @@ import re
 import numpy as np
 import pytest
 from browser import SIZES, Opened, in_chromium
-from conftest import often
 from report_page import CLASSES, URDU, great_run
 
 from siting import study
@@ -31,7 +30,7 @@ def phased(report_years_run, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", often(SIZES, [*SIZES][:1]))
+@pytest.mark.parametrize("size", SIZES)
 def test_it_opens_whole_and_no_wider_than_the_screen(opened, plain, size):
     one = opened(plain, size)
     assert one.ask("() => document.body.dataset.ready") == "yes"
@@ -92,7 +91,7 @@ def packed(report_run, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", often(["plain", "packed"], ["packed"]))
+@pytest.mark.parametrize("kind", ["plain", "packed"])
 def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, request, kind):
     one = opened(request.getfixturevalue(kind))
     one.page.locator("#card-s0001").wait_for(state="attached")
