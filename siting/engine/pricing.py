@@ -234,7 +234,7 @@ class Pricing:
     def roughly(self) -> Priced | None:
         """Return prices, values and a loose bound from one rough relaxation; None if it fails."""
         columns = self._columns()
-        found = self._solve(columns, settings.ROUGH)
+        found = self._solve(columns, settings.ROUGH[self.links])
         if not (found.optimal or found.infeasible or self.clock.over):
             found = self._solve(columns)
         if not found.optimal:
@@ -278,8 +278,9 @@ class Pricing:
         # If a round takes seconds, rough prices are enough to find the first columns.
         rough = known is None and len(frame.energy_pair) > settings.MANY_PAIRS
         while True:
-            columns = self._columns()
-            found = self._solve(columns, settings.ROUGH if rough else 0.0)
+            columns, began_s = self._columns(), self.clock.elapsed_s
+            found = self._solve(columns, settings.ROUGH[self.links] if rough else 0.0)
+            took_s = self.clock.elapsed_s - began_s
             if rough and not found.optimal:
                 rough = False
                 continue
@@ -332,7 +333,7 @@ class Pricing:
             self.live[self.start] = True
             self.active &= self.live
             there = int(self.active.sum())
-            new = self._price_in(found, bound, reduced, gap)
+            new = self._price_in(found, bound, reduced, gap, rough=rough)
             added = int(self.active.sum()) > there
             if frame.program.lacks_courses and not (self.links or rough):
                 least = settings.RELAXED_GAP * gap * abs(known.bound)
@@ -340,6 +341,10 @@ class Pricing:
                     return known  # upgrades that are not options keep the bound high
                 before = known.bound
             if rough:
+                # An exact relaxation that does not end in time would leave only a loose bound.
+                if self.links and self.clock.left_s < settings.AGAIN * took_s:
+                    by = self._by_sites()
+                    return known.or_less(max(by.bound, best), by.at_most)
                 rough = False
                 continue
             if self.links and (stage >= LINKS or not new):
@@ -368,10 +373,13 @@ class Pricing:
         kept = price[self.frame.rows_of("kept")]
         self.bounds_by_kept.append((bound, abs(self.matrix.size) * kept))
 
-    def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
+    def _price_in(
+        self, found: Answered, bound: float, reduced: Floats, gap: float, *, rough: bool
+    ) -> bool:
         """Add the options and energy columns that promise a gain; return whether there are any."""
-        # In a large program, the time for another round is better spent on improving plans.
-        share = 2.0 if self.frame.large else settings.RELAXED_GAP
+        # In a large program, the time for another round is better spent on improving plans. A rough
+        # relaxation is followed by another round in any case.
+        share = 2.0 if self.frame.large and not rough else settings.RELAXED_GAP
         open_ = max(settings.SIGNIFICANT, share * gap)
         if bound - found.objective <= open_ * abs(bound):
             return False

@@ -34,7 +34,9 @@ from siting.engine.windows import Windows
 def search_root(inc: Incumbent) -> None:
     """Compute a bound by cuts, and make plans from the relaxation."""
     if inc.known is not None:
-        with inc.clock.phase("areas", inc.until(settings.START_SHARE)):
+        # In a large program, this plan is better than those of the later steps.
+        share = settings.MAIN_SHARE if inc.heavy else settings.START_SHARE
+        with inc.clock.phase("areas", inc.until(share)):
             build(inc)
         if inc.master.cutter.money and not (inc.done or (inc.heavy and inc.built)):
             with inc.clock.phase("viable", inc.until(settings.START_SHARE)):

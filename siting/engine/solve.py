@@ -490,7 +490,8 @@ class _Solve:
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and aim.of_stations:
             relocate_s = self.clock.elapsed_s
-            start, _ = relocated_often(frame, start, self.clock)
+            with self.clock.within(self.clock.share_after(settings.LAST_SHARE)):
+                start, _ = relocated_often(frame, start, self.clock)
             began_s += self.clock.elapsed_s - relocate_s
         serve_s = self.clock.elapsed_s
         served = frame.serve(np.sort(start), self.clock) if len(start) else None

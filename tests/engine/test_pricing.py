@@ -93,7 +93,7 @@ def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
         return priced._rounds(0.0, -math.inf).bound
 
     best = bound()
-    monkeypatch.setattr(pricing.Pricing, "_price_in", lambda *_: False)  # the first round only
+    monkeypatch.setattr(pricing.Pricing, "_price_in", lambda *_, **__: False)  # the first round only
     first = bound()
     none = np.zeros(frame.matrix.a.shape[0])
     monkeypatch.setattr(pricing.Pricing, "_outbid", lambda *_: (none, none))
@@ -220,7 +220,7 @@ def test_rough_prices_find_columns_and_the_last_round_is_exact(aim, monkeypatch)
     monkeypatch.setattr(settings, "MANY_PAIRS", 0)
 
     def priced(rough):
-        monkeypatch.setattr(settings, "ROUGH", rough)
+        monkeypatch.setattr(settings, "ROUGH", (rough, rough))
         nothing = np.zeros(0, dtype=np.int64)
         one = pricing.Pricing(frame, Clock(60.0), start=nothing, some=nothing, seed=1)
         return one.run(0.0, -math.inf)
@@ -230,6 +230,15 @@ def test_rough_prices_find_columns_and_the_last_round_is_exact(aim, monkeypatch)
     assert rounds == [0.5, *[0.0] * (len(rounds) - 1)]
     exact = priced(1e-8)
     assert rough.bound == pytest.approx(exact.bound, rel=0.01 if aim else 1e-5)
+    if not aim:
+        return
+    # Without time for an exact round, the rough prices give a bound site by site.
+    monkeypatch.setattr(settings, "AGAIN", math.inf)
+    rounds.clear()
+    late = priced(0.02)
+    assert rounds == [0.02]
+    tolerance = 1e-6 * abs(exact.bound)
+    assert exact.bound - tolerance <= late.bound <= 0.9 * exact.bound  # costs are negated
 
 
 def test_a_rough_round_without_an_answer_is_solved_again_exactly(monkeypatch):
