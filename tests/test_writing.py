@@ -71,6 +71,7 @@ def test_what_a_writer_left_that_is_gone_goes(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["one"]
 
 
+@pytest.mark.slow
 def test_a_name_is_claimed_before_the_work(tmp_path):
     """Who comes second is refused at once and told by whom, or gets the next name."""
     with claimed_folder(None, tmp_path / "run") as (part, first):

@@ -14,6 +14,7 @@ import pandas as pd
 from pyproj import CRS
 
 from siting.export.ground import nice
+from siting.export.lonlat import utm_of
 from siting.export.qml import QGIS_VERSION, qgis_xml
 from siting.export.styles import Style
 from siting.texts import qgis_label
@@ -58,7 +59,7 @@ def write_qgis_project(
     """
     shown = {name: layer for name, layer in layers.items() if styles.get(name) and len(layer)}
     points = gpd.GeoDataFrame(shown.get("roads", next(iter(shown.values()))))
-    local = points if points.crs.is_projected else points.to_crs(points.estimate_utm_crs())
+    local = points if points.crs.is_projected else points.to_crs(utm_of(points))
     crs, bounds = local.crs.to_string(), local.total_bounds
     root = Element("qgis", version=QGIS_VERSION, projectname=title)
     SubElement(root, "title").text = title

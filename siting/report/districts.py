@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siting.export.lonlat import utm_of
 from siting.files import texts_of
 from siting.report.run_record import RunRecord
 from siting.report.shapes import dissolved, polygons_of
@@ -36,7 +37,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
         return {"what": "", "rows": [], "shapes": [], "little": 0}
-    metres = layer.to_crs(layer.estimate_utm_crs())
+    metres = layer.to_crs(utm_of(layer))
     what, names = _parts(run, metres)
     layer = layer.assign(part=names)
     stations = _stations(run, metres, names)

@@ -16,6 +16,7 @@ import pandas as pd
 from siting import __version__, export
 from siting.errors import Fault, InputError, listed, refuse
 from siting.export import maps
+from siting.export.lonlat import utm_of
 from siting.files import extent
 from siting.interrupts import seen_through
 from siting.report import why_no_report
@@ -236,7 +237,7 @@ def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
 
 def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
     """Return one row per place: the places of the first run, then those only in later runs."""
-    crs = runs[0].roads.estimate_utm_crs()
+    crs = utm_of(runs[0].roads)
     xy, ids = np.empty((0, 2)), list[str]()
     parts = []
     for name, run in zip(names, runs, strict=True):
@@ -288,7 +289,7 @@ def compare_to_folder(
         facts = {"siting": __version__, "written": now.isoformat(timespec="seconds")}
         export.write_json({**facts, **comparison.facts}, folder / "compare.json")
         if find_spec("matplotlib") is not None:
-            crs = comparison.roads.estimate_utm_crs()
+            crs = utm_of(comparison.roads)
             title = f"{comparison.titles[0]}: where {len(comparison.runs)} plans differ"
             maps.draw_differences(
                 folder / "differences.png", edges=comparison.roads.to_crs(crs),

@@ -13,6 +13,7 @@ from shapely import Point, box
 
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
+from siting.export.lonlat import utm_of
 
 # A population layer may differ from the census by this ratio, because it may show another year or
 # only built-up land.
@@ -43,7 +44,7 @@ def doubts_of(
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
         return ["no people live in the area of the study"]
-    areas_km2 = cells.to_crs(cells.estimate_utm_crs()).area / 1e6
+    areas_km2 = cells.to_crs(utm_of(cells)).area / 1e6
     km2 = float(areas_km2.sum())
     lines = _grain(math.sqrt(float(areas_km2.median())), drive_kmh, config.reach.cutoff_min)
     most = DENSER * most_people(km2)
@@ -106,7 +107,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> Iterator[
     query = getattr(config.roads.source, "query", "") or ""
     said = f"{config.title} {query}"
     crs = gpd.GeoSeries([outline], crs=4326)
-    km2 = float(crs.to_crs(crs.estimate_utm_crs()).area.iloc[0]) / 1e6
+    km2 = float(crs.to_crs(utm_of(crs)).area.iloc[0]) / 1e6
     for row in tehsils(city).to_dict("records"):
         tehsil, area_km2 = str(row["tehsil"]), float(row["area_km2"])
         if tehsil == city or not re.search(rf"\b{re.escape(tehsil)}\b", said):

@@ -315,6 +315,7 @@ def test_what_an_award_cannot_answer_is_refused_by_key(town, tmp_path, keys, wha
 # --- what is written ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_rupee_decides_between_asks_of_millions(town, tmp_path):
     # The dearer bid has the lower id, which decides between asks that are the same.
     many = "120 x socket"

@@ -251,6 +251,7 @@ def test_cities_are_listed_and_a_new_config_is_written_once(tmp_path):
     assert "Lahor, tehsil of Swabi" in here("new", "Lahor", "--out", tmp_path / "y.yaml").stdout
 
 
+@pytest.mark.slow
 def test_a_road_file_needs_no_edit(town, tmp_path):
     (town.parent / "my roads.osm").write_bytes((town.parent / "roads.osm").read_bytes())
     path = tmp_path / "elsewhere" / "haripur.yaml"

@@ -124,6 +124,7 @@ def test_a_study_with_a_depot_says_what_it_stands_in_place_of(tmp_path):
     assert two[0] == two[1]
 
 
+@pytest.mark.slow
 def test_the_demand_by_itself_with_a_depot_ranks_and_draws(tmp_path):
     path = town(tmp_path, DEPOT)
     found, folder = demand_to_folder(

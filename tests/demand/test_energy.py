@@ -282,6 +282,7 @@ def city():
     return (fleet, vehicle_figures(), shares), whole
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(rows=ROWS)
 def test_vehicles_and_energy_are_conserved_over_zones(city, rows):

@@ -325,6 +325,7 @@ def test_all_fleets_have_one_factor_with_slow_at_its_tenth_percentile():
     assert wide.rank().corr().to_numpy().min() == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_the_scenario_slow_is_no_outcome_of_one_in_a_hundred():
     parts, paces = _islamabad()
     slow, _ = _islamabad("slow")
@@ -335,6 +336,7 @@ def test_the_scenario_slow_is_no_outcome_of_one_in_a_hundred():
     assert 0.05 < (common < kwh).mean() < 0.15
 
 
+@pytest.mark.slow
 def test_the_range_is_of_what_may_come_whatever_scenario_is_planned_for():
     parts, paces = _islamabad()
     slow, slow_paces = _islamabad("slow")

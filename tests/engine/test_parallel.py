@@ -112,6 +112,7 @@ def test_a_task_that_ignores_the_time_limit_is_given_up(monkeypatch):
     assert in_parallel([lambda _clock: time.sleep(0.05)], late) == [None]
 
 
+@pytest.mark.slow
 def test_a_plan_found_before_a_solver_got_stuck_counts(monkeypatch):
     asked = []
 

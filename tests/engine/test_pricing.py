@@ -93,7 +93,8 @@ def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
         return priced._rounds(0.0, -math.inf).bound
 
     best = bound()
-    monkeypatch.setattr(pricing.Pricing, "_price_in", lambda *_, **__: False)  # the first round only
+    # The first round only.
+    monkeypatch.setattr(pricing.Pricing, "_price_in", lambda *_, **__: False)
     first = bound()
     none = np.zeros(frame.matrix.a.shape[0])
     monkeypatch.setattr(pricing.Pricing, "_outbid", lambda *_: (none, none))
@@ -127,6 +128,7 @@ def test_no_time_for_all_offers_again_leaves_a_later_aim_the_plan(all_priced, mo
     assert answer.choice.size
 
 
+@pytest.mark.slow
 def test_a_later_aim_leaves_time_for_the_answer(all_priced, monkeypatch):
     program = program_of(case_of(("then cost to all",), 1, sites=6, cells=12, configurations=3))
     ends, run, serve = [], pricing.Pricing.run, Frame.serve

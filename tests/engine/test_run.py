@@ -283,6 +283,7 @@ def test_a_later_aim_in_which_a_solver_gets_stuck_keeps_the_plan(monkeypatch):
     assert answer.proofs[1].proof.bound == 0.0
 
 
+@pytest.mark.slow
 def test_a_tree_that_gets_stuck_beside_the_later_aims_loses_no_plan(monkeypatch):
     monkeypatch.setattr(settings, "WHOLE_FIRST", 0)
     program = Program(Instance.from_tables(**hard_tables(sites=30, cells=120, budget=40.0)))

@@ -256,6 +256,7 @@ def test_a_bound_of_the_years_needs_the_worth():
     assert 0 <= found.bound <= answer.proofs[1].proof.objective
 
 
+@pytest.mark.slow
 def test_large_programs_take_their_bounds_from_the_years(monkeypatch):
     used = []
     module = import_module("siting.engine.solve")

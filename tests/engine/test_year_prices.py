@@ -79,6 +79,7 @@ def test_offers_that_open_later_do_not_count_before():
     assert bound_at(frame, prices, ENDLESS).bound <= 1.15 * whole
 
 
+@pytest.mark.slow
 def test_a_rough_relaxation_bounds_every_plan():
     for seed in range(1, 6):
         program = program_of(case_of(("people",), seed, sites=6, cells=12, configurations=3))

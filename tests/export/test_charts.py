@@ -175,6 +175,7 @@ def test_formats_that_are_not_known_are_named(plan: siting.Plan, tmp_path: Path)
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.slow
 def test_without_the_extra_one_clear_error(
     plan: siting.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def fault(*words):
     return " ".join(done.stderr.split())
 
 
+@pytest.mark.slow
 def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert "of 2 new stations: each lot needs at least one" in fault("lots", run, "--lots", 3)
     both = fault("lots", run, "--lots", 0, "--within", 2)

@@ -288,6 +288,7 @@ def test_every_fault_before_anything_is_solved(tmp_path):
     assert "a nation's aim is the most energy" in faults(lambda: load_nation(path, [plain]))[0]
 
 
+@pytest.mark.slow
 def test_areas_that_overlap_are_refused_with_their_cells(tmp_path):
     path = write_nation_of(tmp_path, north=0.0)
     found = faults(lambda: Nation(path).solve())

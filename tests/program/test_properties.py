@@ -54,6 +54,7 @@ def whole(program, aim, *, by_cell):
         return None
 
 
+@pytest.mark.slow
 @given(some_features, seeds)
 @quick
 def test_merging_rows_changes_no_optimum(features, seed):

@@ -51,6 +51,7 @@ def phased_copy(phased, tmp_path):
 # Districts
 
 
+@pytest.mark.slow
 def test_squares_are_named_as_such_and_the_worst_served_comes_first(stored):
     found = districts(record_of(stored))
     assert found["what"] == "squares of 2.5 km, not administrative districts"
@@ -121,6 +122,7 @@ def test_with_no_demand_there_are_no_districts(stored):
     assert districts(run)["rows"] == []
 
 
+@pytest.mark.slow
 def test_a_part_where_nobody_lives_is_not_the_worst_served(stored):
     run = record_of(stored)
     run.demand["zone"] = ["homes", "fields"]
@@ -256,6 +258,7 @@ def test_the_page_shows_what_stands_and_is_served_in_each_year(phased):
     assert "granted over the years" in page.all("dl")[0]["text"]
 
 
+@pytest.mark.slow
 def test_a_plan_of_one_year_has_no_slider(stored):
     page = page_of(stored)
     assert not page.all("input", id="year")
@@ -362,6 +365,7 @@ def test_years_have_a_bar_each(phased):
 # The honest page
 
 
+@pytest.mark.slow
 def test_each_file_is_told_with_its_day_and_hash(stored):
     facts = json.loads((stored / "run.json").read_text(encoding="utf-8"))
     text = page_of(stored).all("section", id="honest")[0]["text"]
@@ -372,6 +376,7 @@ def test_each_file_is_told_with_its_day_and_hash(stored):
         assert row["sha256"][:12] in text
 
 
+@pytest.mark.slow
 def test_a_run_with_no_demand_is_readable(stored):
     run = record_of(stored)
     classes = [

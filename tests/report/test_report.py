@@ -117,6 +117,7 @@ def test_the_honest_page_leaves_nothing_out(page, stored):
     assert "not proven" not in lacking
 
 
+@pytest.mark.slow
 def test_an_unproven_plan_says_so_first_and_among_what_is_missing(run_copy):
     def unprove(facts):
         facts["status"], facts["stopped"] = "feasible", "time limit"
@@ -131,6 +132,7 @@ def test_an_unproven_plan_says_so_first_and_among_what_is_missing(run_copy):
     assert "no plan for this money serves more than 15\xa0kWh/day" in page.all("dl")[0]["text"]
 
 
+@pytest.mark.slow
 def test_alternatives_stand_on_the_card_only_if_the_run_has_them(stored, page):
     # Two pumps are built, and each is told what is lost without it.
     assert len(page.all("p", class_="why")) == 2

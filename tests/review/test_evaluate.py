@@ -351,6 +351,7 @@ def test_whatever_else_is_asked_theirs_is_judged_by_energy_in_the_end(town, tmp_
 # --- the verb ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_verb_writes_a_folder_and_prints_the_answer(town, tmp_path):
     theirs = layer(tmp_path / "t.csv", [EAST], configuration="quick")
     out = tmp_path / "out"

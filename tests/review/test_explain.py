@@ -81,6 +81,7 @@ def test_a_station_under_limits_is_planned_without_too(folder, poor):
     assert "no other near-optimal plan" in dict(why.reasons)["In other plans"]
 
 
+@pytest.mark.slow
 def test_the_east_pump_is_worth_less_than_the_money_there_is(poor):
     why = explain_site(poor, "East pump", alternatives=0)
     said = dict(why.reasons)
@@ -157,6 +158,7 @@ def test_a_bound_that_is_not_proven_is_never_told_as_a_number(unit, energy):
     assert known.proven("plan with it").startswith("no plan with it ")
 
 
+@pytest.mark.slow
 def test_a_million_more_of_which_nothing_is_proven_says_so(poor, monkeypatch):
     solve_again = explain_module.effort_for
 

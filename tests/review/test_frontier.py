@@ -12,6 +12,7 @@ from siting.review.frontier import _knee
 from siting.study.other_plans import Effort
 
 
+@pytest.mark.slow
 def test_a_worse_plan_for_more_money_is_not_taken(tmp_path, monkeypatch):
     solve = Effort.solve
 

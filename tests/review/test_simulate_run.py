@@ -180,6 +180,7 @@ def test_no_run_folder_gets_one_clear_line(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_does_not_matter(run):
     study = study_from_run(run)
     one = simulate(study, Rules(days=3)).stations

@@ -267,6 +267,7 @@ def test_what_a_person_signs_is_worked_out_again(run, name):
     assert CliRunner().invoke(app, ["verify", str(run), "-q"]).exit_code == 1  # there are faults
 
 
+@pytest.mark.slow
 def test_a_key_that_stands_twice_is_a_fault(run):
     """Readers differ in which of the two they take."""
     path = run / "run.json"

@@ -59,6 +59,7 @@ def test_what_is_lost_is_what_the_explanation_says(study):
     assert before - told(asked.wish(drop=[WEST]))[1] == pytest.approx(loss[WEST])
 
 
+@pytest.mark.slow
 def test_solving_again_keeps_the_wishes_and_starting_over_does_not(study):
     asked = WhatIf(study).wish(drop=[WEST]).solve()
     assert told(asked) == ({EAST}, pytest.approx(4), 1_000)
@@ -195,6 +196,7 @@ def test_a_click_on_the_map_drops_a_station_and_the_map_follows(board, tmp_path)
         browser.close()
 
 
+@pytest.mark.slow
 def test_the_widget_follows_its_wishes(study):
     pytest.importorskip("anywidget", reason="needs the extra siting[notebook]")
     widget = study.plan.what_if()

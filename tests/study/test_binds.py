@@ -36,6 +36,7 @@ def test_all_places_at_their_largest_size_are_told(town):
     assert one.binding == ["every new station has the largest size that its place allows"]
 
 
+@pytest.mark.slow
 def test_all_places_are_used_but_could_hold_more(town):
     # Two places, a hub at each: one of two sockets costs twice as much, and there is no money left.
     bundles = {"hub": {"socket": 1}, "two": {"socket": 2}}
@@ -55,6 +56,7 @@ def test_all_that_is_wanted_is_served(town):
     assert said == ["nearly all demand is served: more money can add at most 0 kWh/day"]
 
 
+@pytest.mark.slow
 def test_money_that_does_not_bind_is_told_by_its_price(town):
     plan = thirsty(town).plan
     free = pd.DataFrame({"row": ["demand", "money"], "name": "", "slice": "", "price": [1.0, 1e-9]})

@@ -89,6 +89,7 @@ def test_swings_are_those_of_plans_with_the_other_figure(study):
     assert study.figure_swings["swing_pkr"].is_monotonic_decreasing
 
 
+@pytest.mark.slow
 def test_swings_of_bays_lives_and_fees_are_those_of_the_case(study):
     accounts = study.station_accounts
     table = study.figure_swings.set_index(["figure", "of"])
@@ -104,6 +105,7 @@ def test_swings_of_bays_lives_and_fees_are_those_of_the_case(study):
         assert table.loc[(figure, of), ["low_pkr", "high_pkr"]].tolist() == pytest.approx(moved)
 
 
+@pytest.mark.slow
 def test_bays_a_port_move_civil_works_and_lease(study):
     many = study.with_(
         offers={"configurations": {"hub": {"socket": 8}}}, program={"budget_pkr": 20_000}

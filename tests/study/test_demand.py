@@ -121,6 +121,7 @@ def test_zones_without_a_count_of_vehicles_follow_rooms_where_the_census_knows_t
     assert counted.zone_table["ownership"].to_list() == [1.0, 2.0]
 
 
+@pytest.mark.slow
 def test_cars_follow_wealth_in_and_between_zones_and_the_total_stays(town):
     pd.DataFrame({"lat": LAT, "lon": [LONS[0], LONS[-1]], "rwi": [np.log(3.0), 0.0]}).to_csv(
         town.parent / "rwi.csv", index=False

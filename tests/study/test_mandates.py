@@ -26,6 +26,7 @@ def run(town, mandate, budget=1_000, **how):
     return siting.run(town, keys, **how)
 
 
+@pytest.mark.slow
 def test_each_owner_equips_his_share_and_hears_what_it_costs(town):
     # Money for one: free it goes west (8 kWh/day), the mandate of Shell takes it east (4).
     plan = run(town, "{column: brand, share: 0.5}", 2_000)

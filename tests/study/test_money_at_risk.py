@@ -98,6 +98,7 @@ def test_without_a_word_a_station_must_break_even_at_seven_tenths_or_at_the_retu
     assert need("{}").rule.margin_pkr == plain.rule.margin_pkr
 
 
+@pytest.mark.slow
 def test_a_hurdle_that_no_station_can_pass_is_named_with_what_the_best_can(tmp_path):
     town = write_town(tmp_path)
     hard = GAP.replace("0.7", "0.4")
@@ -303,6 +304,7 @@ def test_what_a_concession_s_good_station_earns_carries_its_poor_one(tmp_path, m
     assert "2 new stations" in dict(bundled.headline())["Concession north"]
 
 
+@pytest.mark.slow
 def test_members_are_named_by_a_column_of_the_layer_too(tmp_path):
     town = write_town(tmp_path)
     sites = (tmp_path / "sites.csv").read_text().splitlines()
@@ -335,6 +337,7 @@ def test_a_concession_that_cannot_be_is_named(tmp_path, keys, message):
         load(write_town(tmp_path), keys)
 
 
+@pytest.mark.slow
 def test_a_concession_where_nothing_can_be_built_is_named(tmp_path):
     town = write_town(tmp_path)
     lots = "{north: [s0001], south: [s0002]}"

@@ -87,6 +87,7 @@ def test_every_question_tells_what_it_is_doing_while_it_solves(town, keys, monke
     assert plan.outcome.proof.status == "optimal"
 
 
+@pytest.mark.slow
 def test_least_cost_for_half_is_one_hub(town):
     plan = Study(change(town, budget_pkr=0, least_cost={"served_share": 0.5})).plan
     assert built(plan) == ["West pump"]
@@ -128,6 +129,7 @@ def test_decay_counts_the_drive_and_is_recounted(town, decay):
     assert "worth served" in set(plan.checks["check"])
 
 
+@pytest.mark.slow
 def test_two_years_build_the_bigger_side_first(town):
     fleet = town.parent / "fleet.csv"
     rows = fleet.read_text(encoding="utf-8") + "2029,two_wheeler,6,6,6,by hand,ASSUMPTION\n"
@@ -207,6 +209,7 @@ def test_envelopes_of_charger_groups(town):
     assert any("bikes" in str(check_) for check_ in plan.checks["check"])
 
 
+@pytest.mark.slow
 def test_an_envelope_of_an_unknown_group_is_told(town):
     limits = {"envelopes": {"bikes": {"budget_pkr": 1500, "charger_groups": ["ufo"]}}}
     with pytest.raises(InputError, match="no such charger group"):

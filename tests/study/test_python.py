@@ -170,6 +170,7 @@ def test_faults_of_several_objects_come_at_once(town):
 # --- one thing changed ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_change_keeps_every_stage_it_does_not_touch(town):
     told = []
     study = siting.Study(town, progress=lambda event: told.append(event.stage))
@@ -200,6 +201,7 @@ def test_keys_mean_what_overrides_mean(town, keys, override):
     assert siting.Study(town, **keys).config == load(town, overrides)
 
 
+@pytest.mark.slow
 def test_a_changed_study_answers_like_a_fresh_one(town):
     study = siting.Study(town)
     study.plan  # noqa: B018
@@ -258,6 +260,7 @@ def test_nodes_keep_their_ids_and_ids_that_are_no_numbers_are_refused(town):
             siting.Study(town).with_(roads=nx.relabel_nodes(graph, name))
 
 
+@pytest.mark.slow
 def test_tables_that_are_returned_have_units(town):
     plan = siting.Study(town).plan
     found = plan.replan(budget_pkr=1_000)
@@ -274,6 +277,7 @@ def test_tables_that_are_returned_have_units(town):
 # --- the program as a sentence -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_studys_program_is_asked_further_and_solved(town):
     asked = siting.Study(town).program
     one = asked.require(["s0001"]).limit(siting.Limit("one station", "number", "", 1, {
@@ -303,6 +307,7 @@ def test_zones_of_the_study_are_a_word_of_its_program(town):
     assert asked.floor({"East": 1.0}, of="zone").solve().offers == ("s0001:hub",)
 
 
+@pytest.mark.slow
 def test_a_program_is_told_in_words_and_mathematics(town):
     text = siting.Study(town).program.floor(0.25, of="class")._repr_latex_()
     assert text.startswith("$$")
@@ -370,6 +375,7 @@ def test_layers_have_units_and_geojson_is_lonlat(town):
         plan.to_geojson("offers")
 
 
+@pytest.mark.slow
 def test_a_plan_that_no_study_made_says_so(town):
     plan = replace(siting.Study(town).plan, study=None)
     with pytest.raises(InputError, match="was not made by a study"):

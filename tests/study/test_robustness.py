@@ -169,6 +169,7 @@ def test_a_run_says_how_its_plan_fares(ran):
     assert "Demand: case low" in page
 
 
+@pytest.mark.slow
 def test_the_plan_itself_is_valued_by_its_own_flows(tmp_path, monkeypatch):
     """Other flows of the same energy would give other classes and accounts than the plan's."""
     study = Study(write_town(tmp_path))
@@ -193,6 +194,7 @@ def test_the_time_that_ports_are_in_use_is_that_of_the_energy_they_give(ran):
     assert "Ports in use, share of the day" in page
 
 
+@pytest.mark.slow
 def test_the_plan_beside_other_circumstances_serves_the_classes_that_it_serves(
     monkeypatch, tmp_path
 ):
@@ -267,6 +269,7 @@ def test_what_the_stations_serve_under_the_other_rule_is_worked_out_by_hand(ran)
     assert other["served_kwh_day"] == pytest.approx(2 * one)
 
 
+@pytest.mark.slow
 def test_a_larger_demand_is_served_as_far_as_hubs_go(tmp_path):
     town = write_town(tmp_path)
     study = Study(town)

@@ -80,6 +80,7 @@ def test_people_read_chargers_and_no_code_names(run):
     assert "_socket" not in again
 
 
+@pytest.mark.slow
 def test_limits_read_what_a_size_is_made_of(town):
     pot = "program.limits.envelopes={sockets: {budget_pkr: 1000, charger_groups: [lev]}}"
     ev = "program.limits.ev_classes=[two_wheeler]"
@@ -113,6 +114,7 @@ def test_a_type_without_a_price_in_its_group_is_told(town):
         _ = siting.Study(town, [SIZES, "money.prices_pkr_kwh={dc: 120}"]).business_rules
 
 
+@pytest.mark.slow
 def test_figures_name_the_bays_of_each_kind_until_the_user_gives_one(town):
     figures = siting.Study(town, [SIZES]).assumptions
     rows = figures[figures["table"] == "site_bays.csv"].set_index("of")

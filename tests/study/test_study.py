@@ -192,6 +192,7 @@ def test_a_section_given_whole_and_in_part_is_refused(town, whole):
         study.with_(**{"solver": whole, "solver.gap": 0.1})
 
 
+@pytest.mark.slow
 def test_no_candidate_within_reach_is_an_error_not_an_empty_plan(town):
     shutil.copy(town.parent / "sites_far.csv", town.parent / "sites.csv")
     with pytest.raises(InputError) as caught:

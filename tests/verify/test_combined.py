@@ -41,6 +41,7 @@ def floored(account, *rows):
     return replace(account, floors=rows_of("floor slice share", *rows), members=MEMBERS)
 
 
+@pytest.mark.slow
 def test_floors():
     exact = floored(plain(), ("city", "", 13 / 17), ("cars", "", 0.6), ("buses", "", 1.0))
     assert passes(exact).loc["floor cars, share served"].tolist() == [0.6, 0.6]
@@ -91,6 +92,7 @@ def test_worth_and_decay(decay, factor):
         assert "recounted" in faults_of(lie)
 
 
+@pytest.mark.slow
 def test_money_and_drives_can_be_aims():
     aims = (
         Aim("least_money", 60.0, 55.0, 5 / 60, "PKR", of="subsidy_pkr"),
@@ -151,6 +153,7 @@ def test_what_stood_before_costs_nothing_more_and_years_count_by_weight():
     passes(aimed(old, Aim("least_cost_to_all", 7.0 * len(new), to_all=costs)))
 
 
+@pytest.mark.slow
 def test_years_with_floors_and_decay():
     town = floored(years(), ("cars", "2027", 0.6), ("cars", "2028", 1.0), ("buses", "2028", 0.5))
     decay = Decay("step", {0: 1.0, 8: 0.5})
@@ -275,6 +278,7 @@ def in_years(*paid):
     )
 
 
+@pytest.mark.slow
 def test_the_gap_in_years_is_paid_as_it_opens():
     passes(in_years(50.0, 58.0))
     assert "2028: subsidy within the money available" in faults_of(
