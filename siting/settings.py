@@ -78,8 +78,8 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated (not me
 # --- time ---------------------------------------------------------------------------------------
 
 # Each of the next four values is a share of the remaining time. Steps that may take this share: an
-# aim followed by others, a first plan under the viability gap (where other methods give worse
-# plans), and the filtering of a conflict. Not measured.
+# aim followed by others, a first plan under the viability gap and a large program's plan built area
+# by area (other methods give worse plans there), and the filtering of a conflict. Not measured.
 MAIN_SHARE = 0.7
 # Steps that may take this share: cuts at the root, plans made from them, relaxations, column
 # generation for one aim, one horizon in the search for the shortest drive times, and tests of
@@ -88,14 +88,16 @@ ROOT_SHARE = 0.6
 # Steps that may take this share: a first plan, its repair, the program of a single year, plans made
 # from a known relaxation, and slow cuts at the root. Not measured.
 START_SHARE = 0.4
-# Steps that may take this share: moving stations at the end, and the relaxation for the aim of
-# shortest drive times. Also the largest share reserved for the final flows. Not measured.
+# Steps that may take this share: moving stations before the bound on the cost to all and at the
+# end, and the relaxation for the aim of shortest drive times. Also the largest share reserved for
+# the final flows. Not measured.
 LAST_SHARE = 0.1
 # Share of the time limit after which only the flows of the final plan are computed (not measured)
 ENDS = 0.97
 # Time reserved for computing the final flows, as a multiple of the time that earlier flows took.
 # Also the time reserved for passing a problem to a solver, as a multiple of the time that writing
-# the problem took. Not measured.
+# the problem took; and the time that an exact relaxation needs, as a multiple of the time of the
+# rough one before it. Not measured.
 AGAIN = 3.0
 # Time reserved for computing the answer, as a multiple of the time needed to evaluate a plan. Also
 # the time that a later aim needs to use all offers again, as a multiple of the time needed to
@@ -226,7 +228,7 @@ AT_ONCE = 3
 # Relative gap of the first relaxation, whose prices only help to find missing columns; the second
 # value applies if the aim counts driving times, because a bound may then follow from these prices.
 # Measured: with 0.1, row 18 takes 7 s instead of 25 s. With 0.02 and the aim `LeastCostToAll`, the
-# bound for Saddar without public money is 1.4 % below that of the exact relaxation; with 0.1, it
+# bound for Saddar without public money is 0.5 % below that of the exact relaxation; with 0.1, it
 # is 19 % below.
 ROUGH = (0.1, 0.02)
 # Gap to which a relaxation is solved, as a share of the requested gap. Not measured.

@@ -307,9 +307,13 @@ class Pricing:
                 self.last_price = price
             prices = self._prices(self.price)
             known = Priced(self.active.copy(), taken, max(limit, best), each, prices)
-            if self.links and not rough:
+            # An exact relaxation that does not end in time would leave only a loose bound.
+            late = rough and self.clock.left_s < settings.AGAIN * took_s
+            if self.links and (late or not rough):
                 by = self._by_sites()
                 known = known.or_less(max(by.bound, best), by.at_most)
+                if late:
+                    return known
                 now = min(frame.signed(bound), by.bound)
                 close = max(gap, settings.PRICING_STALLED) * abs(now)
                 near = now - frame.signed(found.objective) <= close
@@ -341,10 +345,6 @@ class Pricing:
                     return known  # upgrades that are not options keep the bound high
                 before = known.bound
             if rough:
-                # An exact relaxation that does not end in time would leave only a loose bound.
-                if self.links and self.clock.left_s < settings.AGAIN * took_s:
-                    by = self._by_sites()
-                    return known.or_less(max(by.bound, best), by.at_most)
                 rough = False
                 continue
             if self.links and (stage >= LINKS or not new):

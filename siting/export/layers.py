@@ -12,7 +12,7 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import naming, refuse
-from siting.export.lonlat import utm_of
+from siting.roads.network import utm_epsg
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
@@ -161,7 +161,7 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:
         return table
-    metres = table.to_crs(utm_of(table)) if table.crs.is_geographic else table
+    metres = table.to_crs(utm_epsg(table.total_bounds)) if table.crs.is_geographic else table
     facts = pd.DataFrame(table.drop(columns=table.geometry.name))
     alike = [name for name in _ALIKE if name in facts.columns]
     kind = facts.groupby(alike, sort=False, dropna=False).ngroup()

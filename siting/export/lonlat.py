@@ -1,15 +1,13 @@
-"""Geometry for export: valid shapes in degrees with seven decimals, and shapes in metres."""
+"""Geometry for export: valid shapes in longitude and latitude with seven decimals."""
 
 from __future__ import annotations
 
 import logging
-from functools import cache
 from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
 import shapely
-from pyproj import CRS
 from shapely import LineString, MultiLineString
 from shapely.geometry.base import BaseGeometry
 
@@ -55,25 +53,6 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
         logger.warning(what, where, f"{faulty.sum():,} of {len(drawn):,}")
     table = layer.drop(columns=list(layer.columns[layer.dtypes == "geometry"]))
     return gpd.GeoDataFrame(table, geometry=shapely.orient_polygons(drawn), crs=4326)
-
-
-def utm_of(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> CRS:
-    """Return the coordinate reference system (metres) of the UTM zone of a layer's centre.
-
-    >>> utm_of(gpd.GeoSeries.from_xy([73.06], [33.69], crs=4326)).name
-    'WGS 84 / UTM zone 43N'
-    """
-    west, south, east, north = layer.total_bounds
-    middle = gpd.GeoSeries.from_xy([(west + east) / 2], [(south + north) / 2], crs=layer.crs)
-    at = middle.to_crs(4326).iloc[0]
-    return _utm_at(round(at.x, 1), round(at.y, 1))
-
-
-@cache
-def _utm_at(lon: float, lat: float) -> CRS:
-    """Return the UTM zone at a place; PROJ takes 0.1 s to find it."""
-    found: CRS = gpd.GeoSeries.from_xy([lon], [lat], crs=4326).estimate_utm_crs()
-    return found
 
 
 def _round(coordinates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

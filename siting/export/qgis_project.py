@@ -14,9 +14,9 @@ import pandas as pd
 from pyproj import CRS
 
 from siting.export.ground import nice
-from siting.export.lonlat import utm_of
 from siting.export.qml import QGIS_VERSION, qgis_xml
 from siting.export.styles import Style
+from siting.roads.network import utm_epsg
 from siting.texts import qgis_label
 from siting.writing import write_whole
 
@@ -59,7 +59,7 @@ def write_qgis_project(
     """
     shown = {name: layer for name, layer in layers.items() if styles.get(name) and len(layer)}
     points = gpd.GeoDataFrame(shown.get("roads", next(iter(shown.values()))))
-    local = points if points.crs.is_projected else points.to_crs(utm_of(points))
+    local = points if points.crs.is_projected else points.to_crs(utm_epsg(points.total_bounds))
     crs, bounds = local.crs.to_string(), local.total_bounds
     root = Element("qgis", version=QGIS_VERSION, projectname=title)
     SubElement(root, "title").text = title

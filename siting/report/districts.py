@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.export.lonlat import utm_of
 from siting.files import texts_of
 from siting.report.run_record import RunRecord
 from siting.report.shapes import dissolved, polygons_of
+from siting.roads.network import utm_epsg
 
 SQUARE_M = 2500
 MOST_COUNTED_ZONES = 60
@@ -37,7 +37,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
         return {"what": "", "rows": [], "shapes": [], "little": 0}
-    metres = layer.to_crs(utm_of(layer))
+    metres = layer.to_crs(utm_epsg(layer.total_bounds))
     what, names = _parts(run, metres)
     layer = layer.assign(part=names)
     stations = _stations(run, metres, names)

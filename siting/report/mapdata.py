@@ -16,13 +16,12 @@ import pandas as pd
 import shapely
 
 from siting.export.layers import by_class
-from siting.export.lonlat import utm_of
 from siting.export.styles import MINUTES
 from siting.files import texts_of
 from siting.report.figure_text import percent
 from siting.report.run_record import BANDS, RunRecord
 from siting.report.shapes import SCALE, flat_lines, polygons_of, polygons_of_all, service_areas
-from siting.roads import PLACE_KINDS
+from siting.roads import PLACE_KINDS, utm_epsg
 from siting.roads.strokes import strokes
 
 # Roads that take more characters are simplified further; then, short minor roads are left out.
@@ -188,7 +187,7 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     roads = roads[roads["name"] != ""]
     if roads.empty:
         return []
-    metres = roads.geometry.to_crs(utm_of(roads))
+    metres = roads.geometry.to_crs(utm_epsg(roads.total_bounds))
     code, texts = pd.factorize(roads["name"])
     # Only the longest line of each name and rank is labelled.
     lines, kind = _strokes(metres, code * 3 + _ranks(roads), 1.0)
@@ -234,7 +233,7 @@ def _cells(run: RunRecord) -> tuple[list[dict[str, Any]], dict[str, int]]:
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
         return [], {}
-    metres = layer.to_crs(utm_of(layer))
+    metres = layer.to_crs(utm_epsg(layer.total_bounds))
     area_km2 = metres.area.to_numpy() / 1e6
     first = run.service.drop_duplicates("cell_id")
     starts = shapely.get_coordinates(shapely.get_point(first.geometry.array, 0))

@@ -16,13 +16,13 @@ import pandas as pd
 from siting import __version__, export
 from siting.errors import Fault, InputError, listed, refuse
 from siting.export import maps
-from siting.export.lonlat import utm_of
 from siting.files import extent
 from siting.interrupts import seen_through
 from siting.report import why_no_report
 from siting.report.differences import figures_in_words, render_differences, setting_text
 from siting.report.run_record import RunRecord
 from siting.review.added_places import match_places
+from siting.roads.network import utm_epsg
 from siting.shown import Column, Display, Shown, block_of, labelled, sentences
 from siting.study.depends import leaves
 from siting.study.report_page import record_of
@@ -237,7 +237,7 @@ def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
 
 def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
     """Return one row per place: the places of the first run, then those only in later runs."""
-    crs = utm_of(runs[0].roads)
+    crs = utm_epsg(runs[0].roads.total_bounds)
     xy, ids = np.empty((0, 2)), list[str]()
     parts = []
     for name, run in zip(names, runs, strict=True):
@@ -289,7 +289,7 @@ def compare_to_folder(
         facts = {"siting": __version__, "written": now.isoformat(timespec="seconds")}
         export.write_json({**facts, **comparison.facts}, folder / "compare.json")
         if find_spec("matplotlib") is not None:
-            crs = utm_of(comparison.roads)
+            crs = utm_epsg(comparison.roads.total_bounds)
             title = f"{comparison.titles[0]}: where {len(comparison.runs)} plans differ"
             maps.draw_differences(
                 folder / "differences.png", edges=comparison.roads.to_crs(crs),

@@ -13,7 +13,7 @@ from shapely import Point, box
 
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
-from siting.export.lonlat import utm_of
+from siting.roads.network import utm_epsg
 
 # A population layer may differ from the census by this ratio, because it may show another year or
 # only built-up land.
@@ -37,14 +37,14 @@ def doubts_of(
 ) -> list[str]:
     """Return warnings about location, population and cell size, in plain words.
 
-    `cells` has a column ``people``. `zones` has the ``name`` and the counted ``people`` of each
-    zone. `outline` is a polygon around the roads (lon/lat). `drive_kmh` is the mean speed on the
-    roads. If it is infinite, cell sizes are not checked.
+    `cells` (metres) has a column ``people``. `zones` has the ``name`` and the counted ``people`` of
+    each zone. `outline` is a polygon around the roads (lon/lat). `drive_kmh` is the mean speed on
+    the roads. If it is infinite, cell sizes are not checked.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
         return ["no people live in the area of the study"]
-    areas_km2 = cells.to_crs(utm_of(cells)).area / 1e6
+    areas_km2 = cells.area / 1e6
     km2 = float(areas_km2.sum())
     lines = _grain(math.sqrt(float(areas_km2.median())), drive_kmh, config.reach.cutoff_min)
     most = DENSER * most_people(km2)
@@ -106,8 +106,8 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> Iterator[
         return
     query = getattr(config.roads.source, "query", "") or ""
     said = f"{config.title} {query}"
-    crs = gpd.GeoSeries([outline], crs=4326)
-    km2 = float(crs.to_crs(utm_of(crs)).area.iloc[0]) / 1e6
+    metres = gpd.GeoSeries([outline], crs=4326).to_crs(utm_epsg(outline.bounds))
+    km2 = float(metres.area.iloc[0]) / 1e6
     for row in tehsils(city).to_dict("records"):
         tehsil, area_km2 = str(row["tehsil"]), float(row["area_km2"])
         if tehsil == city or not re.search(rf"\b{re.escape(tehsil)}\b", said):
