@@ -37,20 +37,18 @@ class Flows:
         self.upper = frame.matrix.upper[self.first : self.first + len(pair)]
         self.order = np.lexsort((service.minutes[pair], self.group))
         self.linked = np.zeros(len(pair), dtype=bool)
+        self.most = settings.NEAREST_PAIRS // (2 if len(start) else 1)
         if frame.layout.by_pair:
-            built, every = np.zeros(frame.sites, dtype=bool), np.ones(frame.sites, dtype=bool)
-            built[start] = True
-            most = settings.NEAREST_PAIRS // (2 if len(start) else 1)
-            self.inside: Flags = self.nearest(every, most) | self.nearest(built, most)
+            self.inside: Flags = np.zeros(len(pair), dtype=bool)
+            self.add_nearest(np.arange(frame.sites))
+            self.add_nearest(start)
         else:  # each row has one energy column for all stations
             self.inside = np.ones(len(pair), dtype=bool)
 
-    def nearest(self, open_: Flags, most: int) -> Flags:
-        """Return whether each column belongs to one of the `most` open sites nearest to its row."""
-        order = self.order[open_[self.site[self.order]]]
-        out = np.zeros(len(self.site), dtype=bool)
-        out[order[first_of_each(self.group[order], most)]] = True
-        return out
+    def add_nearest(self, sites: Ints) -> None:
+        """Add each row's columns to the nearest of the given sites, at most `most` of them."""
+        order = self.order[np.isin(self.site[self.order], sites)]
+        self.inside[order[first_of_each(self.group[order], self.most)]] = True
 
     def columns(self) -> Ints:
         """Return the energy columns that are in the relaxation."""

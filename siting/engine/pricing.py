@@ -61,9 +61,8 @@ OFFERS, LINKS, SITES = range(3)
 
 def is_many(program: Program) -> bool:
     """Return whether a program needs column generation: many offers per site, or many courses."""
-    if program.lacks_courses:
-        return True
-    return len(program.offers) > settings.MANY_OFFERS * max(len(program.instance.site_ids), 1)
+    sites = max(len(program.instance.site_ids), 1)
+    return program.lacks_courses or len(program.offers) > settings.MANY_OFFERS * sites
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +100,7 @@ class Pricing:
         self.frame, self.clock, self.seed, self.threads = frame, clock, seed, threads
         # Areas and rounded floors count only upgrades that are options.
         by_prices = by_prices or frame.program.lacks_courses
-        # In a small program, cuts give better bounds; with payments by year, area programs are
-        # slow.
+        # In a small program, cuts give better bounds. With payments by year, areas are slow.
         self.by_areas = frame.large and not frame.drawn_by_year and not by_prices
         m = self.matrix = frame.matrix
         self.a = frame.by_column
@@ -203,8 +201,8 @@ class Pricing:
         """Add options by pricing; return bounds on all plans, or None if time runs out first.
 
         `gap`: requested relative gap (gains much smaller than it are ignored); `best`: value of the
-        best known plan, negated if less is better. Options that no plan better than this one
-        uses are dropped. `rounds`: whether to solve relaxations; if not, the given prices decide.
+        best known plan, negated if less is better (options that no better plan uses are dropped);
+        `rounds`: whether to solve relaxations; if not, the given prices decide.
         """
         known, by_sites = None, None
         if self.given is not None:
@@ -277,6 +275,7 @@ class Pricing:
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
         # If a round takes seconds, rough prices are enough to find the first columns.
         rough = known is None and len(frame.energy_pair) > settings.MANY_PAIRS
+        again = False  # whether this rough round is the second
         while True:
             columns, began_s = self._columns(), self.clock.elapsed_s
             found = self._solve(columns, settings.ROUGH[self.links] if rough else 0.0)
@@ -307,13 +306,15 @@ class Pricing:
                 self.last_price = price
             prices = self._prices(self.price)
             known = Priced(self.active.copy(), taken, max(limit, best), each, prices)
-            # An exact relaxation that does not end in time would leave only a loose bound.
-            late = rough and self.clock.left_s < settings.AGAIN * took_s
+            # If an exact relaxation may not end in time, a second rough one gives a bound. The
+            # prices of the first are worse, because many columns are still missing.
+            late = self.links and rough and self.clock.left_s < settings.AGAIN * took_s
             if self.links and (late or not rough):
                 by = self._by_sites()
                 known = known.or_less(max(by.bound, best), by.at_most)
-                if late:
-                    return known
+            if late and (again or known.bound <= enough):
+                return known
+            if self.links and not rough:
                 now = min(frame.signed(bound), by.bound)
                 close = max(gap, settings.PRICING_STALLED) * abs(now)
                 near = now - frame.signed(found.objective) <= close
@@ -324,13 +325,8 @@ class Pricing:
                     return known  # integer programs of areas give an equally good bound sooner
                 # If links leave over twice the requested gap, only rows for sites can close it.
                 far = near and known.bound - enough > gap * abs(enough)
-                after = stage
-                if stage == OFFERS and near:
-                    after = LINKS
-                elif stage == LINKS and (stalled or far):
-                    after = SITES
-                if after > stage:
-                    stage, before = after, math.inf
+                if (stage == OFFERS and near) or (stage == LINKS and (stalled or far)):
+                    stage, before = stage + 1, math.inf
                 elif near:
                     before = now
             self.live &= known.at_most > best
@@ -345,7 +341,7 @@ class Pricing:
                     return known  # upgrades that are not options keep the bound high
                 before = known.bound
             if rough:
-                rough = False
+                rough = again = late
                 continue
             if self.links and (stage >= LINKS or not new):
                 new |= self._link(columns, taken, found.point)
@@ -390,6 +386,9 @@ class Pricing:
 
     def _link(self, columns: Ints, taken: Floats, point: Floats) -> bool:
         """Add the violated rows (links and rounded floors); return whether any is new."""
+        # Links spread a row's demand over more of the fractional stations. Without the columns to
+        # these stations, the row's price would be much too low.
+        self.flows.add_nearest(self.frame.site[taken > settings.SIGNIFICANT])
         energy = np.zeros(len(self.flows.site))
         mine = (columns >= self.count) & (columns < self.count + len(energy))
         energy[columns[mine] - self.count] = point[mine]
@@ -427,10 +426,8 @@ class Pricing:
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
-        promise = gain - there[site]
-        new = np.flatnonzero(
-            ~self.active & self.live & (promise > settings.EXACT * max(abs(bound), 1e-9))
-        )
+        promises = gain - there[site] > settings.EXACT * max(abs(bound), 1e-9)
+        new = np.flatnonzero(~self.active & self.live & promises)
         order = new[np.lexsort((-gain[new], site[new]))]
         return order[first_of_each(site[order], settings.AT_ONCE)]
 
