@@ -128,8 +128,7 @@ def find_city(name: str) -> pd.Series[Any]:
     siting.errors.InputError: city: the library has no Lahor; did you mean Lahore?
     """
     cities = library()
-    wanted = _match(name, cities["city"].to_list())
-    return cities[cities["city"] == wanted].iloc[0]
+    return cities[cities["city"] == _match(name, cities["city"].to_list())].iloc[0]
 
 
 def new_config(
@@ -324,8 +323,7 @@ def _zone_lines(zones: pd.DataFrame) -> str:
 
 def _match(name: str, known: list[str]) -> str:
     """Return the known name that matches; raise an `InputError` with a suggestion otherwise."""
-    by_fold = {k.casefold(): k for k in known}
-    meant = by_fold.get(name.strip().casefold())
+    meant = {one.casefold(): one for one in known}.get(name.strip().casefold())
     if meant is None:
         raise InputError("city", f"the library has no {name}", did_you_mean(name, known))
     return meant

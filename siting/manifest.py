@@ -144,8 +144,7 @@ def read_manifest(
     manifest = read_json(path)
     _require_format(path, manifest, FORMAT)
     refuse(_manifest_faults(path, manifest, tables) or unsealed(path, manifest))
-    faults = changed(folder, manifest["of_the_run"])
-    refuse(faults + changed(folder / FOLDER, manifest["sha256"]))
+    refuse(changed(folder, manifest["of_the_run"]) + changed(folder / FOLDER, manifest["sha256"]))
     return manifest, facts
 
 

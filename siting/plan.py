@@ -166,12 +166,11 @@ class Plan(Shown, PlanTables):
 
     def to_geojson(self, layer: str = "sites") -> dict[str, Any]:
         """Return one of the `layers` with geometry as a GeoJSON feature collection, in lon/lat."""
-        layers = self.layers
-        if not isinstance(layers.get(layer), gpd.GeoDataFrame):
-            drawn = [name for name, one in layers.items() if isinstance(one, gpd.GeoDataFrame)]
+        drawn = {n: one for n, one in self.layers.items() if isinstance(one, gpd.GeoDataFrame)}
+        if layer not in drawn:
             fix = f"there are: {', '.join(drawn)}"
             raise InputError("layer", f"{layer!r} is not a layer with geometry", fix)
-        return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=noted(self))
+        return geojson_of(drawn[layer], name=layer, note=noted(self))
 
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
         """Write layers as a file for other programs, and return the path.
@@ -451,7 +450,6 @@ def _site_table(
     sites["use_share"] = sites["served_kwh_day"] / most.where(most > 0)
     minutes = (service["served_kwh_day"] * service["travel_min"]).groupby(service["site_id"]).sum()
     sites["mean_travel_min"] = sites["site_id"].map(minutes / total).astype(float)
-    cells = by_site["cell_id"].nunique()
-    sites["cells_served"] = sites["site_id"].map(cells).fillna(0).astype(int)
+    sites["cells_served"] = sites["site_id"].map(by_site["cell_id"].nunique()).fillna(0).astype(int)
     last = [c for c in sites.columns if c not in (*own, "geometry")] + [*own, "geometry"]
     return sites[last].sort_values("site_id", ignore_index=True)

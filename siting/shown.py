@@ -198,8 +198,6 @@ def _as_text(block: Block) -> list[str]:
 
 
 def _as_html(block: Block) -> str:
-    """Return a table as HTML."""
-
     def line(tag: str, texts: Sequence[str]) -> str:
         cells = zip(texts, block.sides, strict=True)
         return "<tr>" + "".join(

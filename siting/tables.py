@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import geopandas as gpd
@@ -212,7 +213,7 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
         for column in table.columns
         if column.name not in frame.columns
     ]
-    labels = _row_labels(frame, table)
+    labels = partial(_labels, frame, table)  # labelling every row of a large table would be slow
     capacity = capacity_columns(frame) if table.capacity_columns else []
     for column in (*table.columns, *(_number(name, "kWh/day", "") for name in capacity)):
         if column.name in frame.columns:
@@ -261,18 +262,12 @@ def data_dictionary() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["table", "column", "kind", "unit", "meaning"])
 
 
-def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
-    """Return a function that labels masked rows by key or, without key columns, by row number."""
-    key = [k for k in table.key if k in frame.columns]
-
-    # Labelling all rows of a large table would take longer than the check itself.
-    def labels(mask: np.ndarray) -> tuple[str, ...]:
-        if len(key) < len(table.key):
-            return tuple(f"row {i}" for i in np.flatnonzero(mask) + 1)
-        rows = frame.loc[mask, key].itertuples(index=False, name=None)
-        return tuple(" ".join("nan" if pd.isna(v) else str(v) for v in row) for row in rows)
-
-    return labels
+def _labels(frame: pd.DataFrame, table: Table, mask: np.ndarray) -> tuple[str, ...]:
+    """Return the keys of the masked rows or, if a key column is missing, their row numbers."""
+    if not set(table.key) <= set(frame.columns):
+        return tuple(f"row {i}" for i in np.flatnonzero(mask) + 1)
+    rows = frame.loc[mask, list(table.key)].itertuples(index=False, name=None)
+    return tuple(" ".join("nan" if pd.isna(v) else str(v) for v in row) for row in rows)
 
 
 def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: str) -> list[Fault]:

@@ -66,6 +66,10 @@ class Ask:
         """Whether the critical ask is known to the rupee."""
         return self.high_pkr - self.low_pkr < 1
 
+    def at_most(self, pkr: float) -> Ask:
+        """Return the limits, with the upper one lowered to `pkr`, but not below the lower one."""
+        return replace(self, high_pkr=max(min(self.high_pkr, pkr), self.low_pkr))
+
 
 NO_ASK = Ask(-1.0, -1.0)
 
@@ -110,8 +114,6 @@ class Market:
         self.money = self._money(self.drawn)
         self.closed = self._of(closed)
         self.none_without = False  # whether the last call of `best` proved that no plan exists
-
-    # --- the best plan and critical asks ---------------------------------------------------------
 
     def best(
         self, *, without: Bid | None = None, gap: float = 0.0, limit_s: float = math.inf
@@ -164,8 +166,6 @@ class Market:
             same = self._ask(bid, worth - hair, money_pkr)
         return Ask(max(more.low_pkr, same.low_pkr), max(more.high_pkr, same.high_pkr))
 
-    # --- the programs ----------------------------------------------------------------------------
-
     def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
         """Return limits on the highest ask of a bid in plans that meet two conditions.
 
@@ -190,8 +190,7 @@ class Market:
         wanted = np.flatnonzero(options.last == self.program.instance.positions_of([bid.offers[0]]))
         rows.append((wanted, np.ones(len(wanted)), 1.0, math.inf))
         for n, option in enumerate(mine.tolist()):
-            share = shares[int(options.last[option])]
-            by = np.array([1.0, -share])
+            by = np.array([1.0, -shares[int(options.last[option])]])
             rows.append((np.array([first + n, option]), by, -math.inf, 0.0))
         for offer, share in shares.items():
             draws = first + np.flatnonzero(options.last[mine] == offer)
@@ -220,15 +219,14 @@ class Market:
         extra = len(mine) + 1
         goal = np.zeros(first + extra)
         goal[last] = 1.0
-        shut = self.closed & ~np.isin(options.last, at)
-        lower, upper = self._bounds(shut, extra)
+        lower, upper = self._bounds(self.closed & ~np.isin(options.last, at), extra)
         enough = 0.4 / most
         found = pool.best(Query(goal, lower, upper, rows, left, enough))
         if found.bound == -math.inf:
             return NO_ASK
         low = -1.0 if found.choice is None else _whole(found.value * most)
         high = low if found.bound - found.value <= enough else _whole(found.bound * most)
-        return Ask(low, max(min(high, math.floor(bid.most_pkr)), low))
+        return Ask(low, high).at_most(math.floor(bid.most_pkr))
 
     def _asked(
         self, goal: Floats, gone: Flags, worth: float, more: Sequence[Condition] = (), *,
@@ -277,8 +275,6 @@ class Market:
             rows.append((np.arange(self.pool.count), each, -math.inf, most * (1 + EXACT) + EXACT))
         return choice
 
-    # --- stations of a choice ---------------------------------------------------------------------
-
     def standing(self, choice: Ints) -> Standing:
         """Return the ids of the offers in a choice, by year if the plan has years."""
         ids, plan = self.program.instance.offer_ids, self.program.year_plan
@@ -290,10 +286,7 @@ class Market:
         worth = self.pool.worth_of(choice_of(self.pool.frame.program, offers))
         if math.isfinite(worth):
             return worth
-        bare = self.program.without_aims().most_worth()
-        return plan_of(bare, offers).proof.objective
-
-    # --- rows and bounds -------------------------------------------------------------------------
+        return plan_of(self.program.without_aims().most_worth(), offers).proof.objective
 
     def _until(self, seconds: float) -> float:
         """Return the share of the total time that will have passed `seconds` from now."""
@@ -302,8 +295,7 @@ class Market:
 
     def _of(self, offers: Collection[str]) -> Flags:
         """Return a mask of the options whose last offer is one of `offers`."""
-        ids = self.program.instance.offer_ids
-        named = np.isin(ids, np.array(list(offers), dtype=object))
+        named = np.isin(self.program.instance.offer_ids, np.array(list(offers), dtype=object))
         out: Flags = named[self.options.last]
         return out
 

@@ -125,8 +125,7 @@ def award(
         bidding = bidding_of(study, path, gap=gap, time_limit_s=time_limit_s, progress=progress)
     except SitingError as err:
         raise in_words(err) from None
-    solver = bidding.study.config.solver
-    limit_s = 5 * solver.time_limit_s if asks_s is None else asks_s
+    limit_s = 5 * bidding.study.config.solver.time_limit_s if asks_s is None else asks_s
     bidding, market = _awarded(bidding, limit_s)
     with market.pool.clock.listening():
         asks = _asks(bidding, market, limit_s, asked_of, winners=second_prices)
@@ -159,8 +158,7 @@ def award_to_folder(
 ) -> Award:
     """Write an award to its folder, by default ``runs_dir/NAME-award-TIME``, and return it."""
     study = Study(config, overrides, today=now.date(), progress=how.get("progress"))
-    usual = folder_for(study.config, "award", now)
-    return award(study, bids, usual=usual, now=now, **how)
+    return award(study, bids, usual=folder_for(study.config, "award", now), now=now, **how)
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
@@ -187,8 +185,7 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
     )  # fmt: skip
     outcome = decide(study.asked, program, answer=answer)
     ours = {name: getattr(study, name) for name in ("offers", "limits")}
-    made = study.with_stages(ours | {"outcome": outcome})
-    return replace(bidding, study=made), market
+    return replace(bidding, study=study.with_stages(ours | {"outcome": outcome})), market
 
 
 def _asks(
@@ -210,16 +207,15 @@ def _asks(
                 break
             bid, soon = bidding.bids[name], min(left, AHEAD * left / (len(names) - n))
             if name in won:
-                asks[name] = _of_winner(market, bid, soon)
+                ask = _of_winner(market, bid, soon)
             else:
                 worth, money = outcome.proof.objective, outcome.subsidy_pkr
-                asks[name] = market.ask(bid, worth, money, limit_s=soon)
+                ask = market.ask(bid, worth, money, limit_s=soon)
                 if outcome.proof.gap <= SAME and name not in bidding.above:
                     # The bid lost at its own ask, so its critical ask is no higher than that.
-                    low, high = asks[name].low_pkr, asks[name].high_pkr
-                    asks[name] = Ask(low, max(min(high, math.floor(bid.ask_pkr)), low))
-            found = between(asks[name].low_pkr, asks[name].high_pkr)
-            study.tell("asks", f"{name}: critical ask {found}")
+                    ask = ask.at_most(math.floor(bid.ask_pkr))
+            asks[name] = ask
+            study.tell("asks", f"{name}: critical ask {between(ask.low_pkr, ask.high_pkr)}")
     return asks
 
 
@@ -249,8 +245,7 @@ def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
 
 def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
     study, places = bidding.study, bidding.places
-    outcome = study.outcome
-    stands = set(outcome.offers)
+    stands = set(study.outcome.offers)
     places = places.assign(won=places["offer_id"].isin(stands) & (places["why_not"] == ""))
     adds = _adds(study, market, places[places["won"]])
     rows = []
@@ -354,6 +349,5 @@ def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[
     if doubtful:
         out.append(f"{len(doubtful):,} critical asks are known only to lie between two figures")
     if study.config.program.years is None and np.isfinite(outcome.budget_pkr):
-        left = outcome.budget_pkr - outcome.subsidy_pkr
-        out.append(f"PKR {left:,.0f} of the budget is left")
+        out.append(f"PKR {outcome.budget_pkr - outcome.subsidy_pkr:,.0f} of the budget is left")
     return tuple(out)

@@ -127,8 +127,7 @@ def _millions(low: float, high: float) -> str:
 def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
     """Return the page as self-contained HTML; only the larger `roads` (lon/lat) are drawn."""
     outcome, plan = made.plan.outcome, made.plan
-    winners = _told(made.winners, "W")
-    losers = _told(made.losers, "L")
+    winners, losers = _told(made.winners, "W"), _told(made.losers, "L")
     by_mark = {row["bid"]: row["mark"] for row in (*winners, *losers)}
     adds = {"adds": f"Adds {outcome.proof.unit},,.0f"}
     money = f"of a budget of PKR {outcome.budget_pkr:,.0f}" if outcome.budget_pkr < 1e15 else ""
@@ -172,10 +171,9 @@ def _told(bids: pd.DataFrame, letter: str) -> list[dict[Any, Any]]:
         low, high = row["critical_low_pkr"], row["critical_high_pkr"]
         ruled_out = low != low and bool(why) and why != NOT_IN_TIME
         critical = "cannot win" if ruled_out else between(low, high)
-        why = "" if why.startswith(TOO_MUCH) else why  # `over` already has the amount
         lost_by = f"{over:,.0f}" if high >= 0 and over > 0 else ""
         row |= {"mark": f"{letter}{n}", "money": ask, "critical": critical, "over": lost_by}
-        row["why"] = why
+        row["why"] = "" if why.startswith(TOO_MUCH) else why  # `over` already has the amount
     return rows
 
 

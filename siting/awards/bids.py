@@ -67,8 +67,7 @@ def bidding_of(
     An exception lists all errors in the configuration or, if there are none, those in the file.
     """
     _require_answerable(study.config)
-    catalogue = charger_catalogue(study.config.offers.chargers_csv)
-    bids, file = read_bids(path, study.config, catalogue)
+    bids, file = read_bids(path, study.config, charger_catalogue(study.config.offers.chargers_csv))
     there = configurations_of(study.config.offers)
     spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
     bids["configuration"] = [
@@ -149,8 +148,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
     out[["cost_pkr", "power_kw"]] = picked[["cost_pkr", "power_kw"]].to_numpy(float)
     out["reserve_pkr"] = reserve.reserve_share * out["cost_pkr"]
     if reserve.reserve_pkr_kw is not None:
-        most = reserve.reserve_pkr_kw * out["power_kw"]
-        out["reserve_pkr"] = out["reserve_pkr"].clip(upper=most)
+        out["reserve_pkr"] = out["reserve_pkr"].clip(upper=reserve.reserve_pkr_kw * out["power_kw"])
     named = study.candidates.set_index("site_id")["name"]
     known = [str(named.get(site) or "") for site in out["site_id"]]
     out["name"] = out["name"].where(out["name"] != "", known)
@@ -312,8 +310,7 @@ def placed(
     lone = points[site == ""].rename(columns={"line": "their_id"})
     snapped, off_road = on_roads(study, lone, str(file.path))
     file.faults += off_road
-    into = joined(xy[site == ""], settings.merge_within_m)
-    ids, own = np.unique(into, return_inverse=True)
+    ids, own = np.unique(joined(xy[site == ""], settings.merge_within_m), return_inverse=True)
     site[site == ""] = [PLACE.format(n + 1) for n in own]
     new = bids.assign(site_id="", said=[str(sorted(c.items())) for c in bids["counts"]])
     new.loc[new.index[rows], "site_id"] = site

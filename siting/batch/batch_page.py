@@ -80,12 +80,8 @@ def status_words(table: pd.DataFrame) -> str:
     >>> status_words(pd.DataFrame({"status": ["optimal", "failed", "optimal"]}))
     '2 optimal, 1 failed'
     """
-    words = {
-        "optimal": "optimal",
-        "feasible": "with a plan not proven optimal",
-        "failed": "failed",
-        "waiting": "not finished",
-    }
+    words = {"optimal": "optimal", "feasible": "with a plan not proven optimal",
+             "failed": "failed", "waiting": "not finished"}  # fmt: skip
     counts = table["status"].value_counts()
     return ", ".join(f"{counts[k]:,} {text}" for k, text in words.items() if k in counts)
 
@@ -102,16 +98,11 @@ def _table(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> s
         f'<span title="{html_text(key)}">{html_text(key.rpartition(".")[2])}</span>'
         for key in swept
     ]
+    heads = ["Study", *keys, "Status", *(head for head, *_ in FIGURES.values())]
     sides = ["", *("n" if table[key].dtype == float else "" for key in swept), ""]
-    rows = [
-        _row(row, swept, link) for row, link in zip(table.to_dict("records"), links, strict=True)
-    ]
-    return pages.table(
-        ["Study", *keys, "Status", *(head for head, *_ in FIGURES.values())],
-        rows,
-        [*sides, *["n"] * len(FIGURES)],
-        [str(status) for status in table["status"]],
-    )
+    records = zip(table.to_dict("records"), links, strict=True)
+    rows = [_row(row, swept, link) for row, link in records]
+    return pages.table(heads, rows, [*sides, *["n"] * len(FIGURES)], map(str, table["status"]))
 
 
 def _row(row: Mapping[Any, Any], swept: Sequence[str], link: str) -> list[str]:

@@ -54,19 +54,17 @@ def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.D
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
     lines = {}
-    for mark, rows in table.groupby(["name", *others], sort=False, dropna=False):
-        name, *values = mark
+    for (name, *values), rows in table.groupby(["name", *others], sort=False, dropna=False):
+        given = {k: v for k, v in zip(others, values, strict=True) if v is not None and v == v}
         words = [str(name)] if several or not others else []
-        given = ((k, v) for k, v in zip(others, values, strict=True) if v is not None and v == v)
-        words += [sweep_words({key: value}) for key, value in given]
+        words += [sweep_words(given)] if given else []
         lines[", ".join(words) or str(name)] = rows[rows[x].notna()].sort_values(x)
     return {words: rows for words, rows in lines.items() if len(rows)}
 
 
 def _axis(top: float) -> list[str]:
     parts = []
-    for i in range(5):
-        share = top * i / 4
+    for share in (top * i / 4 for i in range(5)):
         y = _y(share, top)
         parts += [
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>',
@@ -120,29 +118,29 @@ def _lines(table: pd.DataFrame, x: str, lines: dict[str, pd.DataFrame]) -> str:
 def _bars(table: pd.DataFrame, swept: Sequence[str]) -> str:
     shown = table.head(MOST_BARS)
     wide, line = 300, 22
-    height = line * len(shown) + 8
+    scale = WIDTH - wide - 90
     parts = []
     for i, row in enumerate(shown.to_dict("records")):
         y = 4 + i * line
         values = [value_words(row[k]) for k in swept if not pd.isna(row[k])]
         words = " · ".join([str(row["name"]), *values])
         words = words if len(words) <= 42 else words[:41] + "…"
-        scale = WIDTH - wide - 90
         width, limit = row["served_share"] * scale, row["bound_share"] * scale
         bar = (
             f'<text x="{wide - 8}" y="{y + 15}" text-anchor="end">{html_text(words)}</text>'
             f'<rect x="{wide}" y="{y + 3}" width="{width:.1f}" height="{line - 7}" '
             f'fill="{COLOURS[0]}"/>'
         )
-        parts.append(_linked(bar, row["link"]))
         middle = y + line / 2 - 0.5
-        parts.append(f'<line x1="{wide + width:.1f}" x2="{wide + limit:.1f}" y1="{middle}" '
-                     f'y2="{middle}" stroke="#333"/>')  # fmt: skip
-        parts.append(f'<text x="{wide + limit + 8:.1f}" y="{y + 15}">'
-                     f"{row['served_share']:.1%}</text>")  # fmt: skip
+        parts += [
+            _linked(bar, row["link"]),
+            f'<line x1="{wide + width:.1f}" x2="{wide + limit:.1f}" y1="{middle}" y2="{middle}" '
+            'stroke="#333"/>',
+            f'<text x="{wide + limit + 8:.1f}" y="{y + 15}">{row["served_share"]:.1%}</text>',
+        ]
     more = len(table) - len(shown)
     note = f"<p>The first {MOST_BARS}; {more:,} more are in the table.</p>" if more else ""
-    return _svg(parts, height) + note
+    return _svg(parts, line * len(shown) + 8) + note
 
 
 def _linked(shape: str, link: str) -> str:

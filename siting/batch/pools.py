@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from siting.errors import Fault, InputError, needs_extra
+from siting.errors import InputError, needs_extra
 from siting.interrupts import held
 
 Row = dict[str, Any]
@@ -28,7 +28,7 @@ TICK_S = 1.0
 
 def cores() -> int:
     """Return the number of processor cores available to this process."""
-    return os.process_cpu_count() or 1 if hasattr(os, "process_cpu_count") else os.cpu_count() or 1
+    return getattr(os, "process_cpu_count", os.cpu_count)() or 1  # Python 3.12 lacks the first
 
 
 def share_threads(workers: int) -> int:
@@ -136,9 +136,9 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
             client.wait_for_workers(1, timeout=WORKERS_S)
         except OSError as err:
             what = f"the scheduler has had no worker for {WORKERS_S} s"
-            fault = Fault(f"dask {address}", what, f"start some: dask worker {address}")
-            raise InputError(fault) from err
+            fix = f"start some: dask worker {address}"
+            raise InputError(f"dask {address}", what, fix) from err
         workers = client.scheduler_info(n_workers=-1)["workers"]
-        # If no worker is left now, one thread is assumed for its replacement.
+        # If no worker is left by now, its replacement is assumed to have one thread.
         threads = min((int(w["nthreads"]) for w in workers.values()), default=1)
         yield client.get_executor(), threads

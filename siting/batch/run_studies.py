@@ -29,7 +29,7 @@ from siting.shown import Column, Display, Shown, block_of
 from siting.writing import clear_part_files, require_free, write_text
 
 # Names of workers' locks and of half-written folders begin with the study's key.
-_STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
+_WORK_FILE = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
 # Seconds between writes of the table during the batch.
 WRITE_S = 10.0
 WAITING: Row = {"status": "waiting", "error": ""}
@@ -39,12 +39,10 @@ WAITING: Row = {"status": "waiting", "error": ""}
 class BatchEvent:
     """A progress report."""
 
-    # `done` is the number of finished studies, including failed ones; `total` counts all studies.
-    done: int
-    total: int
-    # `study` is the study that just finished, if any, and `row` is the study's row of the table.
-    study: BatchStudy | None = None
-    row: Mapping[str, Any] | None = None
+    done: int  # number of finished studies, including failed ones
+    total: int  # number of all studies
+    study: BatchStudy | None = None  # the study that just finished, if any
+    row: Mapping[str, Any] | None = None  # the row of this study in the table of results
     running: tuple[str, ...] = ()  # names of the run folders of studies in progress
     kept: bool = False  # whether an earlier start of the batch had finished the study
 
@@ -71,15 +69,10 @@ Report = Callable[[BatchEvent], None]
 
 
 def run_batch(
-    studies: Sequence[BatchStudy],
-    executor: Executor | None = None,
-    *,
-    out: Path | str,
-    workers: int | None = None,
-    threads: int | None = None,
-    retry: bool = False,
+    studies: Sequence[BatchStudy], executor: Executor | None = None, *, out: Path | str,
+    workers: int | None = None, threads: int | None = None, retry: bool = False,
     progress: Report | None = None,
-) -> BatchResult:
+) -> BatchResult:  # fmt: skip
     """Run every study once, and write and return the table of results.
 
     Each study gets a run folder, ``OUT/runs/KEY``, whose name depends on the content of its
@@ -120,8 +113,7 @@ def run_batch(
         raise InputError("batch", "there are no studies", "name a configuration")
     out = Path(out).absolute()
     _require_ours(out)
-    lock = hold(out / WORK / "batch.lock")
-    if lock is None:
+    if (lock := hold(out / WORK / "batch.lock")) is None:
         who = holder(out / WORK / "batch.lock")
         raise InputError(str(out), f"{who} is running a batch there", "name another folder")
     batch = _Batch(studies, out, progress)
@@ -129,7 +121,8 @@ def run_batch(
         _clear(out)
         batch.find_finished(retry=retry)
         batch.write()
-        todo = batch.todo()
+        rows = zip(studies, batch.rows, strict=True)
+        todo = [study for study, row in rows if row["status"] == "waiting"]
         if executor is not None:
             left = batch.drain(executor, todo, dict.fromkeys((s.key for s in todo), threads))
             batch.give_up(left, "the executor broke down")
@@ -186,9 +179,7 @@ class _Batch:
         for i, study in enumerate(self.studies):
             if study.fault:
                 self.take(i, {"status": "failed", "error": study.fault}, kept=False)
-                continue
-            row = self._finished(study, retry=retry)
-            if row is not None:
+            elif (row := self._finished(study, retry=retry)) is not None:
                 self.take(i, row, kept=True)
 
     def _finished(self, study: BatchStudy, *, retry: bool) -> Row | None:
@@ -203,11 +194,6 @@ class _Batch:
             error = f"{folder if folder.is_dir() else record} was damaged ({err}); delete it"
             return {"status": "failed", "seconds": 0.0, "error": error}
         return None
-
-    def todo(self) -> list[BatchStudy]:
-        """Return the studies that are not done, in order."""
-        waiting = zip(self.studies, self.rows, strict=True)
-        return [study for study, row in waiting if row["status"] == "waiting"]
 
     def drain(
         self, executor: Executor, todo: Sequence[BatchStudy], threads: Mapping[str, int | None]
@@ -248,8 +234,8 @@ class _Batch:
 
     def running(self) -> tuple[str, ...]:
         """Return the keys of the studies in progress."""
-        locks = (self.out / WORK).glob("*.lock")
-        return tuple(sorted(p.stem for p in locks if p.stem in self.place))
+        locked = {path.stem for path in (self.out / WORK).glob("*.lock")}
+        return tuple(sorted(locked & self.place.keys()))
 
     def write(self) -> pd.DataFrame:
         """Write the table and the page; return the table."""
@@ -264,8 +250,7 @@ def _require_ours(out: Path) -> None:
     """Refuse a folder in which a batch would replace files that no batch wrote."""
     if made_by_batch(out):
         return
-    files = (PAGE, TABLE, TABLE_CSV)
-    taken = [name for name in files if (out / name).exists()]
+    taken = [name for name in (PAGE, TABLE, TABLE_CSV) if (out / name).exists()]
     taken += [n for n in (RUNS, FAILED, WORK) if (out / n).exists() and not (out / n).is_dir()]
     if taken:
         what = "has files with the names of a batch's files, but no batch wrote them"
@@ -276,14 +261,11 @@ def _require_ours(out: Path) -> None:
 def _clear(out: Path) -> None:
     """Delete the half-written files of processes that are no longer running."""
     for part in (out / WORK).iterdir():
-        if not _STUDYS.fullmatch(part.name):
-            continue
         key = part.name.rpartition("~")[0]
-        lock = hold(out / WORK / f"{key}.lock" if key else part)
-        if lock is None:
-            continue
-        if key and lock.sure:
-            shutil.rmtree(part, ignore_errors=True)
-        lock.release()
+        place = out / WORK / f"{key}.lock" if key else part
+        if _WORK_FILE.fullmatch(part.name) and (lock := hold(place)):
+            if key and lock.sure:
+                shutil.rmtree(part, ignore_errors=True)
+            lock.release()
     for folder in (out, out / FAILED, out / WORK):
         clear_part_files(folder)

@@ -45,11 +45,9 @@ class BatchStudy:
 
 
 def list_studies(
-    configs: Iterable[Path | str],
-    overrides: Sequence[str] = (),
-    sweep: Mapping[str, Sequence[Any]] | None = None,
-    today: date | None = None,
-) -> list[BatchStudy]:
+    configs: Iterable[Path | str], overrides: Sequence[str] = (),
+    sweep: Mapping[str, Sequence[Any]] | None = None, today: date | None = None,
+) -> list[BatchStudy]:  # fmt: skip
     """Return the studies of a batch: each configuration with each combination of swept values.
 
     A configuration that cannot be read becomes a study with an error. Studies with the same

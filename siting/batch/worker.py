@@ -54,12 +54,10 @@ def work(task: Mapping[str, Any]) -> dict[str, Any]:
 
 def _work(task: Mapping[str, Any]) -> dict[str, Any]:
     out, key = Path(task["out"]), str(task["key"])
-    _require_the_same(task, out)
-    folder = out / RUNS / key
-    lock = hold(out / WORK / f"{key}.lock", WAIT_S)
-    if lock is None:
-        who = holder(out / WORK / f"{key}.lock")
-        raise InputError(key, f"{who} is still working on it after {WAIT_S:,.0f} s")
+    _require_same_batch(task, out)
+    folder, place = out / RUNS / key, out / WORK / f"{key}.lock"
+    if (lock := hold(place, WAIT_S)) is None:
+        raise InputError(key, f"{holder(place)} is still working on it after {WAIT_S:,.0f} s")
     with lock:
         if (folder / "run.json").is_file():  # written by another worker
             return row_of(folder)
@@ -85,8 +83,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
             )
         if task["threads"] is not None:
             config = with_keys(config, {"solver.threads": int(task["threads"])})
-        plan = run(config, out=part / "run")
-        if plan.outcome.stopped == "interrupted":
+        if run(config, out=part / "run").outcome.stopped == "interrupted":
             raise InterruptedError("stopped before the solver was done")
         folder.parent.mkdir(exist_ok=True)
         try:
@@ -105,7 +102,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _require_the_same(task: Mapping[str, Any], out: Path) -> None:
+def _require_same_batch(task: Mapping[str, Any], out: Path) -> None:
     if task["siting"] != __version__:
         what = f"has siting {__version__}, the batch {task['siting']}"
         raise InputError("this worker", what, "install the same version everywhere")

@@ -16,13 +16,6 @@ from siting.classics.programs import (
 from siting.classics.solve import ClassicSolution, solve_classic
 
 __all__ = [
-    "ClassicProgram",
-    "ClassicSolution",
-    "PlainInstance",
-    "facility_location",
-    "lscp",
-    "mclp",
-    "p_center",
-    "p_median",
-    "solve_classic",
-]
+    "ClassicProgram", "ClassicSolution", "PlainInstance", "facility_location", "lscp", "mclp",
+    "p_center", "p_median", "solve_classic",
+]  # fmt: skip

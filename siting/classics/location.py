@@ -150,8 +150,7 @@ def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Flo
     loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(open_sites))
     near = np.flatnonzero(problem.cost < second[problem.row])
     row, new, cost = problem.row[near], problem.site[near], problem.cost[near]
-    saved = np.maximum(cheapest[row] - cost, 0.0)
-    gain = np.bincount(new, saved, minlength=sites) - problem.fixed
+    gain = np.bincount(new, np.maximum(cheapest[row] - cost, 0.0), minlength=sites) - problem.fixed
     gain[chosen] = -np.inf
     drop = problem.fixed[open_sites] - loss
     drop[problem.existing[open_sites]] = -np.inf

@@ -106,8 +106,7 @@ class PlainInstance(ReadOnlyArrays):
         >>> PlainInstance.from_tables(demand, candidates, reach)
         PlainInstance: 2 demands (weight 4), 2 sites, 3 pairs
         """
-        of_sites = (fixed_cost, capacity)
-        _check_tables(demand, candidates, reach, cost, weight, of_sites, cost_per)
+        _check_tables(demand, candidates, reach, cost, weight, fixed_cost, capacity, cost_per)
         wanted = _by_id(demand, "demand_id")
         sites = _by_id(candidates, "site_id")
         row = pd.Index(wanted["demand_id"]).get_indexer(pd.Index(reach["demand_id"].astype(str)))
@@ -180,14 +179,9 @@ class PlainInstance(ReadOnlyArrays):
         if "site_id" in candidates.columns:
             pairs = pairs[pairs["site_id"].astype(str).isin(set(candidates["site_id"].astype(str)))]
         return cls.from_tables(
-            demand,
-            candidates,
-            cells.merge(pairs, on="cell_id"),
-            cost=cost,
-            weight="demand_kwh_day",
-            fixed_cost=fixed_cost,
-            capacity=capacity,
-        )
+            demand, candidates, cells.merge(pairs, on="cell_id"), cost=cost,
+            weight="demand_kwh_day", fixed_cost=fixed_cost, capacity=capacity,
+        )  # fmt: skip
 
     @property
     def row(self) -> Ints:
@@ -238,10 +232,9 @@ def _numbers(frame: pd.DataFrame, column: str, default: float) -> Floats:
 
 def _check_tables(
     demand: pd.DataFrame, candidates: pd.DataFrame, reach: pd.DataFrame, cost: str, weight: str,
-    of_sites: tuple[str, str], cost_per: str,
+    fixed_cost: str, capacity: str, cost_per: str,
 ) -> None:  # fmt: skip
     """Raise an `InputError` that lists every error in the three tables and in their shared ids."""
-    fixed_cost, capacity = of_sites
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")
     counts = Column(weight, "number", "", "weight of the demand")

@@ -86,9 +86,6 @@ def search_program(problem: Location, build: Callable[[], ClassicProgram], means
     return Found(best, total(problem, best), bound, run.nodes, run.status)
 
 
-# --- covering ------------------------------------------------------------------------------------
-
-
 def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:
     """Return p sites that cover all demand within a radius, if such sites are found.
 
@@ -109,14 +106,9 @@ def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Coverin
     """Return the maximal covering problem for p sites as a `Covering` whose options are sites."""
     near, sites = instance.within(radius), len(instance.site_ids)
     return Covering(
-        near.weight.copy(),
-        near.start.copy(),
-        near.site.astype(np.int32),
-        np.ones(sites),
-        np.arange(sites),
-        float(p),
-        np.flatnonzero(instance.existing),
-    )
+        near.weight.copy(), near.start.copy(), near.site.astype(np.int32), np.ones(sites),
+        np.arange(sites), float(p), np.flatnonzero(instance.existing),
+    )  # fmt: skip
 
 
 def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> Found:
@@ -132,9 +124,6 @@ def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> 
     chosen = instance.existing.copy()
     chosen[found.chosen] = True
     return Found(chosen, found.value, found.bound, found.nodes)
-
-
-# --- p-center ------------------------------------------------------------------------------------
 
 
 def radius_of(instance: PlainInstance, chosen: Flags) -> float:
@@ -179,9 +168,6 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
     return best
 
 
-# --- capacities ----------------------------------------------------------------------------------
-
-
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
     """Return the share of demand that each pair serves in the assignment of lowest total cost.
 
@@ -196,8 +182,7 @@ def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
     tight = np.flatnonzero(load > instance.capacity)
     shares = np.zeros(len(instance.site))
     if not len(tight):
-        first = np.unique(row, return_index=True)[1]
-        shares[pair[first]] = 1.0
+        shares[pair[np.unique(row, return_index=True)[1]]] = 1.0
         return shares
     full = np.flatnonzero(np.isin(site, tight))
     unit = max(float(instance.weight.mean()), 1e-300)

@@ -236,21 +236,17 @@ class _Solve:
         }
         assignment = pd.DataFrame(columns)
         ids = self.instance.demand_ids
+        proof = Proof.of(
+            objective, bound, gap_asked=means.gap, stopped=_stopped(incumbent, means.clock),
+            unit=UNITS[self.model], maximise=self.model == "mclp", nodes=incumbent.nodes,
+            seconds={**means.clock.seconds, "total": means.clock.elapsed_s},
+        )  # fmt: skip
         return ClassicSolution(
             model=self.model,
             sites=tuple(needed.site_ids[chosen].tolist()),
             assignment=assignment,
             unserved=tuple(ids[~pd.Index(ids).isin(assignment["demand_id"])].tolist()),
-            proof=Proof.of(
-                objective,
-                bound,
-                gap_asked=means.gap,
-                stopped=_stopped(incumbent, means.clock),
-                unit=UNITS[self.model],
-                maximise=self.model == "mclp",
-                nodes=incumbent.nodes,
-                seconds={**means.clock.seconds, "total": means.clock.elapsed_s},
-            ),
+            proof=proof,
             solver=means.solver,
             solver_version=highs_version() if means.solver == HIGHS else "",
         )
@@ -340,9 +336,6 @@ def _stranded(needed: PlainInstance) -> Fault:
     what += "the rest has no capacity within reach"
     fix = f"add {short:,.6g} or more within reach of these demands"
     return Fault("candidates, capacity", what, fix, tuple(where.tolist()))
-
-
-# --- faults of a problem --------------------------------------------------------------------------
 
 
 def check_classic(

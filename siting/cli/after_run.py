@@ -51,9 +51,8 @@ def open_(folder: Run) -> Reply:
     import webbrowser
 
     folder = run_folder(folder)
-    pages = [folder / name for name in ("report.html", "index.html", "compare.html")]
-    page = next((page for page in pages if page.is_file()), None)
-    if page is None:
+    pages = (folder / name for name in ("report.html", "index.html", "compare.html"))
+    if (page := next(filter(Path.is_file, pages), None)) is None:
         raise InputError(str(folder), "has no report.html", f"write it with siting report {folder}")
     path = page.resolve()
     try:
@@ -73,12 +72,10 @@ def report(
     *,
     out: Path | None = option("FILE", "The new file; by default report.html in the run."),
     frontier: Path | None = option(
-        "DIR", "A `siting frontier` folder; its curve is added to the report."
-    ),
+        "DIR", "A `siting frontier` folder; its curve is added to the report."),
     language: Literal["en", "ur"] | None = option(
-        "LANG", "en or ur (Urdu); by default report.language."
-    ),
-) -> Reply:
+        "LANG", "en or ur (Urdu); by default report.language."),
+) -> Reply:  # fmt: skip
     """Write a stored run as one HTML page that works offline: map, costs, stations and sources."""
     from siting.study import write_report
 
@@ -90,9 +87,8 @@ def verify(
     folder: Run,
     *,
     frontier: Path | None = option(
-        "DIR", "The `siting frontier` folder whose curve is in report.html."
-    ),
-) -> Reply:
+        "DIR", "The `siting frontier` folder whose curve is in report.html."),
+) -> Reply:  # fmt: skip
     """Check a run's files and recount its plan. Exit code 0 means that all checks pass."""
     from siting.review import verify_run
 
@@ -120,20 +116,13 @@ def replan(
     from siting import review
 
     replanned = review.replan(
-        run_folder(folder),
-        drop=items(drop),
-        require=items(require),
-        budget_pkr=budget_pkr,
-        add=add,
-        answers=answers,
-        **asked_of_folder(overrides, out),
-    )
+        run_folder(folder), drop=items(drop), require=items(require), budget_pkr=budget_pkr,
+        add=add, answers=answers, **asked_of_folder(overrides, out),
+    )  # fmt: skip
     return Reply(
         lambda: {**replanned.after.facts, "changes": replanned.changes.to_dict("records")},
-        replanned,
-        replanned.folder,
-        gaps=[replanned.after.outcome.gap],
-    )
+        replanned, replanned.folder, gaps=[replanned.after.outcome.gap],
+    )  # fmt: skip
 
 
 @verb(AFTER, "siting export @latest --to plan.xlsx")
@@ -234,9 +223,8 @@ def lots(
     from siting.lots import lots_to_folder
 
     parted, written = lots_to_folder(
-        run_folder(folder), lots, out=out, now=now(),
-        within=within, loss=loss, most_m=most_m,
-    )  # fmt: skip
+        run_folder(folder), lots, out=out, now=now(), within=within, loss=loss, most_m=most_m
+    )
     return Reply(lambda: {"written": str(written), **parted.facts}, parted, written)
 
 
@@ -256,17 +244,13 @@ def papers(
 
 def _names(pairs: list[str]) -> dict[str, str]:
     """Parse ``THEIRS=OURS`` arguments into a mapping."""
-    odd = tuple(text for text in pairs if not all(text.partition("=")))
-    if odd:
+    if odd := tuple(text for text in pairs if not all(text.partition("="))):
         raise InputError("map-config", "not THEIRS=OURS", "write e.g. fast=dc_hub", odd)
     return {theirs: ours for theirs, _, ours in (text.partition("=") for text in pairs)}
 
 
-@verb(
-    AFTER,
-    "siting evaluate configs/islamabad.yaml --sites theirs.geojson",
-    solver=("gap", "time_limit"),
-)
+@verb(AFTER, "siting evaluate configs/islamabad.yaml --sites theirs.geojson",
+      solver=("gap", "time_limit"))  # fmt: skip
 def evaluate(
     config: ConfigPath,
     sites: Path = option("LAYER", "Points with their chargers.", default=...),
@@ -289,12 +273,8 @@ def evaluate(
     evaluation, folder = evaluate_to_folder(
         config, sites, names=named, same_stations=same_stations, **asked
     )
-    return Reply(
-        lambda: evaluation.facts,
-        evaluation,
-        folder,
-        gaps=() if evaluation.best is None else (evaluation.best.outcome.gap,),
-    )
+    gaps = () if evaluation.best is None else (evaluation.best.outcome.gap,)
+    return Reply(lambda: evaluation.facts, evaluation, folder, gaps=gaps)
 
 
 @verb(AFTER, "siting compare @latest islamabad-20261124-153000")

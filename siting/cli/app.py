@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import inspect
 import json
 import logging
 import shutil
@@ -17,6 +16,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 # The groups of commands in the order of ``--help``.
 BEGIN, PLAN, AFTER, TRUST = "Begin", "Make plans", "After a run", "Check a run"
 GROUPS = (BEGIN, PLAN, AFTER, TRUST)
-
-
 # Seconds without output after which a command reports that it is at work.
 FIRST_LINE_S = 0.5
 # Exit code if a plan was written with a gap above 100 %.
@@ -50,7 +48,7 @@ class Said:
     verb: str = ""
     asked: bool = False
     done: bool = False
-    # The options that were typed, by parameter; parameters are called like Python's arguments.
+    # The options that were typed, by parameter; parameters have the names of Python's arguments.
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -104,8 +102,7 @@ def option(metavar: str, help_: str, default: Any = None, *, name: str = "", **r
     The option is called `name` or, if that is blank, gets its name from the parameter:
     ``write_lp`` becomes ``--write-lp``.
     """
-    names = [name] if name else []
-    return typer.Option(default, *names, metavar=metavar, help=help_, **rules)
+    return typer.Option(default, *filter(None, [name]), metavar=metavar, help=help_, **rules)
 
 
 def flag(name: str, help_: str) -> Any:
@@ -116,13 +113,9 @@ def flag(name: str, help_: str) -> Any:
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The study's YAML file.")]
 Overrides = Annotated[
     list[str] | None,
-    option(
-        "KEY=VALUE",
-        "Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
-        default=...,
-        name="--set",
-    ),
-]
+    option("KEY=VALUE", "Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
+           default=..., name="--set"),
+]  # fmt: skip
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else.")
@@ -140,29 +133,20 @@ def _rupees(text: str) -> float:
 
 Budget = Annotated[
     float | None,
-    option(
-        "PKR",
-        "The budget, instead of the one in the file: 5e6, 5m, 50 lakh, 2cr.",
-        default=...,
-        parser=_rupees,
-    ),
-]
+    option("PKR", "The budget, instead of the one in the file: 5e6, 5m, 50 lakh, 2cr.",
+           default=..., parser=_rupees),
+]  # fmt: skip
 Gap = Annotated[
-    float | None,
-    option("SHARE", "Gap at which to stop (solver.gap).", default=..., min=0, max=1),
+    float | None, option("SHARE", "Gap at which to stop (solver.gap).", default=..., min=0, max=1)
 ]
 TimeLimit = Annotated[
-    float | None,
-    option("S", "Time limit, s (solver.time_limit_s).", default=..., min=0),
+    float | None, option("S", "Time limit, s (solver.time_limit_s).", default=..., min=0)
 ]
 Run = Annotated[
     Path,
-    typer.Argument(
-        metavar="RUN",
-        help="A run: its folder, its name in `siting runs`, or @latest.",
-        autocompletion=names_like,
-    ),
-]
+    typer.Argument(metavar="RUN", help="A run: its folder, its name in `siting runs`, or @latest.",
+                   autocompletion=names_like),
+]  # fmt: skip
 
 
 @dataclass
@@ -197,12 +181,8 @@ class Reply:
 
 
 # Options that several commands have, in the order of ``--help``.
-_SOLVER: dict[str, Any] = {
-    "overrides": Overrides,
-    "budget": Budget,
-    "gap": Gap,
-    "time_limit": TimeLimit,
-}
+_SOLVER: dict[str, Any] = {"overrides": Overrides, "budget": Budget, "gap": Gap,
+                           "time_limit": TimeLimit}  # fmt: skip
 
 
 def verb(
@@ -232,7 +212,7 @@ def _with_common_options(
     function: Callable[..., Reply], solver: Sequence[str], quiet: bool
 ) -> Callable[..., None]:
     """Return a command that takes the common options, prints a reply and exits with its code."""
-    own = dict(inspect.signature(function, eval_str=True).parameters)
+    own = dict(signature(function, eval_str=True).parameters)
 
     def run(**given: Any) -> None:
         as_json, hushed = given.pop("as_json"), given.pop("quiet", False)
@@ -254,9 +234,8 @@ def _with_common_options(
                 if any(map(is_far, reply.gaps)):
                     raise typer.Exit(FAR_FROM_PROVEN)
 
-    def added_option(name: str, kind: Any, default: Any = None) -> inspect.Parameter:
-        only = inspect.Parameter.KEYWORD_ONLY
-        return inspect.Parameter(name, only, annotation=kind, default=default)
+    def added_option(name: str, kind: Any, default: Any = None) -> Parameter:
+        return Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind, default=default)
 
     added = {name: added_option(name, _SOLVER[name]) for name in solver}
     if "overrides" in own:
@@ -268,7 +247,7 @@ def _with_common_options(
         own["quiet"] = added_option("quiet", Quiet, False)
     functools.update_wrapper(run, function)
     del run.__wrapped__  # type: ignore[attr-defined]  # its signature differs
-    run.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
+    run.__signature__ = Signature(list(own.values()))  # type: ignore[attr-defined]
     run.__annotations__ = {name: parameter.annotation for name, parameter in own.items()}
     return run
 
@@ -365,8 +344,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.lines: StageLines | None = None
-        verb = _SAID.get(Said()).verb
-        self.waiting = threading.Timer(FIRST_LINE_S, self._say_at_work, (verb,))
+        self.waiting = threading.Timer(FIRST_LINE_S, self._say_at_work, (_SAID.get(Said()).verb,))
         self.waiting.daemon = True
         if sys.stderr.isatty():  # only if a person reads stderr
             self.waiting.start()
@@ -401,11 +379,10 @@ def progress() -> Progress | None:
 @contextmanager
 def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
     """Turn known errors into messages and an exit code; yield the progress display (or None)."""
-    level = logging.ERROR if quiet else logging.WARNING
     handler = logging.StreamHandler()
     handler.setFormatter(_Notes("Note: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=level)
-    told = _listen_to_sigterm()
+    logging.basicConfig(handlers=[handler], level=logging.ERROR if quiet else logging.WARNING)
+    restore_sigterm = _listen_to_sigterm()
     progress = None if quiet else Progress()
     try:
         try:
@@ -433,14 +410,14 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
         _json_of([Fault("", what, "report it, with the output on stderr")])
         raise
     finally:
-        told()
+        restore_sigterm()
 
 
 class _Notes(logging.Formatter):
     """Log formatter that makes control characters visible."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the message with control characters made visible."""
+        """Return the message of a record."""
         return visible(super().format(record))
 
 

@@ -29,11 +29,10 @@ def demo(
     overrides: Overrides = None,
     budget: Budget = None,
     out: Path = option(
-        "DIR", "Folder for configuration, data and runs.", default=Path("siting-demo")
-    ),
+        "DIR", "Folder for configuration, data and runs.", default=Path("siting-demo")),
     files_only: bool = flag("--files-only", "Only copy the files, for editing; make no plan."),
     nation: bool = flag("--nation", "Use three schematic cities with one budget."),
-) -> Reply:
+) -> Reply:  # fmt: skip
     """Copy the package's schematic Islamabad to a folder and make its plan; works offline."""
     from siting.cli.planning import plan_city, plan_nation
     from siting.embedded import copy_embedded_city
@@ -81,12 +80,10 @@ def cities() -> Reply:
 @verb(BEGIN, "siting new multan --out configs/multan.yaml", quiet=False)
 def new(
     city: str = typer.Argument(
-        ..., metavar="CITY", help="A city of `siting cities`, or a tehsil of the 2023 census."
-    ),
+        ..., metavar="CITY", help="A city of `siting cities`, or a tehsil of the 2023 census."),
     *,
     like: str | None = option(
-        "CITY", "Use the power supply, speeds and vehicles per head of this city."
-    ),
+        "CITY", "Use the power supply, speeds and vehicles per head of this city."),
     people: int | None = option("N", "The population; by default from the census.", min=1),
     roads: Path | None = option(
         "FILE", "The road file (.osm, .pbf, .graphml) to use; nothing is downloaded.",

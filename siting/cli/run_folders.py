@@ -61,11 +61,10 @@ def run_folder(wanted: Path) -> Path:
     if wanted.is_dir() or (wanted.name != word and word != LATEST):
         return wanted
     if word == LATEST:
-        runs = run_folders()
-        if not runs:
-            what = "no runs in runs/, ../runs/ or */runs/"
-            raise InputError(word, what, "make one with siting run, or name its folder")
-        return runs[0][0]
+        if runs := run_folders():
+            return runs[0][0]
+        what = "no runs in runs/, ../runs/ or */runs/"
+        raise InputError(word, what, "make one with siting run, or name its folder")
     paths = _all_folders()
     named = [path for path in paths if path.name == word]
     begun = named or [path for path in paths if path.name.startswith(word)]
@@ -75,8 +74,7 @@ def run_folder(wanted: Path) -> Path:
     if len(named) == 1:
         return named[0]
     if named:
-        what = f"matches the start of {len(named)} runs"
-        ids = tuple(str(path) for path in named)
+        what, ids = f"matches the start of {len(named)} runs", tuple(map(str, named))
         raise InputError(word, what, "give more of its name, or @latest", ids)
     names = [path.name for path in paths]
     fix = did_you_mean(word, names, "siting runs lists those near here")

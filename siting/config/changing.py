@@ -18,7 +18,6 @@ from siting.errors import ConfigError, Fault, SitingError, did_you_mean
 
 # A function that writes a table or graph to a file, given its key and a folder; returns the path.
 Place = Callable[[Key, Any, Path], Path]
-PLAIN = (bool, int, float, str, Path, type(None))
 # Sections that accept a file or table, with functions that make the section from it.
 SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
@@ -183,7 +182,7 @@ def _placed(
 ) -> Any:
     """Return `value` with tables and graphs replaced by file paths; add errors to `wrong`."""
     value = python_value(value)
-    if isinstance(value, PLAIN):
+    if isinstance(value, bool | int | float | str | Path | None):
         return value
     if isinstance(value, Mapping):
         return {k: _placed(item, (*key, k), place, wrong) for k, item in value.items()}

@@ -45,12 +45,12 @@ class Origins:
     overrides: dict[Key, tuple[str, str]] = field(default_factory=dict)
 
     def _nearest(self, key: Key) -> Key:
-        """Return the key or, if it was not set, its innermost section that was; () if none."""
+        """Return the key or else the innermost section around it that was set; () if none."""
         parts = (key[:length] for length in range(len(key), 0, -1))
         return next((part for part in parts if part in self.overrides or part in self.lines), ())
 
     def where(self, key: Key) -> str:
-        """Return where a key was set or, if it was not, its innermost section that was."""
+        """Return where the key, or else the innermost section around it, was set."""
         part = self._nearest(key)
         if part in self.overrides:
             name, place = self.overrides[part]
@@ -78,12 +78,6 @@ class Spot:
         """The meaning of the key in a few words."""
         words = ((self.info and self.info.description) or "").split()
         return " ".join(words).split(";")[0]
-
-    @property
-    def optional(self) -> bool:
-        """Whether the key may be left out."""
-        known = self.model is not None and self.key[-1] in self.model.model_fields
-        return known and self.info is not None and not self.info.is_required()
 
 
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
@@ -157,8 +151,7 @@ def translate(error: ErrorDetails, root: type[BaseModel]) -> list[Refusal]:
         case "union_tag_invalid" | "union_tag_not_found":
             return [_unknown_member(spot, given, limits["discriminator"].strip("'"))]
         case _ if given is None:
-            fix = f"leave the key out for {_default(spot)}" if spot.optional else ""
-            return [(spot.key, "no value; " + (expected or "expected one"), fix)]
+            return [(spot.key, "no value; " + (expected or "expected one"), _default_fix(spot))]
         case "literal_error":
             choices = [word.strip("'") for word in re.split(", | or ", limits["expected"])]
             what, fix = _not_one_of(given, choices)
@@ -245,10 +238,13 @@ def _not_a_number(given: Any, kind: str, expected: str) -> tuple[str, str]:
     return f"{shown(given)} is not {words}", expected
 
 
-def _default(spot: Spot) -> str:
-    value = spot.info.default if spot.info else None
+def _default_fix(spot: Spot) -> str:
+    known = spot.model is not None and spot.key[-1] in spot.model.model_fields
+    if not known or spot.info is None or spot.info.is_required():
+        return ""
+    value = spot.info.default
     plain = isinstance(value, bool | int | float | str) and value != ""
-    return f"the default, {shown(value)}" if plain else "the default"
+    return "leave the key out for the default" + (f", {shown(value)}" if plain else "")
 
 
 # Keys of earlier versions and their replacements.

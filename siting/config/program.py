@@ -18,8 +18,6 @@ from siting.config.fields import (
     no_repeat,
 )
 
-MILLION = 1e6
-
 # Maximum number of envelopes that reserve money; the program has a row for each subset of them.
 MOST_KEPT = 6
 
@@ -150,8 +148,8 @@ class LeastGain(Section):
     def a_rupee(self) -> float | dict[int, float]:
         """The least gain per rupee: a number, or one per year."""
         if self.per_million_by_year is None:
-            return self.per_million / MILLION
-        return {year: gain / MILLION for year, gain in self.per_million_by_year.items()}
+            return self.per_million / 1e6
+        return {year: gain / 1e6 for year, gain in self.per_million_by_year.items()}
 
 
 class Years(Section):

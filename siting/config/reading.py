@@ -133,12 +133,11 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
         required = (name for name, info in model.model_fields.items() if info.is_required())
         what = "is empty" if document.value is None else holds
         raise ConfigError(str(path), what, f"it needs at least {', '.join(required)}")
-    origins = Origins(str(path), document.lines)
     faults = [
         Fault(f"{path}, line {line}, key {dotted(key)}", what, fix)
         for key, line, what, fix in document.slips
     ]
-    return document.value, origins, faults
+    return document.value, Origins(str(path), document.lines), faults
 
 
 def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fault]:
@@ -155,8 +154,7 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
         document = read(text)
     except BrokenYamlError as err:
         return [Fault(place, f"the value is not valid YAML: {err.what}")]
-    slips = document.slips
-    faults = [Fault(place, f"{dotted(key)}: {what}", fix) for key, _, what, fix in slips]
+    faults = [Fault(place, f"{dotted(k)}: {what}", fix) for k, _, what, fix in document.slips]
     current: Any = data
     key: Key = ()
     for n, word in enumerate(words, 1):

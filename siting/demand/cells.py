@@ -90,7 +90,9 @@ def make_cells(
     zone_of_row = people.get("zone_id", pd.Series("", index=people.index)).to_numpy()
     code, names = pd.factorize(zone_of_row, sort=True)
     key, at_key = np.unique(cell * len(names) + code[row], return_inverse=True)
-    counts = np.concatenate([_sums(at_key, part, len(key)), np.zeros(len(empty))])
+    by_key = np.lexsort((part, at_key))  # the sums do not depend on the order of rows
+    sums = np.bincount(at_key[by_key], weights=part[by_key], minlength=len(key))
+    counts = np.concatenate([sums, np.zeros(len(empty))])
     which = np.concatenate([key // len(names), empty])
     zone = np.concatenate([key % len(names), _nearest_zone(shapes, key, empty, len(names))])
     order = np.lexsort((zone, which))
@@ -143,16 +145,14 @@ def _faults(
     faults = []
     if shape not in ("square", "h3"):
         faults.append(Fault("shape", f"{shape} is not a cell shape", "use square or h3"))
-    if not (np.isfinite(size_m) and size_m > 0):
-        faults.append(Fault("size_m", f"{size_m} is not a size", "give metres above 0"))
-    if not (np.isfinite(max_snap_m) and max_snap_m > 0):
-        faults.append(Fault("max_snap_m", f"{max_snap_m} is not a distance", "give metres above 0"))
+    for name, value, what in (("size_m", size_m, "size"), ("max_snap_m", max_snap_m, "distance")):
+        if not (np.isfinite(value) and value > 0):
+            faults.append(Fault(name, f"{value} is not a {what}", "give metres above 0"))
     if h3_resolution not in range(16):
         faults.append(Fault("h3_resolution", f"{h3_resolution} is out of range", "give 0 to 15"))
     faults += _place_faults("people", people)
     if "people" not in people.columns:
-        faults.append(Fault("people, column people", "missing"))
-        return faults
+        return [*faults, Fault("people, column people", "missing")]
     if "zone_id" in people.columns:
         unnamed, fix = people["zone_id"].isna(), "name every row's zone"
         faults += rows_fault("people, column zone_id", unnamed, people.index, "missing", fix)
@@ -174,7 +174,7 @@ def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoData
 
 
 def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
-    """For each cell without people, return the zone of the nearest cell with people."""
+    """Return, for each cell without people, the zone of the nearest cell with people."""
     if not len(empty) or zones == 1:
         return np.zeros(len(empty), dtype=np.intp)
     lived_in = shapely.get_coordinates(shapely.centroid(shapes[key // zones]))
@@ -281,12 +281,6 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
         cells.append(cell)
         parts.append(counts[~is_point][which] * area / whole[which])
     return np.concatenate(rows), np.concatenate(cells), np.concatenate(parts)
-
-
-def _sums(key: Ints, part: Floats, size: int) -> Floats:
-    """Return the sum of the parts for each key; no digit of it depends on the order of rows."""
-    order = np.lexsort((part, key))
-    return np.bincount(key[order], weights=part[order], minlength=size)
 
 
 def crossing(areas: Shapes, shapes: Shapes) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:

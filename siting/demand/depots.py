@@ -24,15 +24,12 @@ def place_depots(
     defaults to the class's value in `vehicles` (`vehicle_figures`). `cells` have ``zone_id`` if the
     area has zones. A depot more than `within_m` metres from every cell is outside the study area.
 
-    The result is `fleets` with the defaults filled in, plus ``cell_id``, ``zone_id`` (``all``
-    without zones) and ``demand_kwh_day``. An `InputError` lists every depot outside the study area
-    and every class without figures.
+    The result is `fleets` with defaults, plus ``cell_id``, ``zone_id`` (``all`` without zones) and
+    ``demand_kwh_day``. An `InputError` lists depots outside the area and classes without figures.
 
     >>> from siting.demand import vehicle_figures
-    >>> cells = gpd.GeoDataFrame(
-    ...     {"cell_id": ["c1"], "people": 0.0, "node_id": [1], "snap_m": 0.0},
-    ...     geometry=gpd.points_from_xy([73.05], [33.69]), crs=4326,
-    ... ).to_crs(32643)
+    >>> cells = gpd.GeoDataFrame({"cell_id": ["c1"], "people": 0.0, "node_id": [1], "snap_m": 0.0},
+    ...     geometry=gpd.points_from_xy([73.05], [33.69]), crs=4326).to_crs(32643)
     >>> fleets = pd.DataFrame({"depot": ["Zero Point"], "vehicle_class": "bus", "lon": 73.05,
     ...     "lat": 33.69, "vehicles": 160, "km_day": [200.0], "public_share": 0.1, "source": ""})
     >>> place_depots(fleets, vehicle_figures(), cells, 500)["demand_kwh_day"].round().to_list()

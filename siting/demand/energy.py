@@ -242,8 +242,7 @@ def _aligned(
     faults += rows_fault("fleet, column vehicle_class", twice, classes, "given twice")
     what = "no row for a class of the fleet"
     for name, frame in (("vehicle figures", vehicles), ("city shares", city_share)):
-        lacking = ~classes.isin(frame["vehicle_class"])
-        faults += rows_fault(name, lacking, classes, what, "add one")
+        faults += rows_fault(name, ~classes.isin(frame["vehicle_class"]), classes, what, "add one")
     refuse(faults)
     use, share = (frame.set_index("vehicle_class") for frame in (vehicles, city_share))
     return use.loc[classes.to_list()], share.loc[classes.to_list()]

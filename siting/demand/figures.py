@@ -84,14 +84,13 @@ def read_figures(
             if row is None:
                 lacking.append(figure)
             else:
-                lines.append({"vehicle_class": vehicle, "figure": figure, **row})
+                named = {"vehicle_class": vehicle, "figure": figure, "unit": limit.unit}
+                lines.append(row | named)
         unknown_only = not set(overrides.get(vehicle, limits)) & set(limits)
         if lacking and not unknown_only:
             what = f"{', '.join(lacking)} is not given"
             faults.append(Fault(f"{name} figures, {vehicle}", what, table_has))
-    figures = pd.DataFrame(lines)
-    figures["unit"] = figures["figure"].map({f: limit.unit for f, limit in limits.items()})
-    figures[list(ENDS)] = figures[list(ENDS)].astype(float)
+    figures = pd.DataFrame(lines).astype(dict.fromkeys(ENDS, float))
     for figure, limit in limits.items():
         of = figures[figures["figure"] == figure]
         classes = of["vehicle_class"].astype(str).to_list()
@@ -109,8 +108,7 @@ def range_faults(
 ) -> list[Fault]:
     """Return the errors in one figure's range: values outside its limits or out of order."""
     ends = ranges.to_numpy(dtype=float, na_value=np.nan)
-    inside = np.isfinite(ends) & (ends >= limit.least) & (ends <= limit.most)
-    bad = ~inside.all(axis=1)
+    bad = ~(np.isfinite(ends) & (ends >= limit.least) & (ends <= limit.most)).all(axis=1)
     order = ~bad & ((ends[:, 0] > ends[:, 1]) | (ends[:, 1] > ends[:, 2]))
     upper = f" and at most {limit.most:g}" if np.isfinite(limit.most) else ""
     faults = rows_fault(where, bad, ids, f"not {limit.unit} of at least {limit.least:g}{upper}")

@@ -9,12 +9,7 @@ import pandas as pd
 
 from siting.demand.figures import weakest
 from siting.demand.sales import fleet_figures, fleet_model
-from siting.demand.scenarios import (
-    CENTRAL_SCENARIO,
-    OPENING_YEAR,
-    PROJECTED_AFTER,
-    FleetScenario,
-)
+from siting.demand.scenarios import CENTRAL_SCENARIO, OPENING_YEAR, PROJECTED_AFTER, FleetScenario
 from siting.errors import InputError, refuse
 from siting.files import rows_fault
 from siting.reference import table
@@ -34,9 +29,8 @@ def national_fleet(
     ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 - t0))``, or linearly if it is 0 in one of them.
 
     Columns: ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``, ``confidence``. Raises
-    `InputError` if the scenario is unknown, or the year is outside the model or the file. In a
-    file, every class must have every year, no figure may be negative, no row may be repeated, and
-    ``low <= vehicles <= high`` must hold.
+    `InputError` if the scenario is unknown, or the year is outside the model or the file. A file
+    must have one row for each class and year, no negative figure, and ``low <= vehicles <= high``.
 
     >>> fleet = national_fleet(2030).set_index("vehicle_class")
     >>> int(fleet["vehicles"].sum().round(-4))
@@ -92,9 +86,8 @@ def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     check.insert(2, "published", known["vehicles"].fillna(known["value"]).astype(float))
     difference = check["difference"] = check["model"] - check["published"]
     check["difference_share"] = difference / check["published"]
-    tolerance = (check["published"] * STOCK_TOLERANCE).mask(
-        check["unit"] == "share", SHARE_TOLERANCE
-    )
+    is_share = check["unit"] == "share"
+    tolerance = (check["published"] * STOCK_TOLERANCE).mask(is_share, SHARE_TOLERANCE)
     total = pd.Series(check.index < by_class)
     check["tolerance"] = tolerance.where(total, known["high"] - known["low"])
     in_range = check["model"].between(known["low"], known["high"])
@@ -131,8 +124,7 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
     first = stock[stock["year"] == before].set_index("vehicle_class")
     last = stock[stock["year"] == after].set_index("vehicle_class").reindex(first.index)
     share = 0.0 if after == before else float((year - before) / (after - before))
-    columns = ["vehicle_class", *FIGURES, "source", "confidence"]
-    fleet: pd.DataFrame = first.reset_index()[columns]
+    fleet: pd.DataFrame = first.reset_index()[["vehicle_class", *FIGURES, "source", "confidence"]]
     fleet["vehicle_class"] = fleet["vehicle_class"].astype(str)
     for figure in FIGURES:
         start, end = (rows[figure].to_numpy(dtype=float) for rows in (first, last))

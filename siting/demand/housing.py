@@ -103,8 +103,7 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     for name, value in (effects or {}).items():
         rows.loc[name, ["value", "low", "high"]] = float(value)
         rows.loc[name, ["source", "confidence"]] = ["set by the user", "ASSUMPTION"]
-    columns = ["figure", "value", "low", "high", "unit", "source", "confidence"]
-    return rows.reset_index()[columns]
+    return rows.reset_index()[["figure", "value", "low", "high", "unit", "source", "confidence"]]
 
 
 def crossed(**columns: Iterable[Any]) -> pd.DataFrame:

@@ -34,7 +34,6 @@ H3_NAME = re.compile("[0-9a-f]{15,16}")
 THOUSANDS = re.compile(r"\s*-?\d{1,3}(,\d{3})+(\.\d+)?\s*")
 DECIMAL_COMMA = re.compile(r"\s*-?(\d+|\d{1,3}(\.\d{3})+),\d+\s*")
 HOME_STREETS = ("residential", "living_street", "unclassified")
-SHAPES = ("Point", "Polygon", "MultiPolygon")
 
 
 def read_people(
@@ -78,7 +77,7 @@ def read_people(
         return _read_h3(path, h3_column, column)
     layer = read_layer(path)
     faults = count_faults(layer, path, column) + id_faults(layer, path)
-    faults += shape_faults(layer, path, SHAPES, "points or polygons")
+    faults += shape_faults(layer, path, ("Point", "Polygon", "MultiPolygon"), "points or polygons")
     if raster_deg is not None and not (np.isfinite(raster_deg) and raster_deg > 0):
         faults.append(Fault("raster_deg", f"{raster_deg} is not a width", "give degrees above 0"))
     elif raster_deg is not None and not (layer.geom_type == "Point").all():

@@ -57,8 +57,7 @@ def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return `energy` with ``sessions_day`` and the mean load in the peak hour, ``peak_hour_kw``.
 
     `energy` has ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), for a city or by zone.
-    `sessions` is the result of `session_figures`. Raises `InputError` if a class has no session
-    figures.
+    `sessions` is the result of `session_figures`. Raises `InputError` if it lacks a class.
 
     >>> energy = pd.DataFrame({"vehicle_class": ["car"], "demand_kwh_day": [1000.0]})
     >>> session_load(energy, session_figures())[["sessions_day", "peak_hour_kw"]].values.tolist()

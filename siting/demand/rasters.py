@@ -33,19 +33,13 @@ BLOCK = 1_000_000
 
 Area = Polygon | MultiPolygon
 
-# Maximum number of pixels in a window (about half a gigabyte). A raster of Karachi division at 30 m
-# has half as many.
-MOST_PIXELS = 20_000_000
+MOST_PIXELS = 20_000_000  # of a window (half a gigabyte); Karachi division at 30 m has half as many
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
 
 
 def read_raster(
-    path: Path,
-    area: Area | None = None,
-    *,
-    density: bool = False,
-    nodata: float | None = None,
+    path: Path, area: Area | None = None, *, density: bool = False, nodata: float | None = None
 ) -> gpd.GeoDataFrame:
     """Return the population from a raster, as pixel outlines with head counts.
 
@@ -56,8 +50,7 @@ def read_raster(
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326. Rows are from north to
     south, then from west to east. Raises `InputError` if the file is unreadable or unsuitable, has
-    no data in `area`, or has undeclared negative values. Raises `MissingExtraError` if ``rasterio``
-    is not installed.
+    no data in `area`, or has undeclared negative values; `MissingExtraError` without ``rasterio``.
     """
     window = read_window(path, area, density, nodata)
     x, y, people = window.pixels(window.people != 0)
@@ -83,10 +76,9 @@ def raster_to_cells(
 ) -> gpd.GeoDataFrame:
     """Return square demand cells with their population, read directly from a raster.
 
-    A pixel's people are assigned to the cell that contains the pixel's centre. A pixel wider than a
-    quarter of a cell is first split into equal parts, each at most a sixteenth of a cell wide.
-    Arguments and errors are as in `read_raster` and `make_cells`, and the result is as in
-    `make_cells`.
+    A pixel's people belong to the cell that contains its centre. A pixel wider than a quarter of a
+    cell is first split into equal parts, each at most a sixteenth of a cell wide. Arguments and
+    errors are as in `read_raster` and `make_cells`, and the result is as in `make_cells`.
     """
     window = read_window(path, area, density, nodata)
     keys, people = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]
@@ -136,14 +128,11 @@ def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Fl
         raise InputError("size_m", what, "raise size_m")
     offset = (np.arange(split) + 0.5) / split
     step = max(1, BLOCK // split**2)
-    if window.area is not None:
-        shapely.prepare(window.area)
     for at in range(0, len(rows), step):
         row, column = rows[at : at + step], columns[at : at + step]
-        shape = (len(row), split, split)
         px = window.west + (column[:, None, None] + offset[None, None, :]) * window.width
         py = window.north + (row[:, None, None] + offset[None, :, None]) * window.height
-        px, py = np.broadcast_to(px, shape).ravel(), np.broadcast_to(py, shape).ravel()
+        px, py = (grid.ravel() for grid in np.broadcast_arrays(px, py))
         part = np.repeat(window.people[row, column] / split**2, split**2)
         if window.area is not None:
             inside = shapely.contains_xy(window.area, px, py)
@@ -256,9 +245,8 @@ def _require_usable(source: Any, path: Path) -> None:
 
 def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
     """Raise an error if a raster's corners lie outside the range of lon/lat."""
-    corners = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs).to_crs(4326)
-    bounds = np.abs(corners.total_bounds)
-    if not (bounds <= [180.0 + 1e-6, 90.0 + 1e-6] * 2).all():
+    bounds = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs).to_crs(4326).total_bounds
+    if not (np.abs(bounds) <= [180.0 + 1e-6, 90.0 + 1e-6] * 2).all():
         what = "lies beyond 180 degrees of longitude or 90 of latitude"
         raise InputError(str(path), what, "check its coordinate reference system")
 
@@ -295,12 +283,9 @@ def _persons(
         raise InputError(str(path), what, "give another raster")
     bad = ~missing & ((values < least) | ~np.isfinite(values))
     if bad.any():
-        rows, columns = np.nonzero(bad)
-        first = values[rows[0], columns[0]]
-        ids = tuple(
-            f"row {r + corner[0] + 1} column {c + corner[1] + 1}"
-            for r, c in zip(rows[:100], columns[:100], strict=True)
-        )
+        first = values[bad][0]
+        pixels = np.argwhere(bad)[:100] + corner + 1
+        ids = tuple(f"row {row} column {column}" for row, column in pixels)
         what = f"{bad.sum():,} of {(~missing).sum():,} pixels are negative or not finite, "
         fix = f"if that value means no data, give nodata={first:g}"
         raise InputError(str(path), f"{what}e.g. {first:g}", fix, ids)

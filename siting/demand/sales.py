@@ -38,8 +38,7 @@ from siting.demand.scenarios import (
 )
 from siting.errors import InputError
 
-# The ranges of the other figures (life_shape, opening_age_years, saturation) change the stock of
-# 2030 by less than 0.2 %.
+# Without life_shape, opening_age_years and saturation: their ranges move the 2030 stock by < 0.2 %.
 RANGED = ("sales_year", "growth", "life_years", "opening_vehicles", "electric_share")
 OUTPUTS = ("sales", "electric_share", "electric_sales", "stock")
 
@@ -69,8 +68,8 @@ class _Class:
         wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
         opening = at["opening_vehicles"] * np.exp(-wear)
         electric = sales * share
-        outputs = (sales, share, electric, alive @ electric + opening)
-        return dict(zip(OUTPUTS, outputs, strict=True))
+        stock = alive @ electric + opening
+        return dict(zip(OUTPUTS, (sales, share, electric, stock), strict=True))
 
 
 def s_curve(
@@ -78,8 +77,7 @@ def s_curve(
 ) -> Array:
     """Return the electric share of sales by year (0 to 1), on logistic curves between targets.
 
-    `target_years` must increase and span `years`. `targets` must be above 0 and below `saturation`,
-    the upper limit of the curve.
+    `target_years` must increase and span `years`. `targets` must lie between 0 and `saturation`.
 
     >>> s_curve([2026, 2028, 2030], [2026, 2030], [0.2, 0.8], 1.0).round(3).tolist()
     [0.2, 0.5, 0.8]
@@ -91,8 +89,7 @@ def s_curve(
 
 def hazard(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
     """Return minus the log of the survival at a given age: ``ln 2 * (age / life) ** shape``."""
-    age = np.asarray(age_years, dtype=float)
-    return np.asarray(np.log(2) * (age / life_years) ** shape)
+    return np.asarray(np.log(2) * (np.asarray(age_years, dtype=float) / life_years) ** shape)
 
 
 def fleet_model(

@@ -17,8 +17,7 @@ from siting.reference import table
 OPENING_YEAR = 2025
 BASE_YEAR = 2026
 DEFAULT_SCENARIO = "nev-2025-30"
-# The last year with a published share of sales by class.
-PROJECTED_AFTER = 2040
+PROJECTED_AFTER = 2040  # the last year with a published share of sales by class
 
 SALES_LIMITS = {
     "sales_year": Limits("vehicles/year"),

@@ -17,8 +17,7 @@ from siting.reference import table
 def city_figures(city: str) -> pd.Series:
     """Return the figures of a city: people, power company, share of time with power, speed group.
 
-    The case of `city` is ignored. If the package's table has no such city, an `InputError` lists
-    the table's cities.
+    The case of `city` is ignored. If the table has no such city, an `InputError` lists its cities.
 
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
@@ -72,16 +71,15 @@ def city_share(city: pd.Series, classes: Sequence[str], path: Path | None = None
     0.0167
     """
     registered, where = table("registrations", path), str(path or "registrations table")
-    label = registered["city"].astype(str) + " " + registered["vehicle_class"].fillna("")
+    registered["vehicle_class"] = registered["vehicle_class"].fillna("")
+    label = registered["city"].astype(str) + " " + registered["vehicle_class"]
     twice, ids = label.str.casefold().duplicated(keep=False), label.str.strip().to_list()
     ranges, limit = registered[["low", "share", "high"]], Limits("share", most=1.0)
     faults = range_faults(ranges, limit, f"{where}, column share", ids)
     faults += rows_fault(f"{where}, column city, vehicle_class", twice, ids, "given twice")
     refuse(faults)
     of_city = registered["city"].astype(str).str.casefold() == str(city["city"]).casefold()
-    city_rows = registered[of_city]
-    city_rows = city_rows.set_index(city_rows["vehicle_class"].fillna(""))
-    by_class: dict[Any, Any] = city_rows.to_dict("index")
+    by_class: dict[Any, Any] = registered[of_city].set_index("vehicle_class").to_dict("index")
     fallback = by_class.get("") or _of_the_city(city)
     columns = ["share", "low", "high", "source", "confidence"]
     best_known = [by_class.get(name, fallback) for name in classes]

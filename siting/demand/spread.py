@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from siting.demand.cells import Floats
@@ -44,8 +45,7 @@ def spread_demand(
         ``zone_id`` column, `energy` has one row per zone and class, and energy stays in its zone.
         If the cells have no zones, `energy` may have a single zone: the whole area.
     surfaces
-        ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
-        `siting.demand.surfaces` returns them.
+        ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface.
     weights
         ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights that divide a class's
         energy among surfaces (None: the package's table). They need not sum to 1. If a surface is 0
@@ -73,9 +73,7 @@ def spread_demand(
     --------
     >>> cells = gpd.GeoDataFrame(
     ...     {"cell_id": ["c1", "c2"], "people": [30.0, 10.0], "node_id": [1, 2], "snap_m": 0.0},
-    ...     geometry=gpd.points_from_xy([0, 500], [0, 0]),
-    ...     crs=32643,
-    ... )
+    ...     geometry=gpd.points_from_xy([0, 500], [0, 0]), crs=32643)
     >>> energy = pd.DataFrame({"vehicle_class": ["car"], "demand_kwh_day": [8.0]})
     >>> spread_demand(cells, energy)["demand_kwh_day"].to_list()
     [6.0, 2.0]
@@ -85,9 +83,7 @@ def spread_demand(
     refuse(missing_columns(energy, ("vehicle_class", "demand_kwh_day"), "energy"))
     if energy.empty:
         raise InputError("energy", "has no rows", "give one for each vehicle class")
-    by_zone = "zone_id" in energy.columns and (
-        "zone_id" in cells.columns or len(energy["zone_id"].unique()) != 1
-    )
+    by_zone = "zone_id" in energy and ("zone_id" in cells or len(energy["zone_id"].unique()) != 1)
     classes = list(dict.fromkeys(energy["vehicle_class"].astype(str)))
     faults = _energy_faults(energy, cells, by_zone)
     if not cells["people"].sum() > 0:
@@ -115,10 +111,10 @@ def spread_demand(
         at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
         if not len(at):  # only a zone without demand can lack cells (checked above)
             continue
-        mixes = _mixes(shares[at], division[column[rows_of]], owned[at][:, column[rows_of]])
-        for row, mix, moved in zip(rows_of, *mixes, strict=True):
+        for row in rows_of:
+            mix, moved = _mix(shares[at], division[column[row]], owned[at, column[row]])
             spread[at, column[row]] += wanted[row] * mix
-            if moved and wanted[row] > 0 and classes[column[row]] not in fleets:
+            if moved.any() and wanted[row] > 0 and classes[column[row]] not in fleets:
                 where = f" in zone {zone}" if by_zone else ""
                 lost = ", ".join(n for n, gone in zip(names, moved, strict=True) if gone)
                 notes[f"{classes[column[row]]}: no data on {lost}{where}, so its weight goes to "
@@ -160,27 +156,20 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
     return rows.reset_index()
 
 
-def _mixes(
-    shares: Floats, division: Floats, owned: Floats
-) -> tuple[list[Floats], list[tuple[bool, ...]]]:
-    """Return each class's energy shares by cell (sum 1), and a mask of surfaces without data."""
-    mixes, moved = [], []
-    for weight, times in zip(division, owned.T, strict=True):
-        drawn = np.column_stack([shares[:, 0] * times, shares[:, 1:]])
-        whole = drawn.sum(axis=0)
-        known = whole > 0
-        each = drawn / np.where(known, whole, 1.0)
-        kept = np.where(known, weight, 0.0)
-        if kept.sum() > 0:
-            mix = each @ (kept / kept.sum())
-        elif known.any():  # no surface with a weight has data, so the others count equally
-            mix = each @ (known / known.sum())
-        else:
-            mix = np.full(len(shares), 1 / len(shares))
-        mixes.append(mix / mix.sum())
-        gone = (weight > 0) & ~known
-        moved.append(tuple(map(bool, gone)) if gone.any() else ())
-    return mixes, moved
+def _mix(shares: Floats, weight: Floats, owned: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return a class's energy shares by cell (sum 1), and a mask of surfaces without data."""
+    drawn = np.column_stack([shares[:, 0] * owned, shares[:, 1:]])
+    whole = drawn.sum(axis=0)
+    known = whole > 0
+    each = drawn / np.where(known, whole, 1.0)
+    kept = np.where(known, weight, 0.0)
+    if kept.sum() > 0:
+        mix = each @ (kept / kept.sum())
+    elif known.any():  # no surface with a weight has data, so the others count equally
+        mix = each @ (known / known.sum())
+    else:
+        mix = np.full(len(shares), 1 / len(shares))
+    return mix / mix.sum(), (weight > 0) & ~known
 
 
 def _energy_faults(energy: pd.DataFrame, cells: pd.DataFrame, by_zone: bool) -> list[Fault]:
@@ -279,8 +268,7 @@ def map_swings(
                 if rest.sum() > 0:
                     changed.loc[at, others] = rest * (1.0 - at_end) / rest.sum()
                 ends.append(moved(surfaces, changed))
-            named = (row["vehicle_class"], max(ends), row["source"], row["confidence"])
-            rows.append((surface, *named))
+            rows.append((surface, row["vehicle_class"], max(ends), *row[["source", "confidence"]]))
     if pois is not None:
         places, poi_weights = pois
         for at, row in poi_weights.iterrows():

@@ -1,7 +1,6 @@
 """Demand surfaces of public charging: near home, at a destination, or on the way.
 
-Each surface gives every cell a share from 0 to 1. The shares of a surface add up to 1, and are
-proportional to:
+Each surface gives every cell a share (0 to 1; the sum is 1), in proportion to:
 
 - home: the cell's population;
 - destination: the weights of the cell's markets, offices, hospitals …, by OSM tag;
@@ -33,11 +32,9 @@ log = logging.getLogger(__name__)
 
 SURFACES = ("home", "destination", "en_route")
 MAIN_ROADS = ("motorway", "trunk", "primary", "secondary")
-# The road class whose weight applies to classes without a row in the table.
-FALLBACK = "unclassified"
+FALLBACK = "unclassified"  # its weight applies to road classes without a row in the table
 STEP_M = 200.0
-# Number of origins searched at once. In a large city, memory limits this number.
-BATCH = 16
+BATCH = 16  # number of origins searched at once; in a large city, memory limits it
 
 
 def surfaces(
@@ -118,11 +115,8 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     ``name`` (blank: none) and a point, in the coordinates of `pois`. Raises `InputError` if a
     weight is missing or negative, or a row of `weights` is repeated.
 
-    >>> pois = gpd.GeoDataFrame(
-    ...     {"amenity": ["bank", "bench"]},
-    ...     geometry=gpd.points_from_xy([73, 73], [33, 33]),
-    ...     crs=4326,
-    ... )
+    >>> pois = gpd.GeoDataFrame({"amenity": ["bank", "bench"]},
+    ...     geometry=gpd.points_from_xy([73, 73], [33, 33]), crs=4326)
     >>> poi_points(pois)["weight"].to_list()
     [1.0]
     """

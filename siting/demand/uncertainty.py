@@ -23,8 +23,7 @@ from siting.errors import InputError
 
 # Figures whose increase lowers public charging energy.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
-# Percentile of each scenario in the range of future fleets. ASSUMPTION: no forecast of Pakistan's
-# sales with a range was found.
+# Percentile of each scenario among future fleets. ASSUMPTION: no forecast with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
 QUANTILES = (0.05, 0.5, 0.95)
 _CHUNK = 256  # number of draws computed at once, which limits memory if there are many zones
@@ -117,9 +116,8 @@ def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
     `draws` is the result of `draw_energy`. Columns: ``vehicle_class`` (``all`` in the last row),
     ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
 
-    >>> draws = pd.DataFrame(
-    ...     {"draw": [1, 2, 3], "vehicle_class": "car", "demand_kwh_day": [1.0, 3.0, 2.0]}
-    ... )
+    >>> draws = pd.DataFrame({"draw": [1, 2, 3], "vehicle_class": "car",
+    ...     "demand_kwh_day": [1.0, 3.0, 2.0]})
     >>> energy_quantiles(draws)["p50_kwh_day"].to_list()
     [2.0, 2.0]
     """

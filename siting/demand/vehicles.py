@@ -64,10 +64,8 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
 
 def _at_home(overrides: Overrides) -> dict[str, dict[str, float]]:
     """Return the overrides, with public shares turned into home shares."""
-    turned = {}
-    for vehicle, changes in overrides.items():
-        given = dict(changes)
+    turned = {vehicle: dict(changes) for vehicle, changes in overrides.items()}
+    for given in turned.values():
         if "public_share" in given:
-            given |= {"home_share": 1 - given.pop("public_share"), "housing_weight": 0.0}
-        turned[vehicle] = given
+            given.update(home_share=1 - given.pop("public_share"), housing_weight=0.0)
     return turned

@@ -41,7 +41,16 @@ def relative_wealth(
     live are 0. Raises `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
     """
     is_raster = path.suffix.lower() in (".tif", ".tiff")
-    points, value = _raster(path, cells, nodata) if is_raster else _layer(path, column)
+    if is_raster:
+        area = shapely.box(*cells.to_crs(4326).total_bounds).buffer(MARGIN_DEG)
+        window = read_window(path, area, False, nodata, least=-np.inf, blank=np.nan)
+        x, y, value = window.pixels(~np.isnan(window.people))
+        points = gpd.GeoSeries(shapely.points(x, y), crs=window.crs)
+    else:
+        layer = read_layer(path)
+        refuse(missing_columns(layer, (column,), str(path)))
+        value = pd.to_numeric(layer[column], errors="coerce").to_numpy(dtype=float)
+        points = layer.geometry.representative_point()
     bad = ~np.isfinite(value) | ((np.abs(value) > MOST_INDEX) if index else (value < 0))
     if bad.any():
         what = "are below zero or not numbers"
@@ -72,21 +81,3 @@ def relative_wealth(
     if not mean > 0:
         raise InputError(str(path), "every figure where people live is zero")
     return np.asarray(wealth / mean, dtype=float)
-
-
-def _raster(
-    path: Path, cells: gpd.GeoDataFrame, nodata: float | None
-) -> tuple[gpd.GeoSeries, Floats]:
-    """Return the centres and values of the pixels around the cells that have data."""
-    area = shapely.box(*cells.to_crs(4326).total_bounds).buffer(MARGIN_DEG)
-    window = read_window(path, area, False, nodata, least=-np.inf, blank=np.nan)
-    x, y, value = window.pixels(~np.isnan(window.people))
-    return gpd.GeoSeries(shapely.points(x, y), crs=window.crs), value
-
-
-def _layer(path: Path, column: str) -> tuple[gpd.GeoSeries, Floats]:
-    """Return the places and values of a layer's rows; a value that is not a number is NaN."""
-    layer = read_layer(path)
-    refuse(missing_columns(layer, (column,), str(path)))
-    value = pd.to_numeric(layer[column], errors="coerce").to_numpy(dtype=float)
-    return layer.geometry.representative_point(), value

@@ -30,10 +30,8 @@ from siting.roads.network import utm_epsg
 
 log = logging.getLogger(__name__)
 
-# Largest overlap, as a share of the smaller zone, that counts as a sliver and not as an error.
-MOST_OVERLAP = 0.001
-# Minimum area (km2) of a hole that counts as a gap rather than a sliver.
-LEAST_GAP_KM2 = 0.0001
+MOST_OVERLAP = 0.001  # largest overlap, as a share of the smaller zone, that counts as a sliver
+LEAST_GAP_KM2 = 0.0001  # minimum area of a hole that counts as a gap, not as a sliver
 STEP_M = 100.0
 # Column names used for zones; a user's column with one of these names is renamed.
 RESERVED = (
@@ -123,14 +121,10 @@ def _overlap_faults(ids: Sequence[str], shapes: Shapes, where: str) -> list[Faul
     area_km2 = shapely.area(shapes) / 1e6
     shared_km2 = shapely.area(shapely.intersection(shapes[one], shapes[other])) / 1e6
     share = shared_km2 / np.minimum(area_km2[one], area_km2[other])
+    what = "zones overlap by {:.3f} km2, {:.1%} of the smaller".format
     fix = "draw their border once: people in the overlap would count twice"
     return [
-        Fault(
-            where,
-            f"zones overlap by {km2:.3f} km2, {part:.1%} of the smaller",
-            fix,
-            (ids[a], ids[b]),
-        )
+        Fault(where, what(km2, part), fix, (ids[a], ids[b]))
         for a, b, km2, part in zip(one, other, shared_km2, share, strict=True)
         if part > MOST_OVERLAP
     ]
@@ -184,7 +178,6 @@ def spread_zones(
     without = (whole <= 0) & (people > 0)
     share = people[zone] * weight / np.where(whole > 0, whole, 1.0)[zone]
     kept = share > 0
-    stand_in = shapely.point_on_surface(shapes[without])
     zone = np.concatenate([zone[kept], np.flatnonzero(without)])
     order = np.argsort(zone, kind="stable")
     ids = zones["zone_id"].to_numpy()
@@ -194,7 +187,7 @@ def spread_zones(
             "people": np.concatenate([share[kept], people[without]])[order],
             "basis": np.repeat([basis, "zone"], [kept.sum(), without.sum()])[order],
         },
-        geometry=np.concatenate([points[kept], stand_in])[order],
+        geometry=np.concatenate([points[kept], shapely.point_on_surface(shapes[without])])[order],
         crs=utm,
     ).to_crs(4326)
     named = ids[without].astype(str).tolist()
@@ -213,9 +206,8 @@ def _on_streets(shapes: Shapes, network: Network) -> tuple[Shapes, Ints, Floats]
     parts, of = shapely.get_parts(cut, return_index=True)
     parts, more = shapely.get_parts(parts, return_index=True)  # splits mixed collections
     of, is_line = of[more], shapely.get_type_id(parts) == 1
-    pieces = np.concatenate([lines[line[within]], parts[is_line]])
     zone = np.concatenate([zone[within], zone[~within][of[is_line]]])
-    points, piece, length_m = along(pieces, STEP_M)
+    points, piece, length_m = along(np.concatenate([lines[line[within]], parts[is_line]]), STEP_M)
     return points, zone[piece], length_m
 
 
@@ -252,11 +244,8 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     ``area_share`` is the share of the zone's surface inside `area` (0 to 1). ``people`` is
     multiplied by this share. Raises `InputError` if no zone overlaps the area.
 
-    >>> zones = gpd.GeoDataFrame(
-    ...     {"zone_id": ["a"], "people": [100.0]},
-    ...     geometry=[shapely.box(73, 33, 73.2, 33.1)],
-    ...     crs=4326,
-    ... )
+    >>> zones = gpd.GeoDataFrame({"zone_id": ["a"], "people": [100.0]},
+    ...     geometry=[shapely.box(73, 33, 73.2, 33.1)], crs=4326)
     >>> clip_zones(zones, shapely.box(73, 33, 73.1, 33.1))["people"].round(1).to_list()
     [50.0]
     """

@@ -118,9 +118,8 @@ def business_case(
     else:
         paid = gap if subsidy.fills_gap else most.to_numpy(dtype=float)
     kwh = DAYS * sold[:, -1]
-    price = _mean(shares, rules.prices_pkr_kwh.__getitem__)
     bought = _mean(shares, lambda group: 1.0 / efficiency(rules, group))
-    revenue = kwh * price
+    revenue = kwh * _mean(shares, rules.prices_pkr_kwh.__getitem__)
     usual = yearly[:, -1]
     income_tax = rules.income_tax * (usual - cost / rules.years)
     left = np.maximum(cost - paid, 0.0)
@@ -171,11 +170,9 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
 
 
 def gap_arrays(
-    offers: pd.DataFrame,
-    rules: BusinessRules,
-    subsidy: Subsidy,
+    offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy,
     by_group: pd.DataFrame | None = None,
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats]:  # fmt: skip
     """Return ``need_pkr`` and ``worth_pkr_kwh_day`` as `gap_terms` does, for checked offers."""
     rules = at_hurdle(rules, subsidy.held_to)
     factor = present_value_factor(rules.discount_rate, rules.years)
@@ -185,8 +182,7 @@ def gap_arrays(
     cost = offers["cost_pkr"].to_numpy(dtype=float)
     # The cost is deducted from taxable profit in equal parts over the years.
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
-    shares = sold_shares(offers, by_group)
-    return need, _mean(shares, lambda group: worth_pkr_kwh_day(rules, group))
+    return need, _mean(sold_shares(offers, by_group), lambda group: worth_pkr_kwh_day(rules, group))
 
 
 def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:

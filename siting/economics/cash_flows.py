@@ -61,10 +61,9 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
     def column(name: str) -> Floats:
         return offers[name].to_numpy(dtype=float) if name in offers else none
 
-    # An extended station already has attendants.
-    new = 1.0 - column("extends")
     fast = column("capacity_dc_kwh_day") > 0
-    people = np.where(fast, rules.attendants, rules.attendants_other) * new
+    people = np.where(fast, rules.attendants, rules.attendants_other)
+    people = people * (1.0 - column("extends"))  # an extended station already has attendants
     drawn = load_kw(offers).to_numpy(dtype=float) if "power_kw" in offers else none
     added_kw = drawn - column("standing_kw")
     return pd.DataFrame(

@@ -169,10 +169,9 @@ def sales_path(
     """
     whole = demand_kwh_day[target_year]
     share = {y: min(kwh / whole, 1.0) if whole > 0 else 1.0 for y, kwh in demand_kwh_day.items()}
-    longest = target_year - min(opening_years) + 1
     return tuple(
         float(np.mean([share[min(first + k, target_year)] for first in opening_years]))
-        for k in range(longest)
+        for k in range(target_year - min(opening_years) + 1)
     )
 
 

@@ -308,12 +308,11 @@ class Answer(Solved):
 
     def drawn_pkr(self, of: MoneyKind) -> Floats:
         """Return the subsidies or costs added in each year (PKR); `of` says which of the two."""
-        program, instance = self.program, self.program.instance
-        if of == "subsidy_pkr" and program.gap is not None:
-            return np.diff(self.paid.sum(axis=0), prepend=0.0)
-        amount = instance.offer_subsidy if of == "subsidy_pkr" else instance.offer_cost
-        by_year = program.options.of_offers(amount)[self.choice].sum(axis=0)
-        return np.diff(by_year, prepend=0.0)
+        instance, drawn = self.instance, self.paid.sum(axis=0)
+        if of == "cost_pkr" or self.program.gap is None:
+            amount = instance.offer_subsidy if of == "subsidy_pkr" else instance.offer_cost
+            drawn = self.program.options.of_offers(amount)[self.choice].sum(axis=0)
+        return np.diff(drawn, prepend=0.0)
 
     def total_pkr(self, of: MoneyKind) -> float:
         """Return the total subsidies or costs (PKR); `of` says which of the two."""

@@ -53,9 +53,8 @@ class AreaBound:
         linked = np.asarray(abs(m.a) @ (frame.column_site < 0).astype(float)) > 0
         self._sites_of_row[linked] = frame.sites + 1
         # If all terms of a row are at least 0, each area alone must keep the row's upper limit.
-        first, negative = m.a.indptr[:-1], np.minimum(m.a.data, 0.0)
-        negative = np.where(m.lower[m.a.indices] < 0, -1.0, negative)
-        least = np.add.reduceat(np.append(negative, 0.0), first)
+        negative = np.where(m.lower[m.a.indices] < 0, -1.0, np.minimum(m.a.data, 0.0))
+        least = np.add.reduceat(np.append(negative, 0.0), m.a.indptr[:-1])
         self._packed = np.isfinite(m.row_upper) & (np.where(np.diff(m.a.indptr), least, 0.0) >= 0)
         # The prices of a site's own rows also bound what the site earns.
         own = np.zeros(m.a.shape[0], dtype=bool)
@@ -90,12 +89,12 @@ class AreaBound:
         frame = self.frame
         areas = frame.areas(np.arange(frame.sites), size)
         rows = [self._rows(area) for area in areas]
-        most = np.array([self._shared(local) for local, _ in rows])
+        shared = [local[self._sites_of_row[local] > 1] for local, _ in rows]
+        most = np.array([float(np.abs(self._of_row[several]).sum()) for several in shared])
         unit = abs(frame.matrix.size)
         least = gap * abs(self._alone) / unit / max(len(areas), 1)
         order = [n for n in np.argsort(-most, kind="stable").tolist() if most[n] > least]
-        gain = np.zeros(frame.sites)  # gain of each site's area
-        total = 0.0
+        gain, total = np.zeros(frame.sites), 0.0  # `gain`: gain of each site's area
         for k in range(0, len(order), threads):
             if clock.over:
                 break
@@ -119,10 +118,6 @@ class AreaBound:
         there = self._touches @ inside
         touched, local = there > 0, there == self._sites_of_row
         return np.flatnonzero(touched & local), np.flatnonzero(touched & ~local & self._packed)
-
-    def _shared(self, rows: Ints) -> float:
-        """Return the total of price times limit over the given rows that several sites share."""
-        return float(np.abs(self._of_row[rows[self._sites_of_row[rows] > 1]]).sum())
 
     def _program(
         self, area: Ints, rows: tuple[Ints, Ints], clock: Clock, seed: int
@@ -152,5 +147,4 @@ class AreaBound:
 def _at_limit(value: Floats, lower: Floats, upper: Floats) -> Floats:
     """Return each value times its upper limit if the value is positive, else its lower limit."""
     side = np.where(value > 0, upper, lower)
-    out: Floats = value * np.where(value != 0, side, 0.0)
-    return out
+    return np.asarray(value * np.where(value != 0, side, 0.0))

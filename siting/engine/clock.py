@@ -152,8 +152,7 @@ class Clock:
                 yield
         finally:
             self._phase = outer
-            spent = time.perf_counter() - began
-            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+            self.seconds[name] = self.seconds.get(name, 0.0) + (time.perf_counter() - began)
 
     @contextmanager
     def within(self, share: float) -> Iterator[None]:

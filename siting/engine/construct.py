@@ -15,7 +15,6 @@ from scipy import sparse
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
-from siting.engine.parts import Part
 from siting.engine.slack import Room
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
@@ -34,13 +33,11 @@ class Sower:
         self.cutter, self.room, self.frame = cutter, room, cutter.frame
         program, unit = self.frame.program, self.frame.layout.energy_unit
         self.left = [part.wanted.copy() for part in cutter.parts]
-        slices = program.slices
-        self.weight = [
-            slices[p.slice].weight * slices[p.slice].probability * unit for p in cutter.parts
-        ]
+        slices = [program.slices[part.slice] for part in cutter.parts]
+        self.weight = [one.weight * one.probability * unit for one in slices]
         minutes = self.frame.service.minutes
         far = minutes / max(float(minutes.max(initial=0.0)), 1e-300)
-        if len(far) * len(slices) > settings.MANY_PAIRS:
+        if len(far) * len(program.slices) > settings.MANY_PAIRS:
             far = np.ceil(settings.NEARER_STEPS * far) / settings.NEARER_STEPS
         near = 1 - settings.NEARER * far
         # Near pairs weigh more, so that the nearer of two stations with equal sales is chosen.
@@ -50,8 +47,7 @@ class Sower:
         resources = self.frame.resources
         self.use = sparse.csc_array(resources.use)
         self.used = np.zeros(len(resources))
-        least = resources.at_least
-        self.least = np.where(np.isfinite(least) & (least > 0), least, 0.0)
+        self.least = np.maximum(resources.at_least, 0.0)
         self.counts = resources.use.maximum(0.0)  # amounts towards lower limits
         self.money = most
         self.scarce = room.price if scarce is None else scarce
@@ -94,11 +90,10 @@ class Sower:
         price = paid if self.gap is None else paid + self.own_money * self.need[-1] + 1e-9
         empty = self.choice[self.frame.site] < 0
         fits = empty & self.room.fits(self.choice, begun=True)[: self.frame.count]
-        open_ = fits & (gain > 0) & np.isfinite(paid)
         towards = self._towards() * fits
         if towards.any():
             gain = towards * (1.0 + np.maximum(gain, 0.0) / max(float(gain.max()), 1e-300))
-            open_ = (towards > 0) & np.isfinite(paid)
+        open_ = fits & (gain > 0) & np.isfinite(paid)
         with np.errstate(over="ignore"):  # the rate of an option that costs nothing is infinite
             rate = np.where(open_, gain / price, 0.0)
         if not open_.any():
@@ -118,8 +113,7 @@ class Sower:
     def _keep(self) -> None:
         """Keep the existing station at each site for which no new option was chosen."""
         for option in self.frame.kept.tolist():
-            site = self.frame.site[option]
-            if self.choice[site] < 0:
+            if self.choice[self.frame.site[option]] < 0:
                 self._take(option, None)
 
     def _towards(self) -> Floats:
@@ -153,8 +147,7 @@ class Sower:
 
     def _lacks(self) -> bool:
         """Return whether a limit or floor is still unmet."""
-        lacking = self._lacking() or ()
-        return bool(self._towards().any()) or any(worth.any() for worth in lacking)
+        return bool(self._towards().any()) or any(one.any() for one in self._lacking() or ())
 
     def _lacking(self) -> list[Floats] | None:
         """Return the weights of each part's pairs: 1 for pairs that an unmet floor counts, else 0.
@@ -178,15 +171,16 @@ class Sower:
                 share = served * self.frame.layout.energy_unit / wanted
                 shares.append((share, f, s, 1.0 if aimed else floor.share))
         worst = min((share for share, *_ in shares), default=1.0) + settings.WORST
-        some = False
-        for share, f, s, least in shares:
-            if share >= least or (program.groups[f] in aim.groups and share > worst):
-                continue
-            some = True
+        unmet = [
+            (f, s)
+            for share, f, s, least in shares
+            if share < least and (share <= worst or program.groups[f] not in aim.groups)
+        ]
+        for f, s in unmet:
             for p, part in enumerate(self.cutter.parts):
                 if part.slice == s:
                     out[p][service.floor[f][part.rows[part.row]]] = 1.0
-        return out if some or aim.of_money else None
+        return out if unmet or aim.of_money else None
 
     def _paid(self, sold: Floats) -> Floats:
         """Return each option's price by year; infinite if its viability gap exceeds its cap."""
@@ -201,13 +195,13 @@ class Sower:
     def _fits(self, option: int, paid: Floats) -> bool:
         if self.choice[self.frame.site[option]] >= 0:
             return False
-        if self.gap is None and paid[-1, option] > self.money:
-            return False
-        if self.gap is not None:
+        if self.gap is None:
+            if paid[-1, option] > self.money:
+                return False
+        else:
             after = self.paid + paid[:, option]
-            if self.by_year:
-                after = np.diff(after, prepend=0.0)
-            if (after > self.granted).any():
+            drawn = np.diff(after, prepend=0.0) if self.by_year else after
+            if (drawn > self.granted).any():
                 return False
         entries = slice(self.use.indptr[option], self.use.indptr[option + 1])
         rows = self.use.indices[entries]
@@ -215,20 +209,17 @@ class Sower:
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
         """Choose an option and return True, unless it shares demand with another of this round."""
-        near: list[tuple[Part, Floats, Floats, Ints]] = []
-        j = self.frame.site[option]
+        j, offers = self.frame.site[option], [int(offer[option]) for offer in self.cutter.offer]
         reach = [part.row[part.edge[j] : part.edge[j + 1]] for part in self.cutter.parts]
-        for p, part in enumerate(self.cutter.parts):
-            offer = int(self.cutter.offer[p][option])
-            if offer < 0:
-                continue
-            if touched is not None and touched[p][reach[p]].any():
-                return False
-            near.append((part, self.left[p], part.capacity[offer].copy(), reach[p]))
         if touched is not None:
+            if any(touched[p][reach[p]].any() for p, offer in enumerate(offers) if offer >= 0):
+                return False
             for mine, rows in zip(touched, reach, strict=True):
                 mine[rows] = True
-        for part, wanted, room, rows in near:
+        for p, part in enumerate(self.cutter.parts):
+            if offers[p] < 0:
+                continue
+            wanted, room, rows = self.left[p], part.capacity[offers[p]].copy(), reach[p]
             kinds = part.kind[rows]
             for k in sorted(range(len(part.kinds)), key=lambda k: len(part.columns[k])):
                 mine = rows[kinds == k]

@@ -81,8 +81,7 @@ class Cutter:
                 if part.slice == m.s and member[part.pairs].any():
                     self.counted[m.column, p] = member[part.pairs]
         # Parts whose cuts on worth need a linear program, and groups of parts linked by measures.
-        hard = (part.capacitated and part.uniform is None for part in parts)
-        self.alone = [p for p, needs_program in enumerate(hard) if needs_program]
+        self.alone = [p for p, one in enumerate(parts) if one.capacitated and one.uniform is None]
         self.linked = self._linked()
 
     def _linked(self) -> list[list[int]]:
@@ -90,10 +89,8 @@ class Cutter:
         sets: list[set[int]] = []
         links = [set(self.counted_in(m)) for m in self.energies]
         if self.money:
-            years: dict[int, set[int]] = {}
-            for p in range(len(self.parts)):
-                years.setdefault(self.year_of(p), set()).add(p)
-            links += list(years.values())
+            years = [self.year_of(p) for p in range(len(self.parts))]
+            links += [{p for p, t in enumerate(years) if t == one} for one in dict.fromkeys(years)]
         for link in links:
             touched = [s for s in sets if s & link]
             sets = [s for s in sets if not s & link] + [link.union(*touched)]
@@ -230,9 +227,8 @@ class Cutter:
         share = taken[option]
         if not part.capacitated:
             return self._cover_prices(part, offer[option], share, worth)
-        rows = None
+        rows = np.full(len(part.rows), counted is None)
         if counted is not None:
-            rows = np.zeros(len(part.rows), dtype=bool)
             rows[part.row[counted]] = True
         capacity = part.capacity[offer[option]] * share[:, None]
         whole = bool((share > 1 - settings.ARITHMETIC).all())
@@ -240,9 +236,8 @@ class Cutter:
             self.frame.site[option], capacity, None if whole else share, rows
         )
         level = float(worth.max(initial=0.0))
-        counts = True if rows is None else rows
         # Rows on the unserved side have price 0; the price of other rows is what a kWh is worth.
-        both = [np.where(~side & counts, level, 0.0) for side in sides]
+        both = [np.where(~side & rows, level, 0.0) for side in sides]
         return both[:1] if (both[0] == both[1]).all() else both
 
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:

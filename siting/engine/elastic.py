@@ -150,9 +150,13 @@ class Elastic:
 
     # --- requirements ------------------------------------------------------------------------
 
-    def _require(self, one: Requirement) -> list[int]:
+    def _require(self, one: Requirement, *rows: Terms) -> list[int]:
+        """Add a requirement, and rows that limit the given sums to its figure."""
         self.requirements.append(one)
-        return [len(self.requirements) - 1]
+        owners = [len(self.requirements) - 1]
+        for terms in rows:
+            self._row(terms, one.asked, owners)
+        return owners
 
     def _row(self, terms: Terms, side: float, owners: list[int]) -> None:
         sign = -1.0 if self.requirements[owners[0]].least else 1.0
@@ -192,18 +196,17 @@ class Elastic:
         if not self.program.budgeted:
             return
         if years is None:
-            owners = self._require(Requirement("budget", "budget", 0, PKR, instance.budget_pkr))
-            self._row(self._drawn(whole, 0), instance.budget_pkr, owners)
+            one = Requirement("budget", "budget", 0, PKR, instance.budget_pkr)
+            self._require(one, self._drawn(whole, 0))
             return
         before: list[int] = []
         for t, (year, pkr) in enumerate(zip(years.years, years.budgets_pkr, strict=True)):
             owners = self._require(Requirement(f"budget {year}", "year", t, PKR, pkr))
             column, value = self._drawn(whole, t)
-            before = [*before, *owners]
             if years.carry_over:  # the money of all years up to this one is available
-                self._row((column, value), float(years.limit_pkr[t]), before)
-                continue
-            if t:
+                before = owners = [*before, *owners]
+                pkr = float(years.limit_pkr[t])
+            elif t:
                 earlier, paid = self._drawn(whole, t - 1)
                 column, value = np.append(column, earlier), np.append(value, -paid)
             self._row((column, value), pkr, owners)
@@ -220,19 +223,16 @@ class Elastic:
             ]
             name, unit, most, least = limit.name, limit.unit, limit.at_most, limit.at_least
             if most < math.inf:
-                owners = self._require(Requirement(f"limit {name}", "limit", r, unit, most))
-                for of_year in terms:
-                    self._row(of_year, most, owners)
+                self._require(Requirement(f"limit {name}", "limit", r, unit, most), *terms)
             if least > 0:
                 one = Requirement(f"limit {name}, at least", "limit", r, unit, least, least=True)
-                self._row(terms[-1], least, self._require(one))
+                self._require(one, terms[-1])
 
     def _sites(self) -> None:
         count, site = float(self.required.sum()), self.options.site
         if count:
             one = Requirement("required sites", "required", 0, SITES, count, least=True)
-            owners = self._require(one)
-            self._row(self._of_options(np.where(self.required[site], 1.0, 0.0)), count, owners)
+            self._require(one, self._of_options(np.where(self.required[site], 1.0, 0.0)))
         for n, (sites, differ) in enumerate(self.program.distances):
             label = f"distance to plan {n + 1}"
             one = Requirement(label, "distance", n, SITES, float(differ), least=True)
@@ -280,7 +280,7 @@ class Elastic:
         if one is not None:  # required sites are requirements here, so their own rows are relaxed
             part = m.a[one]
             site = self.options.site[part.indices[part.indptr[:-1]]]
-            self._lower[np.arange(one.start, one.stop)[self.required[site]]] = -np.inf
+            self._lower[one][self.required[site]] = -np.inf
 
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool

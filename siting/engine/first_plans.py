@@ -35,10 +35,11 @@ def first_plan(inc: Incumbent) -> None:
         return
     if valuer is None or inc.heavy:
         inc.weighed(inc.frame.kept)
-        if inc.coarse and _by_year(inc):
-            sow_at_prices(inc)
-        elif inc.coarse:
-            sow(inc)
+        program = inc.frame.program
+        # With years, money has a price of its own in each year.
+        at_prices = program.gap is None and inc.frame.aim.of_worth and program.year_plan is not None
+        if inc.coarse:
+            (sow_at_prices if at_prices else sow)(inc)
         return
     sow(inc)
     begun = inc.frame.by_site(inc.frame.kept if inc.choice is None else inc.choice)
@@ -49,9 +50,7 @@ def mend(inc: Incumbent, start: Ints) -> None:
     """Restore an earlier plan option by option, but leave out options that do not fit."""
     choice = inc.room.taking(inc.frame.nothing, start.tolist())
     if inc.valuer is not None:
-        base = inc.frame.by_site(inc.frame.kept)
-        choice = np.where(choice >= 0, choice, base)
-        state = inc.valuer.at(choice)
+        state = inc.valuer.at(np.where(choice >= 0, choice, inc.frame.by_site(inc.frame.kept)))
         inc.keep_state(state)
         inc.keep_state(fill(inc.valuer, state, inc.clock))
         return
@@ -97,12 +96,6 @@ def _begin_small(inc: Incumbent, sower: Sower) -> None:
         alone = inc.frame.by_site(inc.frame.kept)
         alone[inc.frame.site[sower.first]] = sower.first
         inc.weighed(alone[alone >= 0])
-
-
-def _by_year(inc: Incumbent) -> bool:
-    """Return whether each year has its own price of money."""
-    program = inc.frame.program
-    return program.gap is None and inc.frame.aim.of_worth and program.year_plan is not None
 
 
 def sow_at_prices(inc: Incumbent) -> None:
@@ -202,14 +195,12 @@ def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[St
     rng, drawn = np.random.default_rng(inc.effort.seed), set[bytes]()
     left = deque(_by_site(inc.frame, taken) for taken in relaxations)
     while left:
-        most, value = left[0]
+        most, value = left.popleft()
         choice = most[_centres(inc.frame, value, rng)]
-        if choice.tobytes() in drawn:
-            left.popleft()
-            continue
-        drawn.add(choice.tobytes())
-        yield choice, False
-        left.rotate(-1)
+        if choice.tobytes() not in drawn:
+            drawn.add(choice.tobytes())
+            yield choice, False
+            left.append((most, value))
 
 
 def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:

@@ -44,7 +44,7 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
         budgeted=within_budget and program.budgeted and program.gap is not None,
         floors=tuple(replace(floor, share=0.0) for floor in program.floors),
         distances=(),
-        aims=tuple(dict.fromkeys(_left_to_decide(program))),
+        aims=_left_to_decide(program),
     )
     try:
         return proven(bare, offers)
@@ -91,7 +91,7 @@ def proven(
     choice = choice_of(program, offers)
     reached: list[Reached] = []
     alike = served_whole(program.all_aims, program)  # whether the aims make no difference
-    for aim in dict.fromkeys(_left_to_decide(program)):
+    for aim in _left_to_decide(program):
         value = 0.0
         if not alike:
             found = reached_again(program, aim, reached, choice)
@@ -117,8 +117,8 @@ def _standing(program: Program, offers: Standing) -> list[Iterable[str]]:
     return [given.get(year, ()) for year in years]
 
 
-def _left_to_decide(program: Program) -> list[Aim]:
-    """Return the aims whose value depends on how fixed stations serve demand.
+def _left_to_decide(program: Program) -> tuple[Aim, ...]:
+    """Return the distinct aims whose value depends on how fixed stations serve demand.
 
     Aims that count drive times come last: if they came first, serving nothing would be best.
     """
@@ -130,7 +130,7 @@ def _left_to_decide(program: Program) -> list[Aim]:
             out.append(aim)
     if all(aim.of_drives for aim in out):
         out.append(MostWorth())
-    return sorted(out, key=lambda aim: aim.of_drives)
+    return tuple(dict.fromkeys(sorted(out, key=lambda aim: aim.of_drives)))
 
 
 def assign(

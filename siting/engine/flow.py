@@ -29,15 +29,15 @@ class FlowGraph:
             self._near.append((together.indptr.astype(np.int64), together.indices.astype(np.int64)))
 
     def cut_sides(
-        self, site: Ints, capacity: Floats, share: Floats | None, counted: Flags | None
+        self, site: Ints, capacity: Floats, share: Floats | None, counted: Flags
     ) -> tuple[Flags, Flags]:
         """Return masks of rows on the unserved side of the smallest and the largest minimum cut.
 
         `site`: site of each station (sites may repeat); `capacity`: energy of each station (row) by
         charger group (column), already multiplied by `share`; `share`: largest share of a row that
-        each station may serve (None: 1); `counted`: rows whose demand counts (None: all).
+        each station may serve (None: 1); `counted`: rows whose demand counts.
         """
-        units = self._units if counted is None else np.where(counted, self._units, 0)
+        units = np.where(counted, self._units, 0)
         node, row, room, link = self._arcs(site, capacity, share, units)
         rows, nodes = len(units), len(room)
         if not nodes:
@@ -49,8 +49,6 @@ class FlowGraph:
         slack = room > np.bincount(node, flow, minlength=nodes)
         unserved, _ = _spread(unsaturated, row, node, more, used, nodes)
         _, served = _spread(slack, node, row, more, used, rows)
-        if counted is None:
-            return unserved, ~served
         return unserved & counted, ~served & counted
 
     def _whole(self, energy: Floats) -> Ints:

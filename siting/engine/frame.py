@@ -260,11 +260,9 @@ class Frame:
 
     def payments(self, options: Ints) -> Ints:
         """Return the columns of the public money paid to the offers of the given options."""
-        parts = [np.zeros(0, dtype=np.int64)]
-        offers = self.options.offer[options]
-        for paid, offer in zip(self.layout.subsidy_column.T, offers.T, strict=False):
-            parts.append(paid[offer[offer >= 0]])
-        columns = np.unique(np.concatenate(parts))
+        by_year = zip(self.layout.subsidy_column.T, self.options.offer[options].T, strict=False)
+        paid = [column[offer[offer >= 0]] for column, offer in by_year]
+        columns = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *paid]))
         return columns[columns >= 0]
 
     def fits(self, choice: Ints) -> bool:
@@ -369,5 +367,5 @@ def overlap(kwh: Floats, row: Ints, site: Ints, sites: int) -> sparse.csr_array:
 def first_of_each(group: Ints, count: int) -> Flags:
     """Return whether each entry is among the first `count` of its group; `group` must be sorted."""
     starts = np.flatnonzero(np.diff(group, prepend=-1))
-    rank = np.arange(len(group)) - np.repeat(starts, np.diff([*starts, len(group)]))
+    rank = np.arange(len(group)) - np.repeat(starts, np.diff(starts, append=len(group)))
     return np.asarray(rank < count)

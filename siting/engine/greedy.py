@@ -65,21 +65,17 @@ def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
         purse = Purse(valuer.frame, valuer.room)
         if alike:
             purse.price = np.ones(valuer.count)
-        yield from _for_less_and_less(valuer, purse, clock)
-
-
-def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[State]:
-    states = [valuer.at(valuer.frame.by_site(valuer.frame.kept))]
-    while True:
-        states += filling(valuer, purse, states[-1], clock)
-        yield states[-1]
-        spent = [purse.spent(state.choice) for state in states]
-        purse.most = max(spent)
-        # With less money, the next run repeats all states before the first that spends this sum.
-        first = next(n for n, pkr in enumerate(spent) if pkr >= purse.most * (1 - settings.EXACT))
-        if clock.over or not first or purse.most <= 0:
-            return
-        del states[first:]
+        states = [valuer.at(valuer.frame.by_site(valuer.frame.kept))]
+        while True:
+            states += filling(valuer, purse, states[-1], clock)
+            yield states[-1]
+            spent = [purse.spent(state.choice) for state in states]
+            purse.most = most = max(spent)
+            # With less money, the next run repeats all states before the first that spends `most`.
+            first = next(n for n, pkr in enumerate(spent) if pkr >= most * (1 - settings.EXACT))
+            if clock.over or not first or most <= 0:
+                break
+            del states[first:]
 
 
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:

@@ -92,8 +92,7 @@ def new_model(**options: Any) -> highspy.Highs:
     """Return an empty native model with options set, silent on standard output."""
     hush()
     model = highspy.Highs()  # type: ignore[no-untyped-call]
-    model.setOptionValue("output_flag", False)
-    for name, value in options.items():
+    for name, value in {"output_flag": False, **options}.items():
         model.setOptionValue(name, value)
     return model
 

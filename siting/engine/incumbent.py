@@ -91,9 +91,9 @@ class Incumbent:
 
     def build(self) -> None:
         """Build the master problem, and determine whether choices can be evaluated quickly."""
-        drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
+        aims = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # The master problem has no measure of drive times.
-        self.coarse = not any(aim.of_drives for aim in drives)
+        self.coarse = not any(aim.of_drives for aim in aims)
         # In heavy programs, steps meant for small programs take too long.
         self.heavy = self.frame.large or not self.coarse
         self.master = Master(

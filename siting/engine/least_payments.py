@@ -36,16 +36,14 @@ def least_payments(frame: Frame) -> list[Floats]:
     for t, (sites, at) in enumerate(layout.gap_rows):
         gap = rows[at].tocoo()
         payment = np.ones(len(sites))
-        column = layout.subsidy_column[:, t]
-        paid = np.isin(gap.col, column[column >= 0])
+        paid = np.isin(gap.col, layout.subsidy_column[:, t])
         payment[gap.row[paid]] = gap.data[paid]
         energy = (gap.col >= first) & (gap.col < ends)
         c = gap.col[energy] - first
         earned = gap.data[energy] / payment[gap.row[energy]]
         # By capacity row: largest margin per unit of capacity, and margin on all demand in reach.
         limited = of_row[c] >= 0
-        count = capacity.shape[0]
-        best, reach = np.zeros(count), np.zeros(count)
+        best, reach = np.zeros((2, capacity.shape[0]))
         r = of_row[c[limited]]
         np.maximum.at(best, r, earned[limited] / per_unit[c[limited]])
         np.add.at(reach, r, earned[limited] * m.upper[c[limited] + first])
@@ -71,12 +69,9 @@ def with_least_payments(frame: Frame) -> Frame:
     for t, least in enumerate(least_payments(frame)):
         option = np.flatnonzero(least)
         sites, row = np.unique(frame.site[option], return_inverse=True)
-        column = frame.layout.subsidy_column[:, t]
-        offer = np.flatnonzero(column >= 0)
-        place = np.full(frame.sites, -1)
-        place[sites] = np.arange(len(sites))
-        at = place[frame.layout.instance.offer_site[offer]]
-        offer, at = offer[at >= 0], at[at >= 0]
+        column, site = frame.layout.subsidy_column[:, t], frame.layout.instance.offer_site
+        offer = np.flatnonzero((column >= 0) & np.isin(site, sites))
+        at = np.searchsorted(sites, site[offer])
         entries.append((number + row, option, -least[option]))
         entries.append((number + at, column[offer], np.ones(len(offer))))
         number += len(sites)

@@ -43,7 +43,7 @@ def lost_without(
 ) -> dict[str, float]:
     """Return, for each site, the worth lost if only its station closes, in the program's unit.
 
-    The loss is 0 if the site has no station. The program's floors, limits and budget are ignored.
+    The loss is 0 at a site without a station. The program's floors, limits and budget are ignored.
     `offer_ids`: the offers in place, including existing ones, at most one per site.
     """
     kept = program.instance.positions_of(offer_ids)
@@ -70,10 +70,8 @@ class Marginal:
         self._valuer = valuer_of(frame, Cutter(frame))
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)
-        # If several options end with the same offer, take the first one: it opens earliest.
-        self._choice = frame.nothing
-        for option in np.flatnonzero(np.isin(frame.options.last, chosen))[::-1].tolist():
-            self._choice[frame.site[option]] = option
+        # If several options end with the same offer, the first one, which opens earliest, prevails.
+        self._choice = frame.by_site(np.flatnonzero(np.isin(frame.options.last, chosen))[::-1])
         self._position = {name: n for n, name in enumerate(self.instance.site_ids.tolist())}
         self.value = self._worth(self._choice)
         self.noise = settings.EXACT * max(abs(self.value), 1e-300)

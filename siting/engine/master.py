@@ -137,8 +137,8 @@ class Master(CutModel):
         rows = []
         for cut in cuts:
             at = np.flatnonzero(cut.coefficient)
-            largest = (np.abs(part).max(initial=0.0) for part in (cut.value, cut.coefficient))
-            scale = 1.0 / max(*map(float, largest))
+            largest = np.abs(np.append(cut.value, cut.coefficient)).max(initial=0.0)
+            scale = 1.0 / float(largest)
             value = np.concatenate([-cut.coefficient[at], cut.value]) * scale
             prices = {p: price * scale for p, price in cut.prices.items()}
             index = np.concatenate([at, cut.column])
@@ -172,12 +172,11 @@ class Master(CutModel):
             self._middle[self._middle < settings.FORGOTTEN] = 0.0
         seen: set[bytes] = set()
         broken: list[Cut] = []
-
         units = np.where(np.isfinite(self.matrix.upper), self.matrix.upper, 1.0)
 
         def breaks(cut: Cut) -> bool:
             unit = float(np.abs(cut.value) @ np.abs(units[cut.column]))
-            # A cut that contains no measures only rules out infeasible choices.
+            # A cut without measures only rules out infeasible choices.
             unit = unit or float(np.abs(cut.coefficient).max())
             return cut.over(taken, relaxed.point) > settings.SIGNIFICANT * unit
 
@@ -229,8 +228,8 @@ class Master(CutModel):
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
         """Add the cuts that are tight at a choice; return the bound on the choice's worth.
 
-        Most of them bound other choices only weakly, so cuts are also sought at a point between the
-        choice and `optimum` (the value of each option).
+        Most of them bound other choices only weakly, so cuts are also sought between the choice and
+        `optimum` (values of the options).
         """
         taken = self.frame.values(choice)
         endless = np.full(self.matrix.a.shape[1], settings.ENDLESS)

@@ -30,9 +30,7 @@ class Plans:
 
     def have_pairs(self, incumbent: Ints | None) -> bool:
         """Return whether there are two plans that can be combined."""
-        if incumbent is None:
-            return False
-        return any(
+        return incumbent is not None and any(
             len(plans) > 1 or (plans and not np.array_equal(plans[0][1], incumbent))
             for plans in self._generations
         )

@@ -65,7 +65,7 @@ class Pool:
         self.count = self.frame.count
         self.worth = matrix.cost * abs(matrix.size)  # unscaled objective coefficient of each column
         self.lower, self.upper = matrix.lower, matrix.upper
-        self._idle = np.zeros(0, dtype=np.int64)
+        self._idle = np.zeros(0, dtype=np.int64)  # successive optima where each cut is slack
 
     def worth_of(self, choice: Ints) -> float:
         """Return the value of the demand that a choice serves; -inf if the choice is infeasible."""
@@ -119,8 +119,7 @@ class Pool:
     ) -> Answered:
         """Return the HiGHS solution of a query under the active cuts."""
         matrix, cuts = self._master.matrix, self._master.rows
-        new = np.zeros(len(cuts) - len(self._idle), dtype=np.int64)
-        self._idle = np.concatenate([self._idle, new])
+        self._idle = np.append(self._idle, np.zeros(len(cuts) - len(self._idle), dtype=np.int64))
         all_awake = len(cuts) <= settings.MANY_ROWS
         awake = np.flatnonzero((self._idle <= settings.NODE_ROUNDS) | all_awake)
         here = (cuts[n] for n in awake.tolist())

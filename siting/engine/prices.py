@@ -46,7 +46,7 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     with clock.listening():
         relaxation.solve()
     answer = relaxation.found
-    if answer is None or not answer.optimal or not len(answer.price):
+    if not answer.optimal or not len(answer.price):
         return None
     size = abs(frame.matrix.size)
     return _table(list(_of_duals(frame, answer.price * size, answer.reduced * size)))
@@ -59,41 +59,37 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     within `limit_s` seconds or, if there are many offers per site, from the relaxations of single
     years. It is 0 for a year in which money is not scarce.
     """
-    frame = Frame(program, program.all_aims[0])
-    years = 1 if program.year_plan is None else len(program.year_plan.years)
-    worth = np.zeros(years)
+    frame, none = Frame(program, program.all_aims[0]), np.zeros(len(_years(program)))
     if not len(program.options):
-        return worth
+        return none
     clock = Clock(limit_s)
     by_year = prices_by_year(frame, clock, seed=seed) if is_many(program) else None
     if by_year is not None:
-        prices, _ = by_year
-    else:
-        master = Master(frame, clock, seed=seed)
-        master.forget_money()
-        found, _ = master.tighten(math.inf, settings.NODE_STALLED)
-        if found is None or found.bound == -math.inf:
-            return worth
-        prices = master.prices()
-    return _rate_by_year(program, prices.limits)
+        return _rate_by_year(program, by_year[0].limits)
+    master = Master(frame, clock, seed=seed)
+    master.forget_money()
+    found, _ = master.tighten(math.inf, settings.NODE_STALLED)
+    if found is None or found.bound == -math.inf:
+        return none
+    return _rate_by_year(program, master.prices().limits)
 
 
 def _rate_by_year(program: Program, limits: Floats) -> Floats:
     """Return the price of a rupee granted in each year, from the prices of the resources."""
-    plan = program.year_plan
-    worth = np.zeros(1 if plan is None else len(plan.years))
+    plan, years = program.year_plan, _years(program)
+    worth = np.zeros(len(years))
     for row, _, year, price in _of_resources(program, limits.tolist()):
         if row == "money":
-            worth[plan.years.index(int(year)) if plan else 0] = price
+            worth[years.index(year)] = price
     if plan is not None and plan.carry_over:
         worth = np.cumsum(worth[::-1])[::-1]  # a rupee can also be spent in later years
     return worth
 
 
 def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[float, Floats] | None:
-    """Return a bound on the first aim for any budgets by year: without money, and per rupee.
+    """Return a bound on the first aim for any yearly budgets: a constant, and a rate per rupee.
 
-    The first number plus ``sum of m_t rate_t`` over the years bounds all plans that draw the money
+    The constant plus ``sum of m_t rate_t`` over the years bounds all plans that draw the money
     ``m_t``, in the aim's unit. The dual prices come from relaxations with the program's budgets: of
     single years, and of all years with cuts and only the offers that the single years use.
     `limit_s`: time limit (s). The result is None if there are no such prices in time, if there are
@@ -101,11 +97,8 @@ def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[floa
     """
     plan, clock = program.year_plan, Clock(limit_s)
     # A limit that is a share of the budget differs by budget, so no bound holds for all budgets.
-    if (
-        plan is None
-        or not is_many(program)
-        or any(one.of_budget for one in program.instance.limits)
-    ):
+    of_budget = any(one.of_budget for one in program.instance.limits)
+    if plan is None or of_budget or not is_many(program):
         return None
     frame = Frame(program, program.all_aims[0])
     by_year = prices_by_year(frame, clock, seed=seed)

@@ -39,6 +39,8 @@ def solve_native(
 class Relaxation:
     """The relaxation of the whole program for one aim."""
 
+    found: Answered  # the result of `solve`
+
     def __init__(self, frame: Frame, clock: Clock, *, seed: int) -> None:
         m = frame.matrix
         self.frame, self.clock = frame, clock
@@ -46,7 +48,6 @@ class Relaxation:
             frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
             threads=1, random_seed=seed, solver="ipm", run_crossover="on",
         )  # fmt: skip
-        self.found: Answered | None = None
 
     def solve(self) -> float:
         """Return a bound on the aim's value, negated if less is better; -inf if infeasible."""
@@ -56,12 +57,11 @@ class Relaxation:
     @property
     def taken(self) -> Floats:
         """Value of each option, 0 to 1."""
-        assert self.found is not None
         return np.clip(self.found.point[: self.frame.count], 0.0, 1.0)
 
     def dive(self, room: Room) -> Ints | None:
         """Return the choice that a dive from the relaxation reaches; None if it fails."""
-        if self.found is None or not self.found.optimal:
+        if not self.found.optimal:
             return None
         self.model.setOptionValue("solver", "simplex")
         return dive(self.frame, room, self.clock, self._again, self.taken)
@@ -99,7 +99,7 @@ def dive(
 def _ways(
     site: Ints, chosen: list[int], lower: Floats, upper: Floats
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Yield bounds to try in turn: to fix all chosen options, fix the first, or exclude it."""
+    """Yield the bounds to try in turn: fix all chosen options, fix the first, exclude the first."""
     first = chosen[:1]
     for some in (chosen, first) if len(chosen) > 1 else (first,):
         low, high = lower.copy(), upper.copy()
@@ -115,11 +115,10 @@ def _next(
     frame: Frame, room: Room, taken: Floats, lower: Floats, upper: Floats
 ) -> list[int] | None:
     """Return the options to fix next, largest values first; None if all are decided."""
-    open_ = np.flatnonzero((lower < upper) & (taken > settings.SIGNIFICANT))
     choice = frame.by_site(np.flatnonzero(lower > 0.5))
     fits = room.fits(choice, begun=True)[: frame.count]
     upper[(lower == 0) & ~fits & ~frame.must[frame.site]] = 0.0
-    open_ = open_[upper[open_] > 0]
+    open_ = np.flatnonzero((lower < upper) & (taken > settings.SIGNIFICANT))
     if not len(open_):
         return None
     chosen: list[int] = []

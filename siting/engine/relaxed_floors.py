@@ -19,12 +19,10 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
 
-FAMILIES = ("floor", "kept", "gap")
-
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     """Return a frame with shortfall columns, and their positions; None if no row needs one."""
-    m, rows = frame.matrix, frame.rows_of(*FAMILIES)
+    m, rows = frame.matrix, frame.rows_of("floor", "kept", "gap")
     if not len(rows):
         return None
     count, width = len(rows), m.a.shape[1]

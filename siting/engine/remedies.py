@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from siting import settings
 from siting.engine.elastic import COST_SHARE, PKR, SHARE, Requirement
@@ -94,8 +94,7 @@ def bounded(one: Requirement, at_least: float) -> Line:
     figure = _written(rounded(one, at_least), one.unit)
     most, bound = ("most", "have") if one.least else ("least", "need")
     fix = f"{figure} at {most}: that is a bound, as no plan was found in the time given"
-    line = Line.of(one, at_least, fix)
-    return Line(one, line.have, line.need, fix, bound=bound)
+    return replace(Line.of(one, at_least, fix), bound=bound)
 
 
 def _written(value: float, unit: str) -> str:

@@ -144,7 +144,7 @@ def relax(inc: Incumbent) -> None:
         bound = relaxation.solve()
         inc.infeasible = bound == -math.inf
         inc.limit(bound)
-        if inc.done or relaxation.found is None or not relaxation.found.optimal:
+        if inc.done or not relaxation.found.optimal:
             return
         inc.taken = relaxation.taken
         if inc.choice is not None and not inc.greedy:

@@ -164,5 +164,4 @@ def _steps(amount: Floats, q: float, part: float, most: float) -> Floats:
     """Return the rounded coefficients, each capped at `most`."""
     ratio = amount / q + settings.EXACT
     whole = np.floor(ratio)
-    out: Floats = np.minimum(whole + np.minimum((ratio - whole) / part, 1.0), most)
-    return out
+    return np.asarray(np.minimum(whole + np.minimum((ratio - whole) / part, 1.0), most))

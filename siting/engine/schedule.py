@@ -42,8 +42,8 @@ def take_turns(
     `steps`: in the order of their first turns; `left`: returns the gap, infinite without a bound or
     an incumbent; `yields`: whether to leave the remaining time to later aims.
     """
-    going, taken = list(steps), 0
-    while (ready := [one for one in going if one.ready()]) and not done():
+    taken = 0
+    while (ready := [one for one in steps if not one.ended and one.ready()]) and not done():
         if taken >= turns:
             return "turns"
         if yields():
@@ -62,7 +62,5 @@ def take_turns(
         took_s = step.growth * max(clock.elapsed_s - began_s, 1e-9)
         step.pace = 0.0 if math.isinf(closed) else closed / took_s
         taken += 1
-        if not more:
-            step.ended = True
-            going.remove(step)
+        step.ended = not more
     return "done"

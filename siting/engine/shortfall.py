@@ -24,9 +24,6 @@ from siting.engine.highs import run_native
 from siting.engine.linear import answered, model_of, rows_of
 from siting.program.instance import Flags, Floats, Ints
 
-# Families of constraint rows for the demand served and for business cases.
-FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
-
 
 class Shortfall:
     """The subproblem of one group of parts; `worth_only`: whether worth is its only measure."""
@@ -49,7 +46,7 @@ class Shortfall:
         subsidy = self.layout.subsidy_column[:, self.years]
         self.subsidies = np.unique(subsidy[subsidy >= 0])
         self.columns = np.concatenate([self.energies, self.subsidies]).astype(np.int64)
-        rows = frame.rows_of(*FAMILIES)
+        rows = frame.rows_of("demand", "capacity", "cover", "gap", "cap")
         part = sparse.csr_array(frame.by_column[:, self.columns])[rows]
         used = np.diff(part.indptr) > 0
         self.rows, inner = rows[used], part[np.flatnonzero(used)]
@@ -174,16 +171,15 @@ class Shortfall:
         lower = np.concatenate([m.row_lower[self.rows] - shift, sides])
         upper = np.concatenate([m.row_upper[self.rows] - shift, np.full(len(sides), np.inf)])
         model.changeRowsBounds(n, np.arange(n, dtype=np.int32), lower, upper)  # type: ignore[attr-defined]
-        bound = self.upper.copy()
+        self.bound = self.upper.copy()
         if self.layout.by_pair:
             share = self.frame.share_of(self.energies - self.frame.count, taken)
-            bound[: len(self.energies)] *= np.minimum(share, 1.0)
-        self.bound = bound
+            self.bound[: len(self.energies)] *= np.minimum(share, 1.0)
         self._add(np.flatnonzero(self._first_at_hand() & ~self.known))
         n = len(self.there)
         first = model.getNumCol() - n
         at = np.arange(first, first + n, dtype=np.int32)
-        model.changeColsBounds(n, at, np.zeros(n), bound[self.there])
+        model.changeColsBounds(n, at, np.zeros(n), self.bound[self.there])
 
     def _first_at_hand(self) -> Flags:
         """Return, for each column, whether the first model includes it."""
@@ -222,31 +218,27 @@ class Shortfall:
     def _read(self, taken: Floats, measured: Floats, price: Floats, reduced: Floats) -> Cut | None:
         """Return the cut that the duals give."""
         cutter = self.cutter
-        first = len(self.rows)
         weight = {
-            m.column: (1.0 if self.single else max(-price[first + n], 0.0)) * scale
+            m.column: (1.0 if self.single else max(-price[len(self.rows) + n], 0.0)) * scale
             for n, (m, _, scale) in enumerate(self.measures)
         }
         worths: dict[int, Floats] = {}
         prices: dict[int, Floats] = {}
         for p in self.group:
             part = cutter.parts[p]
-            value = np.zeros(len(part.pairs))
+            worths[p], prices[p] = np.zeros(len(part.pairs)), np.zeros(len(part.rows))
             if p in cutter.worth_of:
-                value += weight.get(cutter.worth_of[p].column, 0.0) * part.worth
+                worths[p] += weight.get(cutter.worth_of[p].column, 0.0) * part.worth
             for m in cutter.energies:
                 if (m.column, p) in cutter.counted:
-                    value += weight.get(m.column, 0.0) * cutter.counted[m.column, p]
-            worths[p] = value
-            part_price = np.zeros(len(part.rows))
+                    worths[p] += weight.get(m.column, 0.0) * cutter.counted[m.column, p]
             if self.layout.by_pair:
                 row, at = self.price_row[p]
-                part_price[row] = np.maximum(price[at], 0.0)
+                prices[p][row] = np.maximum(price[at], 0.0)
             else:
                 column = self.layout.pair_column[part.pairs, part.slice]
                 at = np.searchsorted(self.energies, column)
-                part_price[part.row] = np.maximum(reduced[at], 0.0)
-            prices[p] = part_price
+                prices[p][part.row] = np.maximum(reduced[at], 0.0)
         counted = [m for m, *_ in self.measures if weight[m.column] > 0]
         column = np.array([m.column for m in counted], dtype=np.int64)
         if not counted and not self.money:
@@ -298,7 +290,7 @@ class Shortfall:
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Parts linked by floors or public money also have common cuts, which are found less fast.
+    Parts linked by floors or public money also have common cuts, which take longer to find.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
@@ -316,7 +308,11 @@ class Shortfalls:
         tests whether the point to cut off violates a cut; `linked`: whether to give linked parts a
         common cut, instead of a cut on the worth of each part.
         """
-        left, out = self._programs(linked=linked), []
+        if linked not in self._made:
+            groups = self.cutter.linked if linked else [[p] for p in self.cutter.alone]
+            made = [Shortfall(self.cutter, group, worth_only=not linked) for group in groups]
+            self._made[linked] = made
+        left, out = self._made[linked], []
         self.missed = False
         for point in points:
             missed = []
@@ -328,13 +324,6 @@ class Shortfalls:
             left = missed
             self.missed |= bool(missed) and point is points[0]
         return out
-
-    def _programs(self, *, linked: bool) -> list[Shortfall]:
-        if linked not in self._made:
-            groups = self.cutter.linked if linked else [[p] for p in self.cutter.alone]
-            made = [Shortfall(self.cutter, group, worth_only=not linked) for group in groups]
-            self._made[linked] = made
-        return self._made[linked]
 
     def _at(
         self, point: Floats, measured: Floats, programs: Sequence[Shortfall]

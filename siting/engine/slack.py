@@ -51,17 +51,13 @@ class Room:
         finite = np.isfinite(self.most[self._wide])
         return float(wide[finite].max(initial=0.0))
 
-    def used(self, choice: Ints) -> tuple[Floats, Floats]:
-        """Return a choice's use of resources that many options need, and of all other resources."""
-        taken = np.bincount(choice[choice >= 0], minlength=self.count).astype(float)
-        return self._dense @ taken, self._sparse @ taken
-
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
         """Return which changes to a choice (the option at each site, or -1) stay within all limits.
 
         `begun`: whether the choice is partial and need not meet lower limits yet.
         """
-        wide, narrow = self.used(choice)
+        taken = np.bincount(choice[choice >= 0], minlength=self.count).astype(float)
+        wide, narrow = self._dense @ taken, self._sparse @ taken
         there = np.flatnonzero(choice >= 0)
         freed = np.zeros((len(self._wide), self.sites))
         freed[:, there] = self._dense[:, choice[there]]

@@ -157,8 +157,7 @@ class _Solve:
         if start:
             instance = program.instance
             known = np.flatnonzero(np.isin(instance.offer_ids, np.array(start, dtype=object)))
-            one_a_site = np.unique(instance.offer_site[known], return_index=True)[1]
-            known = known[one_a_site]
+            known = known[np.unique(instance.offer_site[known], return_index=True)[1]]  # one a site
             self.choice = self._earliest(known)
             if program.year_plan is not None and not program.resources.within(self.choice):
                 rank, ids = {offer: n for n, offer in enumerate(start)}, instance.offer_ids
@@ -680,7 +679,7 @@ class _Solve:
         return out
 
     def _drives_proven(self) -> list[Reached]:
-        """Return a driving-time limit, as long as the gap allows; empty if the gap is unproven."""
+        """Return the longest driving time that the gap allows, as a limit; empty if unproven."""
         aim, result, _ = self.results[-1]
         gap = self._gap_of(aim)
         longest = result.bound / (1 - gap)

@@ -77,9 +77,8 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
     m, layout = frame.matrix, frame.layout
     price, of_row, known = _scaled(frame, prices)
     found = bound_by(frame, Cutter(frame), price, clock, of_row=of_row)
-    bound, at_most, gaps = found.bound, found.at_most, found.gaps
-    priced = replace(prices, demand=known, gaps=gaps * abs(m.size) / layout.money_unit)
-    return Bounds(bound, at_most, priced)
+    priced = replace(prices, demand=known, gaps=found.gaps * abs(m.size) / layout.money_unit)
+    return Bounds(found.bound, found.at_most, priced)
 
 
 def row_prices(frame: Frame, prices: Prices) -> Floats:
@@ -127,7 +126,8 @@ def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
 
     The result is None without viability gaps, and with concessions. At the values per kWh in `by`,
     what a site's pairs earn, less its payments, is at most what one of its options could earn as
-    the only station. The relaxation violates this if one fraction covers another's shortfall.
+    the only station. A relaxation in which one fractional option covers the shortfall of another
+    violates this row.
     """
     layout = frame.layout
     if frame.program.gap is None or frame.pooled.any():

@@ -50,8 +50,7 @@ def take_all_turns(inc: Incumbent) -> None:
         by_area = inc.heavy and inc.built
         first = Step(_building_turns(inc), growth=settings.MORE) if by_area else roundings
         makers = [first, crossings, windows]
-        known = inc.known is not None
-        cuts = Step(partial(_cut_turn, inc), lambda: known and inc.root is not None)
+        cuts = Step(partial(_cut_turn, inc), lambda: inc.known is not None and inc.root is not None)
         # The tree waits for the root's cuts: its first turn may take as long as all earlier turns.
         before_tree = [cuts] if has_cuts else makers
         tree = Step(

@@ -81,14 +81,14 @@ class Valuer:
         valued = self._cache.pop(key, None)
         if valued is None:
             taken = self.frame.values(choice[choice >= 0])
-            value, best = np.inf, np.zeros(0)
+            value, best = np.inf, np.full(self.count + self.sites, np.inf)
             for price in self.cutter.prices(p, taken, part.worth, None):
                 constant, amount = self.cutter.priced(p, part.worth, price)
                 here = np.where(choice >= 0, amount[choice], 0.0)
                 total = constant + float(here.sum())
                 value = min(value, total)
                 changed = np.concatenate([total - here[self.site] + amount, total - here])
-                best = changed if not len(best) else np.minimum(best, changed)
+                best = np.minimum(best, changed)
             valued = value, best
             if len(self._cache) >= self._kept:
                 del self._cache[next(iter(self._cache))]

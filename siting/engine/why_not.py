@@ -323,8 +323,7 @@ class _Diagnosis:
                 return replace(best, at_least=max(least, *excess_of.values()))
             if not ok:
                 break
-            for k in given:
-                # required sites without a station in the plan
+            for k in given:  # count the required sites without a station in the plan
                 if self.asked[k].block == "required":
                     excess_of[k] = float((self.elastic.required & ~standing).sum())
             changes = {k: figures[k] for k, e in excess_of.items() if e > 0}

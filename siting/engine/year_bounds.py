@@ -144,12 +144,12 @@ def _bounds_of_year(
     except (InputError, SolveError):  # the numbers of one year may differ too much in size
         pass
     least, price = np.array([*found, (0.0, 0.0)]).T
-    # No cost is below 0, and no price, so bounds that allow 0 at the highest worth say nothing.
+    # Costs and prices are never below 0, so a bound that allows 0 at the highest worth is useless.
     with np.errstate(invalid="ignore"):
-        says = least + price * max(most - kept.value, 0.0) > 0
-    says &= (abs(least) < settings.ENDLESS) & np.isfinite(price)
+        useful = least + price * max(most - kept.value, 0.0) > 0
+    useful &= (abs(least) < settings.ENDLESS) & np.isfinite(price)
     used = there[year.options.last[taken >= settings.ROUND_FROM[-1]]]
-    return _Year(most, kept.value, least[says], price[says], used, of_worth)
+    return _Year(most, kept.value, least[useful], price[useful], used, of_worth)
 
 
 def _least(years: list[_Year], weights: Floats, worth: float) -> float:
@@ -162,9 +162,9 @@ def _least(years: list[_Year], weights: Floats, worth: float) -> float:
             row[t], row[count + t] = -1.0, price
             rows.append(row)
             limits.append(price * year.kept - least)
-    none, cost = np.zeros(count), np.concatenate([weights, np.zeros(count)])
+    cost = np.concatenate([weights, np.zeros(count)])
     most = np.array([max(one.most, one.kept) for one in years]) * (1 + settings.ARITHMETIC)
     upper = np.concatenate([np.full(count, np.inf), most])
-    ends = np.concatenate([none, none]), upper, np.full(len(rows), -np.inf), np.array(limits)
+    ends = np.zeros(2 * count), upper, np.full(len(rows), -np.inf), np.array(limits)
     found = run_model(model_of(sparse.csc_array(np.array(rows)), -cost, *ends), Clock(math.inf))
     return max(-found.objective * (1 - settings.ARITHMETIC), 0.0) if found.optimal else 0.0

@@ -92,8 +92,9 @@ def _drawn_pkr(program: Program, aim: Aim, offers: Ints, clock: Clock) -> float:
 def _allowed(program: Program, some: Ints, *, later: bool) -> Flags:
     """Return which offers can be open in the year before or after that of `some` (one per site).
 
-    `later`: whether `some` are open in the later year. Each offer must then become the one of
-    `some` at its site. Otherwise each must follow it, and offers at other sites are allowed too.
+    `later`: whether `some` are open in the later year. An offer must then be able to become the one
+    of `some` at its site. Otherwise it must be able to follow that one, and offers at other sites
+    are allowed too.
     """
     plan, instance = program.year_plan, program.instance
     at = np.full(len(instance.site_ids), -1, dtype=np.int64)

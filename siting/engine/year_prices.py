@@ -65,7 +65,7 @@ def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> tuple[Prices, In
 def over_years(frame: Frame, of_years: Sequence[tuple[Frame, Prices]]) -> Prices:
     """Return prices for a program over years, from the frames of its single years and their prices.
 
-    A rupee of a viability gap has a price by site and year: the one in the year times ``w_t``.
+    A rupee of a viability gap has a price by site and year: its price in that year times ``w_t``.
     """
     program, plan = frame.program, frame.program.year_plan
     assert plan is not None

@@ -92,9 +92,8 @@ def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) ->
     given = (formats,) if isinstance(formats, str) else tuple(formats)
     odd = [form for form in given if form not in FORMATS]
     refuse(naming("formats", "not known", odd, f"use {', '.join(FORMATS)}"))
-    folder = Path(folder)
     drawn = [what for what in PICTURES if what not in _NEEDED or what in plan.tables]
-    files = {(what, ending): folder / f"{what}.{ending}" for what in drawn for ending in given}
+    files = {(what, end): Path(folder, f"{what}.{end}") for what in drawn for end in given}
     for path in files.values():
         require_free(path)
     for what in drawn:
@@ -141,11 +140,10 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     # A gap separates the bars of the cost components from the bars of the payers.
     at = -np.arange(len(labels), dtype=float)
     at[len(parts) :] -= 0.9
-    hatch = [""] * (len(labels) - 1) + ["////"]
-    colours = [QUIET] * len(parts) + [PUBLIC, "#cfe3f2"]
-    for y, amount, colour, lines in zip(at, amounts, colours, hatch, strict=True):
-        edge = PUBLIC if lines else colour
-        chart.barh(y, amount, color=colour, edgecolor=edge, hatch=lines, height=0.66, linewidth=0.6)
+    looks = [(QUIET, QUIET, "")] * len(parts)
+    looks += [(PUBLIC, PUBLIC, ""), ("#cfe3f2", PUBLIC, "////")]
+    for y, amount, (colour, edge, hatch) in zip(at, amounts, looks, strict=True):
+        chart.barh(y, amount, color=colour, edgecolor=edge, hatch=hatch, height=0.66, linewidth=0.6)
         _beside(chart, amount, y, f"{amount:,.1f} ({_percent(amount, cost / 1e6)})")
     chart.set_yticks(at, labels)
     heads = {"What it is spent on": at[0] if parts else np.nan, "Who pays": at[len(parts)]}
@@ -237,9 +235,8 @@ def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figur
     chart.plot(money, worst, color=QUIET, marker=".", ls="--", label=text)
     for row in table[table["knee"]].to_dict("records"):
         million = row["budget_pkr"] / 1e6
-        at = (million, 100 * row["served_share"])
-        chart.annotate(f"knee: PKR {million:,.0f} m", at, xytext=(8, -18),
-                       textcoords="offset points", color=INK)  # fmt: skip
+        chart.annotate(f"knee: PKR {million:,.0f} m", (million, 100 * row["served_share"]),
+                       xytext=(8, -18), textcoords="offset points", color=INK)  # fmt: skip
     chart.set(xlabel="public money, PKR million", ylabel="share served, %", ylim=(0, 102))
     chart.grid(color=GRID)
     return _finished(figure, title, note, legend="lower right")
@@ -300,13 +297,12 @@ def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> F
         figure.axes[0].legend(frameon=False, loc=legend)
     title, _, note, fonts = legible(title, "", note)
     width = figure.get_size_inches()[0]
-    style: dict[str, Any] = {"parse_math": False, "color": INK, "weight": "bold", **fonts}
-    figure.suptitle(
-        "\n".join(textwrap.wrap(title, int(width * 9))), x=0.02, ha="left", size=12, **style
-    )
+    style: dict[str, Any] = {"x": 0.02, "ha": "left", "parse_math": False, **fonts}
+    lines = "\n".join(textwrap.wrap(title, int(width * 9)))
+    figure.suptitle(lines, size=12, color=INK, weight="bold", **style)
     if note:
         lines = "\n".join(textwrap.wrap(note, int(width * 16)))
-        figure.supxlabel(lines, size=7, color=QUIET, x=0.02, ha="left", parse_math=False, **fonts)
+        figure.supxlabel(lines, size=7, color=QUIET, **style)
     return figure
 
 

@@ -65,8 +65,7 @@ def fields_of(
         for name, layer in layers.items()
     }
     for name, more in (beside or {}).items():
-        listed = fields.setdefault(name, [])
-        listed += [field for field in more if field not in listed]
+        fields[name] = list(dict.fromkeys([*fields.get(name, []), *more]))
     return fields
 
 
@@ -125,8 +124,7 @@ def alias(field: str) -> str:
     ['Capacity light vehicle charger, kWh/day', 'NPV, PKR', 'Use share', 'In network']
     """
     stem, unit = _parted(field)
-    words = [_WORDS.get(word, word) for word in stem.split("_") if word]
-    text = " ".join(words) or field
+    text = " ".join(_WORDS.get(word, word) for word in stem.split("_") if word) or field
     return text[:1].upper() + text[1:] + (f", {unit}" if unit else "")
 
 
@@ -156,11 +154,8 @@ def _cut(text: str) -> str:
     return "_".join(words)[:MOST_LETTERS]
 
 
-Known = tuple[re.Pattern[str], str, str]
-
-
 @cache
-def _known() -> dict[str, list[Known]]:
+def _known() -> dict[str, list[tuple[re.Pattern[str], str, str]]]:
     """Return a tuple (name pattern, unit, meaning) for each field, by layer; exact names first."""
     with _FIELDS.open(encoding="utf-8", newline="") as file:
         listed = sorted(csv.DictReader(file), key=lambda row: "<" in row["field"])
@@ -171,7 +166,7 @@ def _known() -> dict[str, list[Known]]:
         for table in specified
         for column in table.columns
     ]
-    by_layer: dict[str, list[Known]] = {}
+    by_layer: dict[str, list[tuple[re.Pattern[str], str, str]]] = {}
     for layer, field, unit, meaning in rows:
         pattern = re.compile(re.sub(r"<\w+>", "[a-z0-9_]+", field))
         by_layer.setdefault(layer, []).append((pattern, unit, meaning))

@@ -123,7 +123,7 @@ def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str
 
 
 def _with_short_texts(name: str, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the table with its texts cut to fit a Shapefile, and log how many were cut."""
+    """Return the table with its texts cut to fit a Shapefile; log the number of cut texts."""
     cut = 0
     for column in table.select_dtypes(["object", "str"]).columns:
         long = [isinstance(v, str) and len(v.encode()) > TEXT_BYTES for v in table[column]]
@@ -145,8 +145,7 @@ def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
         # GDAL reads every flag in a KML file as false, and writes long integers as text.
         small = [c for c in ready.columns if _fits_int32(ready[c])]
         ready = ready.astype(dict.fromkeys(small, "int32"))
-        if "name" in ready.columns:  # KML's label of a placemark
-            ready = ready.rename(columns={"name": "Name"})
+        ready = ready.rename(columns={"name": "Name"})  # KML's label of a placemark
         pyogrio.write_dataframe(ready, part, driver="LIBKML", layer=name, append=n > 0)
 
 
@@ -164,13 +163,11 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
     long = [name for name, table in layers.items() if len(table) >= SHEET_ROWS]
     what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
     refuse(naming("layer", what, long, "write a .parquet"))
-    sheets = {
-        "readme": pd.DataFrame(readme, columns=["what", "is"]),
-        **{name: _sheet(name, table) for name, table in layers.items()},
-    }
-    points = {name: ["lon", "lat"] for name, table in layers.items()
-              if isinstance(table, gpd.GeoDataFrame)}  # fmt: skip
-    sheets["dictionary"] = data_dictionary_of(fields_of(layers, points))
+    sheets = {"readme": pd.DataFrame(readme, columns=["what", "is"])}
+    sheets |= {name: _sheet(name, table) for name, table in layers.items()}
+    points = [name for name, table in layers.items() if isinstance(table, gpd.GeoDataFrame)]
+    beside = dict.fromkeys(points, ("lon", "lat"))
+    sheets["dictionary"] = data_dictionary_of(fields_of(layers, beside))
     for n, (name, table) in enumerate(sheets.items()):
         pyogrio.write_dataframe(storable(table), part, driver="XLSX", layer=name[:31], append=n > 0)
 

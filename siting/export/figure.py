@@ -17,7 +17,8 @@ FORMATS = ("png", "svg", "pdf")
 # SVG and PDF files store text as text, not as outlines. A fixed salt keeps the element ids in SVG
 # files the same in every run.
 _SAVED: Any = {"svg.fonttype": "none", "svg.hashsalt": "siting", "pdf.fonttype": 42}
-_NOTHING_OF_WHEN: dict[str, dict[str, Any]] = {
+# Metadata without dates and program names, so that the same figure always gives the same bytes.
+_METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -26,10 +27,7 @@ _DPI = 160
 
 
 def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
-    """Return a white figure of the given size (inches).
-
-    Raises `MissingExtraError` if Matplotlib is not installed.
-    """
+    """Return a white figure; raise `MissingExtraError` if Matplotlib is not installed."""
     with needs_extra("map", "matplotlib", "is needed to draw a picture"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure as Drawn
@@ -58,6 +56,6 @@ def save_figure(figure: Figure, path: Path) -> None:
     ending = path.suffix.lower().removeprefix(".")
     if ending not in FORMATS:
         raise InputError(path.name, "no such picture format", f"use {', '.join(FORMATS)}")
-    how: Any = {"format": ending, "dpi": _DPI, "metadata": _NOTHING_OF_WHEN[ending]}
+    how: Any = {"format": ending, "dpi": _DPI, "metadata": _METADATA[ending]}
     with rc_context(_SAVED):
         write_whole(path, lambda part: figure.savefig(part, **how))

@@ -59,12 +59,10 @@ def _font_with(letters: frozenset[str]) -> str | None:
     if not hasattr(ft2font, "__libraqm_version__"):
         return None
     wanted = {ord(letter) for letter in letters}
-    # The font must have both weights, because titles are bold and notes are not.
-    faces = [font_manager.FontProperties(weight=weight) for weight in ("normal", "bold")]
     for name in URDU_FONTS:
+        # The font must have both weights, because titles are bold and notes are not.
+        faces = [font_manager.FontProperties(family=name, weight=w) for w in ("normal", "bold")]
         try:
-            for face in faces:
-                face.set_family(name)
             paths = {font_manager.findfont(face, fallback_to_default=False) for face in faces}
         except ValueError:  # no such font
             continue

@@ -24,13 +24,11 @@ _ROADS = {
 }  # fmt: skip
 # Colours of cells with low and with high demand: one pair if none of the demand is served, one if
 # half is served, and one if all is served.
-_SHADES = np.array(
-    [
-        [[253, 241, 226], [222, 110, 56]],
-        [[251, 244, 220], [206, 172, 84]],
-        [[229, 243, 240], [42, 140, 130]],
-    ]
-)
+_SHADES = np.array([
+    [[253, 241, 226], [222, 110, 56]],
+    [[251, 244, 220], [206, 172, 84]],
+    [[229, 243, 240], [42, 140, 130]],
+])  # fmt: skip
 NEW, EXISTING, INK, QUIET = "#1e3a8a", "#111827", "#1f2937", "#6b7280"
 HATCH = "#a8623a"
 _LONGEST_IN = (8.6, 7.4)  # maximum width and height of the map
@@ -93,8 +91,8 @@ def darkest(wanted: Array) -> float:
 
 def served_share(cells: gpd.GeoDataFrame) -> Array:
     """Return the share of each cell's demand that is served; 0 if a cell has no demand."""
-    share = cells["served_share"].to_numpy(dtype=float, na_value=np.nan)
-    return np.asarray(np.nan_to_num(share))
+    share: Array = cells["served_share"].to_numpy(dtype=float, na_value=np.nan)
+    return np.nan_to_num(share)
 
 
 def shade(amount: Array, share: Array) -> Array:
@@ -117,10 +115,9 @@ def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Arr
     if points.any():
         xy = shapely.get_coordinates(shapes[points])
         side_pt = _spacing_m(xy) * 0.85 * 72 * ground.width_in / ground.width_m
-        side_pt = min(max(side_pt, 4.0), 40.0)
-        land.scatter(
-            xy[:, 0], xy[:, 1], s=side_pt**2, c=colours[points], marker="s", linewidths=0, zorder=1
-        )
+        area_pt2 = min(max(side_pt, 4.0), 40.0) ** 2
+        x, y = xy.T
+        land.scatter(x, y, s=area_pt2, c=colours[points], marker="s", linewidths=0, zorder=1)
     colour = colours[~points]
     filled = PathCollection(
         [_outline(shape) for shape in shapes[~points]],
@@ -138,10 +135,9 @@ def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
     chosen = shapes[lacking & (shapely.get_type_id(shapes) != 0)]
     if not len(chosen):
         return
-    whole = [_outline(shapely.union_all(chosen))]
     look: Any = {"facecolors": "none", "edgecolors": HATCH, "hatch": "/////", "linewidths": 0}
     with thin_hatch():
-        lines = PathCollection(whole, zorder=1.5, **look)
+        lines = PathCollection([_outline(shapely.union_all(chosen))], zorder=1.5, **look)
     land.add_collection(lines, autolim=False)
 
 
@@ -191,8 +187,7 @@ def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
 
 def marker_pt2(power_kw: Array, of_kw: float) -> Array:
     """Return the area of each marker (square points), in proportion to `power_kw` / `of_kw`."""
-    sized = np.nan_to_num(power_kw) / of_kw * _LARGEST_PT2
-    return np.asarray(np.maximum(sized, _SMALLEST_PT2))
+    return np.maximum(np.nan_to_num(power_kw) / of_kw * _LARGEST_PT2, _SMALLEST_PT2)
 
 
 def largest_kw(power: Array) -> float:

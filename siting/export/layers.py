@@ -94,8 +94,7 @@ def wanted_layer(
     `surfaces` adds each cell's ``home_share``, ``destination_share`` and ``en_route_share``.
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
-    served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
-    layer = layer.drop(columns=served)
+    layer = layer.loc[:, ~layer.columns.str.startswith(("served_", "unserved_"))]
     if surfaces is not None:
         shares = surfaces.set_index("cell_id").loc[layer["cell_id"]]
         for name in ("home", "destination", "en_route"):
@@ -183,10 +182,8 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     for name in (n for n in facts.columns if n not in out.columns):
         whole_number = pd.api.types.is_integer_dtype(facts[name].dtype)
         out[name] = pd.Series(pd.NA, out.index, dtype="Int64" if whole_number else "str")
-    out["roads"] = groups.size()
-    columns = [*facts.columns, "roads"]
-    shapes = np.concatenate([drawn, of_alone])
-    return gpd.GeoDataFrame(out[columns].reset_index(drop=True), geometry=shapes, crs=metres.crs)
+    out = out[facts.columns].assign(roads=groups.size()).reset_index(drop=True)
+    return gpd.GeoDataFrame(out, geometry=np.concatenate([drawn, of_alone]), crs=metres.crs)
 
 
 def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -78,9 +78,7 @@ def _mend_line(drawn: BaseGeometry) -> BaseGeometry:
     """Return the parts of a line that have a length or, if none has, a line about 1 cm long."""
     parts = shapely.get_parts(drawn)
     lasting = parts[shapely.is_valid(parts)]
-    if len(lasting) > 1:
-        return MultiLineString(list(lasting))
-    if len(lasting) == 1:
-        return cast("BaseGeometry", lasting[0])
+    if len(lasting):
+        return MultiLineString(list(lasting)) if len(lasting) > 1 else lasting[0]
     lon, lat = shapely.get_coordinates(drawn)[0]
     return LineString(_round(np.array([[lon, lat], [lon + _GRID, lat]])))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EDGE_IN = 0.3
-# Width of the space beside the map of a plan, and of the legend in this space.
+# Widths of the space beside the map of a plan, and of the legend in it.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
 # Colours of stations that are in all plans: with the same chargers, with different chargers.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
@@ -67,8 +67,7 @@ def _draw_plan(
     stations: gpd.GeoDataFrame, amount: Array,
 ) -> None:  # fmt: skip
     """Draw the map of a plan; `amount` sets the darkness of each cell."""
-    shades = drawing.shade(amount, drawing.served_share(cells))
-    drawing.draw_cells(land, ground, cells, shades)
+    drawing.draw_cells(land, ground, cells, drawing.shade(amount, drawing.served_share(cells)))
     drawing.draw_roads(land, edges)
     drawing.draw_sites(land, stations)
     drawing.draw_scale_and_north(land, ground)
@@ -159,9 +158,8 @@ def draw_side_by_side(
         (text, cells.to_crs(edges.crs), sites.to_crs(edges.crs))
         for text, (cells, sites) in panels.items()
     ]
-    all_sites = gpd.GeoDataFrame(
-        pd.concat([sites[["geometry"]] for _, _, sites in drawn], ignore_index=True), crs=edges.crs
-    )
+    shapes = pd.concat([sites.geometry for _, _, sites in drawn], ignore_index=True)
+    all_sites = gpd.GeoDataFrame(geometry=shapes, crs=edges.crs)
     ground = _panel_ground(drawing.find_ground(edges, drawn[0][1], all_sites))
     wanted, unit = drawing.energy_wanted(drawn[0][1])
     top = drawing.darkest(wanted)
@@ -238,9 +236,8 @@ def draw_demand(
     ground = drawing.find_ground(edges, layer, layer.iloc[:0])
     tall_in = DEMAND_IN * ground.height_m / ground.width_m
     ground = replace(ground, width_in=DEMAND_IN, height_in=tall_in)
-    columns = min(COLUMNS, len(panels))
-    page = MapPage(ground, len(panels), columns=columns, title=title, note=note, gap_in=GAP_IN,
-                   head_in=DEMAND_HEAD_IN)  # fmt: skip
+    page = MapPage(ground, len(panels), columns=min(COLUMNS, len(panels)), title=title, note=note,
+                   gap_in=GAP_IN, head_in=DEMAND_HEAD_IN)  # fmt: skip
     for i, (name, column, kwh) in enumerate(panels):
         land = page.land(i)
         wanted, unit = drawing.energy_wanted(layer.assign(demand_kwh_day=layer[column]))
@@ -259,9 +256,8 @@ def draw_demand(
 class MapPage:
     """A figure with rows of maps, a title, a subtitle and a note; sizes are in inches.
 
-    The figure has `count` maps of the area `ground` in `columns` (0: all in one row). `gap_in`,
-    `head_in` and `side_in` are the spaces between columns, above each map, and to the right of all
-    maps.
+    The figure has `count` maps of the area `ground` in `columns` (0: all in one row). `gap_in` is
+    the space between columns, `head_in` above each map, and `side_in` to the right of all maps.
     """
 
     def __init__(
@@ -303,7 +299,7 @@ class MapPage:
         left_in = EDGE_IN + column * self.step_in[0]
         down_in = self.first_in + row * self.step_in[1]
         ground = self.ground
-        land = self.figure.add_axes(self._box(left_in, down_in, ground.width_in))
+        land = self._axes(left_in, down_in, ground.width_in)
         land.set(xlim=(ground.west, ground.west + ground.width_m),
                  ylim=(ground.south, ground.south + ground.height_m),
                  xticks=[], yticks=[], facecolor="#f7f7f5")  # fmt: skip
@@ -312,16 +308,10 @@ class MapPage:
 
     def side(self, wide_in: float) -> Axes:
         """Return axes at the right edge of the page, with the height of a map."""
-        left_in = self.width_in - EDGE_IN - wide_in
-        return self.figure.add_axes(self._box(left_in, self.first_in, wide_in))
+        return self._axes(self.width_in - EDGE_IN - wide_in, self.first_in, wide_in)
 
-    def _box(
-        self, left_in: float, down_in: float, wide_in: float
-    ) -> tuple[float, float, float, float]:
-        high_in = self.ground.height_in
-        return (
-            left_in / self.width_in,
-            1 - (down_in + high_in) / self.height_in,
-            wide_in / self.width_in,
-            high_in / self.height_in,
-        )
+    def _axes(self, left_in: float, down_in: float, wide_in: float) -> Axes:
+        width_in, height_in, high_in = self.width_in, self.height_in, self.ground.height_in
+        bottom = 1 - (down_in + high_in) / height_in
+        box = (left_in / width_in, bottom, wide_in / width_in, high_in / height_in)
+        return self.figure.add_axes(box)

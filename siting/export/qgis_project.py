@@ -78,7 +78,7 @@ def write_qgis_project(
     for side, value in zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True):
         SubElement(extent, side).text = f"{value:.3f}"
     _crs(SubElement(canvas, "destinationsrs"), crs)
-    heads = {name: styles[name][0].name for name in shown}
+    heads = {name: styles[name][0].name for name in shown if name in _IN_LEGEND}
     SubElement(root, "Layouts").append(_page(title, note, credit, bounds, heads))
     properties = SubElement(root, "properties")
     system = SubElement(properties, "SpatialRefSys")
@@ -136,11 +136,11 @@ def _page(
     x, y = (west + east) / 2, (south + north) / 2
     view = [x - scale * wide / 2, y - scale * high / 2, x + scale * wide / 2, y + scale * high / 2]
     extent.attrib.update(zip(extent.attrib, (f"{v:.3f}" for v in view), strict=True))
-    for name in (name for name in heads if name in _IN_LEGEND):
+    for name, head in heads.items():
         node = SubElement(tree, "layer-tree-layer", id=_ID + name, name=name, providerKey="ogr",
                           source=f"./plan.gpkg|layername={name}", expanded="1")  # fmt: skip
         options = SubElement(SubElement(node, "customproperties"), "Option", type="Map")
-        SubElement(options, "Option", name="legend/title-label", type="QString", value=heads[name])
+        SubElement(options, "Option", name="legend/title-label", type="QString", value=head)
     piece_m = nice(scale * _BAR_MM / 2, below=True)
     kind, unit, metres = ("km", "km", 1000) if piece_m >= 1000 else ("meters", "m", 1)
     bar.attrib.update(unitType=kind, unitLabel=unit, numUnitsPerSegment=f"{piece_m / metres:g}")

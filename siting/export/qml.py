@@ -6,7 +6,7 @@ with ``scale=50_000`` is shown at 1:50,000 and closer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
@@ -81,14 +81,9 @@ def marker(
     driven = {}
     if size is not None:
         by_area = {
-            "exponent": 0.5,
-            "minSize": LEAST_MM,
-            "maxSize": MOST_MM,
-            "minValue": 0.0,
-            "maxValue": float(size.most),
-            "nullSize": 2.0,
-            "scaleType": _AREA,
-        }
+            "exponent": 0.5, "minSize": LEAST_MM, "maxSize": MOST_MM, "minValue": 0.0,
+            "maxValue": float(size.most), "nullSize": 2.0, "scaleType": _AREA,
+        }  # fmt: skip
         by_field = {"transformer": {"d": by_area, "t": 1}, "type": _FIELD}
         driven["size"] = {"active": True, "field": size.field, **by_field}
     return _symbol("marker", "SimpleMarker", part, driven)
@@ -106,10 +101,9 @@ def line(
         "capstyle": "round",
         "joinstyle": "round",
     }
-    driven = {}
-    if width_by:
-        driven["outlineWidth"] = {"active": True, "expression": width_by, "type": _EXPRESSION}
-    return _symbol("line", "SimpleLine", part, driven, level=level)
+    by_width = {"active": True, "expression": width_by, "type": _EXPRESSION}
+    driven = {"outlineWidth": by_width} if width_by else {}
+    return _symbol("line", "SimpleLine", part, driven, level)
 
 
 def fill(
@@ -138,7 +132,7 @@ def single(symbol: Element, size: Size | None = None) -> Element:
 
 def categorised(expression: str, classes: Sequence[Class], size: Size | None = None) -> Element:
     """Return a renderer with a symbol for each value of an expression."""
-    renderer, categories = _classed("categorizedSymbol", expression, "categories", classes)
+    renderer, categories = _classed("categorizedSymbol", "categories", classes, attr=expression)
     for i, (value, label, _) in enumerate(classes):
         kind = {bool: "bool", int: "integer"}.get(type(value), "string")
         SubElement(categories, "category", value=_value(value), type=kind,
@@ -150,8 +144,8 @@ def categorised(expression: str, classes: Sequence[Class], size: Size | None = N
 
 def graduated(field: str, classes: Sequence[Class]) -> Element:
     """Return a renderer with a symbol for each range ``(low, high)`` of a field."""
-    renderer, ranges = _classed("graduatedSymbol", field, "ranges", classes)
-    renderer.set("graduatedMethod", "GraduatedColor")
+    renderer, ranges = _classed("graduatedSymbol", "ranges", classes, attr=field,
+                                graduatedMethod="GraduatedColor")  # fmt: skip
     for i, ((low, high), label, _) in enumerate(classes):
         SubElement(ranges, "range", lower=f"{low:.15g}", upper=f"{high:.15g}",
                    label=qgis_label(label), symbol=str(i), render="true")  # fmt: skip
@@ -159,9 +153,8 @@ def graduated(field: str, classes: Sequence[Class]) -> Element:
 
 
 def rules(rule_list: Sequence[Rule]) -> Element:
-    """Return a rule-based renderer; symbols of a higher level are drawn on top."""
-    renderer = _renderer("RuleRenderer", [rule.symbol for rule in rule_list])
-    renderer.set("symbollevels", "1")
+    """Return a renderer with rules; symbols of a higher level are drawn on top."""
+    renderer = _renderer("RuleRenderer", [rule.symbol for rule in rule_list], symbollevels="1")
     root = Element("rules", key="{root}")
     for i, rule in enumerate(rule_list):
         made = SubElement(root, "rule", key=f"{{rule{i}}}", symbol=str(i),
@@ -234,18 +227,17 @@ def qgis_xml(root: Element) -> str:
     return _DOCTYPE + visible(ET.tostring(root, encoding="unicode"))
 
 
-def _classed(kind: str, attr: str, tag: str, classes: Sequence[Class]) -> tuple[Element, Element]:
-    """Return a renderer that classifies by `attr`, and the empty element for its classes."""
-    renderer = _renderer(kind, [one.symbol for one in classes], attr)
+def _classed(kind: str, tag: str, classes: Sequence[Class], **more: str) -> tuple[Element, Element]:
+    """Return a renderer with the attributes `more`, and the empty element for its classes."""
+    renderer = _renderer(kind, [one.symbol for one in classes], **more)
     element = Element(tag)
     renderer.insert(0, element)
     return renderer, element
 
 
-def _renderer(kind: str, symbols: Sequence[Element], attr: str = "") -> Element:
-    renderer = Element("renderer-v2", type=kind, symbollevels="0", enableorderby="0")
-    if attr:
-        renderer.set("attr", attr)
+def _renderer(kind: str, symbols: Sequence[Element], **more: str) -> Element:
+    usual = {"type": kind, "symbollevels": "0", "enableorderby": "0"}
+    renderer = Element("renderer-v2", usual | more)
     symbol_list = SubElement(renderer, "symbols")
     for i, symbol in enumerate(symbols):
         symbol.set("name", str(i))
@@ -256,16 +248,15 @@ def _renderer(kind: str, symbols: Sequence[Element], attr: str = "") -> Element:
 
 
 def _symbol(
-    kind: str, layer: str, part: Mapping[str, str], driven: Mapping[str, object], level: int = 0
+    kind: str, layer: str, part: dict[str, str], driven: dict[str, Any], level: int = 0
 ) -> Element:
     symbol = Element("symbol", type=kind, alpha="1", clip_to_extent="1", force_rhr="0")
     made = SubElement(symbol, "layer", {"class": layer, "pass": str(level), "enabled": "1",
                                         "locked": "0"})  # fmt: skip
-    made.append(_option("", dict(part)))
+    made.append(_option("", part))
     if driven:
-        properties = SubElement(made, "data_defined_properties")
-        collection = {"name": "", "properties": dict(driven), "type": "collection"}
-        properties.append(_option("", collection))
+        collection = {"name": "", "properties": driven, "type": "collection"}
+        SubElement(made, "data_defined_properties").append(_option("", collection))
     return symbol
 
 

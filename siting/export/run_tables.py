@@ -61,6 +61,7 @@ _MORE_FIELDS = {
     "sites": ["lon", "lat", "note"],
     "figures": list(LISTED),
 }
+# Layers that are also written as GeoJSON, with the column that identifies their features.
 _GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id",
             "isochrones": None}  # fmt: skip
 

@@ -98,8 +98,8 @@ def _path(shape: Any) -> str:
         return ""
     lines = []
     for part in shapely.get_parts(shape):
-        rings = [part.exterior, *part.interiors] if part.geom_type == "Polygon" else [part]
-        for ring in rings:
+        area = part.geom_type == "Polygon"
+        for ring in [part.exterior, *part.interiors] if area else [part]:
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in ring.coords)
-            lines.append(f"M{points}" + ("Z" if part.geom_type == "Polygon" else ""))
+            lines.append(f"M{points}" + ("Z" if area else ""))
     return "".join(lines)

@@ -63,9 +63,9 @@ def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
         return []
     aliases = [(str(c), alias(str(c))) for c in layer.columns[layer.dtypes != "geometry"]]
-    drawn = _LAYERS.get(name, _plain)(layer)
     return [
-        Style(title, meaning, qml.document(aliases=aliases, **how)) for title, meaning, how in drawn
+        Style(title, meaning, qml.document(aliases=aliases, **how))
+        for title, meaning, how in _LAYERS.get(name, _plain)(layer)
     ]
 
 
@@ -123,11 +123,9 @@ def _ranges(
     limits = [limit for limit in limits if limit > floor]
     classes = [Class((-1e-9, floor), nothing[0], draw(nothing[1]))]
     chosen = [colours[i] for i in np.linspace(0, len(colours) - 1, len(limits)).round().astype(int)]
-    low = floor
-    for limit, hex_ in zip(limits, chosen, strict=True):
+    for low, limit, hex_ in zip([floor, *limits], limits, chosen, strict=False):
         shown = "up to" if low == floor else f"{low:,g} to"
         classes.append(Class((low, limit), f"{shown} {limit:,g} kWh/day", draw(hex_)))
-        low = limit
     return {"renderer": qml.graduated(field, classes), "shown_by": '"cell_id"'}
 
 
@@ -250,11 +248,9 @@ def _dropped(layer: gpd.GeoDataFrame) -> Drawn:
 
 
 def _outside(layer: gpd.GeoDataFrame) -> Drawn:
-    reasons = list(dict.fromkeys(layer["reason"].astype(str)))
+    reasons = dict.fromkeys(layer["reason"].astype(str))
     styles = ("b_diagonal", "f_diagonal", "dense6")
-    classes = [
-        Class(reason, reason, _hatch(layer, styles[i % 3])) for i, reason in enumerate(reasons)
-    ]
+    classes = [Class(one, one, _hatch(layer, style)) for one, style in zip(reasons, cycle(styles))]
     return [("Not reached", "by reason", {"renderer": qml.categorised("reason", classes)})]
 
 
@@ -304,11 +300,13 @@ def _built(layer: gpd.GeoDataFrame) -> Drawn:
 
 
 def _alternatives(layer: gpd.GeoDataFrame) -> Drawn:
-    limits = ((0.0, 0.5), (0.5, 0.999), (0.999, 1.0))
-    text = ("in up to half of the plans", "in more than half of the plans", "in every plan")
     classes = [
-        Class(limit, words, qml.marker("circle", WANTED[i], 2.4 + i / 2, outline=EXISTING_RIM))
-        for i, (limit, words) in zip((0, 2, 4), zip(limits, text, strict=True), strict=True)
+        Class(limits, words, qml.marker("circle", WANTED[i], 2.4 + i / 2, outline=EXISTING_RIM))
+        for i, limits, words in (
+            (0, (0.0, 0.5), "in up to half of the plans"),
+            (2, (0.5, 0.999), "in more than half of the plans"),
+            (4, (0.999, 1.0), "in every plan"),
+        )
     ]
     how = {"renderer": qml.graduated("share", classes), "shown_by": '"site_id"'}
     return [("In how many plans", "share of the near-best plans that build there", how)]
@@ -343,16 +341,8 @@ def _plain(layer: gpd.GeoDataFrame) -> Drawn:
 
 
 _LAYERS: Mapping[str, Callable[[gpd.GeoDataFrame], Drawn]] = {
-    "demand": _demand,
-    "sites": _stations,
-    "service": _service,
-    "roads": _roads,
-    "candidates": _candidates,
-    "dropped": _dropped,
-    "outside": _outside,
-    "zones": _zones,
-    "isochrones": _isochrones,
-    "built": _built,
-    "alternative_sites": _alternatives,
+    "demand": _demand, "sites": _stations, "service": _service, "roads": _roads,
+    "candidates": _candidates, "dropped": _dropped, "outside": _outside, "zones": _zones,
+    "isochrones": _isochrones, "built": _built, "alternative_sites": _alternatives,
     "robust": _robust,
-}
+}  # fmt: skip

@@ -112,8 +112,7 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     ``note``, because a CSV file has no comments. Raises `InputError` if a layer has shapes other
     than points, or no coordinate reference system.
     """
-    table = frame
-    degrees: dict[str, Any] = {}
+    table, degrees = frame, {}
     if isinstance(frame, gpd.GeoDataFrame):
         points = to_lonlat(frame, path.stem)
         if not (points.geometry.geom_type.dropna() == "Point").all():

@@ -131,5 +131,5 @@ def _map(parted: Lots, roads: gpd.GeoDataFrame) -> str:
 
 
 def _hue(lot: int) -> str:
-    # Colours advance by the golden angle, so that successive lots differ.
+    # The hue advances by the golden angle, so that successive lots differ in colour.
     return f"--h: {round(137.508 * lot) % 360}"

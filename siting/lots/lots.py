@@ -174,8 +174,7 @@ def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.nd
     one row per pair of neighbours: their positions in `nodes`, the smaller one first.
     """
     streets, _ = drive_matrix(network)
-    at = network.nodes.index.get_indexer(list(nodes))
-    heads, head_of = np.unique(at, return_inverse=True)
+    heads, head_of = np.unique(network.nodes.index.get_indexer(list(nodes)), return_inverse=True)
     _, _, source = dijkstra(
         streets, directed=False, indices=heads, min_only=True, return_predecessors=True
     )
@@ -199,12 +198,6 @@ def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None
     if not 0 < most_m < math.inf:
         faults.append(Fault("most_m", f"{most_m:g} is not a radius", "give metres above 0"))
     refuse(faults)
-
-
-def _from_north(lot: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """Return the lots renumbered from 1, from north to south."""
-    north = [-xy[lot == n, 1].mean() for n in range(lot.max() + 1)]
-    return np.asarray(1 + np.argsort(np.argsort(north, kind="stable"))[lot])
 
 
 def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -248,7 +241,10 @@ class _New:
         ground, pairs = ground_of(self.network, self.node[at].tolist())
         kwh, npv = (self.kwh / self.parts)[at], (self.npv / self.parts)[at]
         made = part(kwh, npv, self.xy[at], pairs, lots, within)
-        return _from_north(made.lot, self.xy[at]), made.least, at[ground]
+        # The lots are numbered from 1, from north to south.
+        north = [-self.xy[at][made.lot == n, 1].mean() for n in range(made.lot.max() + 1)]
+        rank = 1 + np.argsort(np.argsort(north, kind="stable"))
+        return rank[made.lot], made.least, at[ground]
 
     def sums(self, lot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the energy of each lot, and the public money that it needs."""

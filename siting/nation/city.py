@@ -45,6 +45,8 @@ _kept: dict[str, Study] = {}
 # A worker process with several threads answers one query at a time.
 _one_at_a_time = threading.Lock()
 
+Row = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -74,23 +76,27 @@ class Ask:
         """Whether the query sets no minimum share served and no minimum number of stations."""
         return self.least_share == 0 and self.least_stations == 0
 
-    def like(
-        self, money: tuple[float, ...], prices: tuple[float, ...] | None, *, free: bool
-    ) -> bool:
-        """Return whether the answer to another query is also valid for this query.
+    @property
+    def told(self) -> Row:
+        """The part of the query that is stored with its answer."""
+        keys = ("city", "purpose", "budget_pkr", "money", "prices", "free")
+        return {key: getattr(self, key) for key in keys}
 
-        The other query has the given `money` and `prices`, and no floors if `free` is true. Without
-        prices, its money must be nearly equal and not higher. With prices, its prices must be
-        nearly equal, and its money must not be lower, because a bound for a smaller budget does not
-        hold for a larger one.
+    def like(self, other: Mapping[str, Any]) -> bool:
+        """Return whether the answer to another query to the city is also valid for this query.
+
+        `other` has at least the keys ``money``, ``prices`` and ``free`` of `told`. Both queries
+        must set floors, or neither. Without prices, the other query's money must be nearly equal
+        and not higher. With prices, its prices must be nearly equal, and its money must not be
+        lower, because a bound for a smaller budget does not hold for a larger one.
         """
-        if (self.prices is None) != (prices is None) or self.free != free:
+        if (self.prices is None) != (other["prices"] is None) or self.free != other["free"]:
             return False
-        if self.prices is not None and prices is not None:
-            mine, theirs = np.array(self.prices), np.array(prices)
+        if self.prices is not None:
+            mine, theirs = np.array(self.prices), np.array(other["prices"])
             near = bool((abs(mine - theirs) <= NEAR * mine.max()).all())
-            return near and covers(money, self.money)
-        mine, theirs = np.array(self.money), np.array(money)
+            return near and covers(other["money"], self.money)
+        mine, theirs = np.array(self.money), np.array(other["money"])
         return bool(((mine * (1 - NEAR) <= theirs) & (theirs <= mine + 1e-6)).all())
 
     def of(self, config: Config) -> Config:
@@ -121,14 +127,6 @@ class Ask:
                     year: price * each for year, price in zip(years, self.prices, strict=True)
                 }
         return with_keys(config, {f"program.{key}": value for key, value in more.items()})
-
-
-Row = dict[str, Any]
-
-
-def same(row: Mapping[str, Any], ask: Ask) -> bool:
-    """Return whether an earlier answer (a row) is also valid for the query `ask`."""
-    return ask.like(row["money"], row["prices"], free=row["free"])
 
 
 def covers(money: Iterable[float], other: Iterable[float]) -> bool:
@@ -239,8 +237,7 @@ def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
 
 
 def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[str, ...]) -> Study:
-    asked = asked_of(config, ask, limit_s, threads)
-    study = _study(config).with_stages({}, asked)
+    study = _study(config).with_stages({}, asked_of(config, ask, limit_s, threads))
     study.start = start
     return study
 
@@ -285,11 +282,11 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
 
 @_guarded
 def bound(config: Config, ask: Ask, limit_s: float) -> Row:
-    """Return a bound on a city's energy for any budgets by year, from relaxations for a query.
+    """Return a bound on a city's energy that holds for any budgets by year.
 
-    ``bound_kwh_day`` is an upper bound on ``energy - price * money`` at the row's ``prices``, which
-    are the query's prices, if it has any, plus dual prices. The status is ``none`` if the
-    relaxations prove no such bound.
+    The bound follows from the relaxations of the query's program. ``bound_kwh_day`` is an upper
+    bound on ``energy - price * money`` at the row's ``prices``: dual prices plus the query's own
+    prices, if it has any. The status is ``none`` if the relaxations prove no such bound.
     """
     asked = _asked(config, ask, limit_s, 1, ()).asked
     seed, whole = asked.config.solver.seed, math.fsum(weights_of(config))
@@ -329,12 +326,11 @@ def _figures(study: Study, outcome: Outcome) -> Row:
     weights = outcome.slices.set_index("slice")["weight"] / outcome.slices["weight"].sum()
     rows = outcome.services
     kwh = rows["served_kwh_day"] * rows["slice"].map(weights).astype(float)
-    whole = math.fsum(kwh)
     offers = study.offers
     before = set(offers.loc[offers["existing"].astype(bool), "site_id"].astype(str))
     new = outcome.built[~outcome.built["site_id"].astype(str).isin(before)]
     return {
-        "served_kwh_day": whole,
+        "served_kwh_day": math.fsum(kwh),
         "served_by_year": outcome.served["served_kwh_day"].astype(float).tolist(),
         "drawn_by_year": outcome.money["spent_pkr"].astype(float).tolist(),
         "new_by_year": [int((new["slice"] == name).sum()) for name in outcome.slices["slice"]],

@@ -88,8 +88,7 @@ class Nation(Rounds):
         with seen_through() as wish, claimed_folder(out, usual) as (folder, place), self.workers:
             chosen = self._found()
             wish.at_stake = True
-            plan = write_nation(self, chosen, folder, begun)
-        return plan, place
+            return write_nation(self, chosen, folder, begun), place
 
     def _found(self) -> dict[str, tuple[Floats, dict[str, Any]]]:
         """Solve all cities and divide the budget; return the grant and the plan of each city."""

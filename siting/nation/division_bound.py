@@ -235,8 +235,7 @@ def certificate(
     by_city = {name: corners(bounds[bounds["city"] == name], *limits[name]) for name in limits}
     known = {name: points for name, points in by_city.items() if len(points.money)}
     relaxed = divide(known, pots, whole=False)
-    prices = {} if relaxed is None else relaxed.prices
-    return added_up(known, pots, prices)
+    return added_up(known, pots, {} if relaxed is None else relaxed.prices)
 
 
 def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[float, float]]:
@@ -255,6 +254,15 @@ def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[
 def price_columns(years: Sequence[int]) -> list[str]:
     """Return the names of the price columns: one for each year, or just ``price``."""
     return [f"price_{year}" for year in years] or ["price"]
+
+
+def prices_of(city: str, pots: Sequence[Pot], prices: Mapping[str, float], years: int) -> Floats:
+    """Return a city's price of a rupee in each year: the sum over the pots that include it."""
+    of_city = np.zeros(years)
+    for pot in pots:
+        if city in pot.cities:
+            of_city[list(pot.years)] += prices[pot.name]
+    return of_city
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
@@ -293,10 +301,9 @@ def best_prices(
     where = (np.repeat(k, span), (at[:, None] * span + np.arange(span)).ravel())
     shape = (len(rows), count * span)
     fall = sparse.csr_array((-(slope / scale).ravel(), where), shape=shape)
-    a = sparse.block_array([[planes, fall], [None, _limited(pots, names, span)]], format="csc")
     high = np.concatenate([most[name] / MILLION for name in names])
     model = model_of(
-        a,
+        sparse.block_array([[planes, fall], [None, _limited(pots, names, span)]], format="csc"),
         np.concatenate([np.ones(count), np.zeros(count * span)]),
         np.concatenate([np.full(count, -math.inf), np.zeros(count * span)]),
         np.concatenate([np.full(count, math.inf), high]),
@@ -305,8 +312,7 @@ def best_prices(
     )
     answer = run_model(model, Clock(60.0, None))
     if not len(answer.price):  # no division is possible, so each city takes its smallest bound
-        lowest = rows.groupby("city")["bound_kwh_day"].idxmin()
-        weights[lowest.to_numpy()] = 1.0
+        weights[rows.groupby("city")["bound_kwh_day"].idxmin().to_numpy()] = 1.0
         return {}, weights
     duals_of_bounds = np.maximum(answer.price[: len(rows)], 0.0)
     weights[rows.index] = duals_of_bounds / np.bincount(at, duals_of_bounds, count)[at]
@@ -332,6 +338,7 @@ def added_up_by_year(
     np.float64(7.0)
     """
     used = _sides(pots, prices)
+    by_pot = {name: price for name, (price, _) in used.items()}
     table = sloped(bounds, years)
     table = table[table["weight"] > 0]
     columns = price_columns(years)
@@ -340,14 +347,11 @@ def added_up_by_year(
         counted = table[table["city"] == name]
         if counted.empty:
             continue
-        price = np.zeros(len(years))
-        for pot in pots:
-            if name in pot.cities:
-                price[list(pot.years)] += used[pot.name][0]
         weight = counted["weight"].to_numpy(float)
         height = math.fsum(weight * counted["bound_kwh_day"].to_numpy(float))
-        net = weight @ counted[columns].fillna(0.0).to_numpy(float) - price
-        term = height + math.fsum(np.maximum(net, 0.0) * high)
+        net = weight @ counted[columns].fillna(0.0).to_numpy(float)
+        price = prices_of(name, pots, by_pot, len(years))
+        term = height + math.fsum(np.maximum(net - price, 0.0) * high)
         rows.append(("city", name, math.nan, math.nan, term, *price.tolist()))
     none = (math.nan,) * len(years)
     rows += [

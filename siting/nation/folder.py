@@ -33,8 +33,8 @@ from siting.program.instance import Floats
 from siting.writing import write_plain_csv
 
 BASIS, ANSWERS = "basis.json", "answers.json"
-# Numeric fields of an answer that may be missing.
-NUMBERS = ("bound_kwh_day", "drives_min")
+# Fields of an answer: numbers that may be NaN, and tuples.
+NUMBERS, TUPLES = ("bound_kwh_day", "drives_min"), ("offers", "money", "prices")
 
 
 def write_nation(
@@ -223,7 +223,9 @@ def read_answers(folder: Path, nation: Rounds) -> list[Row]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         known = told["configurations"] if told["siting"] == __version__ else {}
-        same, under = _same(known, _hashes(nation)), _same(told.get("floors", {}), _floors(nation))
+        floors = told.get("floors", {})
+        same = {name for name, hashed in _hashes(nation).items() if known.get(name) == hashed}
+        under = {name for name, least in _floors(nation).items() if floors.get(name) == least}
         rows: list[Row] = [
             row for row in told["answers"]
             if row["city"] in same and (row["free"] or row["city"] in under)
@@ -241,12 +243,7 @@ def read_answers(folder: Path, nation: Rounds) -> list[Row]:
 def as_answered(row: Row) -> Row:
     """Return a stored answer in which tuples and NaN are restored, because JSON has neither."""
     numbers = {key: math.nan for key in NUMBERS if key in row and row[key] is None}
-    lists = {
-        key: None if row[key] is None else tuple(row[key])
-        for key in ("offers", "money", "prices")
-        if key in row
-    }
-    return row | numbers | lists
+    return row | numbers | {key: tuple(row[key]) for key in TUPLES if row.get(key) is not None}
 
 
 def years_in_words(years: Sequence[int]) -> str:
@@ -256,11 +253,6 @@ def years_in_words(years: Sequence[int]) -> str:
     ('money by year, 2027, 2028', 'one sum')
     """
     return f"money by year, {', '.join(map(str, years))}" if years else "one sum"
-
-
-def _same(before: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:
-    """Return the keys that have the same value in both mappings."""
-    return {key for key in now if key in before and before[key] == now[key]}
 
 
 def _floors(nation: Rounds) -> dict[str, list[float]]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from siting.config import NationConfig
 from siting.engine.proof import far_in_words
-from siting.nation.city import Row, same
+from siting.nation.city import Row
 from siting.nation.division_bound import MILLION, Pot
 from siting.nation.rounds import BUDGET, SPLITS, Rounds
 from siting.program.instance import Floats
@@ -206,7 +205,7 @@ class NationPlan(Shown):
         )
 
 
-def _served(split: Mapping[Any, Any]) -> str:
+def _served(split: Row) -> str:
     return f"{split['served_kwh_day']:,.0f}" + ("" if split["complete"] else " *")
 
 
@@ -301,10 +300,9 @@ def _splits(
     rows = [_split_row(nation, "best", dict(by_city["granted_pkr"]), table, best)]
     for split in SPLITS:
         money = nation.split(split)
-        asks = [nation.ask(name, split, money[name], free=True) for name in nation.alive]
         plans: dict[str, Row] = {
-            ask.city: next((row for row in nation.plans(ask.city) if same(row, ask)), {})
-            for ask in asks
+            ask.city: next((row for row in nation.plans(ask.city) if ask.like(row)), {})
+            for ask in nation.of_split(split, nation.alive)
         }
         table = by_city[["demand_kwh_day", "people"]].copy()
         for key in ("served_kwh_day", "drives_min"):

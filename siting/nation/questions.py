@@ -83,8 +83,8 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     names = list(dict.fromkeys([*new.index, *old.index]))
     table = pd.DataFrame(index=pd.Index([*names, "all"], name="city"))
     for key in CHANGES:
-        was, now = old[key].reindex(names), new[key].reindex(names)
-        for name, of, cities in (("_before", was, old), ("", now, new)):
+        for name, cities in (("_before", old), ("", new)):
+            of = cities[key].reindex(names)
             whole = of.sum()
             if key == "drives_min":
                 energy = cities["served_kwh_day"].reindex(names).fillna(0.0)

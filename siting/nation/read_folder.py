@@ -237,8 +237,7 @@ def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> Iterator[F
     """Yield an error that names the cities whose bounds do not have valid weights."""
     if not facts["years"]:
         return
-    known = sloped(bounds, facts["years"])
-    weights = bounds["weight"].where(bounds.index.isin(known.index), 0.0)
+    weights = bounds["weight"].where(bounds.index.isin(sloped(bounds, facts["years"]).index), 0.0)
     whole = weights.groupby(bounds["city"]).sum().drop(facts["unknown"], errors="ignore")
     wrong = whole.index[(whole - 1).abs() > NEAR_ONE].union(
         bounds.loc[bounds["weight"] < 0, "city"]

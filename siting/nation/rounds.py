@@ -14,7 +14,7 @@ import pandas as pd
 from siting.config import Config, NationConfig
 from siting.errors import Fault, InfeasibleError, SolveError, naming, refuse
 from siting.nation import city as asking
-from siting.nation.city import Ask, Row, covers, given_up, same
+from siting.nation.city import Ask, Row, covers, given_up
 from siting.nation.division_bound import (
     MILLION,
     Divided,
@@ -25,6 +25,7 @@ from siting.nation.division_bound import (
     certificate,
     divide,
     price_columns,
+    prices_of,
 )
 from siting.nation.workers import Workers
 from siting.program.instance import Floats
@@ -101,8 +102,7 @@ class Rounds:
         shared = self.budgets()
         for name, money in self.config.provinces.items():
             mine = tuple(c for c, province in self.province.items() if province == name)
-            alive = [c for c in mine if c not in self.failed]
-            least = money.least(budget) if alive else 0.0
+            least = money.least(budget) if any(c not in self.failed for c in mine) else 0.0
             shared.append(Pot(name, mine, least, money.most(budget), years))
         for name in self.studies if self.years else ():
             low, high = self.limits(name)
@@ -123,16 +123,16 @@ class Rounds:
             for t, year in enumerate(self.years)
         ]  # fmt: skip
 
-    def within(self, money: Floats, most: float) -> Floats:
-        """Return yearly amounts (PKR), cut to a total of `most`; late years are cut first."""
-        return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
+    def within(self, name: str, money: Floats) -> Floats:
+        """Return yearly amounts (PKR), cut to a city's maximum grant; late years are cut first."""
+        return np.diff(np.minimum(np.cumsum(money), self.limits(name)[1]), prepend=0.0)
 
     def high(self, name: str) -> Floats:
         """Return a city's maximum grant by year (PKR), paid in the earliest possible years."""
-        return self.within(self.money, self.limits(name)[1])
+        return self.within(name, self.money)
 
     def widest(self, name: str) -> Floats:
-        """Return yearly amounts (PKR) that cover every plan for which a grant to a city can pay."""
+        """Return yearly amounts (PKR) that cover any plan that a grant to a city can pay for."""
         return self.high(name) if self.carry_over else self.most(name)
 
     def most(self, name: str) -> Floats:
@@ -221,9 +221,8 @@ class Rounds:
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
             mine = [r for r in self.rows if r["city"] == ask.city and r["status"] != "bound"]
-            before = [r for r in mine if same(r, ask)]
-            asked = [one for one, _ in todo if one.city == ask.city]
-            twice = any(one.like(ask.money, ask.prices, free=ask.free) for one in asked)
+            before = [r for r in mine if ask.like(r)]
+            twice = any(one.city == ask.city and one.like(ask.told) for one, _ in todo)
             if ask.city in self.failed or twice:
                 continue
             times = 1.0 if ask.prices is None else 2.0  # the certificate needs their bounds
@@ -242,8 +241,7 @@ class Rounds:
         }
         for i, row in self.workers.each(tasks):
             ask, times = todo[i]
-            keys = ("city", "purpose", "budget_pkr", "money", "prices", "free")
-            full = {**{key: getattr(ask, key) for key in keys}, "times": times, **row}
+            full = {**ask.told, "times": times, **row}
             if ask.envelopes and ask.prices is None:
                 full["bound_kwh_day"] = math.nan  # the bound assumes only a part of each envelope
             self.rows.append(full)
@@ -270,7 +268,7 @@ class Rounds:
         """
         # A bound's prices are those of its query plus dual prices, so the former are compared.
         known = [row | {"prices": row["asked"]} for row in self.rows if row.get("asked")]
-        new = [a for a in asks if not any(r["city"] == a.city and same(r, a) for r in known)]
+        new = [a for a in asks if not any(r["city"] == a.city and a.like(r) for r in known)]
         tasks = {
             i: (asking.bound, (self.studies[ask.city], ask, 2 * self.limit_s(ask.city)))
             for i, ask in enumerate(new)
@@ -300,8 +298,7 @@ class Rounds:
         def worth(row: Row) -> float:
             pkr = row["subsidy_pkr"]
             part = 1.0 if pkr <= ask.budget_pkr else ask.budget_pkr / pkr
-            net = row["served_kwh_day"] - float(prices @ row["drawn_by_year"])
-            return float(part * net)
+            return float(part * (row["served_kwh_day"] - prices @ row["drawn_by_year"]))
 
         return tuple(max(rows, key=worth)["offers"])
 
@@ -325,14 +322,13 @@ class Rounds:
         may receive money.
         """
         by_city = {}
+        nothing: Row = {"drawn_by_year": [0.0] * len(self.money), "served_kwh_day": 0.0}
         for name in self.studies:
-            rows = self.plans(name, floors=floors and name not in self.failed)
+            rows = [nothing] if name in self.failed else self.plans(name, floors=floors)
             low, high = self.limits(name)
             most: float | Floats = self.most(name) if self.years else high
             if not floors:
                 low, most = 0.0, self.config.money_pkr if high > 0 else 0.0
-            if name in self.failed:
-                rows = [{"drawn_by_year": [0.0] * len(self.money), "served_kwh_day": 0.0}]
             use = {
                 key: np.array([r.get("envelopes", {}).get(key, 0.0) for r in rows])
                 for key in self.config.envelopes
@@ -386,9 +382,8 @@ class Rounds:
         if self.years:
             keys[keys.index("price") : keys.index("price") + 1] = price_columns(self.years)
             keys += [column.format(y) for column in BY_YEAR.values() for y in self.years]
-        table = pd.DataFrame(rows).reindex(columns=keys)
         numbers = [k for k in keys if k not in ("city", "purpose", "status", "error")]
-        return table.astype(dict.fromkeys(numbers, float))
+        return pd.DataFrame(rows).reindex(columns=keys).astype(dict.fromkeys(numbers, float))
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return all bounds (with weights in multi-year plans) and their certificate for `pots`."""
@@ -411,18 +406,17 @@ class Rounds:
         bounded = [name for name in names if name in self.bounded]
         asks = [self.ask(n, "nothing", 0.0 * self.money, free=True) for n in names]
         for i, split in enumerate(SPLITS):
-            of = self._of_split(split, [name for name in names if name not in bounded])
+            of = self.of_split(split, [name for name in names if name not in bounded])
             asks += [replace(one, rupee=bool(self.years) and i == 0) for one in of]
         for name in bounded:
-            most = self.within(money[name], self.limits(name)[1])
-            asks.append(self.ask(name, "fill", most, free=False))
+            asks.append(self.ask(name, "fill", self.within(name, money[name]), free=False))
         self.answer(asks)
         if self._has_floors:
             self.answer([self.ask(n, "floors", self.high(n), free=False) for n in names])
         self._ask_in_rounds()
-        self.answer([ask for split in SPLITS for ask in self._of_split(split, bounded)])
+        self.answer([ask for split in SPLITS for ask in self.of_split(split, bounded)])
 
-    def _of_split(self, split: str, names: Sequence[str]) -> list[Ask]:
+    def of_split(self, split: str, names: Sequence[str]) -> list[Ask]:
         """Return the queries to cities for one of the simple `SPLITS`."""
         money = self.split(split)
         return [self.ask(name, split, money[name], free=True) for name in names]
@@ -448,8 +442,7 @@ class Rounds:
                     fill = self.ask(name, "fill", shared.granted[name], free=False)
                     asks.append(replace(fill, rupee=bool(self.years) and not bounded))
                 if whole is not None:
-                    more = self._with_what_is_left(whole.granted, name)
-                    more = self.within(more, self.limits(name)[1])
+                    more = self.within(name, self._with_what_is_left(whole.granted, name))
                     asks.append(self.ask(name, "trade", more, free=False))
             # Divisions would tell these relaxations little: at the right prices of a rupee, many
             # divisions are about equally good.
@@ -465,8 +458,9 @@ class Rounds:
         if bounded or not tried:
             if name in proven.index:
                 tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
-            if not bounded:
-                tried.append(self._price_at(shared, name))
+            if not bounded and shared is not None:
+                of_city = prices_of(name, self.pots, shared.prices, len(self.money))
+                tried.append(np.maximum(of_city, 0.0))
         # If all prices are 0, the price to try is half the average energy per rupee.
         usual = np.full(len(self.money), 0.5 * max(served, 0.0) / self.config.money_pkr)
         return [
@@ -476,10 +470,10 @@ class Rounds:
         ]
 
     def _mean_price(self) -> Floats:
-        """Return the mean of the dual prices from the cities' relaxations for a division.
+        """Return the mean dual price of each year, from the cities' relaxations for a division.
 
-        They are weighted by the cities' demand. Cities that may get no money are left out, because
-        their prices are arbitrary. Without such prices, all are 0.
+        Cities are weighted by their demand. Cities that may get no money are left out, because
+        their prices are arbitrary. If no city has dual prices, all prices are 0.
         """
         rows = [row for row in self.rows if row["status"] == "bound" and not row.get("asked")]
         last = {row["city"]: row["prices"] for row in rows}
@@ -503,8 +497,7 @@ class Rounds:
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
         if not weights.sum() > 0:
             return []
-        worth = np.array([r["rupee"] for r in last.values()])
-        tried = [weights @ worth / weights.sum()]
+        tried = [weights @ np.array([r["rupee"] for r in last.values()]) / weights.sum()]
         limited = any(name in pot.cities for pot in self.pots[len(self.budgets()) :])
         if limited and name in last:
             tried.append(np.array(last[name]["rupee"]))
@@ -512,7 +505,7 @@ class Rounds:
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
         # If the city was already solved at all these prices, the caller tries those of the
         # certificate and of the division.
-        return tried if any(not any(same(r, a) for r in before) for a in asks) else []
+        return tried if any(not any(a.like(r) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
         """Return, for each year, a city's grant plus all money that no city was granted (PKR)."""
@@ -522,15 +515,6 @@ class Rounds:
             left = np.diff(np.maximum(there, 0.0), prepend=0.0)
         more: Floats = granted[name] + np.maximum(left, 0.0)
         return more
-
-    def _price_at(self, shared: Divided | None, name: str) -> Floats:
-        """Return a city's price of a rupee in each year, summed over the limits that cover it."""
-        prices = np.zeros(len(self.money))
-        if shared is not None:
-            for pot in self.pots:
-                if name in pot.cities:
-                    prices[list(pot.years)] += shared.prices[pot.name]
-        return np.maximum(prices, 0.0)
 
     @property
     def _has_floors(self) -> bool:

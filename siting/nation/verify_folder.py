@@ -133,8 +133,7 @@ def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[s
     """Return the sections of a run's configuration that differ from what the nation asked for."""
     money = np.array(basis.granted[name])
     ask = replace(nation.ask(name, "granted", money, free=False), shorten=True)
-    limits = run.solver.time_limit_s, run.solver.threads
-    asked = asking.asked_of(nation.studies[name], ask, *limits)
+    asked = asking.asked_of(nation.studies[name], ask, run.solver.time_limit_s, run.solver.threads)
     said, is_ = (one.model_dump(mode="json") for one in (run, asked))
     return tuple(key for key in is_ if said.get(key) != is_[key])
 
@@ -167,9 +166,8 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
     facts = read_json(path)
     faults = json_faults(path, facts) + time_faults(facts["written"], str(path))
     stands = [p.name for p in folder.iterdir() if p.name not in (CITIES, MANIFEST, BASIS)]
-    runs = [p.name for p in (folder / CITIES).iterdir()]
     whole = plan.cities.loc[plan.cities["status"] != "failed", "city"]
-    faults += set_faults(folder / CITIES, runs, whole)
+    faults += set_faults(folder / CITIES, [p.name for p in (folder / CITIES).iterdir()], whole)
     with scratch_folder() as place, whole_folder(place / "again") as again:
         write_files(nation, plan, again, folder, facts["written"])
         names = [p.name for p in again.iterdir()]

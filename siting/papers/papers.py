@@ -101,8 +101,7 @@ def write_paper(
         raise InputError(str(folder), what, "raise the budget, or allow more sites")
     title, write = KINDS[kind]
     word = Word(f"{title}: {plan.title}", noted(plan))
-    run = _Run(folder, plan, _stations(plan))
-    write(word, run, *([] if lots is None else [lots]))
+    write(word, _Run(folder, plan, _stations(plan)), *([] if lots is None else [lots]))
     write_whole(path, word.save)
     return path
 
@@ -126,8 +125,7 @@ def _stations(plan: Plan) -> pd.DataFrame:
 
 
 def _pc1(word: Word, run: _Run) -> None:
-    plan, facts, stations = run.plan, run.plan.facts, run.stations
-    study = plan.study
+    plan, facts, stations, study = run.plan, run.plan.facts, run.stations, run.plan.study
     cost, money = float(stations["cost_pkr"].sum()), float(stations["subsidy_pkr"].sum())
     word.head("1. Name of the project")
     word.say(f"Electric-vehicle charging stations: {plan.title}")

@@ -41,8 +41,7 @@ class Word:
 
     def head(self, text: str, *, new_page: bool = False) -> None:
         """Begin a section, which starts on a new page if `new_page` is true."""
-        heading = self._file.add_heading(visible(text), 1)
-        heading.paragraph_format.page_break_before = new_page
+        self._file.add_heading(visible(text), 1).paragraph_format.page_break_before = new_page
 
     def say(self, *texts: Text) -> None:
         """Write a paragraph."""

@@ -70,8 +70,7 @@ def stretches(
     """
     by_stretch: dict[str, list[object]] = {}
     at = points.to_numpy()
-    for name in sorted(lines):
-        parts = lines[name]
+    for name, parts in sorted(lines.items()):
         for number, line in enumerate(parts, 1):
             label = name if len(parts) == 1 else f"{name} ({number})"
             count = max(math.ceil(line.length / every_m - 1e-9), 1)
@@ -102,8 +101,7 @@ def one_in_each(
     >>> one_in_each(offers, {"east": ["s1", "s2"]}, "square", "limits")
     (Limit east (square): at least 1 stations over 2 offers,)
     """
-    left = offers_left(offers, forbidden)
-    by_site = left.groupby("site_id")["offer_id"].agg(list).to_dict()
+    by_site = offers_left(offers, forbidden).groupby("site_id")["offer_id"].agg(list).to_dict()
     limits = []
     for name in sorted(sites):
         use = {o: 1.0 for site in sorted(set(sites[name])) for o in by_site.get(site, ())}

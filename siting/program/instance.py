@@ -267,13 +267,12 @@ class Instance(ReadOnlyArrays):
             need = math.fsum(least[must])
             if need > have + tolerance(have):
                 users = must[least[must] > 0]
-                required = np.isin(users, self.required_sites)
                 what = (
                     f"have {have:,.10g} {unit}, need {need:,.10g} {unit} for existing "
                     "and required stations, each at its minimum use"
                 )
                 fix = f"raise it to {need:,.10g} {unit} or more"
-                if required.any():
+                if np.isin(users, self.required_sites).any():
                     fix += ", or require less"
                 ids = tuple(self.site_ids[users[np.argsort(-least[users], kind="stable")]])
                 faults.append(Fault(where, what, fix, ids))

@@ -175,7 +175,8 @@ class Layout:
         self._write_options(rows)
         write_service = self._write_capacity if self.capacitated else self._write_cover
         for s in range(len(self.slices)):
-            self._write_demand(rows, s)
+            if self.by_pair:  # otherwise the bounds of the columns already limit the energy
+                self._write_demand(rows, s)
             write_service(rows, s)
         if self.gap is not None:
             self._write_gap(rows, self.gap)
@@ -196,8 +197,6 @@ class Layout:
         rows.add("resource", row, column, use.data, lower=low, upper=high)
 
     def _write_demand(self, rows: Rows, s: int) -> None:
-        if not self.by_pair:
-            return  # the bounds of the columns already limit the energy
         pairs, column = self._pairs(s)
         row = self.service.row[pairs]
         named = np.flatnonzero(np.bincount(row, minlength=len(self.service.kwh)) > 1)
@@ -271,9 +270,7 @@ class Layout:
         return out
 
     def _write_floors(self, rows: Rows) -> None:
-        for floor in self.floors:
-            if floor.share <= 0:
-                continue
+        for floor in (one for one in self.floors if one.share > 0):
             for s in floor.holds_in(self.slices):
                 need = floor.share * float(floor.wanted(self.demand_kwh)[s])
                 if need > 0:

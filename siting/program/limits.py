@@ -66,11 +66,10 @@ class Limit:
 
     def __post_init__(self) -> None:
         """Copy the amounts, with offer ids as strings."""
-        ids = [str(name) for name in self.use.keys()]  # noqa: SIM118 - a Series iterates its values
-        twice = sorted(name for name, times in Counter(ids).items() if times > 1)
+        use = [(str(name), float(amount)) for name, amount in self.use.items()]
+        twice = sorted(name for name, times in Counter(o for o, _ in use).items() if times > 1)
         refuse(naming(f"limit {self.name}", "an offer has two amounts", twice))
-        amounts = [float(amount) for _, amount in self.use.items()]
-        object.__setattr__(self, "use", dict(zip(ids, amounts, strict=True)))
+        object.__setattr__(self, "use", dict(use))
         object.__setattr__(self, "at_most", float(self.at_most))
 
     def used(self, drawn_pkr: Mapping[str, float]) -> float:

@@ -550,9 +550,8 @@ class Program:
         if self.gap is not None:
             possible = must | self._viable(self.gap)
         elif self.budgeted:
-            most = max(self.year_plan.limit_pkr) if self.year_plan else instance.budget_pkr
-            if self.year_plan and self.year_plan.upgrades:
-                most = sum(self.year_plan.budgets_pkr)
+            plan = self.year_plan
+            most = self.money_pkr if plan is None or plan.upgrades else max(plan.limit_pkr)
             possible = instance.offer_subsidy <= most + tolerance(most)
         useful = must | self._usable()
         for limit in instance.limits:
@@ -659,16 +658,10 @@ class Program:
     def _service(self, demand_kwh: Floats, *, by_cell: bool, offers: Ints | None = None) -> Service:
         instance, gap = self.instance, self.gap
         margin = margins_of(instance, gap) if gap else np.zeros(len(instance.class_names))
-        by_class = (margin, *(self._minutes_apart if by_cell else ()))
+        minutes = [aim.minute_of_classes(instance) for aim in self.all_aims if by_cell]
+        by_class = (margin, *(minute for minute in minutes if minute is not None))
         rules = Merging(instance, self.groups, by_class, self.distance_decay, by_cell)
-        offers = self.offers if offers is None else offers
-        return rules.service(demand_kwh, self.per_kwh, offers)
-
-    @cached_property
-    def _minutes_apart(self) -> tuple[Floats, ...]:
-        """The weight of a minute of driving by vehicle class, for each aim with such weights."""
-        minutes = (aim.minute_of_classes(self.instance) for aim in self.all_aims)
-        return tuple(minute for minute in minutes if minute is not None)
+        return rules.service(demand_kwh, self.per_kwh, self.offers if offers is None else offers)
 
     def layout(self, *, by_cell: bool = False) -> Layout:
         """Return a new layout of the program's columns, to which an aim can add columns."""

@@ -30,7 +30,7 @@ import numpy as np
 from scipy import sparse
 
 from siting import settings
-from siting.program.instance import Flags, Floats, Instance, Ints, Names
+from siting.program.instance import Floats, Instance, Ints, Names
 from siting.program.obligations import tolerance
 from siting.program.options import Options
 from siting.program.slices import Years
@@ -78,8 +78,7 @@ class Resources:
     def within(self, chosen: Ints) -> bool:
         """Return whether the given options together meet every row."""
         used, slack = self.used(chosen), self.slack
-        fits: Flags = (used <= self.at_most + slack) & (used >= self.at_least - slack)
-        return bool(fits.all())
+        return bool(((used <= self.at_most + slack) & (used >= self.at_least - slack)).all())
 
 
 class ResourceRows:

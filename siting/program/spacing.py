@@ -17,6 +17,7 @@ Research 101 (1997), 598-608 (the anti-covering location problem).
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection
 from itertools import combinations
 
@@ -82,11 +83,11 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
 
     pairs = KDTree(xy_m).query_pairs(min_m, output_type="ndarray")
     distance_m = np.hypot(*(xy_m[pairs[:, 0]] - xy_m[pairs[:, 1]]).T)
-    edges = sorted((int(min(p)), int(max(p))) for p in pairs[distance_m < min_m])
-    near: dict[int, set[int]] = {}
+    edges = sorted((a, b) for a, b in pairs[distance_m < min_m].tolist())  # a < b in each
+    near: dict[int, set[int]] = defaultdict(set)
     for a, b in edges:
-        near.setdefault(a, set()).add(b)
-        near.setdefault(b, set()).add(a)
+        near[a].add(b)
+        near[b].add(a)
     covered: set[tuple[int, int]] = set()
     cliques = []
     for a, b in edges:

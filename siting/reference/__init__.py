@@ -17,8 +17,7 @@ import pandas as pd
 from siting.errors import InputError, refuse
 from siting.files import missing_columns, read_csv, rows_fault
 
-# Confidence marks of figures, from the most to the least certain. A `definition` makes no result
-# less certain.
+# Confidence marks, from most to least certain. A `definition` makes no result less certain.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
 # `central` figures, or `prudent` ones, which a careful lender would assume.
 PRESETS = ("central", "prudent")
@@ -26,8 +25,7 @@ PRESETS = ("central", "prudent")
 
 @cache
 def _packaged(name: str) -> pd.DataFrame:
-    packaged = resources.files(__package__) / f"{name}.csv"
-    with packaged.open(encoding="utf-8") as file:
+    with (resources.files(__package__) / f"{name}.csv").open(encoding="utf-8") as file:
         return pd.read_csv(file)
 
 
@@ -45,7 +43,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if path is None:
         return default
     user_table = read_csv(path)
-    # In a table without figures, each row counts as the figure 1 if it is present.
+    # In a table without figures, the presence of a row counts as the figure 1.
     by_presence = set(default.select_dtypes("number")) == {"low", "high"}
     for column in default.columns.difference(user_table.columns):
         figure = str(column).removesuffix("_low").removesuffix("_high")

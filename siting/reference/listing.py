@@ -91,7 +91,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     numeric = rows.select_dtypes("number").columns.drop("prudent", errors="ignore")
     wanted = subject.columns or numeric
     columns = [str(c) for c in wanted if c in numeric and c not in (*keys, *ends.values())]
-    if not columns:  # each row counts as the figure 1 if it is present
+    if not columns:  # the presence of a row counts as the figure 1
         rows, columns = rows.assign(value=1.0), ["value"]
         ends, main = {("value", end): end for end in ("low", "high") if end in rows}, "value"
     parts = []
@@ -112,8 +112,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
             "confidence": "definition" if column in subject.ratings else mark,
         }
         parts.append(pd.DataFrame(cells, index=rows.index)[value.notna()])
-    figures = pd.concat(parts, ignore_index=True)
-    return placed(figures, table or f"{name}.csv", subject.used_for)
+    return placed(pd.concat(parts, ignore_index=True), table or f"{name}.csv", subject.used_for)
 
 
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
@@ -122,8 +121,7 @@ def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
     `figures` has the first eight columns of `LISTED`. `table` is the name of the figures' file;
     for figures set by the user, it is replaced by ``config.yaml``. `used_for` is their use.
     """
-    source = figures["source"].fillna("").astype(str)
-    set_by_user = source.str.startswith(_SET)
+    set_by_user = figures["source"].fillna("").astype(str).str.startswith(_SET)
     at = pd.Series(table, index=figures.index).mask(set_by_user, CONFIG)
     return figures.assign(table=at, used_for=used_for)[list(LISTED)]
 

@@ -126,8 +126,7 @@ def lacking(run: RunRecord) -> list[str]:
         names = list(dict.fromkeys(row["what"].lower() for row in rows if row[key] == _UNSTATED))
         if names:
             lines.append(f"No {what} is stated for: {', '.join(names)}.")
-    kinds = sorted({row["what"].lower() for row in rows})
-    if "existing stations" not in kinds:
+    if "existing stations" not in {row["what"].lower() for row in rows}:
         lines.append("No layer of existing stations was given, so none are counted.")
     if run.settings["offers"]["feeders"] is None:
         lines.append(
@@ -158,12 +157,10 @@ def lacking(run: RunRecord) -> list[str]:
         lines.append(f"No demand is served of: {', '.join(nothing)}.")
     if "payback_subsidised_years" not in run.sites.columns:
         lines.append("Whether a station earns its cost back was not computed in this run.")
-    if not run.facts.get("alternatives"):
+    if not f.get("alternatives"):
         lines.append("The next best place for each station was not computed in this run.")
-    lines.append(
-        "Lines from a station to the cells it serves are straight; drives follow the roads."
-    )
-    return lines
+    straight = "Lines from a station to the cells it serves are straight; drives follow the roads."
+    return [*lines, straight]
 
 
 def _range(row: dict[str, Any]) -> str:

@@ -82,8 +82,7 @@ def headline(run: RunRecord) -> list[Shown]:
 def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
     """Return the share of all drivers served on the simulated day, if a day was simulated."""
     day = (facts.get("day") or {}).get("free") or {}
-    share = day.get("served_share")
-    if share is None:
+    if (share := day.get("served_share")) is None:
         return []
     of = f"of all {number(day['drivers_day'])}, on the simulated day"
     return [Shown("Drivers served", share, percent(share), of)]
@@ -116,7 +115,7 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
     # The page shows the figures of single years in a separate table.
-    figures = [
+    lines += [
         (line["label"], line["text"])
         for field, line in f.get("headline", {}).items()
         if not field.startswith("in_20")
@@ -124,8 +123,8 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
     demand = f.get("demand")
     if "scenarios" in f["blocks"] and isinstance(demand, dict):
         which = f"fleet of {demand.get('fleet')}, case {demand.get('case')}"
-        figures.append(("Figures of this page", f"for the demand of the configuration: {which}"))
-    return [*lines, *figures]
+        lines.append(("Figures of this page", f"for the demand of the configuration: {which}"))
+    return lines
 
 
 def money(run: RunRecord) -> dict[str, Any]:
@@ -174,8 +173,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
         _amount(f"Net present value without subsidy, {year}", npv),
         _amount("Subsidy beyond the viability gap", m["subsidy_beyond_need_pkr"]),
     ]
-    a_car = m["subsidy_pkr_per_car"]
-    if a_car is not None:
+    if (a_car := m["subsidy_pkr_per_car"]) is not None:
         rows.append(Shown("Subsidy for each car served", a_car, f"PKR {number(a_car)}"))
     return rows
 
@@ -202,10 +200,10 @@ def robustness(run: RunRecord) -> dict[str, Any] | None:
 
     The result is None if the run lacks any of them.
     """
-    parts = {key: run.facts.get(key) for key in ("day", "what_if", "demand_range")}
+    parts: dict[str, Any] = {k: run.facts.get(k) for k in ("day", "what_if", "demand_range")}
     if not all(parts.values()):
         return None
-    at_risk = any((row.get("money") or {}).get("stations") for row in parts["what_if"] or [])
+    at_risk = any((row.get("money") or {}).get("stations") for row in parts["what_if"])
     return {**parts, "at_risk": at_risk}
 
 
@@ -238,7 +236,7 @@ def _kind_name(configuration: Any, chargers: Any) -> str:
 
 
 def in_words(chargers: str) -> str:
-    """Return a list of chargers in which usual names, such as ``dc_60``, are made readable.
+    """Return a list of chargers with readable names in place of usual ones, such as ``dc_60``.
 
     >>> in_words("64 x lev_3 + 2 x dc_60"), in_words("1 x lev_12 + 1 x plug")
     ('64 x socket + 2 x DC 60 kW', '1 x point 12 kW + 1 x plug')
@@ -248,8 +246,8 @@ def in_words(chargers: str) -> str:
 
 def chargers_in_words(run: RunRecord) -> list[tuple[str, str]]:
     """Return the readable name and the meaning of each charger that has a usual name."""
-    texts = " ".join(str(text) for text in run.sites["chargers"].dropna())
-    return sorted({_charger(one[0]) for one in _NAMED.finditer(texts)})
+    texts = " ".join(run.sites["chargers"].dropna().astype(str))
+    return sorted({_charger(name) for name in _NAMED.findall(texts)})
 
 
 def _charger(name: str) -> tuple[str, str]:
@@ -277,12 +275,11 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
     keys = ["existing", "served_kwh_day", "site_id"]
     order = run.sites.sort_values(keys, ascending=[True, False, True])
     rows = order.assign(lon=order.geometry.x, lat=order.geometry.y).drop(columns="geometry")
-    cards = [
+    return _alike([
         _station(row, offers.loc[row["offer_id"]], run.classes, why)
         | {"weak": _weak(row, lost.get(str(row["site_id"]), {}))}
         for row in rows.to_dict("records")
-    ]
-    return _alike(cards)
+    ])  # fmt: skip
 
 
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -349,9 +346,8 @@ def _day_use(served_kwh: float, power_kw: float) -> str:
     >>> _day_use(57.3, 39.6)
     '6.0 %'
     """
-    if missing(power_kw) or not power_kw > 0 or missing(served_kwh):
-        return ""
-    return percent(served_kwh / (24 * power_kw))
+    known = not (missing(power_kw) or missing(served_kwh)) and power_kw > 0
+    return percent(served_kwh / (24 * power_kw)) if known else ""
 
 
 def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
@@ -370,18 +366,15 @@ def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
 
 def _grid(offer: pd.Series) -> list[tuple[str, str]]:
     """Return the grid works of an offer; items and distances that are not stated are left out."""
-    lines = []
-    if not missing(offer["grid_item"]):
-        lines.append(("Connection", grid_item(str(offer["grid_item"]))))
-    if not missing(offer.get("load_kw")):
-        lines.append(("Load on the grid", f"{number(offer['load_kw'], 1)} kW"))
-    if offer["line_km"] > 0:
-        lines.append(("11 kV line", f"{figure(offer['line_km'])} km"))
-    if not missing(offer["headroom_kw"]):
-        lines.append(("Feeder headroom", f"{number(offer['headroom_kw'])} kW"))
-    if offer["upgrade_kw"] > 0:
-        lines.append(("Feeder upgraded by", f"{number(offer['upgrade_kw'])} kW"))
-    return lines
+    item, load, headroom = offer["grid_item"], offer.get("load_kw"), offer["headroom_kw"]
+    lines = (
+        (not missing(item), "Connection", grid_item(str(item))),
+        (not missing(load), "Load on the grid", f"{number(load, 1)} kW"),
+        (offer["line_km"] > 0, "11 kV line", f"{figure(offer['line_km'])} km"),
+        (not missing(headroom), "Feeder headroom", f"{number(headroom)} kW"),
+        (offer["upgrade_kw"] > 0, "Feeder upgraded by", f"{number(offer['upgrade_kw'])} kW"),
+    )
+    return [(what, text) for stated, what, text in lines if stated]
 
 
 def grid_item(name: str) -> str:
@@ -402,9 +395,8 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
     if run.years is not None:
         for row in run.years.years.to_dict("records"):
             there = row["budget_pkr"] + row["carried_pkr"]
-            name = str(int(row["year"]))
-            name += ", with what is left of earlier years" if row["carried_pkr"] > 0 else ""
-            bars.append(_bar(name, row["spent_pkr"], there, "PKR"))
+            more = ", with what is left of earlier years" if row["carried_pkr"] > 0 else ""
+            bars.append(_bar(f"{row['year']:.0f}{more}", row["spent_pkr"], there, "PKR"))
     elif f["aims"][:1] != ["least money"]:
         bars.append(_bar("Public budget", f["subsidy_pkr"], f["budget_pkr"], "PKR"))
     envelopes = [row for row in f.get("limits", []) if row["kind"] == "envelope"]
@@ -413,12 +405,12 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
     """Return a bar for each limit that is not an envelope; of feeders, only for the fullest."""
-    rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")
         if r["at_most"] is None
         else _bar(r["limit"], r["used"], r["at_most"], r["unit"], r["kind"])
-        for r in rows
+        for r in run.facts.get("limits", [])
+        if r["kind"] != "envelope"
     ]
     feeders = sorted((b for b in bars if b["kind"] == "feeder"), key=lambda b: -b["percent"])
     return [b for b in bars if b["kind"] != "feeder"] + feeders[:MOST_FEEDERS]

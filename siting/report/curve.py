@@ -38,12 +38,11 @@ def read_frontier(folder: Path, run: RunRecord) -> dict[str, Any]:
             what = f"is not a folder that siting frontier wrote: it has no {name}"
             raise InputError(str(folder), what, "name a folder of `siting frontier`, or none")
     facts = read_json(folder / "frontier.json")
-    rows = _budgets(folder / "frontier.csv")
+    rows, table = _budgets(folder / "frontier.csv"), str(folder / "frontier.csv")
     faults = []
     if facts.get("name") != run.facts["name"]:
         what = f"belongs to study {facts.get('name')!r}, the run to {run.facts['name']!r}"
         faults.append(Fault(f"{folder / 'frontier.json'}, key name", what, "name another folder"))
-    table = str(folder / "frontier.csv")
     if len(rows) < 2:
         faults.append(Fault(table, f"{len(rows)} budgets", _FIX))
     if not rows["budget_pkr"].is_monotonic_increasing:
@@ -51,8 +50,8 @@ def read_frontier(folder: Path, run: RunRecord) -> dict[str, Any]:
     over = rows["served_kwh_day"] > rows["bound_kwh_day"] * (1 + 1e-6) + 1e-3
     where = f"{table}, column served_kwh_day"
     faults += rows_fault(where, over, range(2, len(rows) + 2), "above its bound", _FIX)
-    stored = facts.get("frontier")
-    energies = [r.get("served_kwh_day") for r in stored if isinstance(r, dict)] if stored else []
+    stored = facts.get("frontier") or []
+    energies = [row.get("served_kwh_day") for row in stored if isinstance(row, dict)]
     if len(energies) != len(rows) or not all(
         isinstance(a, int | float) and math.isclose(a, b, rel_tol=1e-4, abs_tol=0.01)
         for a, b in zip(energies, rows["served_kwh_day"], strict=False)
@@ -87,29 +86,29 @@ def _settings(path: Path) -> dict[str, Any]:
     return parsed
 
 
-def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
+def _differs(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """Return the sections in which two configurations differ, except budget, solver and output."""
 
     def bare(section: Any) -> Any:
         return section | {"budget_pkr": None} if isinstance(section, dict) else section
 
     names = sorted({*one, *other} - {"output", "solver", "name", "title", "note", "report"})
-    return tuple(n for n in names if bare(one.get(n)) != bare(other.get(n)))
+    return [name for name in names if bare(one.get(name)) != bare(other.get(name))]
 
 
 def _curve(rows: pd.DataFrame, here: float) -> dict[str, Any]:
     """Return the charts and the table of a budget curve; `here` is the run's budget (PKR m)."""
     knee = rows["knee"].astype(str).str.lower().eq("true").to_numpy()
     known = [c for c in _FAIRNESS if c in rows.columns and rows[c].notna().all()]
-    fair = [(_FAIRNESS[column], column, f"fair{i}") for i, column in enumerate(known)]
-    share = ("Of all vehicles", "served_share", "served")
-    served = ("Energy served", "served_kwh_day", "served")
-    bound = ("No plan serves more", "bound_kwh_day", "bound")
+    energy = [("Energy served", "served_kwh_day", "served"),
+              ("No plan serves more", "bound_kwh_day", "bound")]  # fmt: skip
+    shares = [("Of all vehicles", "served_share", "served")]
+    shares += [(_FAIRNESS[column], column, f"fair{i}") for i, column in enumerate(known)]
     mark = int(np.flatnonzero(knee)[0]) if knee.any() else None
     return {
         "charts": [
-            _chart("Energy served, kWh/day", rows, [served, bound], mark, here),
-            _chart("Share served", rows, [share, *fair], mark, here, per_cent=True),
+            _chart("Energy served, kWh/day", rows, energy, mark, here),
+            _chart("Share served", rows, shares, mark, here, per_cent=True),
         ],
         "knee": None if mark is None else rupees(float(rows["budget_pkr"].iloc[mark])),
         "rows": rows.assign(knee=knee).to_dict("records"),
@@ -127,13 +126,12 @@ def _chart(
     y_ticks = np.linspace(0, 1, 6) if per_cent else _ticks(top)
     top = max(top, float(y_ticks[-1]))
     right = max(float(x[-1]), 1e-9)
-    inner_w, inner_h = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
     def across(value: float) -> float:
-        return round(LEFT + inner_w * value / right, 1)
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * value / right, 1)
 
     def up(value: float) -> float:
-        return round(TOP + inner_h * (1 - value / top), 1)
+        return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top), 1)
 
     return {
         "title": title,

@@ -8,7 +8,7 @@ from siting import __version__
 from siting.report.content import in_words
 from siting.report.figure_text import missing
 from siting.report.leaflet import embedded_leaflet
-from siting.report.mapdata import road_lines
+from siting.report.mapdata import at_of, road_lines
 from siting.report.page import asset, content_policy, environment
 from siting.report.shapes import SCALE
 from siting.texts import json_in_page
@@ -130,7 +130,7 @@ def _site(row: dict[str, Any], runs: int) -> dict[str, Any]:
         "old": bool(row["existing"]),
         "status": row["status"],
         "in": row["in_runs"],
-        "at": [round(row["geometry"].x * SCALE), round(row["geometry"].y * SCALE)],
+        "at": at_of(row["geometry"]),
         "chargers": ["" if missing(text) else in_words(str(text)) for text in chargers],
         "kwh": [None if missing(kwh) else round(kwh, 1) for kwh in served],
     }

@@ -52,6 +52,8 @@ def districts(run: RunRecord) -> dict[str, Any]:
         people = float(part["people"].sum())
         here = stations[stations["part"] == name]
         new = here[~here["existing"]]
+        # Cells that are points have no outline, so a rectangle around them is drawn.
+        around = shapely.box(*np.add(part.total_bounds, [-1e-3, -1e-3, 1e-3, 1e-3]))
         rows.append(
             {
                 "name": str(name),
@@ -65,7 +67,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
                 "old": len(here) - len(new),
                 "subsidy": float(new["subsidy_pkr"].sum()),
                 "little": wanted < LITTLE_SHARE * total or (peopled and not people),
-                "shape": polygons_of(dissolved(list(part.geometry))) or _box(part),
+                "shape": polygons_of(dissolved(list(part.geometry))) or polygons_of(around),
             }
         )
     rows.sort(key=lambda row: (row["little"], round(row["share"], 9), row["name"]))
@@ -78,7 +80,10 @@ def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
     """Return the kind of parts in words, and the name of the part of each cell."""
     zone, counted = texts_of(metres, "zone"), texts_of(metres, "zone_id")
     if (zone != "").any():
-        return _zones_text(run), zone.where(zone != "", OUTSIDE).to_numpy()
+        zones, what = run.settings["program"]["zones"], "zones of this plan"
+        if zones and zones["kind"] == "grid":
+            what = f"squares of {zones['size_m'] / 1000:g} km, the {what}"
+        return what, zone.where(zone != "", OUTSIDE).to_numpy()
     if 2 <= counted.nunique() <= MOST_COUNTED_ZONES:
         return "zones in which people were counted", counted.to_numpy()
     middle = metres.geometry.representative_point()
@@ -88,13 +93,6 @@ def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
     letters = [_letters(i) for i in (column - column.min()).tolist()]
     names = [f"{a}{b}" for a, b in zip(letters, (row.max() - row + 1).tolist(), strict=True)]
     return f"squares of {SQUARE_M / 1000:g} km, not administrative districts", np.array(names)
-
-
-def _zones_text(run: RunRecord) -> str:
-    zones = run.settings["program"]["zones"]
-    if zones and zones["kind"] == "grid":
-        return f"squares of {zones['size_m'] / 1000:g} km, the zones of this plan"
-    return "zones of this plan"
 
 
 def _letters(i: int) -> str:
@@ -117,10 +115,9 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
     """Return, for each part, the named place in it that is nearest to its centre of demand."""
-    places = run.places
-    if places.empty:
+    if run.places.empty:
         return {}
-    points = places.geometry.to_crs(metres.crs)
+    points = run.places.geometry.to_crs(metres.crs)
     middle = metres.representative_point().get_coordinates().to_numpy()
     place, cell = metres.sindex.nearest(points, return_all=False)
     out = {}
@@ -130,11 +127,5 @@ def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict
         in_part = place[np.isin(cell, part.index)]
         if len(in_part):
             far_m = np.hypot(*(xy[in_part] - at).T)
-            out[str(name)] = str(places["name"].iloc[int(in_part[far_m.argmin()])]).strip()
+            out[str(name)] = str(run.places["name"].iloc[int(in_part[far_m.argmin()])]).strip()
     return out
-
-
-def _box(part: gpd.GeoDataFrame) -> list[list[list[int]]]:
-    """Return a rectangle around cells that are points."""
-    west, south, east, north = part.total_bounds
-    return polygons_of(shapely.box(west - 1e-3, south - 1e-3, east + 1e-3, north + 1e-3))

@@ -62,12 +62,11 @@ def embedded_leaflet() -> Leaflet:
         files = [_file(package, name).read_bytes() for name in ("leaflet.js", "leaflet.css")]
     except (PackageNotFoundError, FileNotFoundError) as err:
         raise MissingExtraError(_MISSING) from err
-
     version = ".".join(package.version.split(".")[:3])
-    found = (hashlib.sha256(files[0]).hexdigest(), hashlib.sha256(files[1]).hexdigest())
+    found = tuple(hashlib.sha256(content).hexdigest() for content in files)
     if KNOWN.get(version, found) != found:
         raise MissingExtraError(_changed(version))
-    # The files of the package mix two kinds of line ending, but a page needs a single kind.
+    # The files mix two kinds of line endings, but a page needs a single kind.
     script, style = (content.decode("utf-8").replace("\r\n", "\n") for content in files)
 
     def inline(match: re.Match[str]) -> str:

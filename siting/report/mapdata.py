@@ -83,10 +83,10 @@ def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
     """
     data = map_data(run)
     none = {"old": False, "kw": None, "kwh": [0] * len(run.classes), "service": []}
+    names = map(site_name, free["name"], free["site_id"])
     more = [
-        {"id": str(row.site_id), "name": site_name(row.name, row.site_id), "at": _at(row.geometry)}
-        | none
-        for row in free.itertuples(index=False)
+        {"id": str(site_id), "name": name, "at": at_of(point), **none}
+        for site_id, name, point in zip(free["site_id"], names, free.geometry, strict=True)
     ]
     return {**data, "live": True, "sites": [*data["sites"], *more], "areas": [], "years": []}
 
@@ -223,8 +223,8 @@ def _parts(run: RunRecord) -> list[list[Any]]:
         urdu = texts_of(parts, "name_ur")
         parts = parts.assign(name=urdu.where(urdu != "", parts["name"]))
     rows = [
-        [str(name), round(at.x * SCALE), round(at.y * SCALE), kinds.get(str(kind), len(kinds))]
-        for name, kind, at in zip(parts["name"], parts["kind"], parts.geometry, strict=True)
+        [str(name), *at_of(point), kinds.get(str(kind), len(kinds))]
+        for name, kind, point in zip(parts["name"], parts["kind"], parts.geometry, strict=True)
     ]
     return sorted(rows, key=lambda row: (row[3], row[0]))
 
@@ -266,20 +266,15 @@ def _short_rows(table: pd.DataFrame, decimals: int = 2) -> list[list[float]]:
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
     """Return the limits between the shades of cells: for all classes together, then by class."""
-    if not cells:
-        return [[] for _ in range(classes + 1)]
-    wanted = np.array([cell["wanted"] for cell in cells], dtype=float)
+    wanted = np.array([cell["wanted"] for cell in cells], float).reshape(len(cells), classes)
     area = np.array([cell["km2"] for cell in cells]) if polygons else np.ones(len(cells))
-    columns = [wanted.sum(axis=1), *wanted.T]
-    return [_quantiles(column / np.where(area > 0, area, 1.0)) for column in columns]
-
-
-def _quantiles(values: np.ndarray) -> list[float]:
-    some = values[values > 0]
-    if not len(some):
-        return []
-    limits = np.quantile(some, np.linspace(0, 1, _BINS + 1)[1:-1])
-    return sorted({float(f"{limit:.2g}") for limit in limits})
+    breaks = []
+    for column in (wanted.sum(axis=1), *wanted.T):
+        values = column / np.where(area > 0, area, 1.0)
+        some = values[values > 0]
+        limits = np.quantile(some, np.linspace(0, 1, _BINS + 1)[1:-1]) if len(some) else []
+        breaks.append(sorted({float(f"{limit:.2g}") for limit in limits}))
+    return breaks
 
 
 def _sites(
@@ -299,7 +294,7 @@ def _sites(
             "name": site_name(row.name, row.site_id),
             "old": bool(row.existing),
             "kw": _short(row.power_kw),
-            "at": _at(row.geometry),
+            "at": at_of(row.geometry),
             "kwh": kwh,
             "service": flat.get(str(row.site_id), []),
         }
@@ -307,7 +302,8 @@ def _sites(
     ]
 
 
-def _at(point: Any) -> list[int]:
+def at_of(point: Any) -> list[int]:
+    """Return the coordinates of a point (lon/lat) on the map."""
     return [round(point.x * SCALE), round(point.y * SCALE)]
 
 
@@ -317,8 +313,7 @@ def site_name(name: Any, site_id: Any) -> str:
     >>> site_name(None, "s0001"), site_name(" Pump ", "s0001")
     ('s0001', 'Pump')
     """
-    text = name.strip() if isinstance(name, str) else ""
-    return text or str(site_id)
+    return (name.strip() if isinstance(name, str) else "") or str(site_id)
 
 
 def _short(value: float, decimals: int = 2) -> float | int:

@@ -57,8 +57,7 @@ def render(
     station (``site_id``, ``name``, points in lon/lat). If `free` is given, the map shows plans sent
     by a notebook (`siting.report.mapdata.standing`) and reports clicks.
     """
-    leaflet = embedded_leaflet()
-    script = asset("page.js")
+    leaflet, script = embedded_leaflet(), asset("page.js")
     page = environment().get_template("page.html")
     data = map_data(run) if free is None else live_map_data(run, free)
     parts = districts(run)
@@ -66,11 +65,10 @@ def render(
     years = sections["years"] = sections["years"] if free is None else []
     # A page with Arabic letters embeds a font, so that names are legible on any system.
     arabic = run.urdu or is_urdu(json_in_page(data))
-    words = {e: u for e, u in glossary().items() if "*" not in e} if run.urdu else {}
     of_run = {
         "title": run.facts["title"],
         "districts": parts["shapes"],
-        "words": words,
+        "words": {e: u for e, u in glossary().items() if "*" not in e} if run.urdu else {},
         "credits": owners_of(run.facts["inputs"]),
     }
     text = page.render(
@@ -115,13 +113,9 @@ def environment() -> Environment:
     with needs_extra("report", "jinja2", "is needed to make a report"):
         from jinja2 import Environment, FunctionLoader, StrictUndefined
     made = Environment(
-        loader=FunctionLoader(asset),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_seen,
-    )
+        loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, finalize=_seen,
+    )  # fmt: skip
     made.tests |= {"urdu": is_urdu, "missing": figure_text.missing}
     made.filters["exact"] = _exact
     for show in ("number", "rupees", "percent", "figure", "label", "confidence"):
@@ -137,9 +131,8 @@ def _seen(value: Any) -> Any:
     >>> _seen("gap 2.73%, PKR 60.00 m")
     'gap 2.73\xa0%, PKR\xa060.00\xa0m'
     """
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value
-    return _UNIT.sub("\xa0", visible(value))
+    plain = isinstance(value, str) and not hasattr(value, "__html__")
+    return _UNIT.sub("\xa0", visible(value)) if plain else value
 
 
 def asset(name: str) -> str:
@@ -153,10 +146,9 @@ def content_policy(*scripts: str, images: str = "data:", fonts: bool = False) ->
         f"'sha256-{base64.b64encode(hashlib.sha256(s.encode('utf-8')).digest()).decode()}'"
         for s in scripts
     )
-    font_rule = "; font-src data:" if fonts else ""
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
-        f"img-src {images}{font_rule}"
+        f"img-src {images}{'; font-src data:' if fonts else ''}"
     )
 
 

@@ -74,7 +74,7 @@ def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
     served = [run.service]
     if run.years is not None:
         rows = run.years.cells
-        served = [rows[(rows["year"] == year).to_numpy()] for year in run.years.all]
+        served = [rows[rows["year"] == year] for year in run.years.all]
     return [_areas(part, shapes, position) for part in served]
 
 
@@ -87,8 +87,7 @@ def main_sites(service: pd.DataFrame) -> dict[str, str]:
     """
     some = service[(service["served_kwh_day"] > 0) & service["site_id"].notna()]
     summed = some.groupby(["cell_id", "site_id"])["served_kwh_day"].sum()
-    most = summed.groupby("cell_id").idxmax()
-    return {str(cell): str(site) for cell, site in most}
+    return {str(cell): str(site) for cell, site in summed.groupby("cell_id").idxmax()}
 
 
 def _areas(
@@ -125,5 +124,4 @@ def dissolved(shapes: list[Any]) -> Any:
     """Return the union of shapes, with corners rounded to the grid of the page (about a metre)."""
     # On the grid, shared corners of cells are equal and leave no slivers.
     on_grid = shapely.set_precision(np.array(shapes), 1 / SCALE, mode="pointwise")
-    whole = shapely.union_all(shapely.make_valid(on_grid))
-    return shapely.simplify(whole, 1 / SCALE)
+    return shapely.simplify(shapely.union_all(shapely.make_valid(on_grid)), 1 / SCALE)

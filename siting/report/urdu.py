@@ -41,10 +41,8 @@ def glossary() -> dict[str, str]:
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    signs = {r"\#": f"({NUMBER})", r"\*": "(.+?)"}
-
     def pattern(english: str) -> re.Pattern[str]:
-        text = re.sub(r"\\[#*]", lambda m: signs[m[0]], re.escape(english))
+        text = re.escape(english).replace(r"\#", f"({NUMBER})").replace(r"\*", "(.+?)")
         return re.compile(text, re.I | re.S)
 
     return [(pattern(english), urdu) for english, urdu in glossary().items() if "*" in english]
@@ -57,13 +55,10 @@ def in_urdu(text: str) -> str | None:
     ('لاگت', '59.90 ملین روپے', None)
     """
     plain = " ".join(text.split())
-    numbers = _NUMBER.findall(plain)
-    entry = glossary().get(_NUMBER.sub("#", plain).casefold())
-    if entry is not None:
-        return _filled(entry, numbers)
+    if (entry := glossary().get(_NUMBER.sub("#", plain).casefold())) is not None:
+        return _filled(entry, _NUMBER.findall(plain))
     for pattern, urdu in _patterns():
-        match = pattern.fullmatch(plain)
-        if match:
+        if match := pattern.fullmatch(plain):
             return _filled(urdu, [in_urdu(part) or _apart(part) for part in match.groups()])
     return None
 
@@ -84,8 +79,7 @@ def page_in_urdu(page: str) -> str:
 
     def say(text: str) -> str:
         plain = html.unescape(text)
-        translated = in_urdu(plain)
-        if translated is None:
+        if (translated := in_urdu(plain)) is None:
             return text
         before, after = (" " if side != side.strip() else "" for side in (plain[:1], plain[-1:]))
         return f"{before}{html.escape(translated, quote=True)}{after}"
@@ -103,10 +97,9 @@ def page_in_urdu(page: str) -> str:
 
 def font_style() -> str:
     """Return a style sheet with a font for every letter of Urdu (see ``urdu-font.txt``)."""
-    data = (files("siting.report") / "urdu.woff2").read_bytes()
-    text = base64.b64encode(data).decode("ascii")
+    font = base64.b64encode((files("siting.report") / "urdu.woff2").read_bytes()).decode("ascii")
     return (
         f"@font-face {{ font-family: SitingUrdu; "
-        f"src: url(data:font/woff2;base64,{text}) format('woff2'); "
+        f"src: url(data:font/woff2;base64,{font}) format('woff2'); "
         "unicode-range: U+0600-06FF, U+200C-200D; }"
     )

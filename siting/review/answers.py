@@ -21,7 +21,7 @@ from siting.program.limits import Limit
 from siting.sites import subsidy_pkr, with_dearer
 from siting.study.pipeline import Study
 from siting.study.program_inputs import subsidy_of
-from siting.study.to_limits import sites_named
+from siting.study.to_limits import site_named
 from siting.tables import load_kw, reasons_of
 
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
@@ -29,8 +29,7 @@ REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the
 ANSWERS_FILE = "answers.csv"  # the copy of the answers in a run folder
 # Kinds of limits that come from bids and from answers, not from the configuration.
 OF_BIDS, OF_ANSWERS = ("cap", "alternatives"), "kept"
-# The search looks for a plan that gives up at most this many earlier stations. If there is none,
-# the new plan may give up any number.
+# The search gives up at most this many earlier stations; if that fails, any number may change.
 MOST_GIVEN_UP = 8
 # Time limit (s) of the search for a plan that keeps a given number of stations.
 LOOK_S = 20.0
@@ -51,7 +50,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
     sites = pd.Series("", index=site.index, dtype=object)
     for n in np.flatnonzero((site != "") & (bid == "")).tolist():
         try:
-            sites[n] = sites_named(study.candidates, [site[n]], f"{path}, {file.labels[n]}")[0]
+            sites[n] = site_named(study.candidates, site[n], f"{path}, {file.labels[n]}")
         except InputError as err:
             file.faults += err.faults
     key = bid.where(bid != "", sites)
@@ -110,9 +109,8 @@ def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[st
             chosen(trial, time_limit_s=LOOK_S, seed=study.config.solver.seed, start=may)
         except (InfeasibleError, SolveError):
             continue
-        made = study.with_stages({"limits": (*study.limits, stays)})
         note = f"{need:,} stations stay as they were"
         if given_up:
             note += f"; {given_up:,} more could not, because of the money or a limit"
-        return made, [note]
+        return study.with_stages({"limits": (*study.limits, stays)}), [note]
     return study, ["no station needs to stay as it was"] if may else []

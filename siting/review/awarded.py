@@ -80,13 +80,12 @@ def award_account(study: Study, folder: Path) -> AwardAccount:
     """Return the contents of an award's files, and the study's rules for bids."""
     path, rules = folder / BIDS, study.config.award
     table = read_csv(path, dtype=dict.fromkeys(("bid", "bidder", "one_of"), "str"))
-    labels = pd.Series(row_labels(path, range(len(table))))
     named = texts_of(table, "bid")
     columns = {"bidder", "one_of", *(cap.column for cap in rules.caps.values())}
     by_place = ZONE in columns - set(table.columns)
     columns -= {ZONE} if by_place else set()
     bids = pd.DataFrame({name: texts_of(table, name) for name in columns})
-    bids["bid"] = named.where(named != "", labels)
+    bids["bid"] = named.where(named != "", pd.Series(row_labels(path, range(len(table)))))
     for name in ("ask_pkr", "rent_pkr"):
         given = table.get(name, pd.Series(0.0, index=table.index))
         bids[name] = pd.to_numeric(given, errors="coerce").fillna(0.0)
@@ -118,7 +117,6 @@ def zone_of_sites(study: Study, site_ids: Iterable[str]) -> dict[str, str]:
     if study.cell_zones is None:
         what = "there are no zones to cap"
         raise InputError("award.caps", what, "add program.zones, or a `zone` column")
-    zones: Any = study.cell_zones
     cells, known = study.cells, study.candidates.set_index("site_id").geometry
     wanted = list(dict.fromkeys(site_ids))
     from scipy.spatial import cKDTree
@@ -126,4 +124,4 @@ def zone_of_sites(study: Study, site_ids: Iterable[str]) -> dict[str, str]:
     middle = cells.geometry.representative_point().get_coordinates().to_numpy()
     _, near = cKDTree(middle).query(known.loc[wanted].get_coordinates().to_numpy())
     ids = cells["cell_id"].astype(str).to_numpy(object)[near]
-    return dict(zip(wanted, zones.reindex(ids).astype(str), strict=True))
+    return dict(zip(wanted, study.cell_zones.reindex(ids).astype(str), strict=True))

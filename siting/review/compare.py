@@ -73,8 +73,7 @@ class Comparison(Shown):
         return out
 
     def _shown(self) -> Display:
-        heads = ["", *self.runs]
-        figures = labelled(heads, figures_in_words(self), "figures", overflow="fold")
+        figures = labelled(["", *self.runs], figures_in_words(self), "figures", overflow="fold")
         settings = sentences(["The configurations and inputs are the same."])
         if len(self.settings):
             keys = [Column("Key", "key"), *map(_setting, self.runs)]
@@ -102,7 +101,6 @@ class Comparison(Shown):
 
 
 def _setting(run: str) -> Column:
-    """Return the column of a run's settings."""
     return Column(run, lambda row: setting_text(row[run]), ">", overflow="fold")
 
 
@@ -284,8 +282,7 @@ def compare_to_folder(
         export.write_csv(comparison.figures, folder / "figures.csv", note=note)
         export.write_csv(comparison.settings, folder / "settings.csv")
         export.write_csv(comparison.sites, folder / "sites.csv", note=note)
-        path = folder / "differences.geojson"
-        export.write_geojson(comparison.sites, path, name="differences", note=note)
+        export.write_geojson(comparison.sites, folder / "differences.geojson", note=note)
         facts = {"siting": __version__, "written": now.isoformat(timespec="seconds")}
         export.write_json({**facts, **comparison.facts}, folder / "compare.json")
         if find_spec("matplotlib") is not None:

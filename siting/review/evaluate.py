@@ -163,8 +163,7 @@ def evaluate(
         told = "both are judged by the energy served in the last year, not by "
         notes.append(told + ", ".join(aside))
     # The study's own plan is used only if it is already solved, because solving is slow.
-    own = study.plan if study.has("outcome") else None
-    theirs, also_broken = as_drawn(priced, chosen, own=own)
+    theirs, also_broken = as_drawn(priced, chosen, own=study.plan if study.has("outcome") else None)
     plans, broken = {"theirs": theirs}, [*broken, *also_broken]
     slow = slow_of(priced)
 

@@ -620,9 +620,8 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
     kind = "_kwh_day" if energy else ""
     figures["one_more_million"] = {f"gain{kind}": gained, f"most{kind}": most if proven else None}
     if most <= little(unit):
-        text += "; one more million rupees would "
-        text += "serve no more" if energy else "improve nothing"
-        return [("Budget", f"{text}, which is proven")]
+        nothing = "serve no more" if energy else "improve nothing"
+        return [("Budget", f"{text}; one more million rupees would {nothing}, which is proven")]
     verb, ending = ("serve", " more") if energy else ("improve the aim by", "")
     text += f"; one more million rupees would {verb} at least {amount(gained, unit)}{ending}"
     if proven:

@@ -18,7 +18,7 @@ from siting import export
 from siting.config import even_steps, python_value, rupees_of_word, to_yaml
 from siting.config.program import GridZones
 from siting.engine.answer import AimProof, Answer
-from siting.engine.proof import Proof, relative_gap
+from siting.engine.proof import relative_gap
 from siting.errors import InfeasibleError, InputError, listed, naming, refuse
 from siting.interrupts import seen_through
 from siting.review.solving import better_by, with_budget
@@ -57,9 +57,8 @@ def budgets_of(text: str) -> list[float]:
         budgets = [float(pkr) for pkr in steps]
     except ValueError as err:
         raise InputError("budgets", f"{text!r} is not a list of budgets", fix) from err
-    odd = tuple(f"{pkr:g}" for pkr in budgets if not (np.isfinite(pkr) and pkr >= 0))
-    if odd:
-        raise InputError("budgets", "not PKR of 0 or more", fix, odd)
+    odd = (f"{pkr:g}" for pkr in budgets if not 0 <= pkr < math.inf)
+    refuse(naming("budgets", "not PKR of 0 or more", odd, fix))
     if not 2 <= len(budgets) <= MOST_BUDGETS:
         raise InputError("budgets", f"{len(budgets)} budgets", f"give 2 to {MOST_BUDGETS}")
     return budgets
@@ -70,9 +69,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
 
     Each solve starts from the plan for the next smaller budget, so a larger budget never has a
     worse plan. The bound for a budget also holds for every smaller budget. With the ``regret`` aim,
-    a larger budget may have a worse plan, and each bound holds only for its own budget. If the plan
-    has several years, each year keeps its share of the budget. Budgets without a feasible plan are
-    left out.
+    a larger budget may have a worse plan, and each bound holds only for its own budget. In a plan
+    of several years, each year keeps its share. Budgets without a feasible plan are left out.
 
     Parameters
     ----------
@@ -94,8 +92,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         any vehicle class and of any zone), ``gini`` (the Gini coefficient of the zones' shares
         served, weighted by demand). ``pkr_per_kwh_day`` is the extra subsidy per extra kWh/day,
         compared with the next smaller budget; blank if no extra energy is served. ``knee`` is true
-        at the budget beyond which a further rupee serves clearly less. ``attrs["units"]`` has the
-        units.
+        at the budget beyond which a further rupee serves clearly less. Units: ``attrs["units"]``.
 
     Raises
     ------
@@ -148,11 +145,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
                 "served_kwh_day": outcome.served_kwh_day,
                 "served_share": outcome.served_kwh_day / outcome.demand_kwh_day,
                 "bound_kwh_day": outcome.bound_kwh_day,
-                "objective": proof.objective,
-                "bound": proof.bound,
-                "unit": proof.unit,
-                "gap": outcome.gap,
-                "status": outcome.status,
+                **{k: getattr(proof, k) for k in ("objective", "bound", "unit", "gap", "status")},
                 "new_stations": answer.new_stations,
                 "subsidy_pkr": outcome.subsidy_pkr,
                 "cost_pkr": outcome.cost_pkr,
@@ -222,20 +215,17 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
-    proof = Proof.of(
-        less.proof.objective, now.bound, gap_asked=now.gap_asked, stopped=now.stopped,
-        unit=now.unit, maximise=not aim.less_is_better, seconds=now.seconds,
-    )  # fmt: skip
-    return replace(less, proofs=(AimProof(aim.name, proof), *less.proofs[1:]))
+    proof = AimProof.of(
+        aim, less, now.bound, gap_asked=now.gap_asked, stopped=now.stopped, seconds=now.seconds
+    )
+    return replace(less, proofs=(proof, *less.proofs[1:]))
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
     """Replace each bound by the tighter bound of the next larger budget, which is valid too."""
+    tighter, looser = (max, min) if less else (min, max)
     for row, larger in reversed(list(itertools.pairwise(rows))):
-        if less:
-            bound = min(max(row["bound"], larger["bound"]), row["objective"])
-        else:
-            bound = max(min(row["bound"], larger["bound"]), row["objective"])
+        bound = looser(tighter(row["bound"], larger["bound"]), row["objective"])
         if math.isfinite(bound) and bound != row["bound"]:
             row["bound"] = bound
             row["gap"] = relative_gap(row["objective"], bound)
@@ -246,8 +236,7 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
 
 def _knee(table: pd.DataFrame) -> int:
     """Return the index of the row farthest above the line from the first row to the last."""
-    x = table["budget_pkr"].to_numpy(dtype=float)
-    y = table["served_kwh_day"].to_numpy(dtype=float)
+    x, y = (table[column].to_numpy(float) for column in ("budget_pkr", "served_kwh_day"))
     # If energy does not clearly rise, the farthest row would only reflect rounding errors.
     if len(table) < 3 or not y[-1] > y[0] or np.isclose(y[-1], y[0]):
         return 0

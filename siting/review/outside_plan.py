@@ -114,15 +114,12 @@ def _shape_faults(layer: Layer, path: Path, ids: list[str]) -> list[Fault]:
 
 
 def _existing(layer: Layer, path: Path, ids: list[str], faults: list[Fault]) -> np.ndarray:
-    stands = np.zeros(len(layer), dtype=bool)
-    if "existing" in layer.columns:
-        text = texts_of(layer, "existing").str.casefold()
-        stands = text.isin(YES).to_numpy()
-        odd = ~text.isin((*YES, *NO))
-        faults += rows_fault(f"{path}, column existing", odd, ids, "neither true nor false")
-    elif "configuration" in layer.columns:
-        stands = (layer["configuration"].astype("str").str.strip() == EXISTING).to_numpy()
-    return stands
+    if "existing" not in layer.columns:
+        return (texts_of(layer, "configuration") == EXISTING).to_numpy()
+    text = texts_of(layer, "existing").str.casefold()
+    odd = ~text.isin((*YES, *NO))
+    faults += rows_fault(f"{path}, column existing", odd, ids, "neither true nor false")
+    return text.isin(YES).to_numpy()
 
 
 def counts_of(
@@ -160,11 +157,9 @@ def counts_of(
                 catalogue.unknown.setdefault(name, []).append(label)
             counts.update(part or {})
         out.append(dict(counts))
-    if odd:
-        fix = "write whole numbers and types: 2 x dc_60 + 4 x lev_3"
-        faults.append(Fault(where, "cannot be read as chargers", fix, tuple(odd)))
-    if blank:
-        faults.append(Fault(where, "no chargers", "fill it in, or leave the row out", tuple(blank)))
+    fix = "write whole numbers and types: 2 x dc_60 + 4 x lev_3"
+    faults += naming(where, "cannot be read as chargers", odd, fix)
+    faults += naming(where, "no chargers", blank, "fill it in, or leave the row out")
     return out
 
 
@@ -253,7 +248,6 @@ def their_plan(
         added = on_the_grid(study.config, added, study.site_costs.line_detour)
     priced, ruled_out = _priced(study, pd.concat([ours, added]), new)
     more = priced[~priced["offer_id"].isin(study.offers["offer_id"])].drop_duplicates("offer_id")
-    joined = study_with_sites(study, added, more)
     kept = study.offers[study.offers["existing"].to_numpy(bool)]
     kept = kept[~kept["site_id"].isin(new["site_id"])]
     chosen = (*kept["offer_id"].astype(str), *priced["offer_id"].astype(str))
@@ -274,7 +268,7 @@ def their_plan(
         notes.append(f"stations without any known charger are left out: {left}")
     if study.config.offers.existing_policy == "ignore" and stands.any():
         notes.append("the layer's existing stations are left out, as configured")
-    return joined, tuple(sorted(chosen)), broken, notes
+    return study_with_sites(study, added, more), tuple(sorted(chosen)), broken, notes
 
 
 def on_roads(study: Study, lone: Layer, where: str) -> tuple[Table, list[Fault]]:
@@ -347,8 +341,8 @@ def _priced(study: Study, candidates: Layer, new: Table) -> tuple[Table, list[st
     ]
     wanted = {name: there.get(name, own) for name, own in zip(names, new["counts"], strict=True)}
     policy = "extend" if asked.existing_policy == "keep" else asked.existing_policy
-    only = {"configurations": wanted, "sizes": None, "existing_policy": policy}
-    config = with_keys(study.config, {f"offers.{key}": value for key, value in only.items()})
+    keys = {"offers.configurations": wanted, "offers.sizes": None, "offers.existing_policy": policy}
+    config = with_keys(study.config, keys)
     here = candidates[candidates["site_id"].isin(set(new["site_id"]))]
     offers = study_of_sites(study, here.reset_index(drop=True), config).offers
     offers = offers[~offers["existing"].to_numpy(bool)]

@@ -23,7 +23,7 @@ import pandas as pd
 from siting import sites
 from siting.config import Config, SitesLayer, load, with_keys
 from siting.engine.proof import far_in_words
-from siting.errors import Fault, InputError, is_number, refuse
+from siting.errors import Fault, InputError, is_number, naming, refuse
 from siting.export import with_units, write_csv
 from siting.files import read_layer
 from siting.plan import Plan
@@ -40,14 +40,14 @@ from siting.study.to_limits import sites_named
 
 ADDED = "added by siting replan"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
-SIDES = ("before", "after")
+SUFFIXES = ("_before", "_after")
 # A kept station is listed as changed if its energy served differs by more than this (kWh/day).
 NOTICED_KWH = 1.0
 
 
 def _builds(row: Mapping[Any, Any]) -> str:
     """Return a station's chargers before and after a change; only once if they are equal."""
-    sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
+    sides = [(row[f"configuration{side}"], row[f"chargers{side}"]) for side in SUFFIXES]
     return " to ".join(dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str)))
 
 
@@ -240,17 +240,16 @@ def replan(
         "set": list(overrides),
         "reused": list(study.reused),
     }
-    facts = {"replanned_from": record}
     written = None if out is None else Path(out)
     if out is None and folder is None:
         after = study.plan
     else:
         usual = folder and folder.parent / f"{folder.name}-replan-{now:%Y%m%d-%H%M%S}"
         after, written = write_run(
-            study, written, now, usual=usual, facts=facts, warnings=notes, also=write_changes
-        )
-    sides = ("_before", "_after")
-    classes = before.classes.merge(after.classes, "outer", "vehicle_class", suffixes=sides)
+            study, written, now, usual=usual, facts={"replanned_from": record}, warnings=notes,
+            also=write_changes,
+        )  # fmt: skip
+    classes = before.classes.merge(after.classes, "outer", "vehicle_class", suffixes=SUFFIXES)
     changes = with_units(changes_between(before, after))
     return Replan(before, after, changes, with_units(classes), tuple(notes), written)
 
@@ -263,7 +262,7 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     """
     kept = ["site_id", "name", "configuration", "chargers", "subsidy_pkr", "served_kwh_day"]
     old, new = (pd.DataFrame(plan.sites[kept]) for plan in (before, after))
-    both = old.merge(new, on="site_id", how="outer", suffixes=("_before", "_after"))
+    both = old.merge(new, on="site_id", how="outer", suffixes=SUFFIXES)
     gone, fresh = both["configuration_after"].isna(), both["configuration_before"].isna()
     more = both["served_kwh_day_after"].fillna(0) - both["served_kwh_day_before"].fillna(0)
     other = both["configuration_before"] != both["configuration_after"]
@@ -271,7 +270,7 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     order = np.select([fresh, gone, other, more > NOTICED_KWH, more < -NOTICED_KWH], range(5), 5)
     both.insert(1, "name", both.pop("name_after").fillna(both.pop("name_before")))
     both.insert(2, "change", np.array([*CHANGES, ""])[order])
-    figures = [f"{c}_{s}" for c in ("subsidy_pkr", "served_kwh_day") for s in ("before", "after")]
+    figures = [f"{c}{side}" for c in ("subsidy_pkr", "served_kwh_day") for side in SUFFIXES]
     both[figures] = both[figures].fillna(0.0)
     pkr = -both[["subsidy_pkr_before", "subsidy_pkr_after"]].max(axis=1)
     both = both.assign(order=order, pkr=pkr)[both["change"] != ""]
@@ -297,11 +296,9 @@ def wishes_of(
             return ()
 
     dropped, wanted = named(drop, "drop"), named(require, "require")
-    both = tuple(site for site in dropped if site in wanted)
-    if both:
-        sites_are = "site is" if len(both) == 1 else "sites are"
-        what = f"{len(both)} {sites_are} both dropped and required"
-        faults.append(Fault("drop and require", what, "keep each in only one list", both))
+    both = [site for site in dict.fromkeys(dropped) if site in wanted]
+    what = f"{'site is' if len(both) == 1 else 'sites are'} both dropped and required"
+    faults += naming("drop and require", what, both, "keep each in only one list", count=True)
     if budget_pkr is not None and not (is_number(budget_pkr) and 0 <= budget_pkr <= 1e14):
         what = f"{reprlib.repr(budget_pkr)} is not an amount of money"
         faults.append(Fault("budget_pkr", what, "give rupees as a number from 0 to 1e14"))
@@ -343,8 +340,8 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
     ]
     added = added[~taken].reset_index(drop=True)
     numbers = there["site_id"].astype(str).str.extract(r"^s(\d+)$")[0].dropna()
-    last = max(map(int, numbers), default=0)
-    added["site_id"] = [f"s{n:04d}" for n in range(last + 1, last + 1 + len(added))]
+    first = max(map(int, numbers), default=0) + 1
+    added["site_id"] = [f"s{n:04d}" for n in range(first, first + len(added))]
     if len(dropped):
         notes.append(f"{len(dropped):,} added places are too far from a road and were left out")
     if len(added):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class Compared:
 
     @property
     def verdict(self) -> str:
-        """The result as text: same, or differs."""
+        """The result in a word: ``same``, or else ``differ`` or ``differs``."""
         return "same" if self.same else "differ" if self.what.endswith("s") else "differs"
 
 
@@ -173,7 +173,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
     wanted = (
         "written", "inputs", "assumptions", "objective_kwh_day", "contents", "packages", "proof",
     )  # fmt: skip
-    missing = [key for key in wanted if key not in facts]
+    missing = (key for key in wanted if key not in facts)
     refuse(naming(str(folder / "run.json"), "lacks keys", missing, "run it again"))
     sites = read_csv(folder / "sites.csv", dtype={"offer_id": str})
     if "offer_id" not in sites.columns:
@@ -214,13 +214,9 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
     """Return the figures, indexed by name, subject and a counter of repeated figures."""
-    figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
-    seen: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        name = (str(row["figure"]), str(row["of"] or ""))
-        figures[(*name, seen[name])] = row
-        seen[name] += 1
-    return figures
+    names = [(str(row["figure"]), str(row["of"] or "")) for row in rows]
+    counters = {name: count() for name in names}
+    return {(*name, next(counters[name])): row for name, row in zip(names, rows, strict=True)}
 
 
 def _tables(before: dict[str, str], now: dict[str, str]) -> Compared:

@@ -1,7 +1,6 @@
 """Check what a run states outside its tables: the form and, if possible, the value.
 
-If only a new solve could confirm a statement, the check covers the form alone. `Verified.notes`
-lists these statements.
+If only a solve could confirm a statement, only its form is checked, and `Verified.notes` lists it.
 """
 
 from __future__ import annotations
@@ -147,7 +146,6 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
     """Return the errors in the stored outcome, and what only a solve could confirm."""
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
-    unit = study.program.worth_unit
     can_be = {
         "model": (outcome.model, (config.program.model,)),
         "aim": (outcome.aim, (aim_in_words(config),)),
@@ -166,7 +164,7 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
         faults.append(edited(f"{where}.solver_version", "is not a version"))
     for n, one in enumerate(outcome.proofs):
         faults += _proof_faults(one.proof, f"{where}.proofs.{n}")
-    faults += _line_faults(asked, outcome, unit, where)
+    faults += _line_faults(asked, outcome, study.program.worth_unit, where)
     faults += _table_faults(study.program, asked, outcome)
     labels = [one.label for one in outcome.lines if one.field in FROM_SOLVES]
     return faults, [*labels, *(f"{name}.csv" for name in OTHER_SOLVES if name in outcome.tables)]
@@ -191,8 +189,7 @@ def _proof_faults(proof: Proof, where: str) -> Iterator[Fault]:
 def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[Fault]:
     safe = re.escape(unit)
     forms = {name: (label, text.format(unit=safe)) for name, (label, text) in FROM_SOLVES.items()}
-    again = lines_of(asked, outcome, unit)
-    forms |= {one.field: (one.label, re.escape(one.text)) for one in again}
+    forms |= {one.field: (one.label, re.escape(one.text)) for one in lines_of(asked, outcome, unit)}
     faults = []
     said = [one.field for one in outcome.lines]
     for one in outcome.lines:
@@ -215,8 +212,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
         services = {y: rows[of_slice == str(y)].drop(columns="slice") for y in asked.own}
         again |= year_tables(asked, outcome, program, services)
         if keys.scenarios is not None:
-            # Only another solve could confirm the energy served under the configuration's own
-            # demand.
+            # Only a solve could confirm the energy served under the configuration's own demand.
             del again["year_cells"]
             served = [c for c in again["years"].columns if c.startswith("served_")]
             again["years"] = again["years"].drop(columns=served)

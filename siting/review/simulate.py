@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.util import find_spec
@@ -168,7 +167,9 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
     )  # fmt: skip
     stations = _stations(plan, days_by_case, expected, could, standard.alpha)
     classes, hours, use = (
-        _by_case(table, days_by_case)
+        pd.concat({case: table(days) for case, days in days_by_case.items()}, names=["case"])
+        .droplevel(1)
+        .reset_index()
         for table in (simulation.class_table, simulation.hour_table, simulation.use_table)
     )
     peaks = {case: simulation.peak_late(days) for case, days in days_by_case.items()}
@@ -192,14 +193,6 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
         "stations": stations.to_dict("records"),
     }
     return SimulatedDay(plan.title, plan.note, stations, hours, classes, use, lines, facts)
-
-
-def _by_case(
-    table: Callable[[simulation.Days], pd.DataFrame], days_by_case: Mapping[str, simulation.Days]
-) -> pd.DataFrame:
-    """Return one table of all cases, with ``case`` as the first column."""
-    parts = pd.concat({case: table(days) for case, days in days_by_case.items()}, names=["case"])
-    return parts.reset_index("case").reset_index(drop=True)
 
 
 def _stations(
@@ -244,25 +237,22 @@ def simulate_to_folder(
     files are ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
     ``simulation.json`` and, with Matplotlib, ``simulation.png``.
     """
-    place = run.resolve()
-    usual = place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"
+    usual = run.resolve().with_name(f"{run.resolve().name}-simulate-{now:%Y%m%d-%H%M%S}")
     with seen_through() as wish, claimed_folder(out, usual) as (folder, place):
-        simulated_day = simulate(study_from_run(run, progress=progress), rules)
+        day = simulate(study_from_run(run, progress=progress), rules)
         wish.at_stake = True
-        tables = {"simulation": simulated_day.stations, "hours": simulated_day.hours,
-                  "classes": simulated_day.classes}  # fmt: skip
+        tables = {"simulation": day.stations, "hours": day.hours, "classes": day.classes}
         for name, table in tables.items():
-            export.write_csv(table, folder / f"{name}.csv", note=simulated_day.note)
-        export.write_csv(simulated_day.use, folder / "use_by_hour.csv")
-        facts = {"written": now.isoformat(timespec="seconds"), **simulated_day.facts}
+            export.write_csv(table, folder / f"{name}.csv", note=day.note)
+        export.write_csv(day.use, folder / "use_by_hour.csv")
+        facts = {"written": now.isoformat(timespec="seconds"), **day.facts}
         export.write_json(facts, folder / "simulation.json")
         if find_spec("matplotlib") is not None:
             charts.draw_simulation(
-                folder / "simulation.png", hours=simulated_day.hours,
-                stations=simulated_day.stations, title=f"{simulated_day.title}: a simulated day",
-                note=simulated_day.note,
+                folder / "simulation.png", hours=day.hours, stations=day.stations,
+                title=f"{day.title}: a simulated day", note=day.note,
             )  # fmt: skip
-    return simulated_day, place
+    return day, place
 
 
 def _findings(

@@ -139,17 +139,12 @@ def _trace_cell(run: Traced, cell: str, at: Slice, classes: Iterable[str]) -> Tr
         if pd.isna(row["node_id"])
         else f"its road junction is {row['snap_m']:,.0f} m away"
     )
-    tables = {"places": _places(run, cell), "inputs": _inputs(run)}
+    keys = ("demand.people", "demand.wealth", "demand.surfaces.places", "roads.source")
+    inputs = pd.DataFrame([record for record in run.facts["inputs"] if record["key"] in keys])
+    inputs = inputs.reindex(columns=["key", "kind", "file", "source", "sha256"]).fillna("")
+    tables = {"places": _places(run, cell), "inputs": inputs}
     return Trace("cell", cell, "", at.year, at.scenario, tuple(chains), tables, (note,),
                  run.config.note)  # fmt: skip
-
-
-def _inputs(run: Traced) -> pd.DataFrame:
-    """Return the input files of population, places and roads."""
-    keys = ("demand.people", "demand.wealth", "demand.surfaces.places", "roads.source")
-    rows = [record for record in run.facts["inputs"] if record["key"] in keys]
-    columns = ["key", "kind", "file", "source", "sha256"]
-    return pd.DataFrame(rows).reindex(columns=columns).fillna("")
 
 
 def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:

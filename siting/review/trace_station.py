@@ -39,9 +39,8 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
         what += f" of {at.year}" if slices["year"].notna().any() else ""
         fix = f"`siting explain` explains why: siting explain {run.path} {site}"
         raise InputError("CELL|STATION", what, fix)
-    offers = run.table("offers").set_index("offer_id")
     offer_id = str(station["offer_id"].iloc[-1])
-    offer = offers.loc[offer_id]
+    offer = run.table("offers").set_index("offer_id").loc[offer_id]
     served = run.table("outcome_service") if at.name is None else run.of_slice("services", at.name)
     of_site = served["site_id"].astype(str) == site
     served = served[of_site & served["vehicle_class"].isin(list(classes))]
@@ -160,7 +159,6 @@ def _waiting(
 
 
 def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
-    """Return the calculation of an offer's cost, part by part."""
     nothing, steps = bool(offer["existing"]), list[Step]()
 
     def add(column: str, words: str, value: float, *factors: Factor) -> None:
@@ -201,14 +199,12 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
         usual = run.figures_of(["grid works"], "distance_city")
         km = [one for one in usual if one.value == offer["line_km"]]
         words = f"{offer['line_km']:g} km x {line.value:,.0f} PKR/km"
-        value = float(offer["line_km"]) * line.value
-        add("line_cost_pkr", words, value, line, *km)
+        add("line_cost_pkr", words, float(offer["line_km"]) * line.value, line, *km)
     if float(offer["upgrade_cost_pkr"]) > 0:
         items = run.figures_of(["grid works"], "upgrade_fixed", "upgrade_kw")
         fixed, per_kw = (one.value for one in items)
         words = f"{fixed:,.0f} + {offer['upgrade_kw']:g} kW x {per_kw:,.0f}"
-        value = fixed + float(offer["upgrade_kw"]) * per_kw
-        add("upgrade_cost_pkr", words, value, *items)
+        add("upgrade_cost_pkr", words, fixed + float(offer["upgrade_kw"]) * per_kw, *items)
     fee = run.figure("fee", "application")
     if fee is not None and not nothing:
         add("fee_cost_pkr", "application", fee.value, fee)
@@ -232,8 +228,7 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
             said = f"{one.value:g} x {base:,.0f}, {words}"
         add(column, said, one.value * base, one)
     told = {step.what for step in steps}
-    # Costs that no step above explains. The grid's cost is omitted, because it is the sum of its
-    # parts.
+    # Costs that no step above explains. The grid's cost is left out: it is the sum of its parts.
     others = [p for p in COST_PARTS if p in offer.index and p not in (*told, "grid_cost_pkr")]
     steps += [Step(p, "as stored", float(offer[p]), "PKR") for p in others if offer[p] > 0]
     value = sum(step.value for step in steps)

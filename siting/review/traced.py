@@ -29,8 +29,8 @@ NEEDED = (
     *("outcome_built", "outcome_paid"),
 )
 # Relative and absolute tolerance within which two figures are equal.
-SAME_SHARE, SAME = 1e-9, 1e-9
-# Words of a step whose stored value is another.
+SAME = 1e-9
+# Text in a step whose stored value differs from its result.
 DIFFERS = ", which differs by "
 # Columns of numbers in the tables.
 RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
@@ -68,7 +68,7 @@ class Step:
         """Whether the stored value equals the step's result; None if no value is stored."""
         if self.stored is None:
             return None
-        return math.isclose(self.value, self.stored, rel_tol=SAME_SHARE, abs_tol=SAME)
+        return math.isclose(self.value, self.stored, rel_tol=SAME, abs_tol=SAME)
 
 
 @dataclass(frozen=True)
@@ -230,13 +230,11 @@ class Traced:
         # Steps that are the same for all cells, by class and slice (computed once).
         self.fleets: dict[tuple[str, Slice], list[Step]] = {}
         self._rows: dict[str, Mapping[Any, Any]] = {}
-        figures = pd.DataFrame(self.facts["assumptions"])
+        self.figures = pd.DataFrame(self.facts["assumptions"])
         texts = ["figure", "of", "unit", "source", "confidence", "table", "used_for"]
-        figures[texts] = figures[texts].fillna("").astype(str)
-        self.figures = figures
-        self._factors: dict[tuple[str, str], Factor] = {}
-        for row in figures.to_dict("records"):
-            self._factors.setdefault((row["figure"], row["of"]), factor_of(row))
+        self.figures[texts] = self.figures[texts].fillna("").astype(str)
+        rows = self.figures.drop_duplicates(["figure", "of"]).to_dict("records")
+        self._factors = {(row["figure"], row["of"]): factor_of(row) for row in rows}
 
     def rows_of(self, name: str, cell: str) -> pd.DataFrame:
         """Return the rows of a cell in a stored table; an empty table if there are none."""
@@ -266,7 +264,7 @@ class Traced:
         known = self.figure(figure, of) or self.figure(figure)
         if known is None:
             return Factor(figure, of, value, unit, table, said=said)
-        if not math.isclose(known.value, value, rel_tol=SAME_SHARE, abs_tol=SAME):
+        if not math.isclose(known.value, value, rel_tol=SAME, abs_tol=SAME):
             said = said or f"the list of figures has {known.value:,.6g}"
         return replace(known, value=value, unit=unit or known.unit, said=said)
 

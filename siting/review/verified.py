@@ -156,8 +156,7 @@ def _files(folder: Path) -> tuple[str, dict[str, Any]]:
     faults = strange(folder, [*record["of_the_run"], REPORT, FOLDER])
     faults += strange(folder / FOLDER, [*record["sha256"], MANIFEST])
     refuse(faults)
-    count = len(record["of_the_run"]) + len(record["sha256"])
-    return f"hashes match ({count:,} files)", record
+    return f"hashes match ({len(record['of_the_run']) + len(record['sha256']):,} files)", record
 
 
 def _recount(folder: Path) -> tuple[str, Study]:
@@ -204,12 +203,10 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
 
 
 def _award(study: Study, folder: Path) -> tuple[str, None]:
-    """Check the winners, rules and payments of an award."""
     account = award_account(study, folder)
     refuse(award_faults(account))
-    won, lost = len(account.winners), len(account.losers)
-    words = "bundles, alternatives, caps, reserve prices and payments hold"
-    return f"{won:,} winning and {lost:,} losing bids: {words}", None
+    bids = f"{len(account.winners):,} winning and {len(account.losers):,} losing bids"
+    return f"{bids}: bundles, alternatives, caps, reserve prices and payments hold", None
 
 
 def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
@@ -233,8 +230,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
         with _inputs_there("the notes on population", faults):
             # Only these kinds of population data add notes to a run when they are read.
             noted = config.demand.people.kind in ("streets", "zones")
-            read = STAGES["people_read"].make
-            people_notes = read(config, study.network).notes if noted else ()
+            people_notes = STAGES["people_read"].make(config, study.network).notes if noted else ()
             if study.people_read.notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
                 faults.append(edited(where, "differs from the notes of the population data"))

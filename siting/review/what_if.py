@@ -1,7 +1,6 @@
 """Evaluate a plan again, without a solve, after a user has changed its stations or budget.
 
-`siting.review.evaluate.as_drawn` values the changed stations. Only `WhatIf.solve` solves the
-program again.
+`siting.review.evaluate.as_drawn` values the changed stations; only `WhatIf.solve` solves again.
 """
 
 from __future__ import annotations
@@ -113,13 +112,12 @@ class WhatIf:
 
         An `InfeasibleError` lists the conflicting wishes if no plan meets them all.
         """
-        wishes: dict[str, Any] = {"drop": self.drop, "require": self.require}
-        wishes["budget_pkr"] = self.budget_pkr
-        replanned = replan(self.study, **wishes)
-        self._stands = tuple(replanned.after.outcome.offers)
+        drop, require, budget_pkr = self.drop, self.require, self.budget_pkr
+        after = replan(self.study, drop=drop, require=require, budget_pkr=budget_pkr).after
+        self._stands = tuple(after.outcome.offers)
         self._required = {}
-        self.wish(**wishes)
-        self.told = f"Solved again: {status_text(replanned.after.outcome)}"
+        self.wish(drop=drop, require=require, budget_pkr=budget_pkr)
+        self.told = f"Solved again: {status_text(after.outcome)}"
         return self
 
     @property
@@ -130,12 +128,11 @@ class WhatIf:
     @property
     def figures_in_words(self) -> list[tuple[str, list[str]]]:
         """The figures of both plans as text, including the unspent budget."""
-        spent = [plan.outcome.subsidy_pkr for plan in (self.before, self.plan)]
         usual_pkr = self.study.program.money_pkr if self.study.asked.budgeted else math.inf
-        there = [usual_pkr, usual_pkr if self.budget_pkr is None else self.budget_pkr]
+        now_pkr = usual_pkr if self.budget_pkr is None else self.budget_pkr
         left = [
-            f"{(has - used) / 1e6:,.2f}" if math.isfinite(has) else "no budget"
-            for has, used in zip(there, spent, strict=True)
+            f"{(pkr - plan.outcome.subsidy_pkr) / 1e6:,.2f}" if math.isfinite(pkr) else "no budget"
+            for pkr, plan in ((usual_pkr, self.before), (now_pkr, self.plan))
         ]
         return [*scores_in_words(list(self._scores().values())), ("Money left, PKR m", left)]
 
@@ -145,8 +142,7 @@ class WhatIf:
 
     def _with_existing(self, new: Mapping[str, str]) -> tuple[str, ...]:
         """Return the offers in `new` (by site), and the existing stations at all other sites."""
-        kept = self._existing.index[~self._existing.isin(list(new))]
-        return (*kept, *new.values())
+        return (*self._existing.index[~self._existing.isin(list(new))], *new.values())
 
     def _value(self, stands: tuple[str, ...], budget_pkr: float | None) -> tuple[Plan, list[str]]:
         key = (frozenset(stands), budget_pkr)
@@ -173,7 +169,6 @@ class Board:
     """A `WhatIf` for a page in a browser; they exchange only JSON."""
 
     def __init__(self, run: Source) -> None:
-        """Open a run."""
         self.asked = WhatIf(run)
         self._stored = record_of(run)
 
@@ -252,7 +247,6 @@ def what_if(run: Source, height_px: int = 560) -> Any:
         import anywidget
         import traitlets
     board = Board(run)
-
     traits: dict[str, Any] = {
         "page": traitlets.Unicode(),
         "height_px": traitlets.Int(),

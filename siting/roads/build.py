@@ -45,8 +45,7 @@ def build_network(
     Parameters
     ----------
     graph
-        An OSMnx graph of drivable streets with ``highway`` and ``length`` (m), such as
-        `siting.roads.read_file` returns.
+        An OSMnx graph of drivable streets with ``highway`` and ``length`` (m), as from `read_file`.
     speeds
         Free speed (km/h) and peak factor by group of cities and kind of road, from
         ``siting.reference.table("speeds")``. A plausible ``maxspeed`` replaces the free speed.
@@ -93,9 +92,7 @@ def build_network(
     bus_only, ways = bus_only_streets(graph)
     speeds_of = edge_speeds(tag_values(edges, "highway"), tag_values(edges, "maxspeed"), classes)
     streets = speeds_of.set_axis(edges.index).assign(
-        name=street_names(edges),
-        length_m=_length_m(edges),
-        bus_only=edges.index.isin(bus_only),
+        name=street_names(edges), length_m=_length_m(edges), bus_only=edges.index.isin(bus_only)
     )
     streets = gpd.GeoDataFrame(streets, geometry=edges.geometry)
     ways += int(graph.graph.get("bus_only_ways", 0))
@@ -190,5 +187,4 @@ def _street_km(streets: gpd.GeoDataFrame) -> float:
     length_m = streets["length_m"].to_numpy()
     # The lengths of the two directions are summed in different orders, so they may differ slightly.
     street = {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}
-    once = ~pd.DataFrame(street).duplicated().to_numpy()
-    return float(length_m[once].sum() / 1000)
+    return float(length_m[~pd.DataFrame(street).duplicated().to_numpy()].sum() / 1000)

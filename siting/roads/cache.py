@@ -14,8 +14,7 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads.network import Network
 
-# Increase this number when the stored content, or the way a network is built, changes.
-FORMAT = 3
+FORMAT = 3  # increase it when the stored content, or the way a network is built, changes
 _TABLE, _HASH = "network.parquet", "network.sha256"
 
 

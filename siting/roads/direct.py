@@ -87,8 +87,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
         crs=zone,
     )
     # The corners of a line are the start of its first segment and the end of every segment.
-    first = np.cumsum(edges.size) - edges.size
-    corner = np.insert(segments.v[edges.segments], first, edges.u)
+    corner = np.insert(segments.v[edges.segments], np.cumsum(edges.size) - edges.size, edges.u)
     spots = np.empty((len(corner), 2))
     spots[:, 0], spots[:, 1] = x[corner], y[corner]
     del corner, x, y
@@ -115,7 +114,7 @@ def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], 
 
 
 def _together(pieces: Pieces, kinds: Iterable[int]) -> dict[str, Any]:
-    """For each tag of merged ways, return the common value, or a list if the values differ."""
+    """Return, for each tag of merged ways, the common value, or a list if the values differ."""
     values: dict[str, list[str]] = {}
     for kind in kinds:
         for tag, value in pieces.tags[kind].items():

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Minimum time limit of an Overpass query (s). The limit is part of the query, and a stored answer
-# is found only by exactly the same query.
+# Minimum time limit of an Overpass query (s). It is part of the query, the key of stored answers.
 _QUERY_S = 180
 _LONGEST_PAUSE_S = 60.0
 

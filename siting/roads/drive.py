@@ -34,7 +34,6 @@ WAY_TAGS = [
     *("bus", "motor_vehicle", "motorcar", "psv", "vehicle"),
 ]
 
-_BUS_HIGHWAYS = frozenset({"busway", "bus_guideway"})
 _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destination"})
 _CARS = ("motor_vehicle", "motorcar")
 
@@ -70,7 +69,7 @@ def is_bus_only(tags: Mapping[str, Any]) -> bool:
     >>> is_bus_only({"highway": "secondary", "bus": "yes"})
     False
     """
-    if _has(tags, ("highway",), _BUS_HIGHWAYS):
+    if _has(tags, ("highway",), {"busway", "bus_guideway"}):
         return True
     if not _has(tags, ("bus", "psv"), _ALLOWED):
         return False

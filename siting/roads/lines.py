@@ -17,8 +17,7 @@ from siting.roads.network import Network
 if TYPE_CHECKING:
     import networkx as nx
 
-# Maximum distance (m) between a road and its other carriageway or ramps.
-BESIDE_M = 200.0
+BESIDE_M = 200.0  # maximum distance between a road and its other carriageway or ramps
 
 
 def road_lines(
@@ -31,14 +30,13 @@ def road_lines(
     for the setting `key` lists every name without a road.
     """
     edges = network.edges
-    called = edges["name"].fillna("").astype(str).str.casefold()
+    called = edges["name"].fillna("").astype(str).str.casefold().str.split(r"\s*;\s*", regex=True)
     known = sorted(set(edges["name"].dropna().astype(str)) - {""})
     lines_by_name: dict[str, list[shapely.LineString]] = {}
     faults = []
     for name in dict.fromkeys(names):
-        wanted = name.strip().casefold()
-        mine = called.str.split(r"\s*;\s*", regex=True).map(lambda of, w=wanted: w in of)
-        if not mine.any():
+        mine = [name.strip().casefold() in names_of_edge for names_of_edge in called]
+        if not any(mine):
             fix = did_you_mean(name, known, "use a name that is on the map")
             faults.append(Fault(key, f"{name!r} is not a road of the network", fix))
             continue
@@ -79,8 +77,7 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
     for part in nx.connected_components(graph):
         piece = graph.subgraph(part)
         # Two searches find the longest path; on a road with rings, they may find a shorter one.
-        first = _farthest(piece, min(part))[-1]
-        way = _farthest(piece, first)
+        way = _farthest(piece, _farthest(piece, min(part))[-1])
         steps = [piece[a][b]["line"] for a, b in pairwise(way)]
         merged = shapely.get_parts(shapely.line_merge(shapely.union_all(steps)))
         lines += [one for one in merged if one.geom_type == "LineString"]

@@ -24,8 +24,7 @@ EDGE_COLUMNS = (
     *("name", "highway", "length_m"),
     *("speed_kmh", "speed_source", "travel_min", "geometry"),
 )
-# Position of a street's first node, in the table's coordinate system.
-AT = ("u_x_m", "u_y_m")
+AT = ("u_x_m", "u_y_m")  # position of a street's first node, in the table's coordinate system
 _REPORT = "report"
 Parts = tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, dict[str, Any]]  # nodes, edges, report
 
@@ -41,11 +40,10 @@ class Network:
     nodes
         Index ``node_id`` (OSM node, int64), ``geometry`` (Point, UTM metres).
     edges
-        Index ``u``, ``v``, ``key`` (from node, to node, and a number that distinguishes parallel
-        streets); ``name``, ``highway``, ``length_m``, ``speed_kmh`` (in free traffic),
-        ``speed_source`` (``maxspeed``, ``class``, or ``graph`` for a graph made elsewhere),
-        ``travel_min`` (minutes, by default at the peak hour), ``geometry`` (LineString, UTM
-        metres).
+        Index ``u``, ``v``, ``key`` (from node, to node, and a number for parallel streets);
+        ``name``, ``highway``, ``length_m``, ``speed_kmh`` (in free traffic), ``speed_source``
+        (``maxspeed``, ``class``, or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes,
+        by default at the peak hour), ``geometry`` (LineString, UTM metres).
     report
         Counts of the streets read and dropped; see `siting.roads.build_network`.
     """
@@ -97,8 +95,7 @@ class Network:
         """Return the network of an OSMnx graph with travel times (seconds).
 
         Unlike `siting.build_network`, this method drops no street and changes no speed. Nodes may
-        therefore be unreachable; a study rejects a network in which a node has no street that leads
-        away from it.
+        therefore be unreachable; a study rejects a network with a node that no street leaves.
 
         `graph` has ``length`` (m) and ``travel_time`` (s) on every edge, as returned by `to_graph`
         or ``osmnx.add_edge_travel_times``. A graph in lon/lat is projected to UTM. Raises
@@ -205,8 +202,7 @@ def tag_values(edges: pd.DataFrame, column: str) -> list[Any]:
     """Return a column's values, with ``None`` for missing values and for a missing column."""
     if column not in edges.columns:
         return [None] * len(edges)
-    values = edges[column].tolist()
-    return [None if isinstance(v, float) and v != v else v for v in values]
+    return [None if isinstance(v, float) and v != v else v for v in edges[column].tolist()]
 
 
 def tag_numbers(edges: pd.DataFrame, column: str) -> np.ndarray:
@@ -244,8 +240,7 @@ def joined_names(values: list[Any]) -> Any:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     """Return the nodes, edges and report of a network that `Network.to_parquet` wrote.
 
-    Non-blank fields of `source` replace those in the report. An `InputError` lists each missing or
-    invalid column.
+    Non-blank fields of `source` replace the report's. An `InputError` lists every invalid column.
     """
     try:
         table = gpd.read_parquet(path)
@@ -261,8 +256,7 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
         faults.append(Fault(str(path), "its index is not u, v, key", "as Network.edges has it"))
     for name in () if faults else ("length_m", "travel_min"):
         what = "streets whose figure is missing, negative or infinite"
-        bad = not_numbers(table[name])
-        faults += edge_faults(f"{path}, column {name}", table.index, bad, what)
+        faults += edge_faults(f"{path}, column {name}", table.index, not_numbers(table[name]), what)
     refuse(faults)
     first = ~table.index.get_level_values("u").duplicated()
     nodes = gpd.GeoDataFrame(

@@ -9,8 +9,7 @@ from typing import Any
 
 from siting.roads.drive import WAY_TAGS
 
-# Without a lock, two threads could restore each other's settings.
-_LOCK = threading.RLock()
+_LOCK = threading.RLock()  # without it, two threads could restore each other's settings
 
 # Settings that affect the graph. They override the caller's settings.
 _FIXED: dict[str, Any] = {

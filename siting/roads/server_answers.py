@@ -34,8 +34,7 @@ logger = logging.getLogger(__name__)
 
 # A whole answer may take this many times the time-out, because some connections are slow.
 WHOLE_ANSWER = 10.0
-# Time-out of a connection attempt (s).
-_CONNECT_S = 2
+_CONNECT_S = 2  # time-out of a connection attempt
 _MAY_PASS = {408, 429, 500, 502, 503, 504}
 
 
@@ -57,8 +56,7 @@ _NOTHING = Trouble(
     fix="check the place's spelling, or give a polygon or a larger polygon",
     empty=True,
 )
-# Problems, keyed by text in OSMnx's error messages.
-_SAID = {
+_SAID = {  # problems, keyed by text in OSMnx's error messages
     "no graph nodes within the requested polygon": Trouble(
         "the answer has no street that cars may use inside the area",
         may_pass=False,
@@ -150,8 +148,7 @@ class Answers:
     def save(self, url: str, answer: Any, ok: bool) -> None:
         """Store a valid answer; an empty answer remains pending until `keep_pending` is called.
 
-        The arguments are those of the function in OSMnx. Raises `UnsoundAnswerError` if the answer
-        has the wrong form or reports a failure.
+        The arguments are OSMnx's. Raises `UnsoundAnswerError` for malformed answers and failures.
         """
         if trouble := _fault_of(answer):
             raise UnsoundAnswerError(trouble)
@@ -317,11 +314,8 @@ def _is_empty(answer: Any) -> bool:
 
 def _innermost(err: BaseException) -> str:
     """Return the innermost reason for a failed connection, as text."""
-    reason: BaseException = err
-    while True:
-        inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)
-        if not isinstance(inner, BaseException):
-            break
-        reason = inner
-    words = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
+    inner = getattr(err, "reason", None) or (err.args[0] if err.args else None)
+    if isinstance(inner, BaseException):
+        return _innermost(inner)
+    words = str(err).splitlines()[0] if str(err) else type(err).__name__
     return words.rsplit(": ", 1)[-1]

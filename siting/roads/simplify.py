@@ -22,8 +22,7 @@ from scipy.sparse.csgraph import connected_components
 
 from siting.roads.ways import Pieces
 
-# Mean radius of the Earth, metres, as in OSMnx.
-EARTH_M = 6_371_009
+EARTH_M = 6_371_009  # mean radius of the Earth, as in OSMnx
 _ONE_WAY = frozenset({"yes", "true", "1", "-1", "reverse", "T", "F"})
 _REVERSED = frozenset({"-1", "reverse", "T"})
 
@@ -106,8 +105,7 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     """
     u, v = segments.u, segments.v
     near = _neighbours(u, v, len(node_id))
-    end = _ends(u, v, near[1])
-    paths, path_size = _paths(u, v, end, near, node_id)
+    paths, path_size = _paths(u, v, _ends(u, v, near[1]), near, node_id)
     last = np.cumsum(path_size) - 1
     passed = np.ones(len(paths), dtype=bool)
     passed[last] = False
@@ -133,7 +131,7 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
 
 
 def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """For each row in turn, return the `size` consecutive integers that start at `begin`."""
+    """Return, for each row in turn, the `size` consecutive integers that start at `begin`."""
     ahead = np.cumsum(size) - size
     return np.repeat(begin - ahead, size) + np.arange(size.sum())
 

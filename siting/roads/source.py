@@ -31,8 +31,7 @@ OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
 PBF = (".osm.pbf", ".pbf")
 _GRAPHML = (".graphml", ".graphml.gz")
 
-# File extension of networks stored by this package as tables of streets.
-EDGE_TABLE = ".parquet"
+EDGE_TABLE = ".parquet"  # extension of networks stored by this package as tables of streets
 
 ROAD_SUFFIXES = (*OSM_XML, *PBF, *_GRAPHML, EDGE_TABLE)
 
@@ -41,8 +40,7 @@ def read_file(path: Path | str, clip: Polygon | MultiPolygon | None = None) -> n
     """Return the drivable streets of a file as an OSMnx graph, simplified, in lon/lat.
 
     For OSM XML and PBF, the result has the ways of OSMnx's "drive" network except bus-only ways.
-    Unconnected parts are kept. A GraphML file saved by OSMnx is filtered by its tags, and converted
-    to lon/lat.
+    Unconnected parts are kept. GraphML saved by OSMnx is filtered by tags and converted to lon/lat.
 
     Parameters
     ----------
@@ -148,8 +146,7 @@ def road_suffix(path: Path) -> str:
 
     Raises `InputError` if the file is missing or has an unknown extension.
     """
-    name = path.name.lower()
-    suffix = next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
+    suffix = next((end for end in ROAD_SUFFIXES if path.name.lower().endswith(end)), None)
     if suffix is None:
         what = f"{''.join(path.suffixes[-2:]) or '(none)'} is not the extension of a road file"
         raise InputError(str(path), what, "use one of " + ", ".join(ROAD_SUFFIXES))

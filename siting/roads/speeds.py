@@ -13,14 +13,11 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import ABOVE_0, missing_columns, not_numbers, rows_fault
 
-# Range of plausible posted limits. Limits outside this range are typing errors ("2") or in another
-# unit.
+# Range of plausible posted limits; others are typing errors ("2") or in another unit.
 SANE_KMH = (5.0, 130.0)
 KMH_PER_MPH = 1.609344
-# Speed of a ramp relative to the road it leaves; ASSUMPTION.
-LINK_SHARE = 0.8
-# The kind of road whose speed applies to kinds without a row in the table.
-FALLBACK = "unclassified"
+LINK_SHARE = 0.8  # speed of a ramp relative to the road it leaves; ASSUMPTION
+FALLBACK = "unclassified"  # its speed applies to kinds of road without a row in the table
 
 _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(km/?h|kph|kmph|mph)?", re.IGNORECASE)
 
@@ -67,8 +64,7 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     >>> class_speeds(table("speeds"), "other").loc["primary_link"].to_dict()
     {'free_kmh': 36.0, 'peak_factor': 1.4}
     """
-    needed = ("city_group", "highway", "free_kmh", "peak_factor")
-    refuse(missing_columns(speeds, needed, "speeds"))
+    refuse(missing_columns(speeds, ("city_group", "highway", "free_kmh", "peak_factor"), "speeds"))
     rows = speeds[speeds["city_group"] == city_group]
     if rows.empty:
         have = "it has: " + ", ".join(sorted(map(str, speeds["city_group"].dropna().unique())))
@@ -114,12 +110,11 @@ def edge_speeds(
     known = kinds.where(in_table, FALLBACK)
     posted = np.array([parse_maxspeed(value) for value in maxspeed], dtype=float)
     free = known.map(classes["free_kmh"]).to_numpy(dtype=float)
-    return pd.DataFrame(
-        {
-            "highway": kinds,
-            "speed_kmh": np.where(np.isnan(posted), free, posted),
-            "speed_source": pd.Series(np.where(np.isnan(posted), "class", "maxspeed"), dtype="str"),
-            "peak_factor": known.map(classes["peak_factor"]).to_numpy(dtype=float),
-            "in_table": in_table,
-        }
-    )
+    columns = {
+        "highway": kinds,
+        "speed_kmh": np.where(np.isnan(posted), free, posted),
+        "speed_source": pd.Series(np.where(np.isnan(posted), "class", "maxspeed"), dtype="str"),
+        "peak_factor": known.map(classes["peak_factor"]).to_numpy(dtype=float),
+        "in_table": in_table,
+    }
+    return pd.DataFrame(columns)

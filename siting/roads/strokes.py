@@ -19,8 +19,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Lines = npt.NDArray[np.object_]
 
-# Number of bits of a position on the grid; enough for 10,000 km in centimetres.
-_BITS = 31
+_BITS = 31  # number of bits of a position on the grid; enough for 10,000 km in centimetres
 # Ends of lines at one node are told apart by a number, written as two digits in this base. The
 # digits are added to x and y, as fractions of a grid step.
 _MARK = 2**11
@@ -29,10 +28,9 @@ _MARK = 2**11
 def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
     """Join lines into strokes; return the strokes and the index of each line's stroke.
 
-    `lines` are linestrings. Duplicates, such as the two directions of a street, count once. `kind`
-    has a number for each line; only lines of the same kind are joined. `grid` is the step to which
-    coordinates are rounded; the strokes' coordinates are whole numbers of steps. The index is -1
-    for a line without length.
+    `lines` are linestrings. Duplicates, such as the two directions of a street, count once. Only
+    lines with the same number in `kind` are joined. `grid` is the step to which coordinates are
+    rounded, and the unit of the strokes' coordinates. The index is -1 for a line without length.
     """
     xy, of = shapely.get_coordinates(lines, return_index=True)
     on_grid = np.rint(xy / grid)

@@ -17,12 +17,9 @@ from siting.errors import InputError, refuse
 from siting.files import missing_columns, not_numbers, rows_fault
 from siting.roads.network import Network
 
-# Number of neighbouring targets searched together; see `_blocks`.
-BATCH = 32
-# Maximum number of driving times in memory at once (64 MB).
-BLOCK_NUMBERS = 8_000_000
-# Memory (bytes) per pair of cell and site while pairs are gathered, sorted and labelled.
-BYTES_A_PAIR = 64
+BATCH = 32  # number of neighbouring targets searched together; see `_blocks`
+BLOCK_NUMBERS = 8_000_000  # maximum number of driving times in memory at once (64 MB)
+BYTES_A_PAIR = 64  # memory per pair of cell and site during gathering, sorting and labelling
 # A sparse matrix drops zeros, so a street of length 0 is given this driving time (60 ns).
 LEAST_MIN = 1e-9
 
@@ -63,13 +60,12 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
         found.append((rows[row], nodes[column], block[row, column]))
     target, node, minutes = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.lexsort((node, target))
-    return pd.DataFrame(
-        {
-            "node_id": network.nodes.index.to_numpy()[node[order]],
-            "target_node_id": wanted.to_numpy()[target[order]],
-            "travel_min": minutes[order],
-        }
-    )
+    columns = {
+        "node_id": network.nodes.index.to_numpy()[node[order]],
+        "target_node_id": wanted.to_numpy()[target[order]],
+        "travel_min": minutes[order],
+    }
+    return pd.DataFrame(columns)
 
 
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
@@ -80,8 +76,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     are represented by their centre.
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
-    (m to the nearest road), on the index of `points`. Raises `InputError` if a point lacks a
-    geometry.
+    (m to the nearest road), indexed as `points`. Raises `InputError` for a missing geometry.
     """
     lost = points.geometry.isna() | points.geometry.is_empty
     what = f"{lost.sum():,} rows without a place"
@@ -114,8 +109,7 @@ def reach(
 ) -> pd.DataFrame:
     """Return the sites that drivers from each cell reach within the cutoff, with driving minutes.
 
-    ``travel_min = cell snap_m / access + drive + site snap_m / access``, with access along the
-    straight line to the road node.
+    ``travel_min = cell snap_m / access + drive + site snap_m / access``, with straight-line access.
 
     Parameters
     ----------
@@ -136,7 +130,6 @@ def reach(
     -------
     DataFrame
         `siting.tables.REACH`: ``cell_id``, ``site_id``, ``travel_min``, sorted by cell, then site.
-        Pairs out of reach are omitted.
 
     Raises
     ------
@@ -172,13 +165,12 @@ def reach(
     row, column, minutes = (np.concatenate(part) for part in zip(*found, strict=True))
     # Both tables are sorted by id, so sorting positions also sorts the ids. Pairs are unique.
     order = np.argsort(column.astype(np.int64) * len(sites) + row)
-    return pd.DataFrame(
-        {
-            "cell_id": homes["cell_id"].array[column[order]],
-            "site_id": sites["site_id"].array[row[order]],
-            "travel_min": minutes[order],
-        }
-    )
+    columns = {
+        "cell_id": homes["cell_id"].array[column[order]],
+        "site_id": sites["site_id"].array[row[order]],
+        "travel_min": minutes[order],
+    }
+    return pd.DataFrame(columns)
 
 
 def minutes_to_nearest(
@@ -193,8 +185,7 @@ def minutes_to_nearest(
     at = _positions(network, pd.Index(placed["node_id"]), "sites, column node_id")
     minutes = np.full(len(network.nodes), np.inf)
     if len(at):
-        # A single search starts from an added node, whose edge to each site's node takes the access
-        # minutes.
+        # One search starts at an added node; its edges to the sites' nodes take the access minutes.
         access_min = np.full(len(network.nodes), np.inf)
         np.minimum.at(access_min, at, np.maximum(placed["access_min"].to_numpy(), LEAST_MIN))
         begins = np.flatnonzero(np.isfinite(access_min))

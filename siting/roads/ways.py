@@ -61,8 +61,7 @@ class Ways:
             return False
         if english := tags.get("name:en", "").strip():
             tags = {**tags, "name": english}
-        values = tuple(map(tags.get, WAY_TAGS))
-        kind = self._kinds.setdefault(values, len(self.tags))
+        kind = self._kinds.setdefault(tuple(map(tags.get, WAY_TAGS)), len(self.tags))
         if kind == len(self.tags):
             self.tags.append({tag: tags[tag] for tag in WAY_TAGS if tag in tags})
         self.way_id.append(way_id)
@@ -91,8 +90,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         if "highway" in tags and way and not _deleted(way):
             ways.add(int(way["id"]), list(map(int, refs)), tags)
 
-    # A way is complete when the next element begins. A handler for the ends of elements would
-    # double the number of calls.
+    # A way is complete when the next element begins. A handler for ends would double the calls.
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal way, refs, tags, root
         if name == "nd":
@@ -143,10 +141,9 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
         import osmium
     west, south, east, north = clip.bounds if clip is not None else (-180, -90, 180, 90)
     ways = Ways()
-    entities = osmium.osm.NODE | osmium.osm.WAY
     # The filters run in C++; only ways with a highway tag reach Python.
     processor = (
-        osmium.FileProcessor(osmium.io.File(str(path), "pbf"), entities)
+        osmium.FileProcessor(osmium.io.File(str(path), "pbf"), osmium.osm.NODE | osmium.osm.WAY)
         .with_locations()
         .with_filter(osmium.filter.EntityFilter(osmium.osm.WAY))
         .with_filter(osmium.filter.KeyFilter("highway"))
@@ -216,7 +213,6 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     way = np.repeat(np.arange(len(size)), size)
     within = there
     if clip is not None and len(node_id):
-        shapely.prepare(clip)
         within = there & shapely.contains_xy(clip, lon, lat)[at]
     keep = np.bincount(way[within], minlength=len(size)) > 0
     whole = np.bincount(way[~there], minlength=len(size)) == 0

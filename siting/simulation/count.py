@@ -71,9 +71,8 @@ def count_day(
     queue, class, hour and wait of each driver who stayed.
     """
     last_min = first_min + DAY_MIN
-    arrive = log["arrive_min"].to_numpy(dtype=float)
+    arrive, start = (log[c].to_numpy(dtype=float) for c in ("arrive_min", "start_min"))
     outcome = log["outcome"].to_numpy(dtype=int)
-    start = log["start_min"].to_numpy(dtype=float)
     inside = (arrive >= first_min) & (arrive < last_min)
     stayed = outcome == CHARGED
     turned = np.isin(outcome, (TURNED_AWAY, TURNED_ROUND))
@@ -113,8 +112,7 @@ def count_day(
 def _overlaps(log: pd.DataFrame, first_min: float) -> tuple[np.ndarray, np.ndarray]:
     """Return two arrays, minutes and kWh, with one row per session and one column per hour."""
     done = log[log["outcome"] == CHARGED]
-    start = done["start_min"].to_numpy(dtype=float)[:, None]
-    end = done["end_min"].to_numpy(dtype=float)[:, None]
+    start, end = (done[c].to_numpy(dtype=float)[:, None] for c in ("start_min", "end_min"))
     begins = first_min + HOUR_MIN * np.arange(HOURS)[None, :]
     minutes = np.clip(np.minimum(end, begins + HOUR_MIN) - np.maximum(start, begins), 0.0, None)
     length = np.maximum(end - start, 1e-12)
@@ -144,18 +142,17 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Raise one `InputError` that lists every invalid setting."""
-        faults = []
-        for name, good, what in (
-            ("days", 1 <= self.days <= 10_000, "whole days from 1 to 10,000"),
-            ("seed", self.seed >= 0, "a seed of 0 or more"),
-            ("balk-min", self.balk_min >= 0, "minutes of 0 or more"),
-            ("spread", 0 <= self.spread <= 3, "a spread from 0 to 3"),
-            ("warm-up-h", 0 <= self.warm_up_h <= 24, "hours from 0 to 24"),
-        ):
-            if not good:
-                value = getattr(self, name.replace("-", "_"))
-                faults.append(Fault(f"simulate, {name}", f"{value:g} is not {what}"))
-        refuse(faults)
+        refuse(
+            Fault(f"simulate, {name}", f"{value:g} is not {what}")
+            for name, value, good, what in (
+                ("days", self.days, 1 <= self.days <= 10_000, "whole days from 1 to 10,000"),
+                ("seed", self.seed, self.seed >= 0, "a seed of 0 or more"),
+                ("balk-min", self.balk_min, self.balk_min >= 0, "minutes of 0 or more"),
+                ("spread", self.spread, 0 <= self.spread <= 3, "a spread from 0 to 3"),
+                ("warm-up-h", self.warm_up_h, 0 <= self.warm_up_h <= 24, "hours from 0 to 24"),
+            )
+            if not good
+        )
 
 
 def simulate_days(
@@ -174,8 +171,8 @@ def simulate_days(
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):
-        rng, days = np.random.default_rng(child), WARM_UP_DAYS + 1
-        drivers = draw_drivers(rows, sessions, days=days, spread=rules.spread, rng=rng)
+        rng = np.random.default_rng(child)
+        drivers = draw_drivers(rows, sessions, days=WARM_UP_DAYS + 1, spread=rules.spread, rng=rng)
         begun = WARM_UP_DAYS * DAY_MIN - rules.warm_up_h * HOUR_MIN
         drivers = drivers[drivers["time_min"] >= begun].reset_index(drop=True)
         log = simulate(drivers, choices, queues, patience_min=rules.balk_min)
@@ -258,8 +255,7 @@ def _means(
     if long_wait_min is not None:
         out["wait_p95_min"] = long_wait_min.reindex(index)
     out["late_share"] = summed["late"] / asked
-    late = np.array([part["late"] for part in parts], dtype=float)
-    came = np.array([part["arrivals"] for part in parts], dtype=float)
+    late, came = (np.array([p[c] for p in parts], dtype=float) for c in ("late", "arrivals"))
     out["late_share_ci"] = [_ratio(late[:, i], came[:, i])[1] for i in range(late.shape[1])]
     if "busy_min" in parts[0].columns:
         out["busy_min"] = _mean([part["busy_min"] for part in parts])[0]

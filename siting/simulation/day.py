@@ -50,7 +50,7 @@ class Queues:
     """The queues of a plan: one per station and charger group."""
 
     table: pd.DataFrame  # ``site_id``, ``charger_group``, ``ports``, one row per queue
-    # For each queue, the row of each of its ports in the table of ports, fastest port first.
+    # For each queue, the rows of its ports in the table of ports, fastest port first.
     port_rows: tuple[tuple[int, ...], ...]
     pace: np.ndarray  # minutes per kWh, by row of the table of ports and by class
     ends_per_min: np.ndarray  # sessions per minute completed by each queue's ports if all are busy
@@ -155,9 +155,7 @@ def simulate(
     (row of the table of ports).
     """
     n = len(drivers)
-    time = drivers["time_min"].to_numpy(dtype=float).tolist()
-    row, of = drivers["row"].to_numpy(int).tolist(), drivers["of"].to_numpy(int).tolist()
-    kwh = drivers["kwh"].to_numpy(dtype=float).tolist()
+    time, row, of, kwh = (drivers[c].tolist() for c in ("time_min", "row", "of", "kwh"))
     outcome, queue, port = [OUT_OF_REACH] * n, [-1] * n, [-1] * n
     arrive, start, end = list(time), [np.nan] * n, [np.nan] * n
     ends, pace = queues.ends_per_min.tolist(), queues.pace.tolist()
@@ -226,5 +224,4 @@ def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
     """Return the number of sessions per day, by class, for a demand (``kwh_day``)."""
     kwh = rows.groupby("vehicle_class")["kwh_day"].sum()
     class_kwh = kwh.reindex(list(sessions.classes), fill_value=0.0).to_numpy(dtype=float)
-    count: np.ndarray = class_kwh / sessions.kwh
-    return count
+    return np.asarray(class_kwh / sessions.kwh)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, naming, refuse
 from siting.sites import charging_limits
 from siting.sites.chargers_text import charger_counts
 from siting.sites.standing import LARGEST_AC_KW
@@ -67,10 +67,7 @@ def station_ports(
             n, battery = int(charger["ports"]), float(np.nan_to_num(charger["battery_kwh"]))
             group, kw = str(charger["charger_group"]), float(charger["power_kw"]) / n
             rows.append((site_id, group, name, n * number, kw, battery * number, on))
-    if unknown:
-        what = "not in the charger catalogue"
-        faults.append(Fault("sites, column chargers", what, "", tuple(unknown)))
-    refuse(faults)
+    refuse(faults + naming("sites, column chargers", "not in the charger catalogue", unknown))
     table = pd.DataFrame(rows, columns=COLUMNS).astype(TYPES)
     order = ["site_id", "charger_group", "port_kw", "charger"]
     return table.sort_values(order, ascending=[True, True, False, True], ignore_index=True)
@@ -104,9 +101,8 @@ class Sessions:
         by `siting.sites.charging_limits`. Raises `InputError` if a class has no session figures.
         """
         figures = sessions.set_index("vehicle_class")
-        lacking = tuple(name for name in classes if name not in figures.index)
-        if lacking:
-            raise InputError("session figures", "no row for a class", "add one", lacking)
+        lacking = (name for name in classes if name not in figures.index)
+        refuse(naming("session figures", "no row for a class", lacking, "add one"))
         class_figures = figures.loc[classes]
         kwh = class_figures["session_kwh"].to_numpy(dtype=float)
         pace = kwh * MINUTES / class_figures["session_min"].to_numpy(dtype=float)
@@ -131,5 +127,4 @@ class Sessions:
         swap = ports["battery_kwh"].to_numpy(dtype=float) > 0
         power = np.where(swap, kw / self.swap_taper, np.minimum(kw, self.limit_kw[of, group]))
         on = ports["availability"].to_numpy(dtype=float)
-        stretched: np.ndarray = MINUTES * self.kwh[of] / power / on
-        return stretched
+        return np.asarray(MINUTES * self.kwh[of] / power / on)

@@ -37,8 +37,7 @@ def charger_catalogue(path: Path | None = None, pkr_per_usd: float | None = None
     chargers = table("chargers", path)
     column_of = f"{path or 'charger table'}, column"
     ids = chargers["charger_id"].astype("str")
-    twice = ids.duplicated(keep=False)
-    faults = rows_fault(f"{column_of} charger_id", twice, ids, "given twice")
+    faults = rows_fault(f"{column_of} charger_id", ids.duplicated(keep=False), ids, "given twice")
     odd = ~chargers["charger_group"].astype("str").str.fullmatch(r"[a-z0-9_]+")
     what, fix = "not lower-case letters, digits and _", "it becomes part of a column's name"
     faults += rows_fault(f"{column_of} charger_group", odd, ids, what, fix)

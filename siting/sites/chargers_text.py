@@ -69,9 +69,8 @@ def added_up(texts: Iterable[str]) -> str:
     '2 x dc_60 + 12 x lev_3'
     """
     whole = " + ".join(map(str, texts))
-    try:
-        counts, standing_kw = charger_counts(whole)
-    except ValueError:  # a description in a user's own table
+    counts, standing_kw = readable_counts(whole)
+    if not counts and standing_kw is None:
         return whole
     stands = [] if standing_kw is None else [f"{standing_kw:g} kW (stands)"]
     return " + ".join([*stands, *(f"{n} x {name}" for name, n in sorted(counts.items()))])
@@ -106,5 +105,4 @@ def told_as(configuration: str, chargers: str) -> str:
     return chargers + (", grid upgraded" if configuration.endswith(UPGRADED) else "")
 
 
-# The column of the chargers that are built at a site.
-BUILD = Column("Build", chargers_told, overflow="fold", min_width=13)
+BUILD = Column("Build", chargers_told, overflow="fold", min_width=13)  # chargers built at a site

@@ -171,8 +171,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     out["civil_cost_pkr"] = out["bays_needed"] * costs.civil_bay_pkr
     upfront = costs.land_bay_upfront_pkr if costs.land == "upfront" else 0.0
     out["land_cost_pkr"] = out["bays_needed"] * upfront
-    largest = np.where(n > 0, kw, 0.0).max(axis=1)
-    out = pd.concat([out, annual_fee(largest, fees)], axis=1)
+    out = pd.concat([out, annual_fee(np.where(n > 0, kw, 0.0).max(axis=1), fees)], axis=1)
     out["om_pkr_year"] = costs.om_share * (out["charger_cost_pkr"] - out["battery_cost_pkr"])
     lease = costs.land_bay_month_pkr * MONTHS if costs.land == "lease" else 0.0
     out["land_pkr_year"] = out["bays_needed"] * lease
@@ -219,6 +218,7 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
     """Return every error in a set of configurations (an empty list if there is none)."""
     faults = []
     known = chargers["charger_id"].astype(str)
+    have = f"the table has: {', '.join(known)}"
     if not configurations:
         faults.append(Fault("configurations", "none are given", "name at least one"))
     for name, chosen in configurations.items():
@@ -233,9 +233,7 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
         if not chosen:
             faults.append(Fault(where, "has no chargers", "give a type and a number"))
         unknown = [charger for charger in chosen if charger not in set(known)]
-        faults += naming(
-            where, "unknown charger type", unknown, f"the table has: {', '.join(known)}"
-        )
+        faults += naming(where, "unknown charger type", unknown, have)
         odd = (f"{charger}: {n}" for charger, n in chosen.items() if not is_count(n))
         faults += naming(where, "not a whole number of at least 1", odd)
     return faults

@@ -16,8 +16,7 @@
     om          = share of the chargers' cost without swap batteries, a year
     insurance   = share x (chargers + grid_cost + civil_cost) a year
 
-Figures and their sources are in `siting/reference`: grid.csv, fees.csv, works.csv, bays.csv,
-site_bays.csv.
+The figures are in `siting/reference`: grid.csv, fees.csv, works.csv, bays.csv, site_bays.csv.
 """
 
 from __future__ import annotations
@@ -40,6 +39,8 @@ POINTS_RULES = ("none", "minimum", "maximum")
 SUBSIDY_RULES = ("need", "share", "flat", "gap")
 MONTHS = 12.0
 SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "busy_share")
+AMOUNTS = ("civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw")
+ROAD_BATTERIES = ("road_battery_2w", "road_battery_3w")
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ class SiteCosts:
     road_battery_3w: float = 0.0
     preset: str = "central"  # selects a value from each range (`siting.reference.PRESETS`)
     land: Literal["lease", "upfront"] = "lease"  # land is leased, or paid for at the start
-    # Whether NEECA's parking rule sets a minimum or a maximum of charging points; published reports
-    # allow both readings.
+    # Whether NEECA's parking rule sets a minimum or maximum of points; reports allow both readings.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)  # used if a layer has no bays
 
@@ -77,16 +77,9 @@ class SiteCosts:
     def __post_init__(self) -> None:
         """Raise one `InputError` that lists every invalid figure."""
         pkr, kwh = "an amount of at least PKR 0", "at least 0 kWh for each kWh a day"
-        amounts = {
-            "civil_bay_pkr": pkr,
-            "land_bay_month_pkr": pkr,
-            "land_bay_upfront_pkr": pkr,
-            "deposit_pkr_kw": pkr,
-            "road_battery_2w": kwh,
-            "road_battery_3w": kwh,
-        }
         faults = wrong_figures("site costs", self, [
-            *((name, 0 <= getattr(self, name) < np.inf, what) for name, what in amounts.items()),
+            *((name, 0 <= getattr(self, name) < np.inf, pkr) for name in AMOUNTS),
+            *((name, 0 <= getattr(self, name) < np.inf, kwh) for name in ROAD_BATTERIES),
             *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in SHARES),
             ("site_bays", self.site_bays >= 0, "at least 0 bays"),
             ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1"),
@@ -99,11 +92,7 @@ class SiteCosts:
 
 
 # For each number in `SiteCosts`, the item of works.csv that has its value.
-WORKS = {
-    number.name: number.name.replace("_pkr", "")
-    for number in fields(SiteCosts)
-    if number.type == "float"
-}
+WORKS = {f.name: f.name.replace("_pkr", "") for f in fields(SiteCosts) if f.type == "float"}
 
 
 def site_costs(**overrides: Any) -> SiteCosts:
@@ -115,8 +104,7 @@ def site_costs(**overrides: Any) -> SiteCosts:
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
     """
-    preset = overrides.get("preset", "central")
-    rows = at_preset(table("works"), preset).set_index("item")["value"]
+    rows = at_preset(table("works"), overrides.get("preset", "central")).set_index("item")["value"]
     refuse_unknown("site costs", SiteCosts, overrides)
     figures: dict[str, Any] = {name: float(rows[item]) for name, item in WORKS.items()}
     if "site_bays" not in overrides:
@@ -145,9 +133,8 @@ class Hurdle:
 class Subsidy:
     """The rule that sets how much public money one station gets, with its shares and limits.
 
-    The defaults are assumptions, because Pakistan has published no rule for subsidising a station.
-    India's PM E-DRIVE pays 0.8 of the cost of grid works (including civil works) and 0 to 0.7 of
-    the cost of chargers.
+    The defaults are assumptions, because Pakistan has published no rule for subsidies. India's PM
+    E-DRIVE pays 0.8 of grid works (including civil works) and 0 to 0.7 of the cost of chargers.
 
     >>> Subsidy(charger_share=0.5, grid_share=0.8, cap_per_station_pkr=5_000_000).fee_share
     0.0
@@ -257,15 +244,13 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     by_kw = grid[grid["kind"] == "connection_kw"].set_index("max_kw")["value"].astype(float)
     price_kw = tier["max_kw"].map(by_kw).fillna(0.0).to_numpy(dtype=float)
     largest = f"above the largest transformer tier, {limits[-1]:,.0f} kW"
-    reasons = ["" if kw <= limits[-1] else f"needs {kw:,.0f} kW, {largest}" for kw in power_kw]
-    return pd.DataFrame(
-        {
-            "grid_item": tier["item"].to_numpy(),
-            "connection_cost_pkr": tier["value"].to_numpy(dtype=float) + price_kw * power_kw,
-            "needs_line": tier["kva"].notna().to_numpy(),
-            "reason": reasons,
-        }
-    )
+    columns = {
+        "grid_item": tier["item"].to_numpy(),
+        "connection_cost_pkr": tier["value"].to_numpy(dtype=float) + price_kw * power_kw,
+        "needs_line": tier["kva"].notna().to_numpy(),
+        "reason": ["" if kw <= limits[-1] else f"needs {kw:,.0f} kW, {largest}" for kw in power_kw],
+    }
+    return pd.DataFrame(columns)
 
 
 def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:

@@ -88,8 +88,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return each row's largest number (NaN if blank), and whether any number in it is invalid."""
-    text = column.astype("str").where(column.notna(), "")
-    parts = text.str.split(";").explode().str.strip()
+    parts = column.astype("str").where(column.notna(), "").str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")
     wrong = (parts != "") & ~(np.isfinite(numbers.astype(float)) & (numbers > 0))
     bad = wrong.groupby(level=0).any().reindex(column.index).to_numpy(dtype=bool)
@@ -113,8 +112,7 @@ def _answers(layer: gpd.GeoDataFrame, path: Path, faults: list[Fault], column: s
 def _sources(
     layer: gpd.GeoDataFrame, path: Path, id_column: str | None, assumed: np.ndarray
 ) -> list[str]:
-    ocm = id_column == "ocm_id"
-    base = f"Open Charge Map (CC BY 4.0), {path.name}" if ocm else path.name
+    base = ("Open Charge Map (CC BY 4.0), " if id_column == "ocm_id" else "") + path.name
     ids = [f" {one}" for one in layer[id_column]] if id_column else [""] * len(layer)
     power = np.where(assumed, f"; power not given: {ASSUMED_POWER_KW:g} kW assumed", "")
     flags = [f"; note: {flag}" if flag else "" for flag in texts_of(layer, "flag")]

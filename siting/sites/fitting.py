@@ -2,8 +2,7 @@
 
 Chargers fit a site if a grid connection and the headroom (or a bought upgrade) carry their load,
 the bays suffice, and NEECA's parking rule allows their number of points. A site is paired with all
-configurations that the user named, and with all sizes that fit. If no size fits, the site is paired
-with the smallest size.
+configurations that the user named, and with all sizes that fit or, if none fits, the smallest.
 """
 
 from __future__ import annotations

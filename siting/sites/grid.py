@@ -25,9 +25,7 @@ def nearest_line_km(
     `detour` is the length along streets divided by the straight distance, at least 1. An
     `InputError` lists every error in the layers.
 
-    >>> site = gpd.GeoDataFrame(
-    ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
-    ... )
+    >>> site = gpd.GeoDataFrame({"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643)
     >>> line = gpd.GeoDataFrame(geometry=[shapely.LineString([(-9, 0), (9, 0)])], crs=32643)
     >>> float(nearest_line_km(site, line)["line_km"].iloc[0])  # 0.4 km x 1.3
     0.52
@@ -52,9 +50,7 @@ def assign_feeders(
     (distance to the feeder, m). Of equally near feeders, the one whose id sorts first is used. An
     `InputError` lists every error in the tables.
 
-    >>> site = gpd.GeoDataFrame(
-    ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
-    ... )
+    >>> site = gpd.GeoDataFrame({"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643)
     >>> areas = gpd.GeoDataFrame({"feeder_id": ["f1"], "headroom_kw": [150.0]},
     ...     geometry=[shapely.box(-9, 0, 9, 900)], crs=32643)
     >>> assign_feeders(site, areas)[["feeder_id", "headroom_kw", "feeder_m"]].values.tolist()

@@ -17,11 +17,9 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place. A site that lacks a field takes it from the first joined place that
-# has it.
+# Optional fields of a place; a site that lacks one takes it from the first joined place with it.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
-REQUIRED = ("name", "kind", "source", "geometry")
 ROUND_TO = 1  # decimals (0.1 m); the last digits of a projection must not affect the order
 OUTSIDE = "outside the area of the roads"
 EXCLUDED = "no station may be built in "
@@ -102,8 +100,7 @@ def merge_candidates(
             log.info("%s places are too far from a road or unfit", f"{far.sum() - outside:,}")
     near = places[~far].reset_index(drop=True)
     apart = near["layer"].where(near["existing"], 0).to_numpy()
-    into = joined(near.get_coordinates().to_numpy(), merge_within_m, apart)
-    return _sites(near, into), dropped
+    return _sites(near, joined(near.get_coordinates().to_numpy(), merge_within_m, apart)), dropped
 
 
 def _stack(
@@ -121,7 +118,7 @@ def _stack(
     for number, layer in enumerate(listed("layers", layers), start=1):
         where = f"candidate layer {number}"
         require_layer(where, layer)
-        lacking = [c for c in REQUIRED if c not in layer.columns]
+        lacking = [c for c in ("name", "kind", "source", "geometry") if c not in layer.columns]
         if lacking or layer.crs is None:
             what = f"has no {', '.join(lacking)}" if lacking else "has no coordinate system"
             faults.append(Fault(where, what))
@@ -188,8 +185,7 @@ def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Se
     at, area = areas.sindex.query(places.geometry, predicate="intersects")
     name = pd.Series(areas["name"].to_numpy()[area], index=at, dtype="str")
     name = name.groupby(level=0).first().reindex(places.index)
-    inside = name.notna() & ~places["existing"]
-    return reason.where(reason.notna() | ~inside, EXCLUDED + name)
+    return reason.where(reason.notna() | name.isna() | places["existing"], EXCLUDED + name)
 
 
 def _dropped(
@@ -252,8 +248,7 @@ def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
         # If several rows of users' layers join a site, all user columns come from the first row.
         rows = np.flatnonzero(places[own].notna().any(axis=1))
         first = pd.Series(rows).groupby(into[rows]).first()
-        values = pd.DataFrame(places[own]).loc[first].set_axis(first.index)
-        sites[own] = values.reindex(sites.index)
+        sites[own] = pd.DataFrame(places[own]).loc[first].set_axis(first.index).reindex(sites.index)
         columns += own
     if OWN_ID in own:
         ids = places[OWN_ID].drop(first).dropna()

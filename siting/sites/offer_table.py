@@ -29,7 +29,6 @@ from siting.tables import CANDIDATES, COST_PARTS, capacity_columns, find_faults
 POLICIES = ("keep", "extend", "ignore")
 MOTORWAY_KINDS = ("services", "rest_area", "motorway")
 
-TEXT = ("grid_item", "neeca_level")
 MONEY = ("charger_cost_pkr", "battery_cost_pkr", "connection_cost_pkr", "line_cost_pkr",
          "upgrade_cost_pkr", *COST_PARTS[1:], "cost_pkr", "subsidy_pkr")  # fmt: skip
 RUNNING = ("annual_fee_pkr", "om_pkr_year", "land_pkr_year", "insurance_pkr_year")
@@ -53,8 +52,7 @@ def make_offers(
     candidates
         Sites, as `merge_candidates` returns them. These columns override the defaults:
         ``headroom_kw`` (kW), ``line_km`` (km of 11 kV line), ``bays`` (default: by kind of place),
-        ``availability`` (share of the time with power) and ``existing_ports``. ``feeder_id`` is
-        copied.
+        ``availability`` (share of time with power), ``existing_ports``. ``feeder_id`` is copied.
     configurations
         The number of chargers of each type in each named configuration. Every configuration is
         offered at every site, with a reason if it does not fit. Required if there are no sizes.
@@ -92,8 +90,7 @@ def make_offers(
         (the connection), ``neeca_level``, ``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``,
         ``insurance_pkr_year``. Others: ``charger_life_years`` and ``battery_life_years`` (the
         shortest; blank if there is none), ``standing_kwh_day`` (the existing part of the capacity),
-        ``capacity_<group>_kwh_day`` (`siting.sites.standards`) and ``reason`` (blank if the offer
-        can be built).
+        ``capacity_<group>_kwh_day`` (`siting.sites.standards`) and ``reason`` (blank if buildable).
 
     Raises
     ------
@@ -139,8 +136,7 @@ def make_offers(
     sites = _sites(candidates, rules)
     if existing_policy == "ignore":
         sites["existing"] = False
-    named = with_sizes(configurations, sizes or {}, rules.chargers)
-    choices = bare_configurations(named, rules)
+    choices = bare_configurations(with_sizes(configurations, sizes or {}, rules.chargers), rules)
     sized = np.arange(len(choices)) >= len(configurations)
     standing = standing_offers(sites[sites["existing"]], rules)
     new = sites[~sites["existing"]]
@@ -160,11 +156,11 @@ def make_offers(
     built = with_costs(with_upgrade(built, rules), rules)
     built = with_reasons(built, sized[np.concatenate(picked)], rules)
     zero = dict.fromkeys((*MONEY, *RUNNING, "upgrade_kw", "neeca_points"), 0.0)
-    blank: dict[str, Any] = dict.fromkeys(LIVES, np.nan) | dict.fromkeys(TEXT, "")
+    blank: dict[str, Any] = dict.fromkeys(LIVES, np.nan) | {"grid_item": "", "neeca_level": ""}
     standing = standing.assign(extends=False, **zero, **blank)
     # At each site, the existing station comes before its extensions.
-    frames = [frame for frame in (standing, built) if len(frame)]
-    offers = pd.concat(frames, ignore_index=True) if frames else built
+    frames = [frame for frame in (standing, built) if len(frame)] or [built]
+    offers = pd.concat(frames, ignore_index=True)
     offers = offers.sort_values("order", kind="stable", ignore_index=True)
     capacity = list(dict.fromkeys(capacity_columns(choices) + capacity_columns(standing)))
     at_full_power = offers.reindex(columns=capacity).astype(float).fillna(0.0)

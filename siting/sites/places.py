@@ -31,8 +31,7 @@ Tags = Mapping[str, bool | str | Sequence[str]]
 
 OSM_CREDIT = "OpenStreetMap contributors (ODbL)"
 ID_COLUMNS = ("site_id", "id")
-# Prefix of columns from a user's layer.
-OWN = "user_"
+OWN = "user_"  # prefix of columns from a user's layer
 OWN_ID = f"{OWN}id"
 
 COORDINATES = ("lon", "lat", "longitude", "latitude")  # coordinate columns of a CSV
@@ -45,8 +44,7 @@ SITE_FIGURES = {
     "availability": ("a share of time above 0 and at most 1", ABOVE_0, 1.0),
 }
 
-# Road classes, best first. A station needs passing traffic and direct access, which motorways do
-# not give.
+# Road classes, best first. Stations need traffic and direct access, which motorways do not give.
 CLASS_ORDER = (
     *("primary", "secondary", "trunk", "tertiary"),
     *("unclassified", "residential", "living_street", "service"),
@@ -54,8 +52,7 @@ CLASS_ORDER = (
     "motorway",
 )
 
-# First words of the reason for leaving out a small parcel.
-SMALL = "a parcel of "
+SMALL = "a parcel of "  # first words of the reason for leaving out a small parcel
 
 
 class NoPlaceError(InputError):
@@ -74,9 +71,8 @@ def candidates_from_pois(places: Path | gpd.GeoDataFrame, tags: Tags) -> gpd.Geo
     ``source`` and ``geometry`` (for an area, a point inside it). Raises `InputError` if the file
     cannot be read, no tags are given, or no place has one of the tags.
 
-    >>> fuel = gpd.GeoDataFrame(
-    ...     {"amenity": ["fuel", "bank"]}, geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326
-    ... )
+    >>> fuel = gpd.GeoDataFrame({"amenity": ["fuel", "bank"]},
+    ...     geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326)
     >>> candidates_from_pois(fuel, {"amenity": ["fuel"]})["kind"].to_list()
     ['fuel']
     """
@@ -151,8 +147,7 @@ def candidates_from_layer(
 def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
 
-    Arguments and errors are as in `candidates_from_pois`. A layer is read in full, whatever the
-    tags.
+    Arguments and errors are as in `candidates_from_pois`. A layer is read whole, whatever the tags.
     """
     if not path.name.lower().endswith(OSM_XML):
         return read_layer(path, unique_ids=False)

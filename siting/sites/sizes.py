@@ -21,9 +21,7 @@ from siting.tables import reasons_of
 
 Sizes = Mapping[str, Sequence[int]]
 
-# Maximum number of sizes. A thousand allowed numbers for each of two types would give a million
-# sizes.
-MOST_SIZES = 20_000
+MOST_SIZES = 20_000  # a thousand numbers for each of two types would give a million sizes
 
 
 def with_sizes(
@@ -43,21 +41,14 @@ def with_sizes(
     """
     named = {name: dict(counts) for name, counts in bundles.items()}
     refuse(_faults(sizes, chargers))
-    stations = (of for of in _stations(sizes, chargers) if of not in named.values())
-    made = {size_name(counts): counts for counts in stations}
+    # `product` varies its last factor fastest; here, the catalogue's first group must.
+    combined = product(*([{}, *group] for group in reversed(_by_group(sizes, chargers))))
+    stations = ({c: n for part in reversed(of) for c, n in part.items()} for of in combined)
+    made = {size_name(of): of for of in stations if of and of not in named.values()}
     taken = [name for name in named if name in made]
     what = "has the name of a size with different numbers"
     refuse(naming("offers.configurations", what, taken, "rename it"))
     return named | made
-
-
-def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
-    """Return every allowed combination of chargers; the catalogue's first group varies fastest."""
-    choices = _by_group(sizes, chargers)
-    # `product` varies its last factor fastest.
-    combined = product(*([{}, *group] for group in reversed(choices)))
-    stations = ({c: n for part in reversed(of) for c, n in part.items()} for of in combined)
-    return [station for station in stations if station]
 
 
 def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]]:
@@ -101,8 +92,7 @@ def shown_offers(
     site for the same reason, one is also shown.
 
     `offers` has the columns of `siting.tables.OFFERS`. `built` has the ids of the plan's offers
-    (several at a site that is extended later). `bundles` are names of configurations whose offers
-    are all shown.
+    (several at a site that is extended later). `bundles` names configurations shown in full.
     """
     bare = offers["configuration"].astype(str).str.removeprefix(EXTENDED)
     bare = bare.str.removesuffix(UPGRADED)

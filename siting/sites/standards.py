@@ -39,9 +39,8 @@ slots are the servers, and the service time is the recharging time of a returned
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
 The ``waiting`` rule applies as above with these values. The ``rated_share`` rule allows one swap in
-the peak hour for each battery that the slots can recharge in that hour. The swaps of a day are this
-number divided by the peak hour's share of the day. Neither rule counts batteries that are full when
-the hour begins.
+the peak hour for each battery that the slots can recharge in that hour. The day's swaps are this
+number divided by the peak hour's share of the day. Neither rule counts batteries full at the start.
 """
 
 from __future__ import annotations
@@ -109,8 +108,7 @@ class Mix:
     """The mean session of a charger group, over the vehicle classes that use it."""
 
     session_kwh: float  # mean energy of a session
-    # Mean share of the day's sessions in the peak hour, weighted by the classes' sessions, as if
-    # the peaks of all classes coincided.
+    # Mean share of the day's sessions in the peak hour, as if the peaks of all classes coincided.
     peak_hour_share: float
     # For each class: its share of sessions, its session_kwh, and the limit_kw of its vehicles.
     parts: tuple[tuple[float, float, float], ...]
@@ -132,9 +130,8 @@ def group_mix(
 
     `compatibility`, `sessions` and `limits` are as the functions `compatibility`, `session_figures`
     and `charging_limits` return them. `energy_kwh_day` is the public charging energy by class,
-    which weights the classes (if missing or all 0, as if each took the same energy). Raises
-    `InputError` if no class uses the group, a class has no session figures, or an energy is
-    negative.
+    which weights the classes (equal energies if missing or all 0). Raises `InputError` if no class
+    uses the group, a class has no session figures, or an energy is negative.
 
     >>> from siting.sites.catalogue import compatibility
     >>> mix = group_mix("dc", compatibility(), energy_kwh_day={"car": 100.0})
@@ -201,8 +198,7 @@ def group_capacity_kwh_day(
     taken = standard.time_utilisation.get(str(types["charger_group"].iloc[0]))
     if taken is None:
         return within
-    pace_kw = kwh * MINUTES / minutes
-    return min(within, float(slots @ pace_kw) * HOURS_A_DAY * taken)
+    return min(within, float(slots @ (kwh * MINUTES / minutes)) * HOURS_A_DAY * taken)
 
 
 def peak_kwh_per_h(
@@ -212,13 +208,11 @@ def peak_kwh_per_h(
 
     Each array has one value per charger type: the number of `ports`, and the mean `minutes` and
     `kwh` of a session. At most a fraction `alpha` of drivers wait longer than `wait_min`. The k
-    fastest ports form one queue, the others form one queue per type, and k is chosen to serve the
-    most energy.
+    fastest ports form one queue, the others one queue per type, with k chosen to serve the most.
 
     >>> alone = peak_kwh_per_h(np.array([2.0]), np.array([30.0]), np.array([25.0]), 10.0, 0.1)
-    >>> more = peak_kwh_per_h(
-    ...     np.array([2.0, 1.0]), np.array([30.0, 300.0]), np.array([25.0, 25.0]), 10.0, 0.1
-    ... )
+    >>> more = peak_kwh_per_h(np.array([2.0, 1.0]), np.array([30.0, 300.0]),
+    ...     np.array([25.0, 25.0]), 10.0, 0.1)
     >>> 0 < alone < more
     True
     """
@@ -234,6 +228,5 @@ def peak_kwh_per_h(
     for kind in order:
         left = int(ports[kind]) - np.concatenate([[0], np.cumsum(pace == kind)])
         some = left > 0
-        rate = largest_arrivals_per_h(left[some], minutes[kind], wait_min, alpha)
-        best[some] += kwh[kind] * rate
+        best[some] += kwh[kind] * largest_arrivals_per_h(left[some], minutes[kind], wait_min, alpha)
     return float(best.max())

@@ -44,8 +44,7 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         bays_needed=bays_needed(np.eye(len(units)), units, rules.bays).astype(int),
         reason="",
     )
-    # Each distinct station is computed once. For each row, `alike` has the number of its distinct
-    # station, in order of first appearance.
+    # Each distinct station is computed once. `alike` numbers them in order of first appearance.
     alike = units.groupby(list(units.columns), sort=False).ngroup().to_numpy()
     first = units.drop_duplicates().index
     kwh = [rules.group_kwh_day(units.loc[[i]], np.ones(1)) if kw[i] > 0 else 0.0 for i in first]

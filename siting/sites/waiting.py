@@ -3,8 +3,7 @@
 Formulation
 -----------
 Drivers arrive as a Poisson process with rate r an hour at a station with n ports. Each driver stays
-for an exponential time with mean s hours. This is the M/M/n queue. With the offered load a = r s in
-erlangs,
+for an exponential time with mean s hours: the M/M/n queue. With the offered load a = r s erlangs,
 
     B(0) = 1,  B(k) = a B(k-1) / (k + a B(k-1))     Erlang B by recursion, without factorials
     C(n, a) = n B(n) / (n - a (1 - B(n)))           Erlang C: the share of drivers who wait

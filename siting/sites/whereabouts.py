@@ -87,9 +87,8 @@ def _nearest(
     out = [("", np.inf)] * len(points)
     if not len(places) or not len(points):
         return out
-    there = np.asarray(places.geometry.array)
     names = places["name"].astype(str).str.strip().to_numpy()
-    index, far_m = shapely.STRtree(there).query_nearest(
+    index, far_m = shapely.STRtree(places.geometry.to_numpy()).query_nearest(
         points, max_distance=within_m, return_distance=True, all_matches=False
     )
     for at, place, far in zip(*index, far_m, strict=True):

@@ -29,16 +29,12 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# A loss is called "nothing" up to the first share of the station's energy, and "all" from the
-# second share on.
+# Up to the first share of a station's energy, a loss is "nothing"; from the second share on, "all".
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# Computing losses may take the first share of the spare time. Re-plans may take the second share of
-# the time that is then left.
+# Losses may take the first share of the spare time, and re-plans the second share of the rest.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
-# Re-plans stop if, at the current pace, fewer than this share of all re-plans would finish in time.
-FEWEST_SHARE = 0.1
-# A callback that receives the number of stations done and the total number of stations.
-Count = Callable[[int, int], None]
+FEWEST_SHARE = 0.1  # re-plans stop if fewer than this share of them would finish in time
+Count = Callable[[int, int], None]  # receives the numbers of stations done and of all stations
 
 
 @dataclass(frozen=True)
@@ -101,8 +97,7 @@ def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: A
 def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
     """Return, for each new station, the energy lost if that station is not built (kWh/day).
 
-    The stations with the largest subsidies are computed first. Stations not reached in time are
-    left out.
+    The stations with the largest subsidies come first. Stations not reached in time are left out.
     """
     new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
     if new.empty:
@@ -124,9 +119,8 @@ def replanned_of(
     """Return an upper bound on each station's loss if the station's subsidy is spent elsewhere.
 
     The bound is the loss that remains if the best other station within budget and limits is built
-    or enlarged. A full re-plan (`siting replan RUN --drop`) may lose even less. The result has the
-    order of `lost`, the result of `losses_of`, without stations that lose 0 or are not reached in
-    time.
+    or enlarged. A full re-plan (`siting replan RUN --drop`) may lose even less. Stations keep the
+    order of `lost` (see `losses_of`). Stations that lose 0 or are not reached in time are left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:

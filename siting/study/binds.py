@@ -19,11 +19,9 @@ from siting.study.stages import Table, stage
 from siting.study.to_program import MILLION
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
-# Stations within this distance (m) of each other count as one place.
-PLACE_M = 300.0
+PLACE_M = 300.0  # stations within this distance (m) of each other count as one place
 # Shares of energy, sums of money (PKR) and sales (kWh/day) below these values are negligible.
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
-TEN_TIMES = 10.0
 GROUPS = {
     "lev": "sockets for two- and three-wheelers",
     "lev_dc": "12 kW points for two- and three-wheelers",
@@ -120,8 +118,7 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
 
     Keys: ``stations`` (number of existing stations); ``alone_kwh_day`` (sales in the last year if
     no station were built); ``kwh_day`` (sales under the plan, including extensions); ``idle``
-    (number of existing stations without sales under the plan). The result is empty if there are no
-    existing stations or no new stations.
+    (existing stations without sales under the plan). Empty without existing or without new ones.
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
@@ -190,7 +187,7 @@ def _money(plan: Plan, certificate: pd.DataFrame | None) -> list[str]:
     if bound is None or certificate is None or not math.isfinite(budget_pkr):
         return []
     price = certificate.loc[certificate["row"] == "money", "price"].astype(float)
-    added_pkr = TEN_TIMES * max(budget_pkr, MILLION)
+    added_pkr = 10 * max(budget_pkr, MILLION)
     more = float(price.sum()) * added_pkr
     if more > LITTLE * plan.served_kwh_day:
         return []
@@ -202,8 +199,7 @@ def _money(plan: Plan, certificate: pd.DataFrame | None) -> list[str]:
 
 def _cannot_pass(asked: Asked) -> list[str]:
     """Return messages about charger groups that even the largest subsidy cannot make viable."""
-    need = asked.need
-    if need is None:
+    if (need := asked.need) is None:
         return []
     offers = need.offers[may_be_built(need.offers)]
     groups = capacity_groups(map(str, offers.columns))

@@ -1,7 +1,6 @@
 """Find the figures that decide a plan: break-even values, and the effect of varying each figure.
 
-All results are computed from the stations' accounts (`siting.economics.break_even`). The program is
-not solved again.
+All results follow from the stations' accounts (`siting.economics.break_even`), without a new solve.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns
 
-# Maximum number of break-even values listed.
-MOST = 10
+MOST = 10  # maximum number of break-even values listed
 RUPEE = 1.0
 BREAK_EVEN = "break even with the largest subsidy"
 NAMES = {
@@ -132,8 +130,7 @@ the largest subsidy'
 
     said = NAMES.get(str(row["figure"]), str(row["figure"]))
     if unit != SHARE:
-        form = _UNITS.get(unit, "{}")
-        said += f", {form.format(format(row['value'], ',.6g'))} in the plan"
+        said += f", {_UNITS.get(unit, '{}').format(format(row['value'], ',.6g'))} in the plan"
     one = row["stations"] == 1
     number, s, verb = ("one", "", "draws") if one else (f"{row['stations']:,}", "s", "draw")
     stations = f"station{s} that {verb} public money" if draw else f"new station{s}"
@@ -353,8 +350,7 @@ def _moved_demand(
         here = served[[c for c in classes if c in served]].sum(axis=1).to_numpy()
         factor = max(1.0 + (total_kwh - central) / theirs, 0.0) if theirs > 0 else 1.0
         sells = served.sum(axis=1).to_numpy() + (factor - 1.0) * here
-        sold = np.maximum(np.minimum(sells, able) - stands, 0.0)
-        return accounts.selling(sold)
+        return accounts.selling(np.maximum(np.minimum(sells, able) - stands, 0.0))
 
     for row in people_to_energy.sensitivity(area).to_dict("records"):
         classes = [c for c in str(row["vehicle_class"]).split(", ") if c] or list(wanted.index)

@@ -34,8 +34,7 @@ class DemandRun:
     # ``sessions_day``, ``peak_hour_kw``.
     classes: pd.DataFrame
     fleet: pd.DataFrame  # the fleet model and published figures; empty if the fleet is the user's
-    # Figures ranked by their effect on the total demand and on its location; empty unless
-    # requested.
+    # Figures ranked by their effect on the total demand and its location; empty unless requested.
     total_swings: pd.DataFrame
     map_swings: pd.DataFrame
     notes: tuple[str, ...]  # for readers
@@ -56,8 +55,7 @@ def demand_to_folder(
 
     `out` is a new or empty folder; by default ``runs_dir/NAME-demand-TIME``. If `sensitivity` is
     true, figures are ranked by their effect on the total demand and its location. All figures are
-    drawn at random `draws` times, with the random seed `seed`. Other parameters are as in
-    `siting.run`.
+    drawn at random `draws` times with the seed `seed`. Other parameters are as in `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)
@@ -107,8 +105,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
             if depots is not None:  # demand surfaces do not move demand at depots
                 energy = energy[~energy["vehicle_class"].isin(depots["vehicle_class"])]
             pois = None if study.places is None else (study.places, study.poi_weights)
-            surfaces = study.surfaces
-            where = demand.map_swings(study.cells, energy, surfaces, weights, pois, owned)
+            where = demand.map_swings(study.cells, energy, study.surfaces, weights, pois, owned)
             on_map = pd.concat([on_map, where], ignore_index=True)
         on_map = on_map.sort_values("moved_cells_share", ascending=False, ignore_index=True)
     asked, fleet = study.config.demand, pd.DataFrame()

@@ -196,10 +196,9 @@ def feeds(key: str) -> tuple[str, ...]:
     """
     if key.split(".")[0] in INERT:
         return ()
-    reading = [name for name, made in STAGES.items() if _declares(made, key)]
-    if not reading:
+    readers = {name for name, made in STAGES.items() if _declares(made, key)}
+    if not readers:
         return STORED
-    readers = set(reading)
     for name, made in STAGES.items():
         if any(read in readers and not STAGES[read].stored for read in made.reads):
             readers.add(name)
@@ -218,9 +217,8 @@ def still_known(
 def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
     """Return the full paths of the keys whose values differ between two configurations."""
     old, new = dict(leaves(before.model_dump())), dict(leaves(after.model_dump()))
-    keys = [*old, *(key for key in new if key not in old)]
     missing = object()
-    return tuple(key for key in keys if old.get(key, missing) != new.get(key, missing))
+    return tuple(key for key in old | new if old.get(key, missing) != new.get(key, missing))
 
 
 def leaves(value: Any, key: str = "", first: int = 0) -> Iterator[tuple[str, Any]]:

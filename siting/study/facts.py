@@ -37,8 +37,7 @@ from siting.tables import may_be_built
 PACKAGES = ("geopandas", "highspy", "networkx", "numpy", "osmnx", "pandas", "pulp", "pyogrio",
             "pyproj", "scipy", "shapely")  # fmt: skip
 DOUBTFUL = ("ASSUMPTION", "L")
-# Maximum number of ids in a warning.
-SHOWN = 5
+SHOWN = 5  # maximum number of ids in a warning
 # EU requirement per battery-electric car, kW (Regulation (EU) 2023/1804, AFIR, article 3).
 AFIR_KW = 1.3
 
@@ -179,8 +178,7 @@ def warnings_of(study: Study, plan: Plan) -> Iterator[str]:
         if count:
             told = "were left out (the dropped layer of plan.gpkg lists them)"
             yield f"{count:,} places {where} {told}"
-    ruled_out = int((texts_of(plan.offers, "reason") != "").sum())
-    if ruled_out:
+    if ruled_out := int((texts_of(plan.offers, "reason") != "").sum()):
         yield f"{ruled_out:,} offers were ruled out; offers.csv says why"
     able = plan.offers.loc[may_be_built(plan.offers), "site_id"]
     if len(plan.new_sites) and set(able) <= set(plan.sites["site_id"]):
@@ -191,13 +189,11 @@ def warnings_of(study: Study, plan: Plan) -> Iterator[str]:
             "the plan had no choice of places, and more candidates may serve more; add some to "
             f"candidates.sources, e.g. {{kind: streets, spacing_m: {wanted_m:g}}}"
         )
-    if config.program.model == "coverage":
-        over = plan.sites[plan.sites["use_share"] > 1]
-        if len(over):
-            yield (
-                f"{len(over):,} stations would have to deliver more than their chargers can: the "
-                "coverage model ignores capacity; use the capacitated model to size the stations"
-            )
+    if config.program.model == "coverage" and len(over := plan.sites[plan.sites["use_share"] > 1]):
+        yield (
+            f"{len(over):,} stations would have to deliver more than their chargers can: the "
+            "coverage model ignores capacity; use the capacitated model to size the stations"
+        )
     if study.network.cut_off:
         yield study.network.cut_off
     doubtful = int(study.assumptions["confidence"].isin(DOUBTFUL).sum())
@@ -230,9 +226,8 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     The gain of a station is the energy lost per PKR m if the station is not built and all else is
     unchanged. Keys: ``least_gain`` (the lowest ``program.least_gain`` of any year, or the default
     if the configured one applies to cost), ``plan`` (energy that all new stations serve per PKR m),
-    ``least_station`` (id of the weakest station), ``least`` (the gain of this station) and
-    ``below`` (ids of the stations below ``least_gain``). The result is empty if no new station
-    draws public money or no loss is known.
+    ``least_station`` (id of the weakest station), ``least`` (its gain) and ``below`` (ids of the
+    stations below ``least_gain``). Empty if no new station draws public money or no loss is known.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
@@ -262,8 +257,7 @@ def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
     ['1 new station brings less than 10 kWh/day for each PKR m of public money: s0007 (the lowest, \
 s0007, brings 4.9; the average of the plan is 230); program.least_gain would leave it out']
     """
-    below = list(facts.get("below", ()))
-    if not below:
+    if not (below := list(facts.get("below", ()))):
         return []
     more = " …" if len(below) > SHOWN else ""
     verb, whom = ("stations bring", "them") if len(below) > 1 else ("station brings", "it")
@@ -278,9 +272,8 @@ s0007, brings 4.9; the average of the plan is 230); program.least_gain would lea
 def power_per_ev(study: Study, plan: Plan) -> dict[str, Any]:
     """Return the charging power (kW) per electric vehicle of the classes ``limits.ev_classes``.
 
-    Existing stations are included. Keys: ``classes``, ``vehicles``, ``power_kw`` (of the chargers
-    for these classes), ``kw_per_ev`` and ``afir_kw`` (EU requirement per battery-electric car). The
-    result is empty if there are no such vehicles.
+    Existing stations count. Keys: ``classes``, ``vehicles``, ``power_kw`` (for these classes),
+    ``kw_per_ev`` and ``afir_kw`` (EU requirement per battery-electric car). Empty without vehicles.
     """
     classes, vehicles = list(study.config.program.limits.ev_classes), study.energy
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())

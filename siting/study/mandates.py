@@ -133,8 +133,7 @@ def _owner_worths(
 ) -> tuple[float, float]:
     """Return the worth of an owner's equipped sites, and that of as many of the owner's best sites.
 
-    Both values include the existing stations. The second value is NaN if the best sites are not
-    found in time.
+    Both include the existing stations. The second is NaN if the best sites are not found in time.
     """
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))

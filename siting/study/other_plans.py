@@ -83,8 +83,7 @@ def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> 
     count = len(program.scenario_plan.names)
     best_plans = []
     for k in range(count):
-        answer = effort.attempt(program.only_scenario(k), 1 / (count - k), start)
-        if answer is None:
+        if (answer := effort.attempt(program.only_scenario(k), 1 / (count - k), start)) is None:
             return None
         best_plans.append(answer)
     return best_plans
@@ -105,8 +104,7 @@ def alternatives(
     more = best.bound >= best.objective
     for n in range(1, asked.count):
         program = program.differ_from(plans[-1].offers, asked.differ_by)
-        answer = effort.attempt(program, 1 / (asked.count - n))
-        if answer is None:
+        if (answer := effort.attempt(program, 1 / (asked.count - n))) is None:
             break
         lost = best.objective - answer.proof.objective
         more = more and answer.proof.bound >= answer.proof.objective
@@ -150,8 +148,7 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
             program = program_of(alone)
         except InfeasibleError:
             return None
-        answer = effort.attempt(program, 1 / (len(budgets) - t))
-        if answer is None:
+        if (answer := effort.attempt(program, 1 / (len(budgets) - t))) is None:
             return None
         year_plans.append(answer)
         carried = max(granted + carried - answer.subsidy_pkr, 0.0) if years.carry_over else 0.0
@@ -187,8 +184,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
     """Return the offers of a year, given the offers built in earlier years (`stands`, by site)."""
     offer_id, site = offers["offer_id"].astype(str), offers["site_id"].astype(str)
     before = offers["existing"].to_numpy(bool) & offer_id.isin(list(stands.values())).to_numpy()
-    new = {s: o for s, o in stands.items() if s not in set(site[before])}
-    now = site.map(new)
+    now = site.map({s: o for s, o in stands.items() if s not in set(site[before])})
     here, there = now.notna().to_numpy(), (offer_id == now).to_numpy()
     sizes = [*capacity_columns(offers), "power_kw", "subsidy_pkr"]
     # Earlier payments are sunk, so a larger station costs only the difference.
@@ -200,8 +196,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
-        # No subsidy may exceed the cost: another mix of chargers may cost less but get more
-        # subsidy.
+        # The cost caps the subsidy: another mix of chargers may cost less but get more subsidy.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
     reason = reasons_of(offers)
     return offers.assign(

@@ -144,8 +144,7 @@ class _Told:
         table = answer.served.tail(len(plan.names)).reset_index(drop=True)[columns]
         table.insert(1, "probability", list(plan.probabilities))
         worth = answer.worth_of_scenarios
-        best_plans = best_by_scenario(program, self.effort, answer.offers)
-        if best_plans is not None:
+        if (best_plans := best_by_scenario(program, self.effort, answer.offers)) is not None:
             best = np.array([one.proof.objective for one in best_plans])
             bound = np.array([max(one.proof.bound, one.proof.objective) for one in best_plans])
             regret = np.maximum(bound - worth, 0.0)
@@ -187,11 +186,9 @@ class _Told:
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
         program = program.floor(city).floor((1 - 1e-6) * share, zones_named(self.asked))
-        cheapest = self.effort.attempt(program)
-        if cheapest is None:
+        if (cheapest := self.effort.attempt(program)) is None:
             return f"money {NOT_FOUND}:"
-        more = max(cheapest.subsidy_pkr - usual.budget_pkr, 0.0)
-        return f"PKR {more / 1e6:,.2f} m"
+        return f"PKR {max(cheapest.subsidy_pkr - usual.budget_pkr, 0.0) / 1e6:,.2f} m"
 
     def _left_out(self) -> str:
         """State the public money and energy of stations that are left out for too small a gain."""
@@ -211,15 +208,13 @@ class _Told:
 
     def _left(self, outcome: Outcome) -> str:
         """State the money that is unspent because of the least gain, and what it would serve."""
-        left = outcome.budget_pkr - outcome.subsidy_pkr
-        if left < 1.0:
+        if (left := outcome.budget_pkr - outcome.subsidy_pkr) < 1.0:
             return ""
         program, answer = self.answer.program, self.answer
         at = next(n for n, aim in enumerate(program.aims) if aim.of_worth)
         spent = replace(program, aims=(*program.aims[:at], MostWorth()))
         money = f"PKR {left / MILLION:,.2f} m"
-        usual = self.effort.attempt(spent, 0.5, answer.offers)
-        if usual is None:
+        if (usual := self.effort.attempt(spent, 0.5, answer.offers)) is None:
             return f"{money}; what it would serve was {NOT_FOUND}"
         before, proof = answer.worth, usual.proofs[at].proof
         more, most = max(proof.objective - before, 0.0), max(proof.bound - before, 0.0)
@@ -297,8 +292,7 @@ def lines_of(
 ) -> Iterator[Line]:
     """Yield the headline figures of the outcome and of further solves, in reading order.
 
-    `unit` is the unit of what the program maximises, such as kWh/day. `others` has the headline
-    figures of further solves.
+    `unit` is the unit of what the program maximises; `others` has the figures of further solves.
     """
     keys, tables = asked.config.program, outcome.tables
     solved = {one.field: one for one in others}
@@ -311,8 +305,7 @@ def lines_of(
     if outcome.guarantee:
         yield Line("guarantee", "Guarantee", outcome.guarantee)
     if keys.objective != "energy" or keys.decay is not None:
-        weights = outcome.slices[["slice", "weight", "probability"]]
-        table = outcome.served.merge(weights, on="slice")
+        table = outcome.served.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
         worth = float((table["worth"] * table["weight"] * table["probability"]).sum())
         yield Line("worth", "Worth of the plan", f"{worth:,.0f} {unit}")
     if "years" in tables:
@@ -422,8 +415,7 @@ def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
     there = instance.offer_existing
     sites = instance.site_ids[instance.offer_site[there]]
     stands = site.map(dict(zip(sites, instance.offer_ids[there], strict=True)))
-    earlier = table.groupby("site_id")["offer_id"].shift()
-    before = np.where(site.duplicated(), earlier, stands)
+    before = np.where(site.duplicated(), table.groupby("site_id")["offer_id"].shift(), stands)
     built_year = table["year"].where(table["offer_id"] != before).groupby(site).ffill()
     drawn = table.groupby("site_id")["subsidy_pkr"].diff().fillna(table["subsidy_pkr"])
     table.insert(3, "built_year", built_year)

@@ -15,8 +15,7 @@ from siting.export.dictionary import is_own
 from siting.files import plain_column, read_csv, read_layer
 from siting.tables import COST_PARTS, DEMAND, OFFERS, REACH, Table, find_faults
 
-# Pattern of the row and column names of a matrix without ids.
-PLACE = "#{}"
+PLACE = "#{}"  # pattern of the row and column names of a matrix without ids
 # Standard columns of a demand table; all other columns are the user's own.
 _TOLD = {*(column.name for column in DEMAND.columns), "lon", "lat", "geometry"}
 
@@ -84,8 +83,7 @@ def own_reach(
     `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (including access to the road),
     or a matrix of minutes with ``cell_id`` and a column per site. A blank or ``inf`` means that
     there is no route. A matrix may number cells and sites ``#1``, ``#2`` … in the study's order.
-    `most_min` is the cutoff (min). An `InputError` lists every problem, such as repeated pairs or
-    unknown cells.
+    `most_min` is the cutoff (min). An `InputError` lists every problem, such as unknown cells.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
     drives = _as_rows(_read(path, REACH), known, path)
@@ -99,8 +97,7 @@ def own_offers(path: Path, made: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFr
     """Return the user's own offers, with the columns of the study's offers.
 
     `path` is a CSV with the columns of `made`, which is the study's own table, ``Study.offers``.
-    Rows may be changed, left out or added. An `InputError` lists every problem, such as repeated
-    offers or unknown sites.
+    Rows may be changed, left out or added. An `InputError` lists every problem (unknown sites …).
     """
     given = _read(path, OFFERS)
     faults = find_faults(given, OFFERS, str(path))

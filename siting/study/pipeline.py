@@ -197,8 +197,7 @@ class Study(Stages):
         >>> richer.plan.headline()  # doctest: +SKIP
         """
         config = changed(self.config, keys, lay_down)
-        # Stored records of files that are read again are dropped, because the files may have
-        # changed.
+        # A file that is read again may have changed, so its stored record is dropped.
         known = still_known(self.known_inputs.values(), changed_keys(self.config, config))
         return self.with_stages({"known_inputs": known}, config)
 

@@ -15,17 +15,12 @@ from siting.cities import find_city, library, tehsils
 from siting.config import Config
 from siting.roads.network import utm_epsg
 
-# A population layer may differ from the census by this ratio, because it may show another year or
-# only built-up land.
+# A population layer (another year, or built-up land only) may differ from the census by this ratio.
 NEAR = 1.25
-# Cells may be denser than tehsils by this ratio, because tehsils include uninhabited land.
-DENSER = 1.5
-# Roads that cover this share of a city's bounding box count as covering the whole city.
-WHOLE = 0.9
-# The roads' centroid may lie this far (km) from a city's bounding box, because boxes are inexact.
-FAR_KM = 10.0
-# Cells are too coarse if the drive across half a cell exceeds this share of the cutoff.
-COARSE = 1 / 3
+DENSER = 1.5  # cells may be denser than tehsils, which include uninhabited land, by this ratio
+WHOLE = 0.9  # roads that cover this share of a city's bounding box cover the whole city
+FAR_KM = 10.0  # the roads' centroid may lie this far from a city's bounding box, which is inexact
+COARSE = 1 / 3  # cells are too coarse if half a cell takes more than this share of the cutoff
 
 
 def doubts_of(
@@ -47,8 +42,7 @@ def doubts_of(
     areas_km2 = cells.area / 1e6
     km2 = float(areas_km2.sum())
     lines = _grain(math.sqrt(float(areas_km2.median())), drive_kmh, config.reach.cutoff_min)
-    most = DENSER * most_people(km2)
-    if people > most:
+    if people > (most := DENSER * most_people(km2)):
         lines.append(
             f"{people:,.0f} people in {len(cells):,} cells of {km2:,.1f} km2 together: nowhere in "
             f"Pakistan do more than {most:,.0f} live on as much land; are they counted twice, or "
@@ -76,8 +70,7 @@ def doubts_of(
 
 
 def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
-    half_min = side_km / 2 / drive_kmh * 60
-    if half_min <= COARSE * cutoff_min:
+    if (half_min := side_km / 2 / drive_kmh * 60) <= COARSE * cutoff_min:
         return []
     fit_m = math.floor(2 * COARSE * cutoff_min / 60 * drive_kmh * 10) * 100
     return [

@@ -50,8 +50,7 @@ class Asked:
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # zone of each demand row, by demand_id; blank if in no zone
     people: Mapping[str, float]  # population of each zone
-    # The people or sessions served if a demand row is fully served, by year, scenario and
-    # demand_id. None if the program counts energy.
+    # People or sessions of a fully served demand row, by slice and demand_id; None for energy.
     worth: Mapping[Key, pd.Series] | None
     own_worth: Mapping[int | None, pd.Series] | None  # the same for `own`, by year
     need: Need | None  # None if public money does not pay viability gaps
@@ -205,8 +204,7 @@ def need_of(
     """Return what the offers need to break even, and the rule by which public money is paid.
 
     The margin of a vehicle class is that of the least profitable charger group that fits the class,
-    so that earnings are never overstated. `unpaid` marks offers that owners must build at their own
-    cost.
+    so that earnings are never overstated. `unpaid` marks offers that owners must pay themselves.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)

@@ -26,8 +26,7 @@ def zone_of_cells(zones: Zones, cells: gpd.GeoDataFrame) -> pd.Series:
     elif zones.kind == "grid":
         column = np.floor(centres.x / zones.size_m).astype(int)
         row = np.floor(centres.y / zones.size_m).astype(int)
-        # Rows and columns are counted from the south-west corner of the cells, so that names stay
-        # short.
+        # Counting from the south-west corner of the cells keeps names short.
         column, row = column - column.min() + 1, row - row.min() + 1
         names = ("row " + row.astype(str) + " column " + column.astype(str)).to_numpy()
     else:
@@ -39,8 +38,7 @@ def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str
     """Return, for each point, the name of the first polygon that contains it; blank if none."""
     layer = read_layer(path)
     refuse(missing_columns(layer, [name_column], f"{key}, {path}"))
-    shapes = layer.to_crs(points.crs).geometry
-    point, area = shapes.sindex.query(points, predicate="intersects")
+    point, area = layer.to_crs(points.crs).geometry.sindex.query(points, predicate="intersects")
     first = pd.Series(area).groupby(point).min()
     names = np.full(len(points), "", dtype=object)
     names[first.index.to_numpy()] = layer[name_column].astype(str).to_numpy()[first.to_numpy()]
@@ -88,8 +86,7 @@ def gini(share: np.ndarray, weight: np.ndarray) -> float:
     0.5
     """
     part = weight / weight.sum()
-    mean = float(part @ share)
-    if mean <= 0:
+    if (mean := float(part @ share)) <= 0:
         return 0.0
     differences = np.abs(share[:, None] - share[None, :])
     return float(part @ differences @ part) / (2 * mean)

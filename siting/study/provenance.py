@@ -19,8 +19,7 @@ from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
 from siting.study.to_demand import fleet_scenario, with_own
 
-# Value of ``used_for`` for the configuration's settings.
-SETTINGS = "settings"
+SETTINGS = "settings"  # value of ``used_for`` for the configuration's settings
 _STATED = "configuration; no published figure"
 # The settings whose range comes from a table, each with the table and the item.
 _RANGED = {
@@ -130,16 +129,13 @@ def demand_notes(
     """Notes that readers need before they use the demand, in plain words."""
     far_m, case = config.reach.max_snap_m, config.demand.case
     lines = list(people_read.notes)
-    left_out = float(people_read.outside["people"].sum())
-    if left_out > 0:
+    if (left_out := float(people_read.outside["people"].sum())) > 0:
         lines.append(
             f"{left_out:,.0f} people in the layer live outside the outline of the roads and "
             "are not part of the study"
         )
-    far = cells["node_id"].isna()
-    if far.any():
-        there = demand["cell_id"].isin(cells.loc[far, "cell_id"])
-        kwh = demand.loc[there, "demand_kwh_day"].sum()
+    if (far := cells["node_id"].isna()).any():
+        kwh = demand.loc[demand["cell_id"].isin(cells.loc[far, "cell_id"]), "demand_kwh_day"].sum()
         lines.append(
             f"{cells.loc[far, 'people'].sum():,.0f} of {cells['people'].sum():,.0f} "
             f"people live more than {far_m:g} m from any road of the "
@@ -287,7 +283,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
-    """Return the figures. The ``table`` of figures in the user's file is that file."""
+    """Return the figures; ``table`` names the user's file for each figure that the file sets."""
     if path is None:
         return rows
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
@@ -356,8 +352,7 @@ def all_figures(
 ) -> Table:
     """Return all figures behind the demand, from vehicle sales to the weights of places.
 
-    The columns are `siting.reference.listing.LISTED`. `fleets` names further fleet scenarios whose
-    figures are listed.
+    The columns are `siting.reference.listing.LISTED`. `fleets` names further fleet scenarios.
     """
     parts = _energy_figures(asked, figures, city, fleets)
     used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]
@@ -438,8 +433,7 @@ def money_figures(config: Config) -> list[Table]:
     parts.append(listed("time_values", time[time["vehicle_class"].isin(classes)]))
     heads = reference.table("country")
     parts.append(listed("country", heads[heads["item"] == "stations_2030"]))
-    split = config.program.limits.split_like
-    if split != "none":
+    if (split := config.program.limits.split_like) != "none":
         rows = reference.table("splits")
         parts.append(listed("splits", rows[rows["split"] == split]))
     return parts

@@ -1,7 +1,6 @@
 """Store inputs given in Python (tables and graphs) in files that all later stages read.
 
-Each input becomes a file in the ``given`` folder of the cache. Run folders keep copies of these
-files.
+Each input becomes a file in the cache's ``given`` folder, and run folders keep copies.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import secrets
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     scratch = folder / f"{PART_FILE}{secrets.token_hex(4)}{suffix}"
     try:
         write_whole(scratch, write)
-        path = folder / sha256(scratch)[:16] / f"{name}{suffix}"
-        if not path.is_file():
+        if not (path := folder / sha256(scratch)[:16] / f"{name}{suffix}").is_file():
             write_whole(path, lambda part: shutil.copyfile(scratch, part), replace=True)
     finally:
         with suppress(*NO_PLACE):  # `write_whole` reports a failure
@@ -61,10 +60,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
 
 def in_words(err: SitingError) -> SitingError:
     """Return an error that names a Python input by its key instead of its file."""
-
-    def said(text: str) -> str:
-        return _LAID.sub(r"\1 (given in Python)", text)
-
+    said = partial(_LAID.sub, r"\1 (given in Python)")
     faults = [Fault(said(f.where), said(f.what), said(f.fix), f.ids) for f in err.faults]
     return type(err)(faults) if faults != list(err.faults) else err
 

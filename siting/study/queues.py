@@ -1,8 +1,7 @@
 """Queues at a plan's ports: expected waits by the Erlang C formula, and simulated days.
 
 On the ``planned`` day, only the drivers whom the plan serves arrive, each at the planned station.
-On the ``free`` day, all drivers arrive. They choose a station by drive time, queue and charging
-time.
+On the ``free`` day, all drivers arrive, and choose by drive time, queue and charging time.
 """
 
 from __future__ import annotations

@@ -29,10 +29,8 @@ from siting.study.stages import Context, Layer, Row, Table, stage
 
 log = logging.getLogger(__name__)
 
-# A note is written if more than this share of the zones' people live outside the road outline.
-MOST_OUTSIDE = 0.05
-# Column names that a GeoPackage reserves.
-RESERVED = {"fid", "geom", "geometry"}
+MOST_OUTSIDE = 0.05  # a larger share of the zones' people outside the road outline is noted
+RESERVED = {"fid", "geom", "geometry"}  # column names that a GeoPackage reserves
 OUTSIDE, FAR = "outside the area", "too far from a road"
 
 
@@ -64,8 +62,7 @@ def _source_key(config: Config) -> dict[str, Any]:
     source = config.roads.source
     key: dict[str, Any] = source.model_dump(mode="json")
     for name in ("path", "clip"):
-        path = getattr(source, name, None)
-        if path is not None:
+        if (path := getattr(source, name, None)) is not None:
             key[name] = sha256(path)
             key[f"{name}_ending"] = "".join(path.suffixes[-2:])
     if source.kind != "file":
@@ -216,8 +213,7 @@ def _people_by_zone(config: Config, source: PeopleZones, network: Network) -> Pe
         "the number of people is known only for each zone: inside a zone, people were spread by "
         f"{source.spread_by}"
     )
-    without = rows.attrs["without"]
-    if without:
+    if without := rows.attrs["without"]:
         notes.append(
             f"{len(without):,} zones have no {source.spread_by} inside: the people of each are at "
             "one point (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
@@ -250,8 +246,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
         fix = "leave out demand.surfaces (demand is then placed where people live), or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
     # The layer may extend beyond the roads, but places far from any road must not receive energy.
-    area = outline(network, config.reach.max_snap_m)
-    inside = known.geometry.representative_point().within(area)
+    inside = known.geometry.representative_point().within(outline(network, config.reach.max_snap_m))
     return gpd.GeoDataFrame(known[inside].reset_index(drop=True))
 
 
@@ -325,8 +320,7 @@ def with_own_names(
 
 def with_columns_of(people: Layer, cells: Layer) -> Layer:
     """Return cells with the user's columns of the people layer; blank where values differ."""
-    own = [c for c in people.columns if str(c).startswith(sites.OWN)]
-    if not own:
+    if not (own := [c for c in people.columns if str(c).startswith(sites.OWN)]):
         return cells
     at = people.to_crs(cells.crs)
     at = at.set_geometry(at.representative_point())
@@ -369,8 +363,7 @@ def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
 def configurations_of(offers: Offers, chargers: Table | None = None) -> dict[str, dict[str, int]]:
     """Return the number of chargers of each type, by name of the configuration or size.
 
-    Sizes have the names that offers use. `chargers` is the catalogue; by default, the catalogue of
-    `offers`.
+    Sizes have the names that offers use. `chargers` is by default the catalogue of `offers`.
     """
     if chargers is None:
         chargers = sites.charger_catalogue(offers.chargers_csv)

@@ -27,8 +27,7 @@ from siting.verify import Account, Aim, Decay, OtherPlan, ViabilityGap, recount
 
 # Figures of the business case that a plan shows for each site.
 SHOWN = ("npv_subsidised_pkr", "payback_subsidised_years", "viability_gap_pkr")
-# A shortfall below this share of the cost counts as a rounding error.
-NONE = 1e-6
+NONE = 1e-6  # a shortfall below this share of the cost counts as a rounding error
 # The recount's name for each of the engine's aims.
 KINDS: dict[str, str] = {aim.name: aim.kind for aim in AIMS}
 
@@ -61,8 +60,7 @@ def plan(
     tables = PlanTables(cells, demand, candidates, dropped, offers, network.edges)
     made = make_plan(outcome, tables, title=config.title, note=config.note)
     table = made.sites
-    drawn = table.set_index("offer_id")["subsidy_pkr"]
-    case = business_of(asked, offers, drawn, made.service)
+    case = business_of(asked, offers, table.set_index("offer_id")["subsidy_pkr"], made.service)
     by_site = case.set_index("site_id")
     for name in SHOWN:
         table.insert(table.shape[1] - 1, name, table["site_id"].map(by_site[name]).astype(float))
@@ -78,8 +76,7 @@ def plan(
     spare = headroom_kw(candidates, config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, table, spare))
     if asked.config.program.scenarios is not None:
-        # The plan's figures are for the configuration's own demand, which is not one of the
-        # scenarios.
+        # The plan's figures are for the configuration's own demand, not for a scenario's.
         own_checks = recount(own_account(asked, outcome, table))
         own_checks["check"] = "own demand: " + own_checks["check"]
         checks = pd.concat([checks, own_checks], ignore_index=True)
@@ -339,8 +336,7 @@ def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
 
 
 def _decay(asked: Asked) -> Decay | None:
-    decay = asked.config.program.decay
-    if decay is None:
+    if (decay := asked.config.program.decay) is None:
         return None
     numbers: Any = decay.factors if decay.kind == "step" else decay.model_dump(exclude={"kind"})
     return Decay(decay.kind, numbers)
@@ -349,9 +345,7 @@ def _decay(asked: Asked) -> Decay | None:
 def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:
     if asked.need is None:
         return None
-    paid = outcome.paid
-    if asked.config.program.years is None:
-        paid = paid.drop(columns="year")
+    paid = outcome.paid.drop(columns="year") if asked.config.program.years is None else outcome.paid
     rule: Any = asked.need.rule  # with margins by class and caps by offer
     return ViabilityGap(rule.margin_pkr, rule.cap, paid, rule.sales_share, rule.concessions)
 

@@ -19,8 +19,7 @@ from siting.program.limits import with_more_money
 from siting.study.program_inputs import Asked, money_of, within_reach
 from siting.study.to_program import program_of
 
-# A sum of public money (PKR) that no plan can exceed.
-ENDLESS_PKR = 1e14
+ENDLESS_PKR = 1e14  # public money that no plan can exceed
 NO_FLOORS: dict[str, Any] = {
     **{"min_served_share": 0.0, "zone_floor": 0.0, "class_floor": 0.0},
     **{"zone_floors": {}, "class_floors": {}},

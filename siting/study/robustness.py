@@ -31,14 +31,10 @@ from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
 DAY_MIN = 24 * 60.0
-# One day is simulated after a warm-up evening. A city with a demand of 20 MWh/day takes a second or
-# two.
+# One day after a warm-up evening. A city with a demand of 20 MWh/day takes a second or two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# Simulating more drivers than this takes about ten seconds or more, so only `siting simulate` does
-# it.
-MOST_DRIVERS = 60_000
-# The late share may exceed the service standard by this many standard errors, due to chance.
-SURE = 1.645
+MOST_DRIVERS = 60_000  # more take ten seconds or longer: only `siting simulate` simulates them
+SURE = 1.645  # standard errors by which chance may lift the late share above the standard
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
 # Rules for the capacity of chargers, each with a text for the headline and a text for the report.
@@ -48,13 +44,9 @@ CAPACITIES = {
     RATED: ("Capacity by rated kW", "capacity as a share of rated kW (rated_share)"),
     WAITS: ("Capacity by waits alone", "capacity by waits alone, with no limit on port use"),
 }
-# Maximum number of concessions in the headline; the table of concessions lists all of them.
-MOST_LOTS = 8
-# The headline compares the simulated day with the plan if their served shares differ by more than
-# this.
-APART = 0.05
-# Share of the spare time that may be spent on other capacities and demands.
-WHAT_IF_SHARE = 0.5
+MOST_LOTS = 8  # maximum number of concessions in the headline; their table lists all
+APART = 0.05  # the headline reports a larger gap between the served shares of day and plan
+WHAT_IF_SHARE = 0.5  # share of the spare time for other capacities and demands
 # Bands of driving time to the nearest station end at these minutes and at the study's cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
 
@@ -133,8 +125,7 @@ def isochrones(
     """Areas by driving time to the nearest station, each with its population and demand.
 
     Columns: ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all people),
-    ``demand_kwh_day`` and ``geometry`` (metres). The layer is empty if the plan has no station, or
-    if the user supplies a table of drive times.
+    ``demand_kwh_day`` and ``geometry`` (metres). Empty without stations or with own drive times.
     """
     limits = sorted({*BANDS_MIN, config.reach.cutoff_min})
     standing = candidates[candidates["site_id"].isin(plan.sites["site_id"])]
@@ -146,11 +137,10 @@ def isochrones(
     # Drive times start at the centre of each cell, as in the `reach` stage.
     node = cells["node_id"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     home_min = minutes.reindex(node).to_numpy() + cells["snap_m"].to_numpy() / 1000 / kmh * 60
-    upto = np.array([*limits, np.nan])[np.searchsorted(limits, home_min)]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum()
     told = pd.DataFrame(
         {
-            "within_min": upto,
+            "within_min": np.array([*limits, np.nan])[np.searchsorted(limits, home_min)],
             "people": cells["people"].to_numpy(dtype=float),
             "demand_kwh_day": wanted.reindex(cells["cell_id"]).fillna(0.0).to_numpy(),
         }
@@ -166,10 +156,9 @@ def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
     """Return the shares of simulated drivers who are served, turned away, late or out of reach."""
     table = simulation.class_table(days).set_index("vehicle_class")
     row = table.loc["all"].astype(float).fillna(0.0).to_dict()
-    hours = simulation.hour_table(days)
     asked = row["arrivals_day"] + row["out_of_reach_day"]
     late = float(np.nan_to_num(simulation.peak_late(days)[0]))
-    peak = float(hours["arrivals_day"].max()) * len(days.days)
+    peak = float(simulation.hour_table(days)["arrivals_day"].max()) * len(days.days)
     chance = SURE * math.sqrt(alpha * (1 - alpha) / peak) if peak > 0 else math.inf
     away = row["out_of_reach_day"] / asked if asked else 0.0
     turned = row["turned_away_share"]
@@ -299,9 +288,8 @@ def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any
 
     The payments to stations with a negative NPV are at risk. The NPV is tested for all stations of
     a concession together. Keys: ``stations``; ``below_npv_0`` (stations with a negative NPV after
-    subsidy); ``subsidy_below_npv_0_pkr`` (subsidy of these stations); ``losing`` (stations that
-    lose cash in a usual year); ``loss_pkr_year`` (the cash lost); ``npv_subsidised_pkr`` (total
-    NPV after subsidy).
+    subsidy); ``subsidy_below_npv_0_pkr`` (their subsidy); ``losing`` (stations that lose cash in a
+    usual year); ``loss_pkr_year`` (the cash lost); ``npv_subsidised_pkr`` (of all stations).
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
@@ -395,18 +383,17 @@ def demand_range(
         return {"draws": 0, "seed": SEED, **totals, **stands, "classes": given}
     drawn = people_to_energy.draw_energy(DRAWS, SEED, area, fleet_paces)
     totals_kwh = drawn.groupby("draw")["demand_kwh_day"].sum()
-    wanted = {"planned": float(by_class.sum()), "slow": math.nan}
+    slow_share = None
     if fleet_paces is not None and SLOW_AT in fleet_paces.columns:
-        wanted["slow"] = float((by_class * fleet_paces[SLOW_AT].reindex(by_class.index)).sum())
+        slow_kwh = float((by_class * fleet_paces[SLOW_AT].reindex(by_class.index)).sum())
+        slow_share = float((totals_kwh < slow_kwh).mean())
     *classes, total = people_to_energy.energy_quantiles(drawn).to_dict("records")
     return {
         "draws": DRAWS,
         "seed": SEED,
         **{end: float(total[end]) for end in ends},
-        **{
-            f"{name}_share": None if math.isnan(kwh) else float((totals_kwh < kwh).mean())
-            for name, kwh in wanted.items()
-        },
+        "planned_share": float((totals_kwh < float(by_class.sum())).mean()),
+        "slow_share": slow_share,
         "classes": [{end: row[end] for end in ("vehicle_class", *ends)} for row in classes],
     }
 
@@ -430,8 +417,7 @@ def lines_beside(study: Any) -> Iterator[Line]:
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             yield Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text)
     # The low and high cases are left out, because all figures are then at one end of their ranges.
-    others = [r for r in rows if r["what"] == "demand" and not r["key"].startswith("case ")]
-    if others:
+    if others := [r for r in rows if r["what"] == "demand" and not r["key"].startswith("case ")]:
         each = (f"{r['key']} {r['served_share']:.0%} of {r['demand_kwh_day']:,.0f}" for r in others)
         text = f"{'; '.join(each)} kWh/day"
         yield Line("under_other_demand", "Under other demand", text)
@@ -444,8 +430,7 @@ def lines_beside(study: Any) -> Iterator[Line]:
         )
         yield Line(f"concession_{n}", f"Concession {lot['concession']}", text)
     told = [row for row in others if row["money"]["stations"]]
-    risks = [f"{row['key']}: {at_risk_in_words(row['money'])}" for row in told]
-    if risks:
+    if risks := [f"{row['key']}: {at_risk_in_words(row['money'])}" for row in told]:
         yield Line("money_at_risk", "Money at risk", "; ".join(risks))
 
 
@@ -483,8 +468,7 @@ def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -
             text += f", {shares['out_of_reach_share']:.1%} without a station in reach"
         yield Line(f"day_{case}", f"Day, {words}", text)
     cases = {"planned": "as planned", "free": "where drivers choose"}
-    over = [words for case, words in cases.items() if day[case]["exceeds"]]
-    if over:
+    if over := [words for case, words in cases.items() if day[case]["exceeds"]]:
         worst = max(day[case]["peak_late_share"] for case in cases)
         text = (
             f"not met {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "

@@ -38,8 +38,7 @@ ROBUST = (
     "fast: {probability: 0.2, fleet: fast}}}"
 )
 
-# Beginning of the warning that no report was written. The reason follows.
-NO_REPORT = "no report.html was written: "
+NO_REPORT = "no report.html was written: "  # the reason follows
 
 
 @dataclass(repr=False)
@@ -160,8 +159,7 @@ def run_to_folder(
     return write_run(study, out, now, usual=usual, write_lp=write_lp)
 
 
-# Phases of writing a run, timed in addition to the stages.
-PHASES = ("facts", "files", "report")
+PHASES = ("facts", "files", "report")  # of writing a run, timed in addition to the stages
 
 
 def write_run(
@@ -202,8 +200,7 @@ def write_run(
                 also(folder, plan)
             _write_files(study, plan, folder, now)
             told.append("layers and tables")
-            no_page = why_no_report()
-            if no_page:
+            if no_page := why_no_report():
                 plan.facts["warnings"].append(f"{NO_REPORT}{no_page}")
             _write_facts(study, plan, folder)
             write_stages(study, folder)

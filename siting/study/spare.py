@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# At least this share of the elapsed time counts as time taken. With a higher share, steps would end
-# early on a busy machine.
+# Least share of elapsed time that counts as taken. More would end steps early on a busy machine.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not computed in time"
 
@@ -33,8 +32,7 @@ class Clock:
     @property
     def taken_s(self) -> float:
         """Time taken so far (s)."""
-        passed = time.perf_counter() - self.wall
-        return max(time.process_time() - self.cpu, LEAST_GIVEN * passed)
+        return max(time.process_time() - self.cpu, LEAST_GIVEN * (time.perf_counter() - self.wall))
 
     def more(self) -> bool:
         """Return whether one more step may be run; if so, count the step as done."""

@@ -1,8 +1,7 @@
 """Define a stage: a function that makes one table from other tables and declares its inputs.
 
 The parameters of a stage name the stages that it reads. A stage can read only the configuration
-keys that it declares. From these names and keys, `siting.study.depends` finds the stages that a
-change affects.
+keys that it declares. From both, `siting.study.depends` finds the stages that a change affects.
 """
 
 from __future__ import annotations
@@ -33,10 +32,8 @@ type Row = pd.Series[Any]
 AT_HAND = ("config", "context", "study")
 # These keys affect no table, so any stage may read them.
 INERT = ("name", "output", "download", "sweep", "report", "award")
-# The `keys` of a stage that reads the whole configuration.
-EVERY_KEY = ("*",)
-# Width of a progress bar.
-BAR_LETTERS = 20
+EVERY_KEY = ("*",)  # the `keys` of a stage that reads the whole configuration
+BAR_LETTERS = 20  # width of a progress bar
 
 
 @dataclass(frozen=True)
@@ -75,8 +72,7 @@ class Context:
     @property
     def solving(self) -> Callable[[Progress], None] | None:
         """The function that receives the progress of a solve; None if there is no listener."""
-        report = self.report
-        if report is None:
+        if (report := self.report) is None:
             return None
         return lambda now: report(Event(self.stage, solve_in_words(now), now.seconds, done=False))
 

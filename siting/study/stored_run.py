@@ -2,8 +2,7 @@
 
 Numbers in the layers of a run folder are rounded, but ``stages/`` has the exact tables as Parquet,
 with the hash of each file. `study_from_run` opens a folder as a study, which reuses the stages that
-a change does not affect (`siting.study.depends`). Without a change, the plan is recounted instead
-of solved again.
+a change does not affect (`siting.study.depends`). Without a change, the plan is only recounted.
 """
 
 from __future__ import annotations
@@ -224,8 +223,7 @@ def plan_from_run(folder: Path | str) -> Plan:
 def plan_of(study: Study, source: Source) -> Plan:
     """Return the plan of `source`; `study` is the study of that plan.
 
-    If `source` is a folder, the study must have been opened without overrides, and the plan has the
-    facts that the folder stores.
+    For a folder, `study` must have been opened without overrides; the plan has the folder's facts.
     """
     if not isinstance(source, Path | str):
         return source if isinstance(source, Plan) else study.plan
@@ -237,8 +235,7 @@ def _require_inputs(config: Config, changed: Sequence[str]) -> None:
     """Raise an `InputError` if a stage must be computed again and a file for it is missing."""
     faults, groups = [], stale(changed)
     for key, path in input_files(config).items():
-        needed = [group for group in feeds(key) if group in groups]
-        if needed and not path.is_file():
+        if (needed := [group for group in feeds(key) if group in groups]) and not path.is_file():
             what = f"{path} no longer exists, and {' and '.join(needed)} must be computed "
             what += "again from it"
             fix = "restore it, name another file, or leave out the change"
@@ -279,8 +276,7 @@ def _limits(folder: Folder) -> tuple[Limit, ...]:
     )
 
 
-# Stages whose result is a table or None.
-OPTIONAL = ("surfaces", "cell_places", "certificate")
+OPTIONAL = ("surfaces", "cell_places", "certificate")  # stages whose result is a table or None
 FORMS = {
     "network": Form(
         needed=("nodes", "edges"),
@@ -317,5 +313,4 @@ FORMS = {
 def _form(name: str) -> Form:
     """Return the functions that store a stage, by default as a table with the stage's name."""
     needed = () if name in OPTIONAL else (name,)
-    plain = Form(lambda t: {name: t}, lambda f: f.table(name), needed)
-    return FORMS.get(name, plain)
+    return FORMS.get(name, Form(lambda t: {name: t}, lambda f: f.table(name), needed))

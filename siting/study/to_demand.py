@@ -129,8 +129,7 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
         else:
             wanted |= {"shape": "h3", "h3_resolution": shape.resolution}
         made = with_columns_of(people, people_to_energy.make_cells(people, network, **wanted))
-    wealth = config.demand.wealth
-    if wealth is None:
+    if (wealth := config.demand.wealth) is None:
         return made
     figures = people_to_energy.relative_wealth(
         made, wealth.path, wealth.column, index=wealth.index, nodata=wealth.nodata
@@ -205,8 +204,7 @@ def class_figures(config: Config) -> Table:
 def registered_share(config: Config, city: Row) -> Table:
     """The city's share of the country's electric vehicles, by class."""
     asked = config.demand
-    classes = list(asked.vehicle_classes)
-    shares = people_to_energy.city_share(city, classes, asked.registrations_csv)
+    shares = people_to_energy.city_share(city, list(asked.vehicle_classes), asked.registrations_csv)
     return with_own(shares, asked.fleet_share or {}, "vehicle_class", "city_share")
 
 
@@ -347,8 +345,7 @@ def demand(
     vehicles: Table,
 ) -> Table:
     """The demand (`siting.tables.DEMAND`)."""
-    table = config.demand.table
-    if table is not None:
+    if (table := config.demand.table) is not None:
         return own_demand(table, cells, config.demand.vehicle_classes, config.reach.max_snap_m)
     return people_to_energy.spread_demand(
         cells, zone_energy, surfaces, surface_weights, depots, ownership_of(vehicles)

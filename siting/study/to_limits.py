@@ -42,6 +42,7 @@ def limits(
     A limit that is a share of the budget has no amount yet, only the share (`Limit.of_budget`).
     """
     asked = config.program.limits
+    offer_ids, site_ids = (offers[name].astype(str) for name in ("offer_id", "site_id"))
     out: list[Limit] = []
     if asked.most_new_stations is not None:
         out.append(number(offers, asked.most_new_stations))
@@ -51,18 +52,15 @@ def limits(
     if asked.areas is not None:
         where = "program.limits.areas"
         area = area_of_points(candidates.geometry, asked.areas.path, asked.areas.name_column, where)
-        of_site = dict(zip(candidates["site_id"].astype(str), area, strict=True))
         budgets = asked.areas.budgets_pkr
-        area_of = offers["site_id"].astype(str).map(of_site)
-        ids = offers["offer_id"].astype(str)
-        shares = {name: dict.fromkeys(ids[area_of == name], 1.0) for name in budgets}
+        area_of = site_ids.map(dict(zip(candidates["site_id"].astype(str), area, strict=True)))
+        shares = {name: dict.fromkeys(offer_ids[area_of == name], 1.0) for name in budgets}
         _need_offers(shares, where)
         for name, pkr in sorted(budgets.items()):
             out.append(Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True))
     for name, rule in asked.at_least.items():
         here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
-        ids = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
-        use = dict.fromkeys(ids, 1.0)
+        use = dict.fromkeys(offer_ids[site_ids.isin(here)], 1.0)
         out.append(Limit(name, "at least", "stations", math.inf, use, rule.stations))
     out += mandate_limits(config, candidates, offers)
     out += _density(config, candidates, offers, network)
@@ -99,10 +97,9 @@ class _Pot:
 
 def _money_for_chargers(config: Config, offers: Table) -> Iterator[Limit]:
     """Yield the limits on money for charger groups: ceilings, reserves, and parts of a split."""
-    asked = config.program.limits
     pots = {
         name: _Pot(one.charger_groups, one.budget_pkr, one.rule)
-        for name, one in asked.envelopes.items()
+        for name, one in config.program.limits.envelopes.items()
     }
     key, split = "program.limits.envelopes", _split(config)
     if split:
@@ -151,8 +148,7 @@ def _density(config: Config, candidates: Layer, offers: Table, network: Network)
         square = squares(points, 1000 * asked.density.square_km)
         members = {str(name): list(rows.index) for name, rows in square.groupby(square)}
         yield from one_in_each(offers, members, "square", "program.limits.density", out)
-    roads = asked.corridors
-    if roads is not None:
+    if (roads := asked.corridors) is not None:
         key = "program.limits.corridors"
         lines = road_lines(network, roads.roads, f"{key}.roads")
         if roads.path is not None:
@@ -327,8 +323,7 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
                 faults.append(Fault(f"{key}.sites.{name}", what, "a site can be in only one"))
     new = set(offers.loc[may_be_built(offers), "site_id"].astype(str))
     found = {name for site, name in out.items() if site in new}
-    empty = sorted(set(asked.sites) - found)
-    if empty:
+    if empty := sorted(set(asked.sites) - found):
         what = "concessions without a site where a new station could be built"
         faults.append(Fault(key, what, "name different sites, or leave them out", tuple(empty)))
     elif not found:

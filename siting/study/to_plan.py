@@ -36,8 +36,7 @@ from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_program import Question, program_of
 from siting.verify import BOUND
 
-# Even if no spare time is left, the dual prices of a certificate may take this long (s) to compute.
-LEAST_PRICES_S = 6.0
+LEAST_PRICES_S = 6.0  # time for a certificate's dual prices even if no spare time is left
 CERTIFICATE = "certificate"
 
 
@@ -157,7 +156,6 @@ def offers(
     """The stations considered at each site (`siting.tables.OFFERS`)."""
     asked = config.offers
     configurations, sizes = choices_of(asked)
-    classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
     most = asked.subsidy.model_dump(exclude_none=True, exclude={"hurdle", "concessions"})
     made = sites.make_offers(
         candidates,
@@ -174,7 +172,7 @@ def offers(
         service=service_standard,
         costs=site_costs,
         sessions=sessions,
-        energy_kwh_day=dict(classes),
+        energy_kwh_day=dict(zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)),
         existing_policy=asked.existing_policy,
         upgrade=asked.upgrade,
     )
@@ -382,8 +380,7 @@ def certificate(config: Config, study: Any, program: Program, outcome: Outcome) 
     """
     if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None
-    prices = outcome.prices
-    if prices is None:
+    if (prices := outcome.prices) is None:
         with study.spare.clock(CERTIFICATE, 1.0) as clock:
             limit_s = max(LEAST_PRICES_S, clock.limit_s)
             prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)

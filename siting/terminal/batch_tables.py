@@ -33,9 +33,9 @@ class BatchLines(LiveLine):
         """Show one event of a batch."""
         if event.study is not None and event.row is not None:
             width = len(str(event.total))
-            name = " ".join(w for w in (event.study.name, event.study.label) if w)
-            line = f"{event.done:>{width}}/{event.total}  {name}: {_outcome(event.row)}"
-            self.write(line + (", done before" if event.kept else ""))
+            name = " ".join(filter(None, (event.study.name, event.study.label)))
+            kept = ", done before" if event.kept else ""
+            self.write(f"{event.done:>{width}}/{event.total}  {name}: {_outcome(event.row)}{kept}")
         names = ", ".join(event.running) or "starting"
         seconds = time.monotonic() - self.start
         self.show(f"{seconds:,.0f} s; at work: {names}"[:60], event.done, event.total)
@@ -51,7 +51,7 @@ def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
     console.table(columns, [study for study in studies if not study.fault])
     faulty = [study for study in studies if study.fault]
     for study in faulty:
-        what = " ".join(word for word in (study.config, study.label) if word)
+        what = " ".join(filter(None, (study.config, study.label)))
         console.say(Text.assemble(("Fault", "red"), f" {what}:"))
         console.say(f"  {study.fault}")
     console.print(
@@ -78,17 +78,15 @@ def print_batch(result: BatchResult) -> None:
     if len(far):
         console.warn(far_in_words(far["gap"].max(skipna=False)))
         console.say(f"Affected: {len(far):,} of {int(done.sum()):,} studies; the worst is shown.")
-    swept = swept_of(table)
-    several = len(set(table.loc[done, "name"])) > 1
-    columns = short_columns(table)
+    swept, columns = swept_of(table), short_columns(table)
     if done.any():
-        if not several and swept:
+        if swept and len(set(table.loc[done, "name"])) == 1:
             console.print(f"\n{table.loc[done, 'name'].iloc[0]}", style="bold")
             columns = columns[1:]
         console.block(block_of(table[done], columns, "table", "results.csv", most=MOST_ROWS))
     for row in table[table["status"] == "failed"].to_dict("records"):
         swept_values = {key: row[key] for key in swept if not pd.isna(row[key])}
-        what = " ".join(w for w in (str(row["config"]), sweep_words(swept_values)) if w)
+        what = " ".join(filter(None, (str(row["config"]), sweep_words(swept_values))))
         console.say(Text.assemble(("Failed", "red"), f" {what}:"))
         for line in str(row["error"]).splitlines():
             console.say(f"  {line.removeprefix('- ')}")

@@ -45,10 +45,8 @@ class LiveLine:
         """Write a permanent line above the live one, wrapped between words in a terminal."""
         lines = [line]
         if self.console.is_terminal:
-            lines = textwrap.wrap(
-                line, self.console.width, subsequent_indent=" " * INDENT,
-                break_long_words=False, break_on_hyphens=False, drop_whitespace=True,
-            )  # fmt: skip
+            lines = textwrap.wrap(line, self.console.width, subsequent_indent=" " * INDENT,
+                                  break_long_words=False, break_on_hyphens=False)  # fmt: skip
         for part in lines:
             self.console.print(part, soft_wrap=True)
 
@@ -58,10 +56,8 @@ class LiveLine:
             return
         if self.progress is None:
             bar = (BarColumn(20), MofNCompleteColumn()) if self.counted else ()
-            words = TextColumn("{task.description}", markup=False)
-            self.progress = Progress(
-                SpinnerColumn(), *bar, words, console=self.console, transient=True
-            )
+            columns = (SpinnerColumn(), *bar, TextColumn("{task.description}", markup=False))
+            self.progress = Progress(*columns, console=self.console, transient=True)
             self.progress.add_task("")
             self.progress.start()
         task = self.progress.task_ids[0]

@@ -27,15 +27,15 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         return
     columns = [
         Column("Run", "run", overflow="fold"),
-        Column("Written", lambda facts: str(facts.get("written", ""))[:16].replace("T", " "),
-               no_wrap=True),
+        Column("Written", "written", no_wrap=True),
         Column("Served", "served_share", ".1%"),
         Column("Gap", "gap", ".2%"),
         Column("PKR m", "subsidy_pkr", ",.1f", per=1e6),
         Column("Stations", "new_stations", ",.0f"),
-    ]  # fmt: skip
+    ]
     rows = [
-        {**facts, "run": name, **{key: _number(facts.get(key)) for key in NUMBERS}}
+        {"run": name, "written": str(facts.get("written", ""))[:16].replace("T", " ")}
+        | {key: _number(facts.get(key)) for key in NUMBERS}
         for name, facts in runs
     ]
     console.table(columns, rows)
@@ -45,14 +45,9 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
 def _number(value: Any) -> float:
     """Return a value of a run as a number; NaN if it is not a finite number."""
     try:
-        found = float(value) if isinstance(value, int | float) else math.nan
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else math.nan
     except OverflowError:  # an integer too large for a float
         return math.nan
-    return found if math.isfinite(found) else math.nan
-
-
-def _total(row: Mapping[Any, Any]) -> str:
-    return "bold" if row["vehicle_class"] == "all" else ""
 
 
 def print_demand(wanted: DemandRun, folder: Path) -> None:
@@ -71,15 +66,15 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
         Column("Sessions", "sessions_day", ",.0f"),
         Column("kW", "peak_hour_kw", ",.0f"),
     ]
-    console.table(columns, wanted.classes, style=_total)
+    bold = {"all": "bold"}
+    console.table(columns, wanted.classes, style=lambda row: bold.get(row["vehicle_class"], ""))
     for row in wanted.fleet.itertuples(index=False):
-        shown = "{:,.0f}" if row.unit == "vehicles" else "{:.1%}"
-        verdict = "within" if row.within else "outside"
+        form = ",.0f" if row.unit == "vehicles" else ".1%"
+        verdict, style = ("within", None) if row.within else ("outside", "red")
         console.say(
-            f"  {row.item}: model {shown.format(row.model)}, published "
-            f"{shown.format(row.published)} ({row.difference_share:+.1%}, {verdict} tolerance)",
-            style=None if row.within else "red",
-        )
+            f"  {row.item}: model {row.model:{form}}, published {row.published:{form}} "
+            f"({row.difference_share:+.1%}, {verdict} tolerance)", style,
+        )  # fmt: skip
     if len(wanted.fleet):
         console.say(
             "  The fleet is fitted to these figures: the comparison shows that it reproduces "
@@ -124,8 +119,7 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
         "PKR a kWh: extra subsidy per extra kWh/day, compared with the next lower budget. Worst: "
         "share served in the worst-served zone."
     )
-    case = next(iter(frontier["risk_case"]), "")
-    if case:
+    if case := next(iter(frontier["risk_case"]), ""):
         console.say(f"At risk: PKR m of public money in stations below NPV 0 in {case}.")
     console.written(folder)
 
@@ -155,8 +149,6 @@ def print_changes(table: pd.DataFrame) -> None:
         ("kWh/day", "served_kwh_day", ",.0f", 1),
         ("Drive, min", "drives_min", ".1f", 1),
     ):
-        columns += [
-            Column(head, key, form, per=per),
-            Column("change", f"{key}_change", f"+{form}", per=per),
-        ]
+        columns.append(Column(head, key, form, per=per))
+        columns.append(Column("change", f"{key}_change", f"+{form}", per=per))
     Screen().table(columns, table)

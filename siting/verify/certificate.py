@@ -168,14 +168,13 @@ class _Bound:
             chance = float(rows["probability"][name])
             counts = aimed * float(rows["weight"][name]) * chance
             earned = part["vehicle_class"].map(margin)
-            price = [self._price("demand", i, name) for i in ids]
             groups = [[g for g in counted.get(i, ()) if (g, name) in promised] for i in ids]
             floor = [math.fsum(self._price("floor", g, name) for g in mine) for mine in groups]
             self.arrays.append(
                 {
                     "kwh": self.numbers(part["demand_kwh_day"]),
                     "worth": self.numbers(self.book.per_kwh(part)) * self.numbers([counts]),
-                    "price": self.numbers(price),
+                    "price": self.numbers([self._price("demand", i, name) for i in ids]),
                     "floor": self.numbers(floor),
                     "class": part["vehicle_class"].map(self.class_at).to_numpy(int),
                     "margin": self.numbers(earned.to_numpy(float) * chance),
@@ -231,8 +230,7 @@ class _Bound:
         A price above 0 refers to the upper bound, and a price below 0 to the lower bound.
         """
         price = self.price["resource"].get((str(row["resource"]), ""), 0.0)
-        side = float(row["at_most" if price > 0 else "at_least"])
-        return price if math.isfinite(side) else 0.0
+        return price if math.isfinite(float(row["at_most" if price > 0 else "at_least"])) else 0.0
 
     def _sites(self) -> list[Any]:
         """Return the largest contribution of each site to any plan."""
@@ -298,8 +296,9 @@ class _Bound:
         none = self.cost[at] * zero
         out = []
         for t, year in enumerate(years):
+            # Payments are cumulative, so a year's sum costs its price minus the next year's price.
+            # With carry-over, the budgets and their prices are cumulative too.
             c = none + (price[t] if self.account.carry_over else price[t] - price[t + 1])
-            # Sums paid are cumulative; their price is `price of the year - price of the next year`.
             gain = must[t] - must[t + 1]
             c = c + (zero if of_cost else gain)
             fixed = none + (self.cost[at] * gain if of_cost else zero)

@@ -30,8 +30,7 @@ def above(figure: Any, limit: Any, scale: float = 0.0) -> Bools:
 
 def differs(one: Any, other: Any, scale: float = 0.0) -> Bools:
     """Return whether figures differ by more than the tolerance; true for NaN."""
-    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
-    return np.asarray(above(one, other, scale) | above(other, one, scale), dtype=bool)
+    return above(one, other, scale) | above(other, one, scale)
 
 
 def _slack(limit: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:

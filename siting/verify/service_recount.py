@@ -155,8 +155,7 @@ def shares_of(book: Book, members: pd.DataFrame) -> pd.DataFrame:
     rows = book.demand[[*key, "demand_kwh_day"]].assign(served_kwh_day=0.0)
     rows = pd.concat([rows, book.service[[*key, "served_kwh_day"]].assign(demand_kwh_day=0.0)])
     rows = members[["floor", "demand_id"]].drop_duplicates().merge(rows, on="demand_id")
-    columns = ["demand_kwh_day", "served_kwh_day"]
-    out = rows.groupby(["floor", "slice"])[columns].sum().reset_index()
+    out = rows.groupby(["floor", "slice"])[["demand_kwh_day", "served_kwh_day"]].sum().reset_index()
     some = out["demand_kwh_day"] > 0
     out["served_share"] = (out["served_kwh_day"] / out["demand_kwh_day"]).where(some, 1.0)
     return out

@@ -172,15 +172,13 @@ def cut_down(
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
     relaxed: Relaxed | None = None
     bound = prices.bound
-    for count in itertools.count():
+    for count in itertools.count(1):
         now = model.solve()
         if now is None:
-            return model, relaxed, bound
+            break
         relaxed, bound = now, min(bound, now.bound)
-        if count % settings.PLAN_EVERY == settings.PLAN_EVERY - 1 and hear(bound, relaxed.taken):
+        ended = count % settings.PLAN_EVERY == 0 and hear(bound, relaxed.taken)
+        if ended or not model.separate(relaxed):
+            hear(bound, relaxed.taken)
             break
-        if not model.separate(relaxed):
-            break
-    if relaxed is not None:
-        hear(bound, relaxed.taken)
     return model, relaxed, bound

@@ -150,8 +150,7 @@ class CoveringPlan:
     def _pairs_of(self, rows: Ints) -> tuple[Ints, Ints]:
         """Return the options that cover the given rows, row by row, and how many cover each row."""
         length = self._length[rows]
-        before = np.cumsum(length)
-        at = np.repeat(self.covering.start[rows] - before + length, length)
+        at = np.repeat(self.covering.start[rows] - np.cumsum(length) + length, length)
         at += np.arange(len(at))
         self.work += 4 * len(at)
         return self.covering.option[at], length

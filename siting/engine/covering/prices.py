@@ -49,9 +49,8 @@ class Knapsack:
         if spent <= self.budget:
             return value, taken, 0.0
         over = (value, spent, taken)
-        none = np.where(self.cost > 0, -1.0, sold)
-        under_taken = self._best(none, 0.0)
-        under = (float(sold @ under_taken), 0.0, under_taken)
+        taken = self._best(np.where(self.cost > 0, -1.0, sold), 0.0)
+        under = (float(sold @ taken), 0.0, taken)
         while True:
             worth = (over[0] - under[0]) / (over[1] - under[1])
             line = over[0] + worth * (self.budget - over[1])
@@ -80,8 +79,7 @@ class Knapsack:
         if self._alone:
             return by_group
         out = np.empty(len(self.cost))
-        length = np.diff(np.append(self._heads, len(self.cost)))
-        out[self._order] = np.repeat(by_group, length)
+        out[self._order] = np.repeat(by_group, np.diff(self._heads, append=len(self.cost)))
         return out
 
     def _best(self, sold: Floats, worth: float) -> Floats:
@@ -124,8 +122,7 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
     price = 0.5 * weight
     # If no step improves the bound, these zero prices and their bound are returned.
     best = Prices(np.zeros(len(weight)), float(weight.sum()), np.zeros(len(covering.cost)), 0.0)
-    mean = np.zeros(len(covering.cost))
-    length, stalled = 1.0, 0
+    length, stalled, mean = 1.0, 0, best.taken
     for step in range(steps):
         most, taken, worth = knapsack.fill(np.asarray(across @ price, dtype=float))
         bound = float((weight - price).sum()) + most

@@ -57,9 +57,8 @@ def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
     stays &= ~np.isin(covering.group, covering.group[forced])
     stays &= covering.cost <= budget + covering.most - covering.budget
     wanted = (covering.weight > 0) & ~settled
-    first = _restricted(covering, wanted, stays)
-    rows, options = np.flatnonzero(wanted), np.flatnonzero(stays)
-    matrix, weight, row = merge_rows(first, covering.weight[wanted])
+    matrix, weight, row = merge_rows(_restricted(covering, wanted, stays), covering.weight[wanted])
+    options = np.flatnonzero(stays)
     cost, group = covering.cost[options], covering.group[options]
     needless = dominated(matrix, cost, group)
     if needless.any():
@@ -67,7 +66,7 @@ def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
         matrix, weight, again = merge_rows(sparse.csr_array(matrix[:, ~needless]), weight)
         row[row >= 0] = again[row[row >= 0]]
     row_of = np.full(len(covering.weight), -1, dtype=np.int64)
-    row_of[rows] = row
+    row_of[wanted] = row
     group = np.unique(group, return_inverse=True)[1]
     left = Covering.of_matrix(matrix, weight, cost, budget, group=group)
     certain = float(covering.weight[settled].sum())
@@ -84,14 +83,12 @@ def with_options(covering: Covering, keep: Flags) -> Covering:
 
 def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_array:
     """Return the pairs of the given rows and options as a matrix."""
-    length = np.diff(covering.start)
     there = options[covering.option]
     if not rows.all():
-        there &= np.repeat(rows, length)
+        there &= np.repeat(rows, np.diff(covering.start))
     before = np.concatenate([[0], np.cumsum(there)])
     at = np.concatenate([before[covering.start[:-1]][rows], before[-1:]])
-    position = np.cumsum(options, dtype=np.int64) - 1
-    column = position[covering.option[there]].astype(np.int32)
+    column = (np.cumsum(options) - 1)[covering.option[there]].astype(np.int32)
     shape = (int(rows.sum()), int(options.sum()))
     return sparse.csr_array((np.ones(len(column)), column, at), shape=shape)
 

@@ -50,10 +50,6 @@ class CoveringRun:
     # --- what is known -----------------------------------------------------------------------
 
     @property
-    def _pairs(self) -> int:
-        return max(len(self.left.covering.option), settings.LEAST_WORK)
-
-    @property
     def value(self) -> float:
         """Weight that the incumbent covers."""
         return self.certain + self.best
@@ -118,7 +114,7 @@ class CoveringRun:
             return
         with clock.phase("kicks"):
             self.kicks = self._kicks(prices.taken, prices.worth)
-            self._kick(settings.FIRST_WORK * self._pairs)
+            self._kick(settings.FIRST_WORK)
         if self.done:
             return
         with clock.phase("cuts"):
@@ -129,7 +125,7 @@ class CoveringRun:
         if self.done:
             return
         with clock.phase("kicks"):
-            self._kick(settings.MORE * settings.FIRST_WORK * self._pairs)
+            self._kick(settings.MORE * settings.FIRST_WORK)
         if self.done:
             return
         with clock.phase("tree"):
@@ -192,8 +188,9 @@ class CoveringRun:
         round_off(plan, taken, self.clock)
         return Kicks(plan, self.seed, worth)
 
-    def _kick(self, work: float) -> None:
+    def _kick(self, work_per_pair: float) -> None:
         """Run kicks in batches until no better plan has been found for a while."""
+        work = work_per_pair * max(len(self.left.covering.option), settings.LEAST_WORK)
         spent, found_at, part = 0.0, 0.0, work / 20
         while spent < work and not self.done:
             enough = self.bound / (1 + self.gap) - self.certain
