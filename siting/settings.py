@@ -173,7 +173,9 @@ LEVELS = 256
 # 60 ms if all pairs are compared at once.
 WORTHS_SEEN = 1_000
 # Number of pairs that each row has in a first linear program and in a first window: the nearest or
-# the most valuable pairs. Pricing adds other pairs; a cut is valid even without them.
+# the most valuable pairs. Pricing adds other pairs; a cut is valid even without them. With links,
+# as many pairs with the nearest stations of the relaxation are added. If a plan is known, half of a
+# row's first pairs are with its stations, and links add half as many.
 # This number doubles each time a window grows. Measured (see also MANY_PAIRS): a window of the
 # embedded city takes 0.1 s, and 3 to 15 s with all pairs.
 NEAREST_PAIRS = 8

@@ -80,8 +80,12 @@ def status_words(table: pd.DataFrame) -> str:
     >>> status_words(pd.DataFrame({"status": ["optimal", "failed", "optimal"]}))
     '2 optimal, 1 failed'
     """
-    words = {"optimal": "optimal", "feasible": "with a plan not proven optimal",
-             "failed": "failed", "waiting": "not finished"}  # fmt: skip
+    words = {
+        "optimal": "optimal",
+        "feasible": "with a plan not proven optimal",
+        "failed": "failed",
+        "waiting": "not finished",
+    }
     counts = table["status"].value_counts()
     return ", ".join(f"{counts[k]:,} {text}" for k, text in words.items() if k in counts)
 

@@ -69,10 +69,15 @@ Report = Callable[[BatchEvent], None]
 
 
 def run_batch(
-    studies: Sequence[BatchStudy], executor: Executor | None = None, *, out: Path | str,
-    workers: int | None = None, threads: int | None = None, retry: bool = False,
+    studies: Sequence[BatchStudy],
+    executor: Executor | None = None,
+    *,
+    out: Path | str,
+    workers: int | None = None,
+    threads: int | None = None,
+    retry: bool = False,
     progress: Report | None = None,
-) -> BatchResult:  # fmt: skip
+) -> BatchResult:
     """Run every study once, and write and return the table of results.
 
     Each study gets a run folder, ``OUT/runs/KEY``, whose name depends on the content of its

@@ -45,9 +45,11 @@ class BatchStudy:
 
 
 def list_studies(
-    configs: Iterable[Path | str], overrides: Sequence[str] = (),
-    sweep: Mapping[str, Sequence[Any]] | None = None, today: date | None = None,
-) -> list[BatchStudy]:  # fmt: skip
+    configs: Iterable[Path | str],
+    overrides: Sequence[str] = (),
+    sweep: Mapping[str, Sequence[Any]] | None = None,
+    today: date | None = None,
+) -> list[BatchStudy]:
     """Return the studies of a batch: each configuration with each combination of swept values.
 
     A configuration that cannot be read becomes a study with an error. Studies with the same

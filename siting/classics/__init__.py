@@ -16,6 +16,13 @@ from siting.classics.programs import (
 from siting.classics.solve import ClassicSolution, solve_classic
 
 __all__ = [
-    "ClassicProgram", "ClassicSolution", "PlainInstance", "facility_location", "lscp", "mclp",
-    "p_center", "p_median", "solve_classic",
-]  # fmt: skip
+    "ClassicProgram",
+    "ClassicSolution",
+    "PlainInstance",
+    "facility_location",
+    "lscp",
+    "mclp",
+    "p_center",
+    "p_median",
+    "solve_classic",
+]

@@ -179,9 +179,14 @@ class PlainInstance(ReadOnlyArrays):
         if "site_id" in candidates.columns:
             pairs = pairs[pairs["site_id"].astype(str).isin(set(candidates["site_id"].astype(str)))]
         return cls.from_tables(
-            demand, candidates, cells.merge(pairs, on="cell_id"), cost=cost,
-            weight="demand_kwh_day", fixed_cost=fixed_cost, capacity=capacity,
-        )  # fmt: skip
+            demand,
+            candidates,
+            cells.merge(pairs, on="cell_id"),
+            cost=cost,
+            weight="demand_kwh_day",
+            fixed_cost=fixed_cost,
+            capacity=capacity,
+        )
 
     @property
     def row(self) -> Ints:

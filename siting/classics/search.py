@@ -106,9 +106,14 @@ def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Coverin
     """Return the maximal covering problem for p sites as a `Covering` whose options are sites."""
     near, sites = instance.within(radius), len(instance.site_ids)
     return Covering(
-        near.weight.copy(), near.start.copy(), near.site.astype(np.int32), np.ones(sites),
-        np.arange(sites), float(p), np.flatnonzero(instance.existing),
-    )  # fmt: skip
+        near.weight.copy(),
+        near.start.copy(),
+        near.site.astype(np.int32),
+        np.ones(sites),
+        np.arange(sites),
+        float(p),
+        np.flatnonzero(instance.existing),
+    )
 
 
 def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> Found:

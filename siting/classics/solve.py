@@ -237,10 +237,15 @@ class _Solve:
         assignment = pd.DataFrame(columns)
         ids = self.instance.demand_ids
         proof = Proof.of(
-            objective, bound, gap_asked=means.gap, stopped=_stopped(incumbent, means.clock),
-            unit=UNITS[self.model], maximise=self.model == "mclp", nodes=incumbent.nodes,
+            objective,
+            bound,
+            gap_asked=means.gap,
+            stopped=_stopped(incumbent, means.clock),
+            unit=UNITS[self.model],
+            maximise=self.model == "mclp",
+            nodes=incumbent.nodes,
             seconds={**means.clock.seconds, "total": means.clock.elapsed_s},
-        )  # fmt: skip
+        )
         return ClassicSolution(
             model=self.model,
             sites=tuple(needed.site_ids[chosen].tolist()),

@@ -72,10 +72,12 @@ def report(
     *,
     out: Path | None = option("FILE", "The new file; by default report.html in the run."),
     frontier: Path | None = option(
-        "DIR", "A `siting frontier` folder; its curve is added to the report."),
+        "DIR", "A `siting frontier` folder; its curve is added to the report."
+    ),
     language: Literal["en", "ur"] | None = option(
-        "LANG", "en or ur (Urdu); by default report.language."),
-) -> Reply:  # fmt: skip
+        "LANG", "en or ur (Urdu); by default report.language."
+    ),
+) -> Reply:
     """Write a stored run as one HTML page that works offline: map, costs, stations and sources."""
     from siting.study import write_report
 
@@ -87,8 +89,9 @@ def verify(
     folder: Run,
     *,
     frontier: Path | None = option(
-        "DIR", "The `siting frontier` folder whose curve is in report.html."),
-) -> Reply:  # fmt: skip
+        "DIR", "The `siting frontier` folder whose curve is in report.html."
+    ),
+) -> Reply:
     """Check a run's files and recount its plan. Exit code 0 means that all checks pass."""
     from siting.review import verify_run
 
@@ -116,13 +119,20 @@ def replan(
     from siting import review
 
     replanned = review.replan(
-        run_folder(folder), drop=items(drop), require=items(require), budget_pkr=budget_pkr,
-        add=add, answers=answers, **asked_of_folder(overrides, out),
-    )  # fmt: skip
+        run_folder(folder),
+        drop=items(drop),
+        require=items(require),
+        budget_pkr=budget_pkr,
+        add=add,
+        answers=answers,
+        **asked_of_folder(overrides, out),
+    )
     return Reply(
         lambda: {**replanned.after.facts, "changes": replanned.changes.to_dict("records")},
-        replanned, replanned.folder, gaps=[replanned.after.outcome.gap],
-    )  # fmt: skip
+        replanned,
+        replanned.folder,
+        gaps=[replanned.after.outcome.gap],
+    )
 
 
 @verb(AFTER, "siting export @latest --to plan.xlsx")
@@ -249,8 +259,11 @@ def _names(pairs: list[str]) -> dict[str, str]:
     return {theirs: ours for theirs, _, ours in (text.partition("=") for text in pairs)}
 
 
-@verb(AFTER, "siting evaluate configs/islamabad.yaml --sites theirs.geojson",
-      solver=("gap", "time_limit"))  # fmt: skip
+@verb(
+    AFTER,
+    "siting evaluate configs/islamabad.yaml --sites theirs.geojson",
+    solver=("gap", "time_limit"),
+)
 def evaluate(
     config: ConfigPath,
     sites: Path = option("LAYER", "Points with their chargers.", default=...),

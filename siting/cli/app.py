@@ -102,7 +102,8 @@ def option(metavar: str, help_: str, default: Any = None, *, name: str = "", **r
     The option is called `name` or, if that is blank, gets its name from the parameter:
     ``write_lp`` becomes ``--write-lp``.
     """
-    return typer.Option(default, *filter(None, [name]), metavar=metavar, help=help_, **rules)
+    names = [name] if name else []
+    return typer.Option(default, *names, metavar=metavar, help=help_, **rules)
 
 
 def flag(name: str, help_: str) -> Any:
@@ -113,9 +114,13 @@ def flag(name: str, help_: str) -> Any:
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The study's YAML file.")]
 Overrides = Annotated[
     list[str] | None,
-    option("KEY=VALUE", "Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
-           default=..., name="--set"),
-]  # fmt: skip
+    option(
+        "KEY=VALUE",
+        "Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
+        default=...,
+        name="--set",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else.")
@@ -133,9 +138,13 @@ def _rupees(text: str) -> float:
 
 Budget = Annotated[
     float | None,
-    option("PKR", "The budget, instead of the one in the file: 5e6, 5m, 50 lakh, 2cr.",
-           default=..., parser=_rupees),
-]  # fmt: skip
+    option(
+        "PKR",
+        "The budget, instead of the one in the file: 5e6, 5m, 50 lakh, 2cr.",
+        default=...,
+        parser=_rupees,
+    ),
+]
 Gap = Annotated[
     float | None, option("SHARE", "Gap at which to stop (solver.gap).", default=..., min=0, max=1)
 ]
@@ -144,9 +153,12 @@ TimeLimit = Annotated[
 ]
 Run = Annotated[
     Path,
-    typer.Argument(metavar="RUN", help="A run: its folder, its name in `siting runs`, or @latest.",
-                   autocompletion=names_like),
-]  # fmt: skip
+    typer.Argument(
+        metavar="RUN",
+        help="A run: its folder, its name in `siting runs`, or @latest.",
+        autocompletion=names_like,
+    ),
+]
 
 
 @dataclass
@@ -181,8 +193,12 @@ class Reply:
 
 
 # Options that several commands have, in the order of ``--help``.
-_SOLVER: dict[str, Any] = {"overrides": Overrides, "budget": Budget, "gap": Gap,
-                           "time_limit": TimeLimit}  # fmt: skip
+_SOLVER: dict[str, Any] = {
+    "overrides": Overrides,
+    "budget": Budget,
+    "gap": Gap,
+    "time_limit": TimeLimit,
+}
 
 
 def verb(

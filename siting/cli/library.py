@@ -29,10 +29,11 @@ def demo(
     overrides: Overrides = None,
     budget: Budget = None,
     out: Path = option(
-        "DIR", "Folder for configuration, data and runs.", default=Path("siting-demo")),
+        "DIR", "Folder for configuration, data and runs.", default=Path("siting-demo")
+    ),
     files_only: bool = flag("--files-only", "Only copy the files, for editing; make no plan."),
     nation: bool = flag("--nation", "Use three schematic cities with one budget."),
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Copy the package's schematic Islamabad to a folder and make its plan; works offline."""
     from siting.cli.planning import plan_city, plan_nation
     from siting.embedded import copy_embedded_city

@@ -44,8 +44,11 @@ _WORKERS = typer.Option(
 _DASK = option("ADDRESS", "Dask cluster to run on: tcp://HOST:PORT.")
 
 
-@verb(PLAN, "siting run configs/islamabad.yaml --budget 5e7 --time-limit 60",
-      solver=("budget", "gap", "time_limit"))  # fmt: skip
+@verb(
+    PLAN,
+    "siting run configs/islamabad.yaml --budget 5e7 --time-limit 60",
+    solver=("budget", "gap", "time_limit"),
+)
 def run(
     config: ConfigPath,
     *,
@@ -93,8 +96,10 @@ def award(
     tables = ("winners", "losers", "payments")
     return Reply(
         lambda: made.plan.facts | {name: getattr(made, name).to_dict("records") for name in tables},
-        made, made.folder, gaps=[made.plan.outcome.gap],
-    )  # fmt: skip
+        made,
+        made.folder,
+        gaps=[made.plan.outcome.gap],
+    )
 
 
 @verb(PLAN, "siting demand configs/islamabad.yaml --sensitivity")
@@ -104,11 +109,13 @@ def demand(
     overrides: Overrides = None,
     out: Path | None = option("DIR", "The new folder; by default runs/NAME-demand-TIME."),
     sensitivity: bool = flag(
-        "--sensitivity", "Rank the figures by their effect on the total and the map."),
+        "--sensitivity", "Rank the figures by their effect on the total and the map."
+    ),
     draws: int = typer.Option(
-        1000, min=1, max=1_000_000, help="Number of random draws from all ranges."),
+        1000, min=1, max=1_000_000, help="Number of random draws from all ranges."
+    ),
     seed: int = typer.Option(1, min=0, help="Random seed of the draws."),
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Compute only the demand: layers, totals with ranges, and every figure with its source."""
     from siting import study
     from siting.terminal.result_tables import print_demand
@@ -159,16 +166,18 @@ def fetch(config: ConfigPath, *, overrides: Overrides = None) -> Reply:
     return Reply(lambda: {"fetched": lines}, lambda: typer.echo("\n".join(lines)))
 
 
-@verb(PLAN, "siting frontier configs/islamabad.yaml --budgets 2e7:1e8:5",
-      solver=("gap", "time_limit"))  # fmt: skip
+@verb(
+    PLAN, "siting frontier configs/islamabad.yaml --budgets 2e7:1e8:5", solver=("gap", "time_limit")
+)
 def frontier(
     config: ConfigPath,
     budgets: str = option(
-        "LIST", "Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for 5 values.", default=...),
+        "LIST", "Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for 5 values.", default=...
+    ),
     *,
     overrides: Overrides = None,
     out: Path | None = option("DIR", "By default runs/NAME-frontier-TIME."),
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Plan for several budgets, and show the energy each can serve and where returns diminish.
 
     Exit code 3 means a gap over 100 %.
@@ -257,8 +266,11 @@ def plan_nation(
     return Reply(lambda: json.loads(written.read_text(encoding="utf-8")), show, gaps=[plan.gap])
 
 
-@verb(PLAN, "siting batch configs/*.yaml --sweep program.budget_pkr=[4e7,6e7]",
-      solver=("budget", "gap", "time_limit"))  # fmt: skip
+@verb(
+    PLAN,
+    "siting batch configs/*.yaml --sweep program.budget_pkr=[4e7,6e7]",
+    solver=("budget", "gap", "time_limit"),
+)
 def batch(
     configs: list[Path] = typer.Argument(..., metavar="CONFIG...", help="YAML files."),
     *,
@@ -295,9 +307,14 @@ def batch(
         pool = nullcontext((None, None)) if dask is None else many.dask_pool(dask)
         with pool as (executor, cluster_threads):
             result = many.run_batch(
-                studies, executor, out=out, workers=workers, threads=threads or cluster_threads,
-                retry=retry, progress=lines,
-            )  # fmt: skip
+                studies,
+                executor,
+                out=out,
+                workers=workers,
+                threads=threads or cluster_threads,
+                retry=retry,
+                progress=lines,
+            )
     except KeyboardInterrupt:
         kept = "\nStopped. What is finished is kept; the same command goes on."
         raise stopped(kept) from None
@@ -318,9 +335,10 @@ def rerun(
     folder: Run,
     *,
     overrides: list[str] | None = option(
-        "KEY=VALUE", "New location of an input, e.g. roads.source.path=…", name="--set"),
+        "KEY=VALUE", "New location of an input, e.g. roads.source.path=…", name="--set"
+    ),
     out: Path | None = option("DIR", "Also write the repetition to this run folder."),
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Repeat a run from its folder; exit 0 if inputs, objective and plan are the same, else 1."""
     from siting.review import rerun as repeat
 

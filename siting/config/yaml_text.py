@@ -17,6 +17,7 @@ Key = tuple[str | int, ...]
 MAX_VALUES = 50_000
 
 _TAG = "tag:yaml.org,2002:"
+_WORDS = {"true": True, "false": False}
 _PLAIN = (
     ("bool", r"(?:true|True|TRUE|false|False|FALSE)\Z", "tTfF"),
     ("null", r"(?:~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
@@ -181,7 +182,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
             case "null":
                 return None
             case "bool":
-                return {"true": True, "false": False}[text.lower()]
+                return _WORDS[text.lower()]
             case "int":
                 return int(text)
             case "float":

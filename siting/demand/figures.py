@@ -84,8 +84,8 @@ def read_figures(
             if row is None:
                 lacking.append(figure)
             else:
-                named = {"vehicle_class": vehicle, "figure": figure, "unit": limit.unit}
-                lines.append(row | named)
+                named = {"vehicle_class": vehicle, "figure": figure}
+                lines.append(named | row | {"unit": limit.unit})
         unknown_only = not set(overrides.get(vehicle, limits)) & set(limits)
         if lacking and not unknown_only:
             what = f"{', '.join(lacking)} is not given"

@@ -170,9 +170,11 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
 
 
 def gap_arrays(
-    offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy,
+    offers: pd.DataFrame,
+    rules: BusinessRules,
+    subsidy: Subsidy,
     by_group: pd.DataFrame | None = None,
-) -> tuple[Floats, Floats]:  # fmt: skip
+) -> tuple[Floats, Floats]:
     """Return ``need_pkr`` and ``worth_pkr_kwh_day`` as `gap_terms` does, for checked offers."""
     rules = at_hurdle(rules, subsidy.held_to)
     factor = present_value_factor(rules.discount_rate, rules.years)

@@ -164,8 +164,9 @@ class Windows:
     def cross(self, pairs: Sequence[tuple[Floats, Ints]], money: Floats) -> list[Floats]:
         """Combine pairs of plans; for each pair, return a point at least as good as the first plan.
 
-        HiGHS solves only the root node, where its heuristics find most of the gain. Area by area,
-        the price of money rises with the money used so far, and a result may exceed the budget.
+        HiGHS solves only the root node, where its heuristics find most of the gain. Plans that
+        differ at many sites are combined area by area. Public money then has a price, which rises
+        with the money that the plan uses so far; a result may exceed the budget.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: for each year,
         the price of a rupee (in the unit of the aim) if the plan uses exactly the budget. At a
@@ -201,8 +202,8 @@ class Windows:
     def build(self, price: Floats) -> bool:
         """Build a plan from nothing, area by area; return whether time allowed all areas.
 
-        Areas at the edge come first. `price`: what an area pays for each row that it shares with
-        undecided sites.
+        The first areas are at the edge. An area pays the `price` of each row that it shares with
+        undecided sites, so it leaves demand and money to later areas that can use them better.
         """
         frame, m = self.frame, self.frame.matrix
         self.start(np.bincount(frame.kept, minlength=m.a.shape[1]).astype(float))
@@ -324,7 +325,9 @@ class Windows:
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energy columns: those in use, and a few that may take their place.
 
-        `inside`: all energy columns at the window's sites.
+        `inside`: all energy columns at the window's sites. The demand rows are those that the
+        window's stations serve, those not served in full, and those that its sites would serve
+        better.
         """
         now = self.point[self.frame.energies]
         in_use, worth = now > 0, self._worth

@@ -62,13 +62,14 @@ def write_geopackage(
         fields: dict[str, list[str]] = {}
         geometry: dict[str, str] = {}
         for name, layer in layers.items():
+            options: dict[str, Any] = {}
+            if descriptions and name in descriptions:
+                options["DESCRIPTION"] = visible(descriptions[name])
             drawn = isinstance(layer, gpd.GeoDataFrame)
             frame = storable(to_lonlat(layer, name) if drawn else layer)
             # Layers from a GIS often have a ``fid`` already.
             taken = {str(column).lower() for column in frame.columns}
-            options = {"FID": _free_name("fid", taken)}
-            if descriptions and name in descriptions:
-                options["DESCRIPTION"] = visible(descriptions[name])
+            options["FID"] = _free_name("fid", taken)
             if drawn:
                 geometry[name] = options["GEOMETRY_NAME"] = _free_name("geom", taken)
                 if layer.empty and geometry_types and name in geometry_types:
@@ -84,13 +85,14 @@ def write_geopackage(
 def storable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table with names and values that SQLite, XML and GDAL's drivers can store.
 
-    GDAL's drivers cut a string at a null byte, and copy other control characters into XML.
+    GDAL's drivers cut a string at a null byte and write other control characters to XML unchanged.
     """
     table = frame.reset_index(drop=True)
-    names: dict[Any, str] = {}
+    taken: set[str] = set()
+    names = {}
     for column in table.columns:
-        taken = {name.lower() for name in names.values()}
         names[column] = _free_name(visible(str(column)), taken)
+        taken.add(names[column].lower())
     table = table.rename(columns=names)
     for name in table.columns:
         if isinstance(table[name].dtype, pd.CategoricalDtype):

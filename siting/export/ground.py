@@ -24,11 +24,13 @@ _ROADS = {
 }  # fmt: skip
 # Colours of cells with low and with high demand: one pair if none of the demand is served, one if
 # half is served, and one if all is served.
-_SHADES = np.array([
-    [[253, 241, 226], [222, 110, 56]],
-    [[251, 244, 220], [206, 172, 84]],
-    [[229, 243, 240], [42, 140, 130]],
-])  # fmt: skip
+_SHADES = np.array(
+    [
+        [[253, 241, 226], [222, 110, 56]],
+        [[251, 244, 220], [206, 172, 84]],
+        [[229, 243, 240], [42, 140, 130]],
+    ]
+)
 NEW, EXISTING, INK, QUIET = "#1e3a8a", "#111827", "#1f2937", "#6b7280"
 HATCH = "#a8623a"
 _LONGEST_IN = (8.6, 7.4)  # maximum width and height of the map

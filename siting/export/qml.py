@@ -81,9 +81,14 @@ def marker(
     driven = {}
     if size is not None:
         by_area = {
-            "exponent": 0.5, "minSize": LEAST_MM, "maxSize": MOST_MM, "minValue": 0.0,
-            "maxValue": float(size.most), "nullSize": 2.0, "scaleType": _AREA,
-        }  # fmt: skip
+            "exponent": 0.5,
+            "minSize": LEAST_MM,
+            "maxSize": MOST_MM,
+            "minValue": 0.0,
+            "maxValue": float(size.most),
+            "nullSize": 2.0,
+            "scaleType": _AREA,
+        }
         by_field = {"transformer": {"d": by_area, "t": 1}, "type": _FIELD}
         driven["size"] = {"active": True, "field": size.field, **by_field}
     return _symbol("marker", "SimpleMarker", part, driven)
@@ -144,8 +149,9 @@ def categorised(expression: str, classes: Sequence[Class], size: Size | None = N
 
 def graduated(field: str, classes: Sequence[Class]) -> Element:
     """Return a renderer with a symbol for each range ``(low, high)`` of a field."""
-    renderer, ranges = _classed("graduatedSymbol", "ranges", classes, attr=field,
-                                graduatedMethod="GraduatedColor")  # fmt: skip
+    renderer, ranges = _classed(
+        "graduatedSymbol", "ranges", classes, attr=field, graduatedMethod="GraduatedColor"
+    )
     for i, ((low, high), label, _) in enumerate(classes):
         SubElement(ranges, "range", lower=f"{low:.15g}", upper=f"{high:.15g}",
                    label=qgis_label(label), symbol=str(i), render="true")  # fmt: skip

@@ -341,8 +341,16 @@ def _plain(layer: gpd.GeoDataFrame) -> Drawn:
 
 
 _LAYERS: Mapping[str, Callable[[gpd.GeoDataFrame], Drawn]] = {
-    "demand": _demand, "sites": _stations, "service": _service, "roads": _roads,
-    "candidates": _candidates, "dropped": _dropped, "outside": _outside, "zones": _zones,
-    "isochrones": _isochrones, "built": _built, "alternative_sites": _alternatives,
+    "demand": _demand,
+    "sites": _stations,
+    "service": _service,
+    "roads": _roads,
+    "candidates": _candidates,
+    "dropped": _dropped,
+    "outside": _outside,
+    "zones": _zones,
+    "isochrones": _isochrones,
+    "built": _built,
+    "alternative_sites": _alternatives,
     "robust": _robust,
-}  # fmt: skip
+}

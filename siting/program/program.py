@@ -658,7 +658,8 @@ class Program:
     def _service(self, demand_kwh: Floats, *, by_cell: bool, offers: Ints | None = None) -> Service:
         instance, gap = self.instance, self.gap
         margin = margins_of(instance, gap) if gap else np.zeros(len(instance.class_names))
-        minutes = [aim.minute_of_classes(instance) for aim in self.all_aims if by_cell]
+        aims = self.all_aims if by_cell else ()
+        minutes = (aim.minute_of_classes(instance) for aim in aims)
         by_class = (margin, *(minute for minute in minutes if minute is not None))
         rules = Merging(instance, self.groups, by_class, self.distance_decay, by_cell)
         return rules.service(demand_kwh, self.per_kwh, self.offers if offers is None else offers)

@@ -275,11 +275,12 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
     keys = ["existing", "served_kwh_day", "site_id"]
     order = run.sites.sort_values(keys, ascending=[True, False, True])
     rows = order.assign(lon=order.geometry.x, lat=order.geometry.y).drop(columns="geometry")
-    return _alike([
+    cards = [
         _station(row, offers.loc[row["offer_id"]], run.classes, why)
         | {"weak": _weak(row, lost.get(str(row["site_id"]), {}))}
         for row in rows.to_dict("records")
-    ])  # fmt: skip
+    ]
+    return _alike(cards)
 
 
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -100,8 +100,10 @@ def _curve(rows: pd.DataFrame, here: float) -> dict[str, Any]:
     """Return the charts and the table of a budget curve; `here` is the run's budget (PKR m)."""
     knee = rows["knee"].astype(str).str.lower().eq("true").to_numpy()
     known = [c for c in _FAIRNESS if c in rows.columns and rows[c].notna().all()]
-    energy = [("Energy served", "served_kwh_day", "served"),
-              ("No plan serves more", "bound_kwh_day", "bound")]  # fmt: skip
+    energy = [
+        ("Energy served", "served_kwh_day", "served"),
+        ("No plan serves more", "bound_kwh_day", "bound"),
+    ]
     shares = [("Of all vehicles", "served_share", "served")]
     shares += [(_FAIRNESS[column], column, f"fair{i}") for i, column in enumerate(known)]
     mark = int(np.flatnonzero(knee)[0]) if knee.any() else None

@@ -113,9 +113,13 @@ def environment() -> Environment:
     with needs_extra("report", "jinja2", "is needed to make a report"):
         from jinja2 import Environment, FunctionLoader, StrictUndefined
     made = Environment(
-        loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, finalize=_seen,
-    )  # fmt: skip
+        loader=FunctionLoader(asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_seen,
+    )
     made.tests |= {"urdu": is_urdu, "missing": figure_text.missing}
     made.filters["exact"] = _exact
     for show in ("number", "rupees", "percent", "figure", "label", "confidence"):

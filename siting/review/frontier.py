@@ -57,8 +57,9 @@ def budgets_of(text: str) -> list[float]:
         budgets = [float(pkr) for pkr in steps]
     except ValueError as err:
         raise InputError("budgets", f"{text!r} is not a list of budgets", fix) from err
-    odd = (f"{pkr:g}" for pkr in budgets if not 0 <= pkr < math.inf)
-    refuse(naming("budgets", "not PKR of 0 or more", odd, fix))
+    odd = tuple(f"{pkr:g}" for pkr in budgets if not (np.isfinite(pkr) and pkr >= 0))
+    if odd:
+        raise InputError("budgets", "not PKR of 0 or more", fix, odd)
     if not 2 <= len(budgets) <= MOST_BUDGETS:
         raise InputError("budgets", f"{len(budgets)} budgets", f"give 2 to {MOST_BUDGETS}")
     return budgets
@@ -69,8 +70,9 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
 
     Each solve starts from the plan for the next smaller budget, so a larger budget never has a
     worse plan. The bound for a budget also holds for every smaller budget. With the ``regret`` aim,
-    a larger budget may have a worse plan, and each bound holds only for its own budget. In a plan
-    of several years, each year keeps its share. Budgets without a feasible plan are left out.
+    a larger budget may have a worse plan, and each bound holds only for its own budget. If the plan
+    has several years, each year keeps its share of the budget. Budgets without a feasible plan are
+    left out.
 
     Parameters
     ----------
@@ -92,7 +94,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         any vehicle class and of any zone), ``gini`` (the Gini coefficient of the zones' shares
         served, weighted by demand). ``pkr_per_kwh_day`` is the extra subsidy per extra kWh/day,
         compared with the next smaller budget; blank if no extra energy is served. ``knee`` is true
-        at the budget beyond which a further rupee serves clearly less. Units: ``attrs["units"]``.
+        at the budget beyond which a further rupee serves clearly less. ``attrs["units"]`` has the
+        units.
 
     Raises
     ------
@@ -145,7 +148,11 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
                 "served_kwh_day": outcome.served_kwh_day,
                 "served_share": outcome.served_kwh_day / outcome.demand_kwh_day,
                 "bound_kwh_day": outcome.bound_kwh_day,
-                **{k: getattr(proof, k) for k in ("objective", "bound", "unit", "gap", "status")},
+                "objective": proof.objective,
+                "bound": proof.bound,
+                "unit": proof.unit,
+                "gap": outcome.gap,
+                "status": outcome.status,
                 "new_stations": answer.new_stations,
                 "subsidy_pkr": outcome.subsidy_pkr,
                 "cost_pkr": outcome.cost_pkr,
@@ -236,7 +243,8 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
 
 def _knee(table: pd.DataFrame) -> int:
     """Return the index of the row farthest above the line from the first row to the last."""
-    x, y = (table[column].to_numpy(float) for column in ("budget_pkr", "served_kwh_day"))
+    x = table["budget_pkr"].to_numpy(dtype=float)
+    y = table["served_kwh_day"].to_numpy(dtype=float)
     # If energy does not clearly rise, the farthest row would only reflect rounding errors.
     if len(table) < 3 or not y[-1] > y[0] or np.isclose(y[-1], y[0]):
         return 0

@@ -246,9 +246,14 @@ def replan(
     else:
         usual = folder and folder.parent / f"{folder.name}-replan-{now:%Y%m%d-%H%M%S}"
         after, written = write_run(
-            study, written, now, usual=usual, facts={"replanned_from": record}, warnings=notes,
+            study,
+            written,
+            now,
+            usual=usual,
+            facts={"replanned_from": record},
+            warnings=notes,
             also=write_changes,
-        )  # fmt: skip
+        )
     classes = before.classes.merge(after.classes, "outer", "vehicle_class", suffixes=SUFFIXES)
     changes = with_units(changes_between(before, after))
     return Replan(before, after, changes, with_units(classes), tuple(notes), written)

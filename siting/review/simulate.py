@@ -237,7 +237,8 @@ def simulate_to_folder(
     files are ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
     ``simulation.json`` and, with Matplotlib, ``simulation.png``.
     """
-    usual = run.resolve().with_name(f"{run.resolve().name}-simulate-{now:%Y%m%d-%H%M%S}")
+    source = run.resolve()
+    usual = source.with_name(f"{source.name}-simulate-{now:%Y%m%d-%H%M%S}")
     with seen_through() as wish, claimed_folder(out, usual) as (folder, place):
         day = simulate(study_from_run(run, progress=progress), rules)
         wish.at_stake = True

@@ -53,12 +53,15 @@ class Screen(Console):
             self.say(block.below)
 
     def _table(self, block: Block) -> None:
-        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW,
-                      title=block.title or None, title_justify="left")  # fmt: skip
+        title = block.title or None
+        shown = Table(
+            box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
+        )
         for column in block.columns:
             shown.add_column(column.head, **column.style)
         for row in block.rows:
-            shown.add_row(*(c.text(row) for c in block.columns), style=block.style(row))
+            cells = (column.text(row) for column in block.columns)
+            shown.add_row(*cells, style=block.style(row))
         self.print(shown)
 
     def _texts(self, block: Block) -> None:
