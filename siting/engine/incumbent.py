@@ -22,6 +22,7 @@ from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered
 from siting.engine.master import Master
 from siting.engine.plans import Plans
+from siting.engine.pricing import CountBound, Priced
 from siting.engine.schedule import Ended
 from siting.engine.slack import Room
 from siting.engine.station_bound import Bounds, Prices
@@ -35,11 +36,17 @@ class Known:
 
     whole: Frame  # the frame with all options
     options: Ints  # positions in `whole` of the current options
-    bound: float
-    taken: Floats  # value of each current option
-    at_most: Floats  # for each option of `whole`, a bound on the value of any plan that uses it
-    prices: Prices
-    areas: AreaBound | None = None
+    priced: Priced  # the result for the options of `whole`
+
+    @property
+    def bound(self) -> float:
+        """The bound on any plan from the relaxation."""
+        return self.priced.bound
+
+    @property
+    def taken(self) -> Floats:
+        """The value of each current option."""
+        return self.priced.taken[self.options]
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
         """Return the missing options whose bound `at_most` is above `enough`; none if many are."""
@@ -111,7 +118,7 @@ class Incumbent:
         """The prices that give the best bound at the root, or those of a known relaxation."""
         if self.bounds is not None:
             return self.bounds.prices
-        return None if self.known is None else self.known.prices
+        return None if self.known is None else self.known.priced.prices
 
     @property
     def greedy(self) -> bool:
@@ -150,6 +157,16 @@ class Incumbent:
         """Bound at which the incumbent reaches the requested gap; -inf without an incumbent."""
         return self.above(self.effort.gap)
 
+    @property
+    def closes_at(self) -> float:
+        """Bound at which a node of the tree is closed.
+
+        Later aims may give up a share of the gap; so that the tree can prove the rest beside them,
+        it closes only nodes with a lower bound.
+        """
+        share = 1 - settings.KEPT if math.isfinite(self.yields_from) else 1.0
+        return self.above(share * self.effort.gap)
+
     def above(self, share: float) -> float:
         """Return the incumbent's value plus a share of its absolute value; -inf without one."""
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
@@ -166,6 +183,12 @@ class Incumbent:
         """Keep a bound if it is lower than the present one."""
         self.bound = min(self.bound, bound)
         self._report()
+
+    def limit_by(self, bounds: AreaBound | CountBound) -> None:
+        """Keep bounds that hold for all options of the known relaxation, if they are lower."""
+        assert self.known is not None
+        self.limit(max(bounds.bound, self.best))
+        self.at_most = np.minimum(self.at_most, bounds.at_most[self.known.options])
 
     def keep(self, choice: Ints, value: float) -> None:
         """Keep a plan if it is better than the incumbent, or as good and cheaper."""
@@ -251,9 +274,7 @@ class Incumbent:
         """Whether the bound is high because a few options are missing; a restart would add them."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
-        at_most = np.minimum(self.known.at_most, self.bounds.at_most)
-        if self.known.areas is not None:
-            at_most = np.minimum(at_most, self.known.areas.at_most)
+        at_most = np.minimum(self.known.priced.lowered.at_most, self.bounds.at_most)
         enough = self.above(max((1 - settings.KEPT) * self.effort.gap, settings.ARITHMETIC))
         enough = max(enough, self.bound - settings.ARITHMETIC * abs(self.bound))
         return len(self.known.promising(at_most, enough)) > 0

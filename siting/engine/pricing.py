@@ -16,7 +16,8 @@ options whose `at_most` exceeds the incumbent's value.
 If the aim counts driving times, each round also adds rows that the relaxation violates: links
 (`siting.engine.flows`), rounded floors (`siting.engine.rounded_floors`), and rows for single sites
 (`siting.engine.station_bound`). Each such round also computes a bound site by site. In a large
-program, integer programs of single areas (`siting.engine.area_bound`) take the place of these rows.
+program, integer programs of single areas (`siting.engine.area_bound`) take the place of these rows,
+and two cases for the number of stations (`CountBound`) lower the bound further.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
@@ -27,7 +28,9 @@ Programming 115 (2008), 351-385, which shows that the columns within the gap are
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -40,6 +43,7 @@ from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered, model_of, run_model
+from siting.engine.parallel import in_parallel
 from siting.engine.rounded_floors import RoundedFloors
 from siting.engine.station_bound import (
     Bounds,
@@ -75,12 +79,50 @@ class Priced:
     at_most: Floats  # bound on any plan with the option
     prices: Prices
     areas: AreaBound | None = None
+    counts: CountBound | None = None
     infeasible: bool = False
 
     def or_less(self, bound: float, at_most: Floats) -> Priced:
         """Return a copy with each bound capped at the corresponding given bound."""
         bounds = np.minimum(self.at_most, at_most)
         return replace(self, bound=min(self.bound, bound), at_most=bounds)
+
+    @property
+    def lowered(self) -> Priced:
+        """A copy with the bounds lowered as far as `areas` and `counts` have found."""
+        out = self
+        for one in (self.areas, self.counts):
+            out = out if one is None else out.or_less(one.bound, one.at_most)
+        return out
+
+
+class CountBound:
+    """Bounds from two cases: a plan has at most the stations of the relaxation, or at least these.
+
+    The number of stations is rounded down in the first case and up in the second one. Each case is
+    a relaxation with one more row. `pricing`: the relaxation solved; `priced`: its result.
+    """
+
+    def __init__(self, pricing: Pricing, priced: Priced) -> None:
+        self.stations = float(priced.taken.sum())
+        self.bound, self.at_most = priced.bound, priced.at_most
+        self._pricing = pricing
+
+    def lower(self, gap: float, best: float, clock: Clock) -> None:
+        """Lower the bounds by solving both cases; for `gap` and `best`, see `Pricing.run`."""
+
+        def solve(clock: Clock, way: float, least: float) -> Priced | None:
+            case = self._pricing.with_stations(way, least, clock)
+            return case.rounds(gap, best, rough=False)
+
+        low = math.floor(self.stations + settings.SIGNIFICANT)
+        cases = in_parallel(
+            [partial(solve, way=-1.0, least=-low), partial(solve, way=1.0, least=low + 1)], clock
+        )
+        bounds = [(self.bound, self.at_most) if c is None else (c.bound, c.at_most) for c in cases]
+        (one, each), (other, of_other) = bounds
+        self.bound = min(self.bound, max(one, other))
+        self.at_most = np.minimum(self.at_most, np.maximum(each, of_other))
 
 
 class Pricing:
@@ -213,7 +255,9 @@ class Pricing:
             bound, none = max(by_sites.bound, best), np.zeros(self.count)
             known = Priced(active, none, bound, by_sites.at_most, self.given)
         if rounds or known is None:
-            known = self._rounds(gap, best, known)
+            # If a round takes seconds, rough prices are enough to find the first columns.
+            rough = known is None and len(self.frame.energy_pair) > settings.MANY_PAIRS
+            known = self.rounds(gap, best, known, rough=rough)
         if known is None or known.infeasible or not self.frame.layout.by_pair:
             return known
         if self.links:
@@ -226,7 +270,7 @@ class Pricing:
         self.bounds = Bounds(by_sites.bound, by_sites.at_most, prices)
         if self.by_areas:
             areas = AreaBound(self.frame, self.last_price, by_sites, self.live)
-            known = replace(known, areas=areas)
+            known = replace(known, areas=areas, counts=CountBound(self, known))
         return known.or_less(max(by_sites.bound, best), by_sites.at_most)
 
     def roughly(self) -> Priced | None:
@@ -268,13 +312,27 @@ class Pricing:
             of_row = np.maximum(frame.of_demand(dual), 0.0)
         return Prices.of(frame, self.matrix, dual, of_row)
 
-    def _rounds(self, gap: float, best: float, known: Priced | None = None) -> Priced | None:
-        """Add options until none promises a gain; return bounds, or `known` if time runs out."""
+    def with_stations(self, way: float, least: float, clock: Clock) -> Pricing:
+        """Return a copy with a row: `way` times the number of stations is at least `least`."""
+        out = copy(self)
+        out.clock, out.flows, out.bounds_by_kept = clock, copy(self.flows), []
+        out.flows.inside, out.flows.linked = self.flows.inside.copy(), self.flows.linked.copy()
+        out.active, out.live = self.active.copy(), self.live.copy()
+        out.link_price = self.link_price.copy()
+        row = np.full(self.count, way), (np.zeros(self.count, dtype=int), np.arange(self.count))
+        out._add_rows(sparse.csr_array(row, (1, self.count)), np.array([least]))
+        return out
+
+    def rounds(
+        self, gap: float, best: float, known: Priced | None = None, *, rough: bool
+    ) -> Priced | None:
+        """Add options until none promises a gain; return bounds, or `known` if time runs out.
+
+        `rough`: whether to solve the first relaxation roughly.
+        """
         frame = self.frame
         stage, before = OFFERS, math.inf
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
-        # If a round takes seconds, rough prices are enough to find the first columns.
-        rough = known is None and len(frame.energy_pair) > settings.MANY_PAIRS
         again = False  # whether this rough round is the second
         while True:
             columns, began_s = self._columns(), self.clock.elapsed_s
@@ -411,15 +469,18 @@ class Pricing:
         """Add the rounded floors that the relaxation violates; return whether there are any."""
         assert self.floors is not None
         rows, least = self.floors.broken(taken, self.price)
-        if not len(least):
-            return False
+        if len(least):
+            self._add_rows(rows, least)
+        return len(least) > 0
+
+    def _add_rows(self, rows: sparse.csr_array, least: Floats) -> None:
+        """Add rows to the relaxation, each with its lower limit."""
         self.frame = self.frame.with_rows(rows, least)
         self.matrix, self.a = self.frame.matrix, self.frame.by_column
         none = np.zeros(len(least))
         self.price = np.concatenate([self.price, none])
         self.center = np.concatenate([self.center, none])
         self.last_price = np.concatenate([self.last_price, none])
-        return True
 
     def _promising(self, gain: Floats, bound: float) -> Ints:
         """Return the best inactive options that promise more than the active ones at their site."""

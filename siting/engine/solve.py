@@ -265,6 +265,7 @@ class _Solve:
             return
         # Later aims may give up a share of this aim's gap; the bound must prove the rest.
         inc.effort = replace(inc.effort, gap=(1 - settings.KEPT) * inc.effort.gap)
+        inc.yields_from = math.inf
         if self.effort.threads == 1:
             return
         self.clock = self.clock.handed_on()
@@ -443,9 +444,7 @@ class _Solve:
             if priced is None:
                 return replace(self._solved(frame), bound=frame.sign * math.inf)
             options = self._in_whole(np.arange(frame.count))
-            at_most, prices, areas = priced.at_most, priced.prices, priced.areas
-            taken = priced.taken[options]
-            known = Known(whole, options, priced.bound, taken, at_most, prices, areas)
+            known = Known(whole, options, priced)
             with self.clock.within(self._finish):
                 result = self._solved(frame, known)
             if self.briefly:
@@ -456,8 +455,7 @@ class _Solve:
                 if first and (self.bounds is None or bounds.bound < self.bounds.bound):
                     self.bounds = bounds  # the best prices are kept for the certificate
                 priced = priced.or_less(bounds.bound, bounds.at_most)
-            if priced.areas is not None:
-                priced = priced.or_less(priced.areas.bound, priced.areas.at_most)
+            priced = priced.lowered
             missing = np.setdiff1d(np.arange(whole.count), known.options)
             self.beyond = float(priced.at_most[missing].max(initial=-math.inf))
             if self.whole.lacks_courses:  # any plan may use upgrades that are not options

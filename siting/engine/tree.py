@@ -61,6 +61,10 @@ class Keeper(Protocol):
     def proven_at(self) -> float:
         """Bound at which the gap is reached; -inf without an incumbent."""
 
+    @property
+    def closes_at(self) -> float:
+        """Bound at which a node is closed, at most `proven_at`."""
+
     def limit(self, bound: float) -> None:
         """Keep a proven bound."""
 
@@ -126,23 +130,23 @@ class Tree:
         began = self._clock.work
         self._master.allow(node.allowed, node.opened, node.least, node.most)
         relaxed, low = self._master.tighten(
-            settings.NODE_ROUNDS, settings.NODE_STALLED, self._keeper.proven_at
+            settings.NODE_ROUNDS, settings.NODE_STALLED, self._keeper.closes_at
         )
         if relaxed is None:
             return None
         worked = self._clock.work - began
         self.nodes += 1
         low = min(low, node.bound)
-        if low <= self._keeper.proven_at or low == -math.inf:
+        if low <= self._keeper.closes_at or low == -math.inf:
             return self._done(low)
         if self.nodes <= settings.PLAN_EVERY or self.nodes % settings.PLAN_EVERY == 0:
             self._plan_at(relaxed.taken)
-            if low <= self._keeper.proven_at:
+            if low <= self._keeper.closes_at:
                 return self._done(low)
-        hopeless, closed = relaxed.hopeless(self._keeper.proven_at)
+        hopeless, closed = relaxed.hopeless(self._keeper.closes_at)
         self._closed = max(self._closed, closed)
         if self._hopeless is not None:
-            beyond, closed = self._hopeless(self._keeper.proven_at)
+            beyond, closed = self._hopeless(self._keeper.closes_at)
             self._closed, hopeless = max(self._closed, closed), hopeless | beyond
         node = replace(node, allowed=node.allowed & ~hopeless, bound=low)
         splits = self._splits(node, relaxed)
@@ -161,7 +165,7 @@ class Tree:
         choice = np.flatnonzero(relaxed.taken > 0.5)
         value = self._keeper.weighed(choice)
         if value >= node.bound - self._master.exact * abs(node.bound):
-            return self._done(max(value, min(node.bound, self._keeper.proven_at)))
+            return self._done(max(value, min(node.bound, self._keeper.closes_at)))
         self._master.allow(node.allowed, node.opened, node.least, node.most)
         before = self._master.solve()
         if before is not None and self._master.separate(before):

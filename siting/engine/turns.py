@@ -23,12 +23,13 @@ from siting.engine.first_plans import (
 )
 from siting.engine.incumbent import Incumbent
 from siting.engine.plans import Pair
+from siting.engine.pricing import CountBound
 from siting.engine.root import cut_by
 from siting.engine.schedule import Step, take_turns
 from siting.engine.search import fill, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Floats
 
 
 def take_all_turns(inc: Incumbent) -> None:
@@ -58,9 +59,15 @@ def take_all_turns(inc: Incumbent) -> None:
             left=tree_left,
         )  # fmt: skip
         steps = [programs, *makers, cuts, tree]
-        if not has_cuts and inc.known is not None and inc.known.areas is not None:
-            turn = partial(_area_turn, inc, inc.known.areas, inc.known.options)
+        priced = None if has_cuts or inc.known is None else inc.known.priced
+        if priced is not None and priced.areas is not None:
+            turn = partial(_area_turn, inc, priced.areas)
             steps.insert(1, Step(turn, growth=settings.GROWTH**2))
+        if priced is not None and priced.counts is not None:
+            # With a whole number of stations, the bound falls by less than a station's energy.
+            station = abs(priced.bound) / max(priced.counts.stations, 1.0)
+            turn = partial(_count_turn, inc, priced.counts)
+            steps.insert(1, Step(turn, lambda: inc.bound - inc.proven_at < station))
 
     def begun() -> bool:
         return all(step.work or not step.ready() for step in makers)
@@ -126,17 +133,21 @@ def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]
     return turn, lambda: tree.bound - inc.best
 
 
-def _area_turn(inc: Incumbent, bounds: AreaBound, options: Ints) -> bool:
-    """Lower the bound by integer programs of larger areas; return whether larger ones remain.
-
-    `options`: positions of the current options among all options that the bound covers.
-    """
+def _area_turn(inc: Incumbent, bounds: AreaBound) -> bool:
+    """Lower the bound by integer programs of larger areas; return whether larger ones remain."""
     effort = inc.effort
     with inc.clock.phase("area bounds", inc.ends):
         larger = bounds.lower(effort.gap, inc.clock, threads=effort.threads, seed=effort.seed)
-    inc.limit(max(bounds.bound, inc.best))
-    inc.at_most = np.minimum(inc.at_most, bounds.at_most[options])
+    inc.limit_by(bounds)
     return larger
+
+
+def _count_turn(inc: Incumbent, bounds: CountBound) -> bool:
+    """Lower the bound by two cases for the number of stations; there is only one turn."""
+    with inc.clock.phase("counts", inc.ends):
+        bounds.lower(inc.effort.gap, inc.best, inc.clock)
+    inc.limit_by(bounds)
+    return False
 
 
 def _cut_turn(inc: Incumbent) -> bool:

@@ -67,6 +67,31 @@ def test_no_plan_is_above_the_bound_by_areas(first):
     print(f"{seen} plans held against bounds")
 
 
+@pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][1::16]))
+def test_no_plan_is_above_the_bound_by_counts(first, large):
+    """A plan has at most, or at least, the rounded number of stations of the relaxation."""
+    seen = 0
+    for features in [(first,), *[pair for pair in PAIRS if pair[0] == first][::8]]:
+        try:
+            frame = framed(features, seed_of(features, 1))
+        except InputError:  # the two do not go together
+            continue
+        if frame is None or not frame.layout.by_pair:
+            continue
+        nothing = np.zeros(0, dtype=np.int64)
+        priced = Pricing(frame, ENDLESS, start=nothing, some=nothing, seed=1).run(0.0)
+        if priced.counts is None:
+            continue
+        priced.counts.lower(0.0, -math.inf, ENDLESS)
+        bounds = priced.lowered
+        for choice, value in values_of(frame):
+            slack = 1e-6 * max(abs(value), 1.0)
+            assert value <= bounds.bound + slack, (features, choice)
+            assert (value <= bounds.at_most[choice] + slack).all(), (features, choice)
+            seen += 1
+    print(f"{seen} plans held against bounds")
+
+
 @pytest.fixture
 def large(monkeypatch):
     """Only the relaxations of large programs have bounds by areas."""
@@ -95,6 +120,20 @@ def test_larger_areas_lower_the_bound_of_the_relaxation(seed, large):
     assert found[0] <= priced.bound + slack
     assert found[2] < found[0] - slack
     assert found[1] <= found[0] + slack
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_whole_number_of_stations_lowers_the_bound(seed, large):
+    frame, priced = relaxed(seed)
+    stations, bound = priced.counts.stations, priced.bound
+    assert stations % 1 > 0.01
+    priced.counts.lower(0.0, -math.inf, ENDLESS)
+    assert priced.lowered.bound < bound - 1e-6 * abs(bound)
+    # With a row for a number that the relaxation reaches anyway, nothing changes.
+    nothing = np.zeros(0, dtype=np.int64)
+    case = Pricing(frame, ENDLESS, start=nothing, some=nothing, seed=1)
+    case = case.with_stations(1.0, math.floor(stations), ENDLESS)
+    assert case.rounds(0.0, -math.inf, rough=False).bound == pytest.approx(bound, rel=1e-6)
 
 
 def test_areas_grow_with_each_call_until_one_holds_all_sites(large, monkeypatch):
@@ -165,8 +204,8 @@ def test_a_plan_is_built_only_if_time_allows_all_areas(monkeypatch):
     """Without the areas of the centre a plan is poor, so other steps must make one."""
     monkeypatch.setattr(settings, "AREA", 6)
     frame, priced = relaxed(1)
-    every, most = np.arange(frame.count), np.full(frame.count, np.inf)
-    known = Known(frame, every, priced.bound, priced.taken, most, priced.prices)
+    most = np.full(frame.count, np.inf)
+    known = Known(frame, np.arange(frame.count), replace(priced, at_most=most, areas=None))
     take = Windows._take
 
     def last(windows, *args):

@@ -90,7 +90,7 @@ def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
     def bound():
         nothing = np.zeros(0, dtype=np.int64)
         priced = pricing.Pricing(frame, Clock(60.0), start=nothing, some=nothing, seed=1)
-        return priced._rounds(0.0, -math.inf).bound
+        return priced.rounds(0.0, -math.inf, rough=False).bound
 
     best = bound()
     # The first round only.
@@ -169,7 +169,7 @@ def test_rows_of_sites_lower_the_bound_and_exclude_no_plan(asked, monkeypatch):
         frame = Frame(program, program.all_aims[-1])
         nothing, every = np.zeros(0, dtype=np.int64), np.arange(frame.count)
         priced = pricing.Pricing(frame, Clock(60.0), start=nothing, some=every, seed=1)
-        return priced._rounds(0.05, -math.inf).bound
+        return priced.rounds(0.05, -math.inf, rough=False).bound
 
     split = bound()
     monkeypatch.setattr(pricing, "site_rows", lambda *_: None)

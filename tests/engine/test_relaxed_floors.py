@@ -19,6 +19,7 @@ from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent, Known
 from siting.engine.master import Master
+from siting.engine.pricing import Priced
 from siting.engine.relaxed_floors import softened, viable
 from siting.engine.shortfall import Shortfalls
 from siting.engine.station_bound import Prices
@@ -54,6 +55,13 @@ def prices_of(frame, money):
     """Return prices: none of demand, and one of a rupee."""
     rows, slices = len(frame.program.instance.demand_ids), len(frame.program.slices)
     return Prices(np.zeros((rows, slices)), np.array([money]), np.zeros(len(frame.resources)))
+
+
+def known_of(frame, bound, taken, most, money=0.0):
+    """A known relaxation with given results, and without prices of demand."""
+    every = np.ones(frame.count, dtype=bool)
+    priced = Priced(every, taken, bound, most, prices_of(frame, money))
+    return Known(frame, np.arange(frame.count), priced)
 
 
 def everything(frame):
@@ -292,7 +300,7 @@ def test_a_large_program_with_a_known_relaxation_skips_the_cuts_of_the_root(monk
     taken = np.zeros(frame.count)
     taken[everything(frame)] = 0.3
     most = np.full(frame.count, 1e9)
-    known = Known(frame, np.arange(frame.count), 1e9, taken, most, prices_of(frame, 0.0))
+    known = known_of(frame, 1e9, taken, most)
     inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1), None, known)
     inc.build()
     inc.heavy = large
@@ -309,9 +317,7 @@ def scripted(monkeypatch, bounds, known_bound):
     known = None
     if known_bound is not None:
         taken, most = np.zeros(frame.count), np.full(frame.count, math.inf)
-        known = Known(
-            frame, np.arange(frame.count), known_bound, taken, most, prices_of(frame, 0.0)
-        )
+        known = known_of(frame, known_bound, taken, most)
     inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1), None, known)
     inc.build()
     left, asked = [*bounds], []
@@ -384,8 +390,8 @@ def test_a_turn_of_crossings_ends_once_all_plans_were_crossed(money, monkeypatch
     monkeypatch.setattr(settings, "CROSSED", 5)
     frame = frame_of("one year", 0)
     best = viable(frame, everything(frame), Clock(60.0))
-    every, most = np.arange(frame.count), np.full(frame.count, math.inf)
-    known = Known(frame, every, math.inf, np.zeros(frame.count), most, prices_of(frame, money))
+    most = np.full(frame.count, math.inf)
+    known = known_of(frame, math.inf, np.zeros(frame.count), most, money)
     inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1), None, known)
     inc.build()
     inc.limit(inc.master.most)
@@ -418,8 +424,8 @@ def test_a_turn_of_crossings_ends_once_all_plans_were_crossed(money, monkeypatch
 @pytest.mark.parametrize("large", [False, True])
 def test_in_a_large_program_without_cuts_the_tree_waits_for_all_plans(large, monkeypatch):
     frame = frame_of("one year", 0)
-    every, most = np.arange(frame.count), np.full(frame.count, math.inf)
-    known = Known(frame, every, math.inf, np.zeros(frame.count), most, prices_of(frame, 0.0))
+    most = np.full(frame.count, math.inf)
+    known = known_of(frame, math.inf, np.zeros(frame.count), most)
     inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1), None, known)
     inc.build()
     inc.heavy = large

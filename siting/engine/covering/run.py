@@ -66,6 +66,11 @@ class CoveringRun:
         return max(least, self.value + (1 - 2 * settings.STEP_SURE) * self.step) - self.certain
 
     @property
+    def closes_at(self) -> float:
+        """Bound at which a node of the tree is closed."""
+        return self.proven_at
+
+    @property
     def done(self) -> bool:
         """Whether time is up or the gap is proven."""
         return self.clock.over or self._bound <= self.proven_at
