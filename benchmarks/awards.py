@@ -50,8 +50,8 @@ def measure(asked: Asked) -> Finding:
     finding.expect("no loser under its ask would have won", [], found["wrong"])
     finding.notes.append(
         f"{found['won']} bids win PKR {found['pkr'] / 1e6:,.1f} m; critical asks of "
-        f"{found['asked']} losers, {found['close']} of them within {CLOSE:.0%}, "
-        f"{found['proven']} to the rupee."
+        f"{found['asked']} losers, {found['close']} of them known within {CLOSE:.0%}, "
+        f"{found['proven']} proven to the rupee."
     )
     return finding
 

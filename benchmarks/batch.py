@@ -30,7 +30,7 @@ SHARED = ("roads", "surfaces", "reach")
 
 def kept(config, cache):
     print(f"{'stages, s':<14}" + "".join(f"{name:>12}" for name in (*SHARED, "others")))
-    for words in ("worked out", "kept", "kept"):
+    for words in ("computed", "kept", "kept"):
         study = Study(config, [*SAME_QUESTION, f"output.cache_dir={cache}"])
         _ = study.instance
         others = sum(s for name, s in study.seconds.items() if name not in SHARED)

@@ -43,7 +43,8 @@ PEER = "years"
 def together(asked: Asked) -> Finding:
     """Measure row 15: two runs of the package, one of them with a limit of a minute."""
     where = saddar_name(asked)
-    finding = Finding("together", f"{where}: years, floors, envelope, number and decay together")
+    title = f"{where}: years, floors, an envelope, a limit on stations and decay together"
+    finding = Finding("together", title)
     finding.figures = {f"together_{k}": None for k in ("plan_s", "gap_pct", "late_s")}
     work = saddar_work(asked, finding)
     if work is None:

@@ -70,7 +70,7 @@ def karachi(asked: Asked) -> Finding:
     finding.figures = {f"karachi_{k}": None for k in ("gap_pct", "cpu_s", "highs_gap_pct")}
     data = real_data()
     if data is None or not (data / EXTRACT).is_file():
-        why = "the extract is not at hand (SITING_TEST_DATA names its folder)"
+        why = "the extract is not available (SITING_TEST_DATA names its folder)"
         finding.lines.append(Line("siting", found=f"not measured: {why}"))
         finding.notes.append(f"Not measured: {why}.")
         return finding
@@ -215,8 +215,8 @@ def by_siting(make: str, given: dict[str, Any], gap: float, limit_s: float) -> d
         bound=answer.proof.bound,
         gap=answer.proof.gap,
         found=f"{value:,.0f}, gap {answer.proof.gap:.2%}, {answer.proof.stopped}",
-        sizes=f"{len(instance.demand_ids):,} demand rows, {len(instance.reach_site):,} pairs of "
-        f"cell and site, {len(instance.offer_ids):,} offers",
+        sizes=f"{len(instance.demand_ids):,} demand rows, {len(instance.reach_site):,} cell–site "
+        f"pairs, {len(instance.offer_ids):,} offers",
     )
 
 

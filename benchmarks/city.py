@@ -89,7 +89,7 @@ def _real(asked: Asked, finding: Finding, limit_s: float) -> None:
     data = real_data()
     for config in sorted((ROOT / "configs").glob("real-karachi*.yaml")):
         if data is None:
-            finding.notes.append(f"{config.stem} was left out: its data is not at hand.")
+            finding.notes.append(f"{config.stem} was left out: its data are not available.")
             continue
         roads = data / "karachi" / "karachi_saddar_town_drive_20241231.osm.bz2"
         stations = data / "ev_chargers" / "pakistan_ev_chargers_ocm.csv"

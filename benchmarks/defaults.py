@@ -46,13 +46,13 @@ def places(asked: Asked) -> Finding:
             _measured(asked, finding, "a small synthetic city", config, [NEED], SHORT_S)
         return finding
     if real_data() is None:
-        why = "the extract is not at hand (SITING_TEST_DATA names its folder)"
+        why = "the extract is not available (SITING_TEST_DATA names its folder)"
         finding.lines.append(Line("siting", found=f"not measured: {why}"))
         return finding
     for place in REAL:
         for share in SHARES:
             config = str(ROOT / "configs" / f"{place}.yaml")
-            what, limit_s = f"{place}, {share:.0%} of its money", asked.stretched(REAL_S)
+            what, limit_s = f"{place}, {share:.0%} of its public money", asked.stretched(REAL_S)
             _measured(asked, finding, what, config, [], limit_s, share)
     return finding
 

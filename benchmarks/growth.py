@@ -42,7 +42,7 @@ def _grown(asked: Asked, finding: Finding, model: str, cells: list[tuple[int, in
     stuck: set[tuple[int, int]] = set()
     for demands, sites in cells:
         if any(demands >= d and sites >= s for d, s in stuck):
-            gone = "left out: a smaller one did not end"
+            gone = "left out: a smaller program did not finish"
             rows.append([f"{demands:,}", f"{sites:,}", "", "", "", "", "", gone])
             continue
         row, why = _cell(asked, finding, model, demands, sites)
@@ -58,9 +58,9 @@ def _grown(asked: Asked, finding: Finding, model: str, cells: list[tuple[int, in
     finding.tables = [Table(finding.title, columns, rows)]
     finding.figures = {f"{finding.row}_cells": float(len(rows))}
     finding.notes.append(
-        f"A demand is in reach within {MINUTES:g} minutes. The budget is a hundredth of the cost "
-        f"of all candidates, but at least 5 and at most 40 million. Each solve has {LIMIT_S:g} s "
-        f"and {MEMORY_MB / 1024:.0f} GB of address space."
+        f"Sites up to {MINUTES:g} minutes away are within reach. The budget is a hundredth of the "
+        f"cost of all candidates, but at least 5 and at most 40 million. Each solve has "
+        f"{LIMIT_S:g} s and {MEMORY_MB / 1024:.0f} GB of address space."
     )
     return finding
 

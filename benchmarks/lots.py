@@ -91,7 +91,7 @@ def parted(config: str, overrides: list[str], lots: int, limit_s: float) -> dict
     if spread < facts["energy"]["least_possible_share"] - 1e-9:
         wrong.append(f"spread: expected the bound or more, found {spread}")
     if torn:
-        wrong.append(f"pieces: expected each lot in one, found {torn} torn")
+        wrong.append(f"lots: expected each to be connected, found {torn} that are not")
     words = f"{len(new)} stations; " + "; ".join(facts["notes"]) + f"; {seen.wall_s:.0f} s"
     return {
         "spread": spread, "torn": torn, "money_reached": facts["money"]["reached"],

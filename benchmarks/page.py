@@ -24,7 +24,7 @@ def page(machine: Mapping[str, Any], findings: Mapping[str, Finding]) -> str:
         "Written by `python -m benchmarks`, which runs all benchmarks again; do not edit. "
         "`--only roads,reach` measures only those rows again, and `--short` checks values on small "
         "sizes in under two minutes.",
-        f"Measured {when}; {minutes:.0f} minutes in all.",
+        f"Measured {when}; {minutes:.0f} minutes in total.",
         "## Machine",
         _machine(machine, findings),
         "## Goals",
@@ -32,7 +32,8 @@ def page(machine: Mapping[str, Any], findings: Mapping[str, Finding]) -> str:
         "A ratio compares the CPU seconds of two ways to do the same work, each in a process of "
         "its own; if a run of `siting` is short, it is the median of three. Memory is the peak "
         "above the memory that the process held before the work. A gap is computed from the bound "
-        "that the solver proved; the gap that the solver itself reports is never used.",
+        "that the solver proved; the gap that the solver itself reports is never used. The cost to "
+        "all is the combined yearly cost of stations and drivers' time.",
     ]
     if any(f.wrong for f in findings.values()):
         parts += ["## Wrong values", _list(w for f in findings.values() for w in wrong_lines(f))]
@@ -82,9 +83,10 @@ def _machine(machine: Mapping[str, Any], findings: Mapping[str, Finding]) -> str
     busy = ""
     if loads:
         busy = (
-            f" During the runs, {min(loads):.1f} to {max(loads):.1f} processes wanted a core at a "
-            "time, including those of the benchmarks. If these are more than the cores, wall-clock "
-            "times are longer than on an idle machine, and CPU times slightly longer."
+            f" During the runs, {min(loads):.1f} to {max(loads):.1f} processes were running or "
+            "waiting for a core at a time, including those of the benchmarks. If there are more of "
+            "them than cores, wall-clock times are longer than on an idle machine, and CPU times "
+            "slightly longer."
         )
         if max(loads) > BUSY * machine["cores"]:
             busy += (

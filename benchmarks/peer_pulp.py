@@ -53,7 +53,7 @@ def solve(name: str, solver: str, limit_s: float) -> dict[str, Any]:
     bound = stats.best_bound
     gap = None if bound is None or value <= 0 else max(bound / value - 1, 0.0)
     text = "no plan" if value <= 0 else f"{value:,.0f}"
-    text += ", no bound told" if gap is None else f", gap {gap:.2%}"
+    text += ", no bound reported" if gap is None else f", gap {gap:.2%}"
     return seen.facts(
         value=value, cost=cost, bound=bound, gap=gap, found=f"{text} (says {stats.status.name})",
         **marks,

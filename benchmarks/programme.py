@@ -139,7 +139,7 @@ def saddar_work(asked: Asked, finding: Finding) -> dict[str, Any] | None:
         return None if config is None else {"config": config, "overrides": []}
     data = real_data()
     if data is None or not (data / EXTRACT).is_file():
-        why = "the extract is not at hand (SITING_TEST_DATA names its folder)"
+        why = "the extract is not available (SITING_TEST_DATA names its folder)"
         finding.lines.append(Line("siting", found=f"not measured: {why}"))
         finding.notes.append(f"Not measured: {why}.")
         return None
@@ -214,7 +214,7 @@ def judge(
     if theirs is not None and theirs["value"] is not None:
         plans.append(("HiGHS's", theirs))
     for whose, plan in plans:
-        finding.expect(f"{what}, {whose}: what the plan breaks", [], plan["broken"])
+        finding.expect(f"{what}, {whose}: rules that the plan breaks", [], plan["broken"])
         sign = -1 if plan["less"] else 1
         short = sign * (plan["value"] - plan["claimed"]) / plan["scale"]
         told = f"{plan['value']}, {plan['claimed']} claimed"
@@ -268,8 +268,8 @@ def answered(
         )
     sizes = (
         f"{len(instance.demand_ids):,} demand rows, {len(instance.site_ids):,} sites, "
-        f"{len(instance.offer_ids):,} offers, {len(instance.reach_site):,} pairs of cell and site, "
-        f"{len(program.slices)} slices"
+        f"{len(instance.offer_ids):,} offers, {len(instance.reach_site):,} cell–site pairs, "
+        f"{len(program.slices)} slice{'s' * (len(program.slices) != 1)}"
     )
     with watch() as seen:
         try:

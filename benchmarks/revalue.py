@@ -110,16 +110,16 @@ def _broken(program: Any, stand: list[np.ndarray]) -> list[str]:
     by_year = [stand[[s.year for s in program.slices].index(t)] for t in _years(program)]
     for one, offers in zip(program.slices, stand, strict=True):
         if not np.array_equal(offers, by_year[one.year]):
-            out.append(f"{one.name}: a plan of its own")
+            out.append(f"{one.name}: stations differ from the other scenarios of the year")
     if any(len(np.unique(instance.offer_site[at])) < len(at) for at in by_year):
         out.append("two offers at a site")
     if any(len(np.setdiff1d(before, after)) for before, after in pairwise(by_year)):
-        out.append("something closes")
+        out.append("a station closes")
     last = by_year[-1]
     there = np.unique(instance.offer_site[last])
     needed = np.r_[instance.required_sites, instance.offer_site[instance.offer_existing]]
     if len(np.setdiff1d(needed, there)):
-        out.append("a station that must be there is not")
+        out.append("a required station is missing")
     if program.gap is None:
         drawn = np.array([instance.offer_subsidy[offers].sum() for offers in by_year])
         limit = np.array([instance.budget_pkr])
@@ -130,7 +130,7 @@ def _broken(program: Any, stand: list[np.ndarray]) -> list[str]:
             else:
                 drawn = np.diff(drawn, prepend=0.0)
         if (drawn > limit * (1 + OFF) + RUPEE).any():
-            out.append("more money than there is")
+            out.append("more money than is available")
     for limit in instance.limits:
         amount = np.array([limit.use.get(name, 0.0) for name in instance.offer_ids])
         if limit.per_rupee:

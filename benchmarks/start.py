@@ -20,7 +20,7 @@ def measure(asked: Asked) -> Finding:
     finding.figures = {"start_cpu_s": None}
     if found is not None:
         finding.figures = {"start_cpu_s": found["cpu_s"]}
-        finding.expect("verbs named in the help", [], found["lacking"])
+        finding.expect("commands named in the help", [], found["lacking"])
         slowest = ", ".join(f"{name} {ms:.0f} ms" for name, ms in found["slowest"])
         finding.notes.append(f"Slowest imports, each with all that it imports: {slowest}.")
     return finding

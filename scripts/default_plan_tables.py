@@ -193,7 +193,7 @@ def set_row(place: str, preset: str, name: str, folder: Path) -> dict[str, str]:
         "energy served": _energy(run),
         "gap": _gap(run["proofs"][0]["gap"]),
         "public money, PKR m": _millions(run["subsidy_pkr"]),
-        "cost in all, PKR m": _millions(run["cost_pkr"]),
+        "total cost, PKR m": _millions(run["cost_pkr"]),
         "seconds": f"{run['seconds']['solve']:.0f}",
     }
 

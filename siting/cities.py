@@ -158,12 +158,12 @@ def new_config(
         which = f"tehsil {', '.join(zones['tehsil'])} of"
         tehsil = f"{name.removesuffix(' Tehsil')} Tehsil, {districts} District"
         query = f"{tehsil if districts else name}, Pakistan"
-        check = "   # not tried: check it on openstreetmap.org, or give a bbox"
+        check = "   # not tested: check it on openstreetmap.org, or use a bbox"
         of = f", tehsil of {districts}" if districts else ""
         like_line = f"\n  like: {lender.lower()}   # the city whose figures are used"
         lent = f"""\
-# The package has no figures of {name} itself: power, speeds and vehicles a head are those of
-# {lender} (assumption; the countryside has fewer vehicles a head).
+# The package has no figures for {name} itself: power, speeds and vehicles per person are those of
+# {lender} (assumption; rural areas have fewer vehicles per person).
 """
     # A place query covers the whole administrative unit; the box contains only the city proper.
     if query:
@@ -174,7 +174,7 @@ def new_config(
     else:
         total = int(row["people_2023"])
         basis = f"Census 2023, {name} municipality and cantonment (Pakistan Bureau of Statistics)"
-        roads = f"""    kind: bbox              # recalled extent of the city: check it on a map
+        roads = f"""    kind: bbox              # approximate extent of the city: check it on a map
     west_deg: {row["west_deg"]}
     south_deg: {row["south_deg"]}
     east_deg: {row["east_deg"]}
@@ -183,7 +183,7 @@ def new_config(
         total, basis = people, "entered with siting new; state where the figure comes from"
     begin = f"""\
 # {{}}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
-# Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
+# Once online:  siting fetch {slug}.yaml     (a big city takes several minutes)
 # Then offline: siting run {slug}.yaml"""
     surfaces = """
   surfaces:
@@ -193,10 +193,10 @@ def new_config(
     why = "one per 3 km x 3 km square, as in the 2019 policy"
     if roads_file is not None:
         at = json.dumps(roads_file, ensure_ascii=False)
-        begin = f"# {{}}: all from your road file; nothing is downloaded.\n# siting run {slug}.yaml"
+        begin = f"# {{}}: only your road file is used, without downloads.\n# siting run {slug}.yaml"
         roads = f"    kind: file\n    path: {at}"
         surfaces = """
-  # Demand is where people live. An OpenStreetMap file with shops and offices can say more:
+  # Demand is where people live. An OpenStreetMap file with shops and offices gives more detail:
   # surfaces: {places: {kind: osm_file, path: FILE}}"""
         sites, spacing_m = f"    - kind: osm_file\n      path: {at}", TOWN_SPACING_M
         why = "smaller values give more candidates"
@@ -213,19 +213,19 @@ def new_config(
     whole = ""
     if not in_library or total != int(row["people_2023"]):
         whole = f"""
-  city_people: {total:_}   # the total above is the whole city for its share of the fleet"""
+  city_people: {total:_}   # people of the whole city, for its share of the vehicle fleet"""
     return f"""\
 {begin.format(name + of)}
 #
-{lent}# Supplied by {row["disco"]}; power there {row["availability"]:.0%} of the time \
+{lent}# Supplied by {row["disco"]}; power is available {row["availability"]:.0%} of the time \
 ({row["availability_low"]:.0%} to {row["availability_high"]:.0%}; assumption).
 # Census zones (2023; people, share of households that rent):
 {_zone_lines(zones)}
 name: {slug}
 title: {title}
 note: >-
-  People are a census total spread along residential streets: replace demand.people by a
-  population layer where you have one.
+  People are a census total spread along residential streets: replace demand.people with a
+  population layer if you have one.
 year: 2030
 
 roads:
@@ -253,7 +253,7 @@ reach:
 
 program:
   model: capacitated
-  budget_pkr: {budget_pkr:_}  # assumption: {BUDGET_PKR_PERSON} rupees a head
+  budget_pkr: {budget_pkr:_}  # assumption: PKR {BUDGET_PKR_PERSON} per person
 
 solver:
   gap: 0.01
@@ -277,7 +277,7 @@ def _scalar(text: str) -> str:
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name and zones, the city lending figures, and whether the two are one."""
+    """Return a town's name and zones, the city lending figures, and whether it is that city."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError("city", "is blank or contains unprintable characters")
     lender = None if like is None else str(find_city(like)["city"])
@@ -297,7 +297,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
     if rows.empty:
         spare = [city for city in dict.fromkeys(zones["city"]) if city and city not in cities]
         similar = did_you_mean(wanted, [*cities, *spare, *zones["tehsil"]])
-        fix = "like (a city) and people (a number) describe any town"
+        fix = "give like (a city) and people (a number) to describe any town"
         fix = f"{similar}; {fix}" if similar.startswith("did") else fix
         raise InputError("city", f"neither the library nor the census has {wanted}", fix)
     districts = list(dict.fromkeys(rows["district"]))

@@ -46,7 +46,7 @@ def did_you_mean(
 
 
 class Override(str):
-    """A ``key.path=value`` string, with the place that errors about it state.
+    """A ``key.path=value`` string, with the place that its errors name.
 
     >>> override = Override("solver.gap=2", "--gap")
     >>> override, override.place

@@ -130,7 +130,7 @@ class UserTable:
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & not_numbers(read, least)
-        self.fault(column, f"not {what}", "write a number, or leave it blank", bad)
+        self.fault(column, f"not {what}", "write a number, or leave the cell blank", bad)
         return read.mask(bad)
 
     def fault(self, column: str, what: str, fix: str, bad: pd.Series[bool]) -> None:
@@ -236,7 +236,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if not len(pyogrio.list_layers(path)):
-            raise InputError(str(path), "holds no layer", "save it again with its rows")
+            raise InputError(str(path), "holds no layer", "save the layer again with its rows")
         layer = gpd.read_file(path)
     for warning in caught:
         repeated = REPEATED_ID.search(str(warning.message))
@@ -245,7 +245,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
                 warning.message, warning.category, warning.filename, warning.lineno
             )
         elif unique_ids and "id" not in layer.columns:  # the caller checks a column named id
-            what = f"{repeated[1]} is the id of several features; other ids may repeat too"
+            what = f"{repeated[1]} is the id of several features; other ids may also repeat"
             raise InputError(f"{path}, feature id", what, "give each feature its own id")
     return layer
 
@@ -286,7 +286,7 @@ def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
     bad = np.unique(row[~np.isfinite(spots).all(axis=1)])
     if len(bad):
         text = f"{len(bad):,} of {len(layer):,} rows have {what}"
-        raise InputError(f"{path}, geometry", text, "draw them again", row_labels(path, bad))
+        raise InputError(f"{path}, geometry", text, "redraw these shapes", row_labels(path, bad))
 
 
 def file_date(path: Path) -> str:

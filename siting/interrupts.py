@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 logger = logging.getLogger(__name__)
 
-DISCARDED = "Stopped at once, the plan so far was discarded"
+DISCARDED = "Stopped at once; the plan so far was discarded"
 
 
 class Wish:

@@ -25,7 +25,7 @@ FORMAT = 5
 RUN_FORMAT = 3
 FOLDER = "stages"
 MANIFEST = "stages.json"
-AGAIN = "make the run again"
+AGAIN = "run the study again"
 # Files in the run folder that the stages depend on.
 WHOLE = ("config.yaml", "run.json")
 REPORT = "report.html"
@@ -84,7 +84,7 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
         elif sha256(path) != hashed:
             fix = f"restore the original file, or {again}"
             if path.name == "config.yaml":
-                fix += "; to change a key for another plan, override it"
+                fix += "; to make another plan, override keys instead"
             faults.append(Fault(str(path), "was changed after the run was written", fix))
     return faults
 
@@ -169,7 +169,7 @@ def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[s
     missing += [name for name in WHOLE if name not in manifest["of_the_run"]]
     faults += naming(f"{path}, key sha256", "lacks files", missing, AGAIN)
     if set(manifest["outcome"]) != {*FACTS, "proofs", "tables"}:
-        faults.append(Fault(f"{path}, key outcome", "has different keys from a run", AGAIN))
+        faults.append(Fault(f"{path}, key outcome", "does not have the keys of an outcome", AGAIN))
     return faults
 
 

@@ -62,7 +62,7 @@ class Outcome(Solved):
         The best value possible in each scenario: ``scenario``, ``best``. Empty unless an aim
         measures regret.
     limits
-        How far each limit is used: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``,
+        How much of each limit is used: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``,
         ``at_most``.
     lines
         Headline figures, each with its field, label and text.

@@ -23,7 +23,7 @@ from siting.sites.chargers_text import BUILD, told_as
 from siting.tables import capacity_columns, may_be_built
 
 # Labels of the simulated day's figures, which come before the program's figures.
-OF_ALL_DRIVERS = ("Drivers served", "Basis of the money", "Ports in use")
+OF_ALL_DRIVERS = ("Drivers served", "Basis of the subsidies", "Ports in use")
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ class PlanTables:
 # The columns of the vehicle classes and of the new stations.
 CLASSES = (
     Column("Vehicle class", "vehicle_class", "_"),
-    Column("Wanted, kWh/day", "demand_kwh_day", ",.0f"),
+    Column("Demand, kWh/day", "demand_kwh_day", ",.0f"),
     Column("Served, kWh/day", "served_kwh_day", ",.0f"),
     Column("Share", "served_share", ".1%", blank="–"),
 )
@@ -208,7 +208,7 @@ class Plan(Shown, PlanTables):
             ("New stations", f"{len(new):,} ({new['power_kw'].sum():,.0f} kW)"),
             ("Existing stations kept", f"{int(self.sites['existing'].sum()):,}"),
             ("Subsidy", subsidy),
-            ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
+            ("Total cost", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
         return [line for line in lines if line[1]] + self._money_lines() + list(told.items())
 
@@ -333,13 +333,13 @@ class Plan(Shown, PlanTables):
         if not m.get("new_stations"):
             return []
         free = (
-            f"{m['stations_without_need']:,} of {m['new_stations']:,} new stations; NPV of all "
-            f"without it PKR {m['npv_without_subsidy_pkr'] / 1e6:,.2f} m "
+            f"{m['stations_without_need']:,} of {m['new_stations']:,} new stations; NPV of all new "
+            f"stations without subsidy: PKR {m['npv_without_subsidy_pkr'] / 1e6:,.2f} m "
             f"(PKR {m['pkr_per_usd']:g} to the US dollar)"
         )
         lines = [("Need no public money", free)]
         each = [
-            f"PKR {m[key]:,.0f} a {what}"
+            f"PKR {m[key]:,.0f} per {what}"
             for key, what in (
                 ("subsidy_pkr_per_kwh_day", "kWh/day sold at new stations"),
                 ("subsidy_pkr_per_car", "car served"),
@@ -347,7 +347,7 @@ class Plan(Shown, PlanTables):
             if m[key] is not None
         ]
         if m["subsidy_pkr"] > 0 and each:
-            lines.append(("Subsidy for what it adds", ", ".join(each)))
+            lines.append(("Subsidy per unit", "; ".join(each)))
         if m["subsidy_beyond_need_pkr"] > 0.005 * m["subsidy_pkr"]:
             beyond = f"PKR {m['subsidy_beyond_need_pkr'] / 1e6:,.2f} m beyond the viability gap"
             lines.append(("Not additional", beyond))
@@ -431,7 +431,7 @@ def _site_table(
     candidates: gpd.GeoDataFrame, built: pd.DataFrame, service: pd.DataFrame, classes: list[str]
 ) -> gpd.GeoDataFrame:
     able = built[capacity_columns(built)].sum(axis=1)
-    # `existing` comes from the offers, as a plan may build another offer at an existing station.
+    # `existing` comes from the offers: a plan may build another offer at an existing station.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(capacity_kwh_day=able)
     told = [c for c in ("site_id", "name", "whereabouts", "kind") if c in candidates.columns]

@@ -55,9 +55,9 @@ WHOLE_LAST = 150_000
 # which an integer program finds the requirements in conflict. Not measured.
 SMALL_COLUMNS = 5_000
 # Number of pairs above which four rules apply: linked parts are separated together only if no other
-# cut is violated; subproblems with money use the interior point method; construction rounds drive
-# times to steps; column generation starts from rough prices. Measured (Saddar): a subproblem takes
-# 1 to 3 s instead of 30 s.
+# cut is violated; subproblems with money use the interior point method; the construction heuristic
+# rounds drive times to steps; column generation starts from rough prices. Measured (Saddar): a
+# subproblem takes 1 to 3 s instead of 30 s.
 MANY_PAIRS = 50_000
 # Number of columns above which the demand that a plan serves is computed in independent pieces.
 # Not measured.
@@ -78,8 +78,9 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated (not me
 # --- time ---------------------------------------------------------------------------------------
 
 # Each of the next four values is a share of the remaining time. Steps that may take this share: an
-# aim followed by others, a first plan under the viability gap and a large program's plan built area
-# by area (other methods give worse plans there), and the filtering of a conflict. Not measured.
+# aim followed by other aims, a first plan under the viability gap and a large program's plan built
+# area by area (other methods give worse plans there), and the filtering of a conflict. Not
+# measured.
 MAIN_SHARE = 0.7
 # Steps that may take this share: cuts at the root, plans made from them, relaxations, column
 # generation for one aim, one horizon in the search for the shortest drive times, and tests of
@@ -97,7 +98,7 @@ ENDS = 0.97
 # Time reserved for computing the final flows, as a multiple of the time that earlier flows took.
 # Also the time reserved for passing a problem to a solver, as a multiple of the time that writing
 # the problem took; and the time that an exact relaxation needs, as a multiple of the time of the
-# rough one before it. Not measured.
+# rough relaxation before it. Not measured.
 AGAIN = 3.0
 # Time reserved for computing the answer, as a multiple of the time needed to evaluate a plan. Also
 # the time that a later aim needs to use all offers again, as a multiple of the time needed to
@@ -123,9 +124,10 @@ COLD = 2500
 # --- cuts ---------------------------------------------------------------------------------------
 
 # Maximum number of rounds of cuts at a node. Measured: CPU time is similar from 6 to 24. A cut that
-# stays slack for more rounds than this is removed or left out; this use was not measured. Also the
-# number of rounds for a bound that holds for any budgets by year. Measured (synthetic Karachi,
-# prices of a rupee given): 2 rounds prove 51,325 kWh/day in 44 CPU s, 8 rounds 50,431 in 58.
+# stays slack for more rounds than this is removed or left out; the effect of this rule was not
+# measured. Also the number of rounds for a bound that holds for any yearly budgets. Measured
+# (synthetic Karachi, prices of a rupee given): 2 rounds prove 51,325 kWh/day in 44 CPU s; 8 rounds
+# prove 50,431 in 58 CPU s.
 NODE_ROUNDS = 12
 # Number of rounds of cuts before the first plan of a program with years. Measured (synthetic
 # Karachi and Lahore): two rounds give good prices.
@@ -142,8 +144,8 @@ PRICING_STALLED = 5e-3  # the same share in column generation with links (not me
 # many without a better plan. The estimate of a branching is trusted after this many trials.
 # Measured: CPU time is similar from 1 to 6.
 IDLE = 3
-# Used instead of IDLE until the bound first falls. Measured: the first fall may take a dozen rounds
-# (row 13).
+# Used instead of IDLE until the bound falls for the first time. Measured: the first fall may take a
+# dozen rounds (row 13).
 IDLE_AT_FIRST = 20
 # Slack cuts are removed once there are this many cuts. Measured: CPU time is similar from 75 to
 # 300.
@@ -151,8 +153,8 @@ MANY_ROWS = 150
 # A floor for which no violated cut was found is skipped for up to this number of rounds. Measured
 # together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
 RESTS = 8
-# Cuts are sought at a weighted mean of the relaxed optimum and the previous such mean. This is the
-# weight of the previous mean. Measured: CPU time is similar from 0.6 to 0.9.
+# Cuts are sought at a weighted mean of the relaxed optimum and the previous such mean. This value
+# is the weight of the previous mean. Measured: CPU time is similar from 0.6 to 0.9.
 BACK = 0.8
 # The same weight in large programs in which payments are decision variables, because their
 # constructed plan may be poor. Measured (little money in the budget): after one minute, the gap is
@@ -174,10 +176,10 @@ LEVELS = 256
 WORTHS_SEEN = 1_000
 # Number of pairs that each row has in a first linear program and in a first window: the nearest or
 # the most valuable pairs. Pricing adds other pairs; a cut is valid even without them. With links,
-# as many pairs with the nearest stations of the relaxation are added. If a plan is known, half of a
-# row's first pairs are with its stations, and links add half as many.
-# This number doubles each time a window grows. Measured (see also MANY_PAIRS): a window of the
-# embedded city takes 0.1 s, and 3 to 15 s with all pairs.
+# the same number of pairs with the nearest stations of the relaxation is added. If a plan is known,
+# half of a row's first pairs are with its stations, and links add half as many. This number doubles
+# each time a window grows. Measured (see also MANY_PAIRS): a window of the embedded city takes 0.1
+# s, and 3 to 15 s with all pairs.
 NEAREST_PAIRS = 8
 LINK_BROKEN = 0.01  # violation above which a link is added (not measured)
 # Penalty for needing more money than a site's cap, as a multiple of the penalty for a shortfall.
@@ -187,21 +189,21 @@ CAP_PENALTY = 100.0
 # measured.
 GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
 # Number of times that the search for the best price of a viability gap halves its interval. The
-# search for a first plan with the least public money halves its interval of budgets as many times.
-# Measured (embedded city): compared with 8 halvings, the bound is 0.13 % higher with 4 and
-# 0.001 % lower with 16.
+# search for a first plan with the least public money halves its interval of budgets the same number
+# of times. Measured (embedded city): compared with 8 halvings, the bound is 0.13 % higher with 4
+# and 0.001 % lower with 16.
 HALVINGS = 8
 
 # --- first plans --------------------------------------------------------------------------------
 
-# Construction takes several options at once if their rates (gains per rupee) are at least this
-# share of the best rate. Measured: CPU time is similar from 0.9 to 0.975.
+# The construction heuristic takes several options at once if their rates (gains per rupee) are at
+# least this share of the best rate. Measured: CPU time is similar from 0.9 to 0.975.
 TOGETHER = 0.95
 # A group counts as worst served if its share served exceeds the lowest share of any group by at
-# most this. Measured: CPU time is similar from 0.025 to 0.1.
+# most this value. Measured: CPU time is similar from 0.025 to 0.1.
 WORST = 0.05
-# Weight of a rupee of a station's costs (its need) relative to a rupee of public money.
-# Construction uses the first value; the greedy plan tries all of them. Not measured.
+# Weight of a rupee of a station's costs (its need) relative to a rupee of public money. The
+# construction heuristic uses the first value; the greedy plan tries all of them. Not measured.
 OWN_MONEY = (0.02, 0.2, 1.0)
 NEARER = 0.03  # share by which the longest drive reduces the weight of a kWh (not measured)
 # In large programs, drive times are rounded up to multiples of the longest drive time divided by
@@ -211,8 +213,8 @@ NEARER_STEPS = 8
 # rounded up. Not measured.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 # Thresholds that are tried in turn: sites whose value in the relaxation reaches the threshold keep
-# their stations in a viable plan. Measured (embedded city): plans with the threshold 0.9 serve
-# 12,664 kWh/day, with 0.6 and 0.5 13,069, and with 0.4 10,059. Once a step of a dive has used
+# their stations in a viable plan. Measured (embedded city): plans serve 12,664 kWh/day with the
+# threshold 0.9, 13,069 with 0.6 and 0.5, and 10,059 with 0.4. Once a step of a dive has used
 # DIVE_STEP, it fixes only options whose value is at least the first threshold. Measured: CPU time
 # is similar from 0.8 to 0.95.
 WHOLE_FROM = (0.9, 0.6, 0.5)
@@ -260,9 +262,9 @@ MOST_VALUED = 60  # maximum number of changes that are evaluated one by one (not
 
 FIRST_SIZE = 10  # number of sites in a window (not measured)
 # Once all windows of one size have been tried, their size is multiplied by this factor. The areas
-# that lower the bound grow by the same factor; a turn of areas is expected to take this factor
-# squared times as long as the turn before. Measured (row 18): successive turns took 13, 35 and
-# 85 s.
+# that lower the bound grow by the same factor; the expected time of a turn of areas is the time of
+# the turn before, multiplied by the square of this factor. Measured (row 18): successive turns took
+# 13, 35 and 85 s.
 GROWTH = 1.6
 SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds (not measured)
 # Gap to which a window is solved. With decay, or if payments are decision variables, the first gap
@@ -286,7 +288,8 @@ MOST_COUNTS = 40
 ROUNDS = 6  # rounds of solves of windows, or of the root's cuts, in a turn (not measured)
 # Number of sites in an area. Plans are built area by area, and areas also yield a bound on all
 # plans. Measured (row 18, PKR 0): a plan built with areas of 15 sites serves 84,400 kWh/day. With
-# areas of 22 sites it serves 84,700 but takes twice the time; with 8, it serves 84,000.
+# areas of 22 sites, it serves 84,700 but takes twice the time; with areas of 8 sites, it serves
+# 84,000.
 AREA = 15
 # Two plans that differ at more sites than this are combined (crossed) in areas of this many sites.
 # Measured (row 18, PKR 0): combining plans of 84,518 and 84,420 kWh/day gives 84,884 kWh/day in
@@ -310,13 +313,13 @@ PROGRAM_GAP = 0.6
 # Maximum number of nodes in the first solve of the integer master problem, and in a window. Not
 # measured.
 PROGRAM_NODES = 100
-# If a solve of the integer master problem finds no better plan, the next may use this many times as
-# many options or, once it has all options, nodes. The first has the square of this number of
-# options per station of the relaxation. Kicks (random changes of a plan) after the cuts get this
-# many times the work of those before. None of these is measured. Building another plan area by area
-# is expected to take this many times the work of the plan before. Measured (row 18, PKR 0, 20 and
-# 1,000 m): a second such plan, combined with the first, gained 459, 917 and 330 kWh/day; a third
-# gained 92, 0 and 28.
+# If a solve of the integer master problem finds no better plan, the next solve may use this many
+# times as many options or, once it has all options, this many times as many nodes. In the first
+# solve, the number of options per station of the relaxation is the square of this number. Kicks
+# (random changes of a plan) after the cuts get this many times the work of the kicks before the
+# cuts. None of these uses is measured. Building another plan area by area is expected to take this
+# many times the work of the plan before. Measured (row 18, PKR 0, 20 and 1,000 m): a second such
+# plan, combined with the first, gained 459, 917 and 330 kWh/day; a third plan gained 92, 0 and 28.
 MORE = 4
 # The integer master problem is not solved again once it may use more nodes than this. Not measured.
 MOST_NODES = 5_000
@@ -348,12 +351,12 @@ STEP_SURE = 0.01
 
 # --- messages and conflicts ---------------------------------------------------------------------
 
-# A gap above this value is stated first in messages and sets the exit code. Not measured.
+# A gap above this value is stated first in messages, and determines the exit code. Not measured.
 FAR = 1.0
 MOST_TOLD = 1e4  # gap above which a message omits the figure (not measured)
 # Number of floors or limits that a message lists before it only counts the others. Not measured.
 LISTED = 6
-REQUIREMENTS_LISTED = 12  # number of requirements shown that do not help if changed (not measured)
+REQUIREMENTS_LISTED = 12  # requirements shown whose change does not help (not measured)
 # A requirement is changed by the amount that a relaxation shows plus a share of the requirement's
 # figure. These shares are tried in turn. Each test may take the remaining time divided by their
 # number. Not measured.

@@ -95,9 +95,9 @@ class Block:
         return ["left"] * max(map(len, self.rows), default=0)
 
     def rest(self) -> list[str]:
-        """Return a sentence on the rows that `texts` lacks; none if it lacks no row."""
+        """Return a sentence about the rows that `texts` leaves out; none if it has all rows."""
         more = self.more + max(len(self.rows) - self.most, 0)
-        where = f": .{self.all_in} has all" if self.all_in else ""
+        where = f": all are in .{self.all_in}" if self.all_in else ""
         return [f"… and {more:,} more{where}"] if more else []
 
 

@@ -220,7 +220,7 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
             faults += _column_faults(frame, column, labels, where)
     if table.capacity_columns and not capacity:
         what = "no column capacity_<group>_kwh_day"
-        faults.append(Fault(where, what, "name what each offer can serve"))
+        faults.append(Fault(where, what, "add a column for what each offer can serve"))
     if set(table.key) <= set(frame.columns):
         twice = frame.duplicated(subset=list(table.key), keep=False).to_numpy()
         faults += naming(f"{where}, column {' + '.join(table.key)}", "duplicate", labels(twice))
@@ -281,12 +281,13 @@ def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: s
         faults += naming(place, _count(missing, "is", "are", "missing"), labels(missing))
     is_flag = pd.api.types.is_bool_dtype(values)
     if column.kind == "flag" and not is_flag:
-        faults.append(Fault(place, f"not true or false but {values.dtype}"))
+        faults.append(Fault(place, f"must be true or false, but has type {values.dtype}"))
     if column.kind not in ("number", "whole"):
         return faults
     if is_flag or not pd.api.types.is_numeric_dtype(values):
         bad = (pd.to_numeric(values, errors="coerce").isna() & ~values.isna()).to_numpy()
-        return [*faults, Fault(place, f"not numbers but {values.dtype}", "", labels(bad))]
+        what = f"must be numbers, but has type {values.dtype}"
+        return [*faults, Fault(place, what, "", labels(bad))]
     plain = values.to_numpy(dtype=float, na_value=np.nan)
     infinite = np.isinf(plain)
     faults += naming(place, _count(infinite, "is", "are", "infinite"), labels(infinite))

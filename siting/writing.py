@@ -33,16 +33,16 @@ GEO_ERRORS = (
 # Errors from a bad path: long names, null characters, lone surrogates, or loops of links.
 NO_PLACE = (OSError, ValueError, RuntimeError)
 WRITERS = (OSError, UnicodeEncodeError, sqlite3.Error, *GEO_ERRORS)
-ROOM = "check that there is room, and that you may write there"
+ROOM = "check that the disk has room and that you may write there"
 FIXES = {
-    errno.ENOSPC: "make room on the disk, or name a place on another",
+    errno.ENOSPC: "make room on the disk, or name a place on another disk",
     errno.EDQUOT: "make room within your quota, or name a place elsewhere",
     errno.EFBIG: "the file exceeds the limit on file size: raise the limit",
     errno.EACCES: "name a place that you may write to",
     errno.EROFS: "name a place that you may write to",
     errno.ENOTDIR: "a part of the path is a file: name another place",
     errno.EEXIST: "a part of the path is a file: name another place",
-    errno.ENAMETOOLONG: "name a shorter one",
+    errno.ENAMETOOLONG: "name a shorter path",
     errno.ELOOP: "its links lead in a circle: name another place",
 }
 # Errors from a full disk, a quota, or a limit on file size.
@@ -79,7 +79,7 @@ def require_free(path: Path) -> None:
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
         if place.exists():
-            what = "is there already"
+            what = "already exists"
             if not place.is_file():
                 what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
             raise InputError(str(path), what, "name another file, or move it away first")
@@ -91,7 +91,7 @@ def _require_outside_runs(path: Path, place: Path) -> None:
         if folder.name.endswith(PART) and _is_ours(_lock_of(folder)):
             return  # this program is still filling the folder
         if any(all((folder / name).is_file() for name in names) for names in _WRITTEN):
-            what = f"is in {folder}, which stays as siting wrote it"
+            what = f"is in {folder}, which must stay unchanged"
             raise InputError(str(path), what, "name a place outside it")
 
 
@@ -200,7 +200,7 @@ class _TakenError(InputError):
 
 def _require_empty(path: Path, place: Path) -> None:
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        what = "is there already and " + ("not empty" if place.is_dir() else "is not a folder")
+        what = "already exists and is not " + ("empty" if place.is_dir() else "a folder")
         raise _TakenError(str(path), what, "name another folder")
 
 

@@ -62,11 +62,11 @@ WRONG = {
     # Half of the streets, or some of the people, were lost.
     "undirected": (
         lambda t: siting.Network.from_graph(nx.MultiGraph(t.network.to_graph())),
-        "graph: a value of type MultiGraph; give a directed OSMnx graph",
+        "graph: a value of type MultiGraph; pass a directed OSMnx graph",
     ),
     "no place": (
         lambda t: siting.make_cells(nowhere(t.people), t.network),
-        "people, geometry: 1 of 2 without a place",
+        "people, geometry: 1 of 2 rows have no location",
     ),
     # One name in place of a list was read letter by letter.
     "required": (lambda t: instance_of(t, required="s0001"), "required sites: 's0001' is not a li"),
@@ -97,14 +97,14 @@ WRONG = {
     "years": (lambda t: program_of(t).years([5e7]), "budgets_pkr: a value of type list"),
     "share": (lambda t: program_of(t).floor("half"), "floors, city: is 'half'"),
     "demand": (lambda t: instance_of(t, demand=None), "demand: a value of type NoneType"),
-    "budget": (lambda t: instance_of(t, budget_pkr="5e6"), "budget_pkr: is '5e6'; give PKR"),
+    "budget": (lambda t: instance_of(t, budget_pkr="5e6"), "budget_pkr: is '5e6'; enter an amount"),
     "options": (
         lambda t: siting.solve(program_of(t), gap="a", time_limit_s=None),
         "- gap: is 'a'; give a number\n- time_limit_s: is None; give a number",
     ),
     "slice": (lambda t: siting.solve(program_of(t)).service("2031"), "slice_name: no slice '2031'"),
-    "keys": (lambda t: siting.Study({"name": "a"}), "config: a value of type dict; give the path"),
-    "run": (lambda t: siting.simulate(5), "run: a value of type int; give a run folder, a study"),
+    "keys": (lambda t: siting.Study({"name": "a"}), "config: a value of type dict; pass the path"),
+    "run": (lambda t: siting.simulate(5), "run: a value of type int; pass a run folder, a study"),
     "rules": (lambda t: t.plan.simulate(5), "rules: a value of type int"),
     "answers": (lambda t: siting.side_by_side([t.plan]), "answers: a value of type list"),
     "study beside": (lambda t: siting.side_by_side({"a": t}), "answers, a: a value of type Study"),
@@ -139,7 +139,7 @@ WRONG = {
     ),
     "clip": (
         lambda t: siting.read_roads(t.config.roads.source.path, clip=t.cells),
-        "clip: a value of type GeoDataFrame; give one polygon",
+        "clip: a value of type GeoDataFrame; pass one polygon",
     ),
     "table read": (lambda t: siting.read_people(t.people), "path: a value of type GeoDataFrame"),
     "polygons": (
@@ -152,7 +152,7 @@ WRONG = {
     ),
     "figures": (
         lambda t: siting.make_offers(t.candidates, {"a": {"dc_60": 1}}, grids=1),
-        r"unknown figures \(grids\).*\n.*missing \(chargers, grid, fees, compatibility\)",
+        r"unknown figures \(grids\).*\n.*missing figures \(chargers, grid, fees, compatibility\)",
     ),
     "no energy": (lambda t: siting.spread_demand(t.cells, t.energy[:0]), "energy: has no rows"),
     "classes": (

@@ -52,7 +52,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
         assert not target.exists()
     assert (target / "a").read_text() == "all"
     assert list((tmp_path / "runs").iterdir()) == [target]
-    with pytest.raises(InputError, match="is there already and not empty"), whole_folder(target):
+    with pytest.raises(InputError, match="already exists and is not empty"), whole_folder(target):
         pass
     assert (target / "a").read_text() == "all"
 

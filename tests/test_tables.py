@@ -65,9 +65,9 @@ def test_every_fault_is_named_at_once_and_nothing_is_changed():
 @pytest.mark.parametrize(
     ("column", "values", "expected"),
     [
-        ("demand_kwh_day", ["3,5", "4"], "not numbers"),
+        ("demand_kwh_day", ["3,5", "4"], "must be numbers, but has type str"),
         ("demand_kwh_day", [np.inf, 1.0], "1 is infinite"),
-        ("demand_kwh_day", [True, False], "not numbers but bool"),
+        ("demand_kwh_day", [True, False], "must be numbers, but has type bool"),
         ("vehicle_class", ["car", " "], "1 is missing"),
         ("vehicle_class", ["car", None], "1 is missing"),
     ],
@@ -109,7 +109,9 @@ def test_whole_numbers_and_flags_are_held_to():
         geometry=[Point(0, 0)],
         crs=32643,
     )
-    assert texts(sites, CANDIDATES) == ["candidates, column existing: not true or false but str"]
+    assert texts(sites, CANDIDATES) == [
+        "candidates, column existing: must be true or false, but has type str"
+    ]
 
 
 def test_geometry_must_be_there_of_the_right_type_and_know_its_crs():
@@ -143,7 +145,7 @@ def test_offers_need_capacity_columns_that_are_numbers():
         }
     )
     assert texts(offers, OFFERS) == [
-        "offers: no column capacity_<group>_kwh_day; name what each offer can serve"
+        "offers: no column capacity_<group>_kwh_day; add a column for what each offer can serve"
     ]
     assert texts(offers.assign(capacity_dc_kwh_day=1.0), OFFERS) == []
     bad = texts(offers.assign(capacity_dc_kwh_day=-1.0), OFFERS)

@@ -110,14 +110,14 @@ def test_what_another_program_puts_there_meanwhile_costs_nothing(tmp_path, what)
 def test_a_file_that_is_there_is_not_replaced(tmp_path):
     path = tmp_path / "town.yaml"
     path.write_text("mine")
-    with pytest.raises(InputError, match=r"town.yaml: is there already; name another file"):
+    with pytest.raises(InputError, match=r"town.yaml: already exists; name another file"):
         write_whole(path, lambda part: part.write_text("theirs"))
 
     def meanwhile(part):
         part.write_text("theirs")
         (tmp_path / "new.csv").write_text("mine")
 
-    with pytest.raises(InputError, match=r"new.csv: is there already"):
+    with pytest.raises(InputError, match=r"new.csv: already exists"):
         write_whole(tmp_path / "new.csv", meanwhile)
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
         "town.yaml": "mine",
@@ -131,7 +131,7 @@ def test_a_link_and_a_folder_are_something_that_is_there(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "real").write_text("mine")
     (tmp_path / "link").symlink_to("real")
-    for name, what in (("folder", "is a folder"), ("link", "is there already")):
+    for name, what in (("folder", "is a folder"), ("link", "already exists")):
         with pytest.raises(InputError, match=what):
             require_free(tmp_path / name)
     require_free(tmp_path / "deep" / "new")
@@ -147,11 +147,9 @@ def test_a_stored_run_stays_as_it_was_written(tmp_path, files):
         with whole_folder(part / "cities" / "one") as inner:
             (inner / "x").write_text("x")
     for place in (run / "new.csv", run / "deep" / "new.csv"):
-        with pytest.raises(
-            InputError, match="which stays as siting wrote it; name a place outside"
-        ):
+        with pytest.raises(InputError, match="which must stay unchanged; name a place outside"):
             require_free(place)
-        with pytest.raises(InputError, match="stays as siting wrote it"):
+        with pytest.raises(InputError, match="must stay unchanged"):
             whole_folder(place).__enter__()
     require_free(tmp_path / "beside.csv")
 

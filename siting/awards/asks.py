@@ -93,8 +93,8 @@ class Best:
 class Market:
     """The bids of an award, and methods to find the best plan and each bid's critical ask.
 
-    `program`: the award's program, in which offers draw the money that their bids ask for. Each bid
-    is a bundle, so its offers remain in the program even if no driver can use them; `closed`: ids
+    `program`: the award's program, in which offers draw the money that their bids ask for (each bid
+    is a bundle, so its offers remain in the program even if no driver can use them); `closed`: ids
     of offers that cannot win at their ask; `limit_s`: time limit (s) for the best plan and all
     critical asks; `threads`, `seed`: as for `siting.solve`.
     """
@@ -139,7 +139,7 @@ class Market:
         if most.choice is None:
             self.none_without = most.bound == -math.inf
             return None
-        # While public money is minimised, worth may fall by a tolerance, wider without a bid.
+        # While public money is minimised, worth may fall by a tolerance (larger without a bid).
         least = most.value * (1 - (EXACT if without is None else SAME))
         with clock.within(clock.share_after(SECOND)):
             cheap = self._cheapest(self.drawn, gone, least)
@@ -300,7 +300,7 @@ class Market:
         return out
 
     def _bounds(self, gone: Flags, more: int = 0) -> tuple[Floats, Floats]:
-        """Return the limits of the columns without options `gone`; `more` columns end at 1."""
+        """Return the limits of columns, with options `gone` closed; the last `more` end at 1."""
         upper = np.concatenate([self.pool.upper, np.ones(more)])
         upper[: self.pool.count][gone] = 0.0
         return np.minimum(np.concatenate([self.pool.lower, np.zeros(more)]), upper), upper

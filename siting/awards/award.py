@@ -327,11 +327,11 @@ def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
     if ask is None:
         return NOT_IN_TIME
     if ask == NO_ASK:
-        return "no ask would win: the best plan with it serves less, or breaks a limit"
+        return "no ask would win: the best plan with this bid serves less, or breaks a limit"
     if not ask.proven and ask.low_pkr >= asked:
-        return "not proven: it may be as good as the award"
-    most = "" if ask.proven else " at least"
-    return f"{TOO_MUCH}{max(asked - ask.high_pkr, 0):,.0f} too much{most}"
+        return "not proven: an award with this bid may be as good"
+    least = "" if ask.proven else "at least "
+    return f"{TOO_MUCH}{least}PKR {max(asked - ask.high_pkr, 0):,.0f} too much"
 
 
 def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[str, ...]:
@@ -339,7 +339,7 @@ def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[
     out = [TIES]
     if outcome.proof.gap > SAME:
         out.append(
-            f"the award is proven within {outcome.gap:.2%}: critical asks are computed against "
+            f"the award is proven to within {outcome.gap:.2%}: critical asks are computed against "
             "this award; a bid above its critical ask may still be part of a better award"
         )
     ready = table[~table["bid"].isin(asks)]

@@ -17,14 +17,14 @@ from siting.shown import Block, Column, Display, Shown, block_of, labelled, sent
 from siting.texts import html_text
 
 # Reasons why a bid lost: its ask was too high, or its critical ask was not computed in time.
-TOO_MUCH = "asked PKR "
+TOO_MUCH = "asked "
 NOT_IN_TIME = "other bids serve more for the money; its critical ask was not computed in time"
 # Table headings by column, with number formats.
 _BID = {"mark": "No.", "bid": "Bid", "bidder": "Bidder", "name": "Place", "chargers": "Chargers",
         "money": "Ask (PKR),s", "critical": "Critical ask (PKR),s"}  # fmt: skip
 _LOST = {**_BID, "over": "Lost by (PKR),s", "why": "Why"}
 _PAID = {"rule": "Rule", "paid": "Public money (PKR),s", "share": "Of the budget,s",
-         "means": "What it means"}  # fmt: skip
+         "means": "Meaning"}  # fmt: skip
 _MEANS = {
     "pay as bid": "each winner is paid what it asked for",
     "pay the critical ask": "each winner is paid the highest ask at which it would still have won: "
@@ -73,7 +73,7 @@ class Award(Shown):
         outcome, plan = self.plan.outcome, self.plan
         line = (
             f"{len(self.winners):,} of {len(self.winners) + len(self.losers):,} bids win; "
-            f"{outcome.served_kwh_day:,.0f} kWh/day served ({plan.served_share:.1%}), proven "
+            f"{outcome.served_kwh_day:,.0f} kWh/day served ({plan.served_share:.1%}), proven to "
             f"within {outcome.gap:.2%}"
         )
         rows = [
@@ -134,7 +134,7 @@ def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
     note = f'<p class="note">{html_text(plan.note)}</p>' if plan.note else ""
     body = f"""{note}
 <p><b>{len(winners):,} of {len(winners) + len(losers):,} bids win</b> and draw
-PKR {outcome.subsidy_pkr:,.0f} {money}. With them the plan serves
+PKR {outcome.subsidy_pkr:,.0f} {money}. With these bids, the plan serves
 {outcome.served_kwh_day:,.0f} kWh/day, {plan.served_share:.1%} of the demand. Proof:
 {html_text(str(outcome.proof))}.</p>
 <figure>{_map(made.places, by_mark, roads)}<figcaption class="legend">{_WON} winners,
@@ -149,9 +149,9 @@ were missing.</p>
 <h2>Losers</h2>
 {_table(_LOST, losers)}
 <p class="quiet">The critical ask is the largest ask at which a bid would have won against the
-same other bids; at a rupee more it would have lost. If two figures are shown, the critical ask is
-between them.</p>
-<section><h2>How it was decided</h2>
+same other bids; with a rupee more, it would have lost. If two figures are shown, the critical ask
+is between them.</p>
+<section><h2>How the award was decided</h2>
 <ul>{points_of(made.notes)}</ul></section>"""
     return sheet(f"{plan.title}: award", body)
 

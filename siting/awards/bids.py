@@ -38,8 +38,8 @@ from siting.study.to_limits import bare_names
 
 TEXTS = ("bid", "bidder", "name", "one_of")
 PLACE = "p{:04d}"
-PRICE = "PKR of 0 or more"
-NO_BID = "nobody bids for it"
+PRICE = "an amount of PKR 0 or more"
+NO_BID = "nobody bids for this place"
 KEPT = "a station exists there, and offers.existing_policy: keep leaves it unchanged"
 
 
@@ -113,7 +113,7 @@ def _require_answerable(config: Config) -> None:
     faults = [Fault(f"program.{key}", what, fix) for key, on in unfit.items() if on]
     if config.solver.method == "greedy":
         what = "greedy gives no proof that a losing bid had to lose"
-        faults.append(Fault("solver.method", what, "take exact or milp"))
+        faults.append(Fault("solver.method", what, "use exact or milp"))
     if faults:
         raise ConfigError(faults)
 
@@ -260,7 +260,7 @@ def read_bids(
     degrees = "give degrees with a decimal point"
     for column, what, fix, bad in (
         ("bidder", "blank", "name the bidder", out["bidder"] == ""),
-        ("bid", "a bundle of two bidders", "give each a bundle of its own",
+        ("bid", "a bundle of two bidders", "give each bidder a bundle of its own",
          by["bidder"].transform("nunique") > 1),
         ("ask_pkr", "bids without a price",
          "give ask_pkr, or rent_pkr if the bid pays a rent and asks for no money",
@@ -270,7 +270,7 @@ def read_bids(
         ("rent_pkr", "asks for money and pays a rent", "bid the difference",
          (asks > 0) & (rents > 0)),
         ("year", f"opens in a year outside the plan ({', '.join(map(str, there))})",
-         "name one of them, or leave it blank", year.notna() & ~year.isin(there)),
+         "enter a year of the plan, or leave it blank", year.notna() & ~year.isin(there)),
         ("lon", "blank", degrees, file.text("lon") == ""),
         ("lat", "blank", degrees, file.text("lat") == ""),
         ("lon, lat", "outside Pakistan (60-78 E, 23-38 N)", "lon is east, lat north", far),

@@ -29,7 +29,8 @@ def render(table: pd.DataFrame, out: Path) -> str:
     chart = (
         "<h2>Share of the demand that is served</h2>"
         f'<figure>{drawing}<figcaption id="chart-words">{html_text(chart_words(table, swept))} '
-        "Thin lines end at the bound, which no plan for the money exceeds.</figcaption></figure>\n"
+        "Thin lines end at the bound, which no plan with this budget exceeds."
+        "</figcaption></figure>\n"
     )
     notes = "".join(
         f'<p class="note"><b>{html_text(name)}</b>: {html_text(note)}</p>\n'
@@ -39,7 +40,7 @@ def render(table: pd.DataFrame, out: Path) -> str:
 {chart if drawing else ""}<h2>Results</h2>
 {_table(table, swept, links)}
 {notes}<p class="quiet">The same results as tables: <a href="results.csv">results.csv</a>,
-<a href="results.parquet">results.parquet</a>. The seconds are the time of all stages.</p>"""
+<a href="results.parquet">results.parquet</a>. The seconds are the total time of all stages.</p>"""
     return pages.page(f"{len(table):,} {'study' if len(table) == 1 else 'studies'}", style, body)
 
 

@@ -139,7 +139,7 @@ def _bars(table: pd.DataFrame, swept: Sequence[str]) -> str:
             f'<text x="{wide + limit + 8:.1f}" y="{y + 15}">{row["served_share"]:.1%}</text>',
         ]
     more = len(table) - len(shown)
-    note = f"<p>The first {MOST_BARS}; {more:,} more are in the table.</p>" if more else ""
+    note = f"<p>{more:,} more studies are in the table but not drawn.</p>" if more else ""
     return _svg(parts, line * len(shown) + 8) + note
 
 

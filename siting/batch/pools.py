@@ -136,7 +136,7 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
             client.wait_for_workers(1, timeout=WORKERS_S)
         except OSError as err:
             what = f"the scheduler has had no worker for {WORKERS_S} s"
-            fix = f"start some: dask worker {address}"
+            fix = f"start a worker: dask worker {address}"
             raise InputError(f"dask {address}", what, fix) from err
         workers = client.scheduler_info(n_workers=-1)["workers"]
         # If no worker is left by now, its replacement is assumed to have one thread.

@@ -104,7 +104,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
 
 def _require_same_batch(task: Mapping[str, Any], out: Path) -> None:
     if task["siting"] != __version__:
-        what = f"has siting {__version__}, the batch {task['siting']}"
+        what = f"has siting {__version__}, but the batch uses {task['siting']}"
         raise InputError("this worker", what, "install the same version everywhere")
     try:
         token = (out / WORK / TOKEN).read_text(encoding="utf-8")

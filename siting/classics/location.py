@@ -4,7 +4,7 @@ The set covering, maximal covering, p-median and uncapacitated facility location
 problem here::
 
     min over sets S of sites    sum of f_j over S  +  sum over i of min(n_i, min of c_ij over S)
-    with  existing sites in S,  |S| <= p where p is given
+    with  existing sites in S,  |S| <= p if p is given
 
 where ``f_j`` is the cost of opening site ``j``, ``c_ij`` the cost of serving row ``i`` from it, and
 ``n_i`` the cost of leaving row ``i`` unserved. In maximal covering, ``n_i`` is the weight of the
@@ -81,7 +81,7 @@ def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
 
 
 def first_plan(problem: Location, clock: Clock) -> Flags:
-    """Add sites to the existing ones, best first, while that saves cost; then `improve` them."""
+    """Add sites to the existing ones, best first, if this saves cost; then `improve` the plan."""
     chosen = problem.existing.copy()
     cheapest = nearest(problem, chosen)[0]
     scale = max(float(cheapest.sum()), 1e-300)
@@ -100,7 +100,7 @@ def first_plan(problem: Location, clock: Clock) -> Flags:
 
 
 def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
-    """Add, drop or exchange single sites while that saves cost; return the open sites."""
+    """Add, drop or exchange single sites while this saves cost; return the open sites."""
     chosen = chosen.copy()
     while not clock.over:
         now, open_sites, gain, drop, swap = _profits(problem, chosen)
@@ -143,7 +143,7 @@ def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Flo
     """Return the cost, the chosen sites, and the saving from each addition, drop and exchange."""
     cheapest, site, second = nearest(problem, chosen)
     sites, open_sites = len(chosen), np.flatnonzero(chosen)
-    at = np.cumsum(chosen) - 1  # place of each open site among the open ones
+    at = np.cumsum(chosen) - 1  # index of each open site among the open sites
     served = site >= 0
     # `loss`: rise in cost if an open site closes. `extra`: the part of this rise that a new site
     # would avoid.

@@ -244,7 +244,7 @@ def _check_tables(
     site_id = Column("site_id", "id", "", "the site")
     counts = Column(weight, "number", "", "weight of the demand")
     opening = Column(fixed_cost, "number", "", "cost of opening the site")
-    limit = Column(capacity, "number", "", "weight the site can serve", nullable=True)
+    limit = Column(capacity, "number", "", "weight that the site can serve", nullable=True)
     standing = Column("existing", "flag", "", "open in every plan")
     serving = Column(cost, "number", "", "cost of serving the demand from the site")
     faults = []

@@ -15,7 +15,8 @@ must be served only if costs are for the whole demand. In every program, ``y`` i
 
 **Set covering**: the fewest sites such that every demand has an open site within the radius.
 Demands that have the same sites within the radius share one row. If the row ``sum of y_j <= p`` is
-added, the program shows whether p sites are enough, and so solves the p-center by bisection::
+added, the program shows whether p sites are enough. Bisection with this program solves the
+p-center::
 
     min   sum of y_j over j
     s.t.  sum of y_j over j with d_ij <= R  >=  1         for each i     (covered)
@@ -49,7 +50,7 @@ higher cost of its sites is stronger. This program is meant for teaching and for
 demands; `siting.classics.search` finds the same radius by bisection::
 
     min   D_1 + sum over k > 1 of (D_k - D_k-1) u_k
-    s.t.  u_k + sum of y_j over j with d_ij < D_k  >=  1  for each i and D_k it has a site at
+    s.t.  u_k + sum of y_j over j with d_ij < D_k  >=  1  for each i and each cost D_k of i
           u_k >= u_k+1                                        for each k > 1
           sum of y_j over N(i)  >=  1                         for each i       (served)
           sum of y_j <= p                                                      (number)

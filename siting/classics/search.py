@@ -219,7 +219,7 @@ def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
 
 
 def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Flags:
-    """Return the given sites, less the new ones that are idle or can close at no extra cost."""
+    """Return the given sites without the new sites that are idle or can close at no extra cost."""
     if (shares := transport(instance, chosen)) is None:
         return chosen
     used = instance.existing.copy()
@@ -239,7 +239,7 @@ def search_warehouse(instance: PlainInstance, means: Means) -> Found:
     every = np.ones_like(instance.existing)
     found = Found(every, plan_cost(instance, every), -math.inf)
     if math.isinf(found.value):
-        return found  # not even all sites together can serve the demand
+        return found  # even all sites together cannot serve the demand
     with means.clock.phase("build"):
         program = facility_location(instance, capacitated=True)
     run, chosen = means.decide(program)

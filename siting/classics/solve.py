@@ -292,11 +292,11 @@ class _Solve:
             fewest = search_program(_number_of_sites(self.needed), build, means).bound
             proven = math.ceil(fewest - settings.SIGNIFICANT) if math.isfinite(fewest) else 0
             least = max(self.p + 1, proven)
-            what = f"{self.p:,} sites cannot serve every demand within the reach table"
-            return InfeasibleError("p", what, f"give {least:,} or more, or widen the reach")
+            what = f"{self.p:,} sites cannot serve every demand with the pairs of the reach table"
+            return InfeasibleError("p", what, f"raise p to {least:,} or more, or widen the reach")
         if means.clock.interrupted:
-            return SolveError("solve", "interrupted before there was any plan")
-        what = "ended before any plan that serves every demand was found"
+            return SolveError("solve", "interrupted before a plan was found")
+        what = "no plan that serves every demand was found in time"
         return SolveError("time_limit_s", what, "allow more time or more sites")
 
 
@@ -366,12 +366,12 @@ def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[F
         return [] if p is None else [Fault("p", f"is not used by {model}", "leave it out")]
     sites, standing = len(instance.site_ids), instance.site_ids[instance.existing]
     if p is None:
-        return [Fault("p", f"missing: {model} needs the number of sites", f"give 1 to {sites:,}")]
+        return [Fault("p", f"missing: {model} needs the number of sites", f"use 1 to {sites:,}")]
     if isinstance(p, bool) or not isinstance(p, int | np.integer) or p < 1:
         return [Fault("p", f"is {p!r}", f"give a whole number from 1 to {sites:,}")]
     if p > sites:
         what = f"is {p:,}, but there are {sites:,} candidates"
-        return [Fault("p", what, f"give {sites:,} at most")]
+        return [Fault("p", what, f"give at most {sites:,}")]
     if p < len(standing):
         what = f"is {p:,}, but {len(standing):,} sites exist already, and existing sites count"
         return naming("p", what, standing, f"give {len(standing):,} or more")
@@ -380,11 +380,11 @@ def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[F
 
 def _radius_faults(model: str, radius: float | None) -> list[Fault]:
     if model not in TAKES_RADIUS:
-        fix = "leave it out, or drop pairs beyond it from the reach table"
+        fix = "leave it out, or drop pairs beyond this radius from the reach table"
         return [] if radius is None else [Fault("radius", f"is not used by {model}", fix)]
     if radius is None:
-        fix = "give it in the unit of the cost column"
-        return [Fault("radius", f"missing: {model} needs one", fix)]
+        fix = "give a radius in the unit of the cost column"
+        return [Fault("radius", f"missing: {model} needs a radius", fix)]
     if not (math.isfinite(radius) and radius >= 0):
         return [Fault("radius", f"is {radius}", "give a number of 0 or more")]
     return []

@@ -142,8 +142,8 @@ def export(
     to: Path = option(
         "FILE", "A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx.", default=...),
     layer: list[str] | None = option(
-        "NAME", "A layer, or a list [A,B]. By default the stations; in .kml and .gpkg the demand "
-        "too; in .xlsx everything but the roads."),
+        "NAME", "A layer, or a list [A,B]. By default the stations; in .kml and .gpkg also the "
+        "demand; in .xlsx everything except the roads."),
 ) -> Reply:  # fmt: skip
     """Export a stored run, e.g. to GeoPackage, Shapefile, GeoParquet, KML or a workbook."""
     from siting.export.exchange import require_ending
@@ -163,7 +163,8 @@ def trace(
     vehicle_class: str | None = option(
         "CLASS", "One vehicle class; by default all.", name="--class"),
     year: int | None = typer.Option(None, help="Year of a multi-year plan; by default the last."),
-    scenario: str | None = option("NAME", "Scenario of a plan for several scenarios."),
+    scenario: str | None = option(
+        "NAME", "The scenario to show, for a plan made for several scenarios."),
 ) -> Reply:  # fmt: skip
     """Trace a cell's demand or a station's figures back to the table rows behind them."""
     from siting import review
@@ -218,7 +219,7 @@ def explain(
 def lots(
     folder: Run,
     *,
-    lots: int = option("N", "How many lots.", default=...),
+    lots: int = option("N", "Number of lots.", default=...),
     within: float = option(
         "SHARE", "Share by which the largest lot may exceed the smallest, in energy and public "
         "money.", default=0.10),
@@ -273,7 +274,7 @@ def evaluate(
         "THEIRS=OURS",
         "A configuration or charger, as the layer names it and as the study names it."),
     same_stations: bool = flag(
-        "--same-stations", "Allow the best plan no more new stations than theirs."),
+        "--same-stations", "Limit the best plan to as many new stations as the given plan."),
     out: Path | None = option("DIR", "By default runs/NAME-evaluate-TIME."),
 ) -> Reply:  # fmt: skip
     """Score a plan made by hand or by another tool against the best plan with the same budget.
@@ -310,8 +311,8 @@ def compare(
 def simulate(
     run: Run,
     *,
-    days: int = typer.Option(10, min=2, help="Independent days."),
-    seed: int = typer.Option(1, help="Random seed of the days."),
+    days: int = typer.Option(10, min=2, help="Number of independent days to simulate."),
+    seed: int = typer.Option(1, help="Random seed of the simulation."),
     balk_min: float = option(
         "MIN", "Longest expected wait that drivers accept, min.", default=30.0),
     spread: float = typer.Option(

@@ -48,7 +48,7 @@ class Said:
     verb: str = ""
     asked: bool = False
     done: bool = False
-    # The options that were typed, by parameter; parameters have the names of Python's arguments.
+    # The typed options, by parameter. A parameter is named after the argument of the function.
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -140,7 +140,7 @@ Budget = Annotated[
     float | None,
     option(
         "PKR",
-        "The budget, instead of the one in the file: 5e6, 5m, 50 lakh, 2cr.",
+        "The budget, in place of the file's; e.g. 5e6, 5m, 50 lakh or 2cr.",
         default=...,
         parser=_rupees,
     ),
@@ -407,15 +407,15 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
             if progress is not None:
                 progress.stop()
     except InfeasibleError as err:
-        raise failed("This cannot hold", err, 1) from err
+        raise failed("Not all requirements can be met", err, 1) from err
     except SitingError as err:
         raise failed("Error", err) from err
     except OSError as err:
         where = "" if err.filename is None else str(err.filename)
-        fault = Fault(where, f"the system says: {err.strerror or err}")
+        fault = Fault(where, f"the operating system reports: {err.strerror or err}")
         raise failed("Error", SitingError(fault)) from err
     except MemoryError as err:
-        what = "needs more memory than is available; use e.g. a smaller area or cutoff_min"
+        what = "not enough memory; use e.g. a smaller area or a smaller cutoff_min"
         raise failed("Error", SitingError(f"{what} ({err})" if str(err) else what)) from err
     except KeyboardInterrupt as err:
         raise stopped(f"{str(err) or 'Stopped'}; nothing was written.") from None
@@ -423,7 +423,7 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
         raise
     except Exception as err:
         what = f"siting itself failed: {type(err).__name__}: {err}"
-        _json_of([Fault("", what, "report it, with the output on stderr")])
+        _json_of([Fault("", what, "report this bug, with the output on stderr")])
         raise
     finally:
         restore_sigterm()
@@ -453,7 +453,7 @@ def stopped(text: str) -> typer.Exit:
 
 
 def _as_typed(fault: Fault) -> Fault:
-    """Return a fault that names the typed options where it named arguments of a Python function."""
+    """Return a fault that names the typed options instead of a Python function's arguments."""
     options = _SAID.get(Said()).options
     places = fault.where.split(" and ")
     return replace(fault, where=" and ".join(options.get(place, place) for place in places))
@@ -463,7 +463,7 @@ def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
     """Print an error on stderr, and as JSON if requested; return the exception to raise."""
     err = SitingError(map(_as_typed, err.faults))
     _json_of(err.faults)
-    more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
+    more = f" ({len(err.faults)} problems)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
     # A terminal would break long lines inside words, so they are wrapped there, but not in a pipe.
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0

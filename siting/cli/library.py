@@ -50,7 +50,7 @@ def demo(
     def show() -> None:
         reply.show()
         verb = "nation" if nation else "run"
-        typer.echo(f"To go on from here: edit {config}, then siting {verb} {config}")
+        typer.echo(f"To continue, edit {config}, and then run: siting {verb} {config}")
 
     return replace(reply, shown=show)
 
@@ -68,7 +68,7 @@ def cities() -> Reply:
             Column("City", "city"),
             Column("People 2023", "people_2023", ",.0f"),
             Column("DISCO", "disco"),
-            Column("Grid up", "availability", ".0%"),
+            Column("With power", "availability", ".0%"),
             Column("Speeds", "speed_group"),
             Column("Zones", "zones", ",.0f"),
         ]

@@ -80,13 +80,13 @@ def award(
     overrides: Overrides = None,
     gap: float = typer.Option(0.0, min=0, max=0.999, help="Gap at which to stop."),
     asks_limit: float | None = option(
-        "S", "Time limit, s, for critical asks; by default 5 x the award's.", min=0),
+        "S", "Time limit, s, for critical asks; by default 5 times the award's.", min=0),
     nearest: int | None = option(
         "N", "Number of losing bids that get a critical ask, cheapest per kWh first; by default "
         "all.", min=0),
     out: Path | None = option("DIR", "By default runs/NAME-award-TIME."),
 ) -> Reply:  # fmt: skip
-    """Choose among bids for places, and find the largest ask at which each loser would win."""
+    """Choose among bids for places, and find the largest ask at which each loser would have won."""
     from siting import awards
 
     asked = asked_of_folder(overrides, out)
@@ -109,7 +109,7 @@ def demand(
     overrides: Overrides = None,
     out: Path | None = option("DIR", "The new folder; by default runs/NAME-demand-TIME."),
     sensitivity: bool = flag(
-        "--sensitivity", "Rank the figures by their effect on the total and the map."
+        "--sensitivity", "Rank the figures by their effect on the total demand and its map."
     ),
     draws: int = typer.Option(
         1000, min=1, max=1_000_000, help="Number of random draws from all ranges."
@@ -178,7 +178,7 @@ def frontier(
     overrides: Overrides = None,
     out: Path | None = option("DIR", "By default runs/NAME-frontier-TIME."),
 ) -> Reply:
-    """Plan for several budgets, and show the energy each can serve and where returns diminish.
+    """Plan for several budgets, and show how much energy each can serve and where returns diminish.
 
     Exit code 3 means a gap over 100 %.
     """
@@ -212,11 +212,11 @@ def nation(
     compare: Path | None = option(
         "DIR", "For a nation's folder: show the changes from another folder."),
 ) -> Reply:  # fmt: skip
-    """Divide one budget among cities and prove how good that is, or check a nation's folder."""
+    """Divide one budget among cities and prove how good the plan is, or check a nation's folder."""
     if not config.is_dir():
         if explain or compare:
             name = "--explain" if explain else "--compare"
-            raise InputError(name, f"{config} is not a folder", "name a folder of siting nation")
+            raise InputError(name, f"{config} is not a folder", "name a nation's folder")
         return plan_nation(config, overrides, budget, out, earlier, workers=workers, dask=dask)
     if explain is None and compare is None:
         from siting.nation import read_nation, verify_nation
@@ -276,8 +276,8 @@ def batch(
     *,
     overrides: Overrides = None,
     sweep: list[str] | None = option(
-        "KEY=LIST", "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for 5 even steps. "
-        "If repeated: every combination."),
+        "KEY=LIST", "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for 5 evenly "
+        "spaced values. If repeated: every combination."),
     out: Path = option("DIR", "The batch's folder; a batch already there is continued.",
                        default=Path("runs/batch")),
     workers: int | None = _WORKERS,
@@ -316,7 +316,7 @@ def batch(
                 progress=lines,
             )
     except KeyboardInterrupt:
-        kept = "\nStopped. What is finished is kept; the same command goes on."
+        kept = "\nStopped. Finished studies are kept; the same command continues."
         raise stopped(kept) from None
     finally:
         if lines is not None:
@@ -346,5 +346,5 @@ def rerun(
         repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress())
     except InfeasibleError as err:
         # The run had a plan, so an infeasible repetition is a difference, not bad input.
-        raise failed("Differs: there was a plan, now there is none", err, 1) from err
+        raise failed("Different: the run had a plan, but now there is none", err, 1) from err
     return Reply(repetition.plain, repetition, code=int(not repetition.same))

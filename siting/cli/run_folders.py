@@ -75,10 +75,10 @@ def run_folder(wanted: Path) -> Path:
         return named[0]
     if named:
         what, ids = f"matches the start of {len(named)} runs", tuple(map(str, named))
-        raise InputError(word, what, "give more of its name, or @latest", ids)
+        raise InputError(word, what, "write more of the name, or @latest", ids)
     names = [path.name for path in paths]
-    fix = did_you_mean(word, names, "siting runs lists those near here")
-    raise InputError(word, "no such run folder, and no run of that name", fix)
+    fix = did_you_mean(word, names, "siting runs lists the runs near this folder")
+    raise InputError(word, "no such run folder, and no run has this name", fix)
 
 
 def names_like(incomplete: str) -> list[str]:

@@ -40,11 +40,11 @@ BEGIN: Mapping[str, Any] = {
 def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Config:
     """Return a configuration with the given keys changed, checked as a whole.
 
-    `words` has new values by key path (``"reach.cutoff_min"``), or by the key alone if only one
-    section has that key (``cutoff_min``). A dict changes only the keys that it names. A list, or a
-    mapping with names that the user chooses, is replaced as a whole. For the sections in `SOURCES`,
-    the value can also be a file or table. Relative paths are resolved against the working
-    directory.
+    `words` maps keys to new values. A key is a full path (``"reach.cutoff_min"``) or, if only one
+    section has it, a key without its path (``cutoff_min``). A dict changes only the keys that it
+    names. A list, or a mapping with names that the user chooses, is replaced as a whole. For the
+    sections in `SOURCES`, the value can also be a file or table. Relative paths are resolved
+    against the working directory.
 
     If `config` is None, an empty configuration is changed. `place` writes a table or graph to a
     file. Raises `ConfigError` with every error and its key, or `InputError` with every invalid
@@ -60,7 +60,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
             continue
         if whole := _given_whole(change, key):
             what = f"is a part of `{dotted(whole)}`, which is given as a whole"
-            faults.append(Fault(word, what, "give one of the two"))
+            faults.append(Fault(word, what, "set only one of the two"))
             continue
         if key in SOURCES and value is not None and not isinstance(value, Mapping):
             value = SOURCES[key](value)

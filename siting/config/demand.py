@@ -46,11 +46,11 @@ class Figures(Section):
 
     def _refusals(self) -> Iterator[Refusal]:
         if self.home_share is not None and self.public_share is not None:
-            yield ("public_share",), "is given together with home_share", "give one of them"
+            yield ("public_share",), "is given together with home_share", "set only one of them"
 
 
 class Wealth(Section):
-    """Relative wealth by place, which moves vehicles to wealthier places but keeps their total."""
+    """Relative wealth by place: vehicles move to wealthier places; their total is unchanged."""
 
     path: WealthFile
     """single-band GeoTIFF (needs the raster extra) or point layer, such as Meta's Relative Wealth
@@ -79,7 +79,7 @@ class SurfaceWeights(Section):
 
     def _refusals(self) -> Iterator[Refusal]:
         if not self.home + self.destination + self.en_route > 0:
-            yield (), "all three weights are 0", "give one above 0"
+            yield (), "all three weights are 0", "set at least one above 0"
 
 
 class DepotFleet(Section):
@@ -125,7 +125,7 @@ class Surfaces(Section):
     poi_weights_csv: CsvFile | None = None
     """table of place weights by OSM tag, in place of the packaged table"""
     road_weights_csv: CsvFile | None = None
-    """table of how readily drivers stop on each road class, in place of the packaged table"""
+    """table of weights for stopping on each road class, in place of the packaged table"""
     trips: int = Field(256, ge=1, le=100_000)
     """number of trip origins in the traffic model"""
     trip_min: float = Field(30, gt=0, le=600)
@@ -135,12 +135,13 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """Effects of renting and high-rise living on home charging, in zones that have such data."""
+    """Effects of renting and high-rise living on home charging, in zones with housing data."""
 
     renting_effect: Share | None = None
-    """share of home charging that tenants lose; default: the figure in the table"""
+    """share by which home charging is lower for tenants; default: the figure in the table"""
     high_rise_effect: Share | None = None
-    """share of home charging that high-rise households lose; default: the figure in the table"""
+    """share by which home charging is lower for high-rise households; default: the figure in the
+    table"""
     survey_renting_share: Share | None = None
     """share of tenants among the households surveyed for home_share; a zone with the same share of
     tenants uses home_share unchanged; default: the figure in the table"""
@@ -219,7 +220,7 @@ class Demand(Section):
     def _refusals(self) -> Iterator[Refusal]:
         if self.like is not None and self.city_people is None:
             what = f"missing, but {self.city} uses figures of {self.like} (demand.like)"
-            fix = "give city_people: the city's share of the fleet is in proportion to it"
+            fix = "set city_people: the city's share of the fleet is proportional to its people"
             yield ("city_people",), what, fix
         of_class: dict[tuple[str, ...], Mapping[str, object]] = {
             ("fleet_share",): self.fleet_share or {},
@@ -235,16 +236,16 @@ class Demand(Section):
             yield from self._unless_listed(name, ("fleets", i, "vehicle_class"))
             if (depot, name) in fleets[:i]:
                 what = f"the depot {depot} is given twice for {name}"
-                yield ("fleets", i, "depot"), what, "add its vehicles together"
+                yield ("fleets", i, "depot"), what, "list it once, with all its vehicles"
         by_depot = {name for _, name in fleets}
         for word in ("fleet_share", "fleet_figures"):
             for name in getattr(self, word) or {}:
                 if name in by_depot:
-                    what = "is not used where demand.fleets has the class"
+                    what = "is not used for a class that demand.fleets lists"
                     yield (word, name), what, "leave one of them out"
         for word in ("scenarios_csv", "sales_csv", "fleet_figures"):
             if self.fleet_csv is not None and getattr(self, word):
-                yield (word,), "is not used where fleet_csv is given", "leave one of them out"
+                yield (word,), "is not used if fleet_csv is given", "leave one of them out"
 
     def _unless_listed(self, name: str, key: tuple[str | int, ...]) -> Iterator[Refusal]:
         if name not in self.vehicle_classes:

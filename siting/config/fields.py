@@ -1,4 +1,4 @@
-"""The base class of all sections, the field types, the units of numbers, checks of file names.
+"""The base class of all sections, field types, units of numbers, and checks of file names.
 
 Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. The only exception is an
 integer given for a decimal number. Relative paths are resolved against ``folder`` in the
@@ -51,7 +51,7 @@ PATTERN_WORDS = {
     KEY_PATH: "a key path such as program.budget_pkr",
 }
 
-# The unit of a number in the schema and the reference, by the end of its key (the longest counts).
+# Units of numbers in the schema and the reference, by the ending of the key (longest match).
 UNITS = {
     "m": "m", "km": "km", "m2": "m2", "min": "min", "s": "s", "kmh": "km/h", "kw": "kW",
     "kw_per_ev": "kW", "km_day": "km/day", "kwh_km": "kWh/km", "kwh_day_a_head": "kWh/day a head",
@@ -82,7 +82,7 @@ def rupees(text: str) -> float:
 
 
 def rupees_of_word(value: Any) -> Any:
-    """Convert a string with a rupee unit, or each in a mapping, to rupees; keep other values.
+    """Convert strings with a rupee unit, alone or in a mapping, to rupees; keep other values.
 
     >>> rupees_of_word("2 crore"), rupees_of_word("low"), rupees_of_word("12")
     (20000000.0, 'low', '12')
@@ -153,7 +153,7 @@ def missing_file(path: Path) -> str:
 
 
 def _path(*suffixes: str) -> BeforeValidator:
-    """Return a validator of the path of a file with one of the endings; without, of a folder."""
+    """Return a validator of file paths with one of the endings; without endings, of folders."""
 
     def resolved(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str | Path):
@@ -171,7 +171,7 @@ def _path(*suffixes: str) -> BeforeValidator:
                 with suppress(FileNotFoundError, NotADirectoryError):  # reported below
                     path.stat()
             except OSError as err:
-                refuse([((), f"the path cannot be used: {err.strerror}", "name another")])
+                refuse([((), f"the path cannot be used: {err.strerror}", "name another path")])
         if suffixes and not path.name.lower().endswith(suffixes):
             what = f"the ending of {path.name} is not accepted"
             refuse([((), what, "use one of " + ", ".join(suffixes))])
@@ -189,8 +189,8 @@ def _path(*suffixes: str) -> BeforeValidator:
 def _single(value: Any) -> Any:
     if not isinstance(value, bool | int | float | str):
         lists, sections = isinstance(value, list | tuple), isinstance(value, Mapping)
-        words = "a list" if lists else "a section" if sections else "no value"
-        refuse([((), f"{words} is not a number, text, true or false", "give single values")])
+        words = "a list" if lists else "a section" if sections else "a blank"
+        refuse([((), f"{words} is not a number, text, true or false", "list single values")])
     return value
 
 
@@ -204,7 +204,7 @@ def _changes_the_plan(key: str) -> str:
 def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the values; raise an error that lists those that are repeated."""
     again = ((i, value) for i, value in enumerate(values) if value in values[:i])
-    refuse(((i,), f"{value} is repeated", "leave it out") for i, value in again)
+    refuse(((i,), f"{value} is repeated", "list it once") for i, value in again)
     return values
 
 

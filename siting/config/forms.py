@@ -85,7 +85,7 @@ def _parts(part: Any) -> Iterator[dict[str, Any]]:
 
 
 def _unit(name: str) -> str:
-    """Return the unit of the numbers under a key; blank if its name ends in none."""
+    """Return the unit of the numbers under a key; blank if the key's name does not end in one."""
     words = name.split("_")
     ends = ("_".join(words[n:]) for n in range(len(words)))
     return next((UNITS[end] for end in ends if end in UNITS), "")

@@ -45,7 +45,7 @@ class Origins:
     overrides: dict[Key, tuple[str, str]] = field(default_factory=dict)
 
     def _nearest(self, key: Key) -> Key:
-        """Return the key or else the innermost section around it that was set; () if none."""
+        """Return the key if it was set, else the innermost section around it that was; else ()."""
         parts = (key[:length] for length in range(len(key), 0, -1))
         return next((part for part in parts if part in self.overrides or part in self.lines), ())
 
@@ -81,7 +81,7 @@ class Spot:
 
 
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
-    """Return the position of a validation error in the schema, without selectors and marks."""
+    """Return the position of a validation error in the schema, without pydantic's additions."""
     spot = Spot(annotation=root)
     for part in (part for part in location if part != "[key]"):
         models = members(spot.annotation)
@@ -164,7 +164,7 @@ def translate(error: ErrorDetails, root: type[BaseModel]) -> list[Refusal]:
         case "too_short" if len(given):
             return []  # all items are invalid, and each item's error is reported
         case "too_short":
-            what, fix = "is empty; at least one is needed", expected
+            what, fix = "is empty; at least one item is needed", expected
         case "float_type" | "int_type" | "int_from_float":
             what, fix = _not_a_number(given, kind, expected)
         case _ if kind in _LIMITS:
@@ -244,7 +244,7 @@ def _default_fix(spot: Spot) -> str:
         return ""
     value = spot.info.default
     plain = isinstance(value, bool | int | float | str) and value != ""
-    return "leave the key out for the default" + (f", {shown(value)}" if plain else "")
+    return "leave the key out to use the default" + (f", {shown(value)}" if plain else "")
 
 
 # Keys of earlier versions and their replacements.
@@ -278,7 +278,7 @@ def _unknown_member(spot: Spot, given: Any, selector: str) -> Refusal:
     choices = [str(name) for name in members(spot.annotation)]
     key = (*spot.key, selector)
     if selector not in given:
-        return key, f"missing; one of {', '.join(choices)}", ""
+        return key, f"missing; use one of {', '.join(choices)}", ""
     what, fix = _not_one_of(given[selector], choices)
     return key, what, ELSEWHERE.get((dotted(spot.key), str(given[selector])), fix)
 

@@ -104,7 +104,7 @@ class NationConfig(Section):
     note: str = ""
     """caveat repeated in every output"""
     budget_pkr: float | None = Field(None, gt=0, le=1e14)
-    """public money of all cities together, PKR; give either budget_pkr or years"""
+    """public money of all cities together, PKR; set either budget_pkr or years"""
     years: Years | None = None
     """public money by year, in place of budget_pkr; every city's plan covers these years, and
     shares, floors and ceilings apply to the sum over the years; default: a single budget"""
@@ -166,22 +166,22 @@ def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refu
     if config.years is None:
         if not config.budget_pkr:
             what = "there is no money"
-            yield ("budget_pkr",), what, "give budget_pkr, or years with a budget for each"
+            yield ("budget_pkr",), what, "set budget_pkr, or years with a budget for each year"
         return
     if config.budget_pkr is not None:
         what = "is given together with years.budgets_pkr"
         yield ("budget_pkr",), what, "leave one out (budget_pkr=null, or years=null)"
     first, key = min(config.years.budgets_pkr), ("years", "budgets_pkr")
     if today is not None and first < today.year:
-        yield key, f"{first} is before this year, {today.year}", "begin later"
+        yield key, f"{first} is before this year, {today.year}", "choose a later first year"
     if config.money_pkr <= 0:
-        yield key, "no year has a budget", "give some above 0"
+        yield key, "no year has a budget", "set at least one budget above 0"
 
 
 def _in_years(city: Config, nation: NationConfig) -> Config:
     if nation.years is None:
         return city
-    # Under the default rule, `need`, subsidies cannot be divided by year.
+    # Under the default rule, `need`, subsidies cannot be divided among years.
     rule = city.offers.subsidy.rule or "share"
     return with_keys(city, {"program.years": nation.years, "offers.subsidy.rule": rule})
 
@@ -194,14 +194,14 @@ def _years(config: NationConfig, cities: Sequence[Config]) -> Iterator[Refusal]:
     for i, city in enumerate(cities):
         if city.year != last:
             what = f"{city.name} is for {city.year}, but the nation's years end in {last}"
-            yield ("cities", i), what, f"end in its year, or set: [year={last}]"
+            yield ("cities", i), what, f"end in {city.year} as well, or set: [year={last}]"
         before = clashes(city)
         for key, what, fix in clashes(_in_years(city, config)):
             if (key, what, fix) not in before:
                 yield ("cities", i), f"{city.name}: {dotted(key)} {what}", fix
         rule = city.offers.subsidy.rule
         if rule in ("need", "gap"):
-            what = f"{city.name}: money by year cannot be divided under offers.subsidy.rule {rule}"
+            what = f"{city.name}: offers.subsidy.rule {rule} cannot divide money among years"
             yield ("cities", i), what, "set: [offers.subsidy.rule=share], or flat"
 
 
@@ -235,7 +235,7 @@ def _plain_questions(cities: Sequence[Config]) -> Iterator[Refusal]:
             odd.append("least_gain.rule")
         for key in odd:
             what = f"{city.name} sets program.{key}; a nation's aim is the most energy"
-            nations = ": years are the nation's" if key == "years" else ""
+            nations = ", as the nation sets the years" if key == "years" else ""
             yield ("cities", i), what, f"leave it out of the city's configuration{nations}"
 
 
@@ -251,7 +251,7 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Iterator[Refusal]:
     for name, money in config.provinces.items():
         if name not in known:
             fix = did_you_mean(name, known, None if known else "there are: none")
-            yield ("provinces", name), "has no city of the nation", fix
+            yield ("provinces", name), "contains no city of the nation", fix
             continue
         least[name] = max(least[name], money.least(budget))
         if least[name] > money.most(budget):
@@ -261,7 +261,7 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Iterator[Refusal]:
     if whole > budget * (1 + 1e-12):
         fix = f"raise it by PKR {whole - budget:,.0f}, or lower a floor"
         where = ("budget_pkr",) if config.years is None else ("years", "budgets_pkr")
-        yield where, f"the floors sum to more: {_have(budget, whole)}", fix
+        yield where, f"the floors add up to more: {_have(budget, whole)}", fix
 
 
 def _have(have: float, need: float) -> str:

@@ -99,8 +99,8 @@ class SiteCosts(Section):
     supply all ports at once"""
     neeca_points: PointsRule = "none"
     """how NEECA's parking rule is interpreted at sites with known bays: as a minimum or a maximum
-    number of charging points; none: the rule is not applied; published reports allow both
-    readings"""
+    number of charging points (published reports allow both readings); none: the rule is not
+    applied"""
 
 
 # Default hurdle: a station must break even at this share of its planned sales.
@@ -131,7 +131,7 @@ class Concessions(Section):
             if not sites:
                 yield ("sites", name), "has no site", "name its sites, or leave it out"
         if not self.sites and self.column is None:
-            yield (), "names no concession", "give sites, or a column"
+            yield (), "names no concession", "set sites or column"
 
 
 class Subsidy(Section):
@@ -149,7 +149,7 @@ class Subsidy(Section):
     land_share: Share = 0.0
     """share of the land price that the budget pays, if land is bought at the start; ASSUMPTION"""
     rule: Literal["need", "share", "flat", "gap"] | None = None
-    """need: the budget pays the shortfall of the business case, up to its shares of the cost
+    """need: the budget pays the shortfall of the business case, up to set shares of the cost
     components; share: the budget pays these shares, even if the shortfall is smaller; flat: the
     budget pays the same amount for every station; gap: the budget pays the shortfall, up to
     gap_cap_share of the cost; default: need, except under `program.model: coverage` (where sales
@@ -224,7 +224,7 @@ class Offers(Section):
     """share of the day's output at full power that the rated_share rule of `service` counts as
     capacity; ASSUMPTION for 2030 (0.05 to 0.25)"""
     availability: PositiveShare | None = None
-    """share of time when grid and charger both work; default: the figure in the city table"""
+    """share of time in which both grid and charger work; default: the figure in the city table"""
     service: Service = Service()
     """part of a charger's output that counts as capacity"""
     costs: SiteCosts = SiteCosts()
@@ -302,7 +302,7 @@ class Money(Section):
     def _renamed(cls, given: Any) -> Any:
         old = ("first_year_share", "full_after_years")
         what = "no longer exists: sales follow the demand of the fleet model from opening_year"
-        fix = "leave it out, or give the shares of each year as sales_path"
+        fix = "leave it out, or set sales_path to the shares of each year"
         there = given if isinstance(given, Mapping) else {}
         refuse(((name,), what, fix) for name in old if name in there)
         return given

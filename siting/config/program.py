@@ -110,12 +110,12 @@ Zones = Annotated[GridZones | LayerZones | ZonesOfPeople, Field(discriminator="k
 
 
 class LeastCost(Section):
-    """The cheapest plan that serves a given share of demand, instead of the best for a budget."""
+    """The cheapest plan that serves a given share of demand, not the best plan for a budget."""
 
     served_share: PositiveShare
     """share of the demand that must be served"""
     of: Literal["demand", "reachable"] = "demand"
-    """base of the share: all demand, or the demand in reach of any site"""
+    """base of the share: all demand, or the demand within reach of any site"""
     money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
     """amount to minimise: public money or total cost"""
 
@@ -275,7 +275,7 @@ class Corridors(Section):
 
     def _refusals(self) -> Iterator[Refusal]:
         if not self.roads and self.path is None:
-            yield ("roads",), "no road is named", "name roads, or give path, a layer of lines"
+            yield ("roads",), "no road is named", "name roads, or set path to a layer of lines"
 
 
 class Mandate(Section):
@@ -304,7 +304,7 @@ class Limits(Section):
     spacing_m: float | None = Field(None, gt=0, le=100_000)
     """minimum distance between a new station and any other station, new or existing, m"""
     spacing_kinds: Sites = ()
-    """kinds of site that the spacing applies to; default: all"""
+    """kinds of site to which the spacing applies; default: all"""
     required_sites: Sites = ()
     """sites that must have a station, by id or name"""
     forbidden_sites: Sites = ()
@@ -341,7 +341,7 @@ class Limits(Section):
     def _refusals(self) -> Iterator[Refusal]:
         for name in self.required_sites:
             if name in self.forbidden_sites:
-                yield ("required_sites",), f"{name!r} is among forbidden_sites too", ""
+                yield ("required_sites",), f"{name!r} is also among forbidden_sites", ""
         yield from self._money_twice()
         areas = self.areas.budgets_pkr if self.areas is not None else {}
         for name in sorted({*self.envelopes} & {*areas, *self.at_least}):
@@ -355,21 +355,21 @@ class Limits(Section):
     def _money_twice(self) -> Iterator[Refusal]:
         """Yield the errors in the split and in the envelopes that reserve money."""
         if self.split and self.split_like != "none":
-            what = "splits the budget a second time, besides limits.split"
+            what = "splits the budget a second time, in addition to limits.split"
             yield ("split_like",), what, "leave one out"
         whole = sum(self.split.values())
         if whole > 1 + 1e-9:
             what = f"the shares add up to {whole:g}, more than the budget"
-            yield ("split",), what, "let them add up to 1 or less"
+            yield ("split",), what, "lower them so that they add up to 1 or less"
         kept = self.kept
         for name in kept if self.split or self.split_like != "none" else ():
             what = "reserves money, but the split already reserves the whole budget"
-            fix = "leave the split out, or let the envelope be a ceiling"
+            fix = "leave the split out, or make the envelope a ceiling"
             yield ("envelopes", name, "rule"), what, fix
         groups = [group for one in kept.values() for group in set(one.charger_groups)]
         if twice := sorted({group for group in groups if groups.count(group) > 1}):
             what = f"more than one envelope reserves money for {', '.join(twice)}"
-            yield ("envelopes",), what, "name each charger group in one of them"
+            yield ("envelopes",), what, "name each charger group in only one of them"
         if len(kept) > MOST_KEPT:
             what = f"{len(kept)} envelopes reserve money, but at most {MOST_KEPT} may do so"
             yield ("envelopes",), what, "merge some of them"
@@ -430,12 +430,12 @@ class Program(Section):
     def _refusals(self) -> Iterator[Refusal]:
         for key, unset in (("zone_floor", 0), ("zone_floors", {}), ("fairness", "none")):
             if getattr(self, key) != unset and self.zones is None:
-                yield (key,), "needs program.zones", "set them"
+                yield (key,), "needs program.zones", "set program.zones"
         gains = self.least_gain.per_million_by_year
         if gains is not None:
             where = ("least_gain", "per_million_by_year")
             if self.least_gain.rule != "always":
-                yield where, "has an effect only with rule: always", "add it"
+                yield where, "has an effect only with rule: always", "add rule: always"
             years = list(self.years.budgets_pkr) if self.years else []
             if sorted(gains) != years:
                 what = f"needs the years of program.years: {', '.join(map(str, years)) or 'none'}"
@@ -444,13 +444,13 @@ class Program(Section):
         money = sum(self.years.budgets_pkr.values()) if self.years else self.budget_pkr
         whole = sum(one.budget_pkr for one in kept.values())
         if asked[:1] == ("least_cost",):
-            what = "reserves budget, which has no effect if the first aim is the least money"
+            what = "reserves budget, which has no effect if the first aim is to spend least"
             if limits.split or limits.split_like != "none":
                 yield ("limits", "split" if limits.split else "split_like"), what, "leave it out"
             for name in kept:
                 yield ("limits", "envelopes", name, "rule"), what, "leave it out"
         elif whole > money:
-            what = f"PKR {whole:,.0f} are reserved from a budget of PKR {money:,.0f}"
+            what = f"PKR {whole:,.0f} is reserved from a budget of PKR {money:,.0f}"
             yield ("limits", "envelopes"), what, "reserve less, or raise the budget"
         for aim in self.aims:
             if aim not in asked:

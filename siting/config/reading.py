@@ -35,7 +35,7 @@ def load(
         The file. Relative paths in it and in overrides are resolved against its folder.
     overrides
         ``key.path=value`` strings, with YAML as the value. A number in the path is an item's
-        position in a list, from 0. Errors state the place of an `Override`.
+        position in a list, from 0. For an `Override`, errors state its place.
     today
         Today's date; an earlier target year is an error. ``None`` skips this check.
     check_files
@@ -129,7 +129,7 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
         where = f"{path}, line {err.line}, column {err.column}"
         raise ConfigError(where, f"is not valid YAML: {err.what}") from err
     if not isinstance(document.value, dict):
-        holds = f"holds {shown(document.value)}, not keys and values"
+        holds = f"contains {shown(document.value)}, not keys and values"
         required = (name for name, info in model.model_fields.items() if info.is_required())
         what = "is empty" if document.value is None else holds
         raise ConfigError(str(path), what, f"it needs at least {', '.join(required)}")

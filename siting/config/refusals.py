@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from siting.config.fields import Refusal
 
-TWO_FIRST = "two aims cannot both be first: name the order"
+TWO_FIRST = "two aims cannot both be first: set their order"
 
 
 class Clash(NamedTuple):
@@ -76,7 +76,7 @@ REFUSALS: tuple[Clash, ...] = (
     Clash(
         "money.sales_path: given",
         "money.opening_year: given",
-        "the shares of each year are the user's own",
+        "sales_path already sets the sales of each year",
     ),
     *(
         Clash(blocks, "demand.table: given", "the table is for one year and one future")
@@ -95,7 +95,7 @@ def clashes(config: Any) -> list[Refusal]:
         both = says(config, clash.one) and says(config, clash.other)
         if both and not (clash.unless and says(config, clash.unless)):
             key = tuple(clash.other.split(":")[0].split("."))
-            what = f"cannot go with {clash.one.removesuffix(': given')}: {clash.why}"
+            what = f"cannot be combined with {clash.one.removesuffix(': given')}: {clash.why}"
             refusals.append((key, what, clash.fix))
     return refusals
 

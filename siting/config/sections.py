@@ -149,7 +149,7 @@ class Cap(Section):
     """column of the bids: `bidder`, or a column of your own such as `province`; `zone` means
     program.zones if the bids have no `zone` column"""
     value: Text | None = None
-    """value that the limit applies to; default: the limit applies to each value separately"""
+    """value to which the limit applies; default: the limit applies to each value separately"""
     stations: int | None = Field(None, ge=0, le=1_000_000)
     """maximum number of stations"""
     pkr: float | None = Field(None, ge=0, le=1e14)
@@ -159,7 +159,7 @@ class Cap(Section):
 
     def _refusals(self) -> Iterator[Refusal]:
         if self.stations is None and self.pkr is None and self.budget_share is None:
-            yield (), "sets no limit", "give stations, pkr or budget_share"
+            yield (), "sets no limit", "set stations, pkr or budget_share"
 
 
 class Award(Section):

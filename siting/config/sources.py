@@ -118,7 +118,7 @@ class RoadsFile(Section):
 
     def _refusals(self) -> Iterator[Refusal]:
         if self.clip is not None and self.path.suffix == ".parquet":
-            what = "cannot be used with a network of this package, which is complete"
+            what = "cannot be used with a Parquet network, from which no road is left out"
             yield ("clip",), what, "leave it out, or name the OSM file"
 
 
@@ -195,12 +195,12 @@ class PeopleZones(Section):
 
     def _refusals(self) -> Iterator[Refusal]:
         if self.spread_by == "streets" and self.spread_path is not None:
-            yield ("spread_path",), "is not used where spread_by is streets", "leave out"
+            yield ("spread_path",), "is not used if spread_by is streets", "leave it out"
         if self.spread_by != "streets" and self.spread_path is None:
             yield ("spread_path",), f"missing, but spread_by is {self.spread_by}", ""
         for key in ("renting_column", "ownership_column"):
             if self.counts == "census" and getattr(self, key) is not None:
-                yield (key,), "is not used where counts is census", "leave it out"
+                yield (key,), "is not used if counts is census", "leave it out"
 
 
 class PeopleRaster(Section):

@@ -132,7 +132,7 @@ def write(value: Any, *, one_line: bool = False) -> str:
 
 
 def _value(document: Document, node: yaml.Node, key: Key, above: tuple[int, ...]) -> Any:
-    """Return the value of a node; add its line numbers and slips (problems) to `document`.
+    """Return the value of a node; add line numbers and problems (`slips`) to `document`.
 
     `above` has the ids of the nodes that contain this node.
     """
@@ -165,7 +165,7 @@ def _mapping(
         name, line = name_node.value, name_node.start_mark.line + 1
         below = (*key, name)
         if name in values:
-            what = f"this key is on line {document.lines[below]} already"
+            what = f"this key is already on line {document.lines[below]}"
             document.slips.append((below, line, what, "keep one of the two"))
             continue
         document.lines[below] = line

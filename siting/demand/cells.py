@@ -74,7 +74,7 @@ def make_cells(
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
     require_layer("people", people)
-    require_kind("network", network, Network, "give a siting.Network")
+    require_kind("network", network, Network, "pass a siting.Network")
     faults = _faults(people, size_m, shape, max_snap_m, h3_resolution)
     if also is not None and len(also):
         faults += _place_faults("also", also)
@@ -117,9 +117,9 @@ def cells_on_roads(
     if far[people > 0].all():
         nearest_m = snapped["road_m"].to_numpy(dtype=float)[people > 0].min()
         what = f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
-        what += f"{nearest_m / 1000:,.1f} km from one; people lie at {people_extent}, "
-        what += f"the roads at {extent(network.nodes)}"
-        fix = "give a layer that covers this city, or check its coordinates"
+        what += f"{nearest_m / 1000:,.1f} km from a road; the population is at {people_extent}, "
+        what += f"the roads are at {extent(network.nodes)}"
+        fix = "use a layer that covers this city, or check its coordinates"
         raise InputError("people", what, fix)
     if far.any():
         text = "%s of %s people live in cells more than %s m from a road and cannot be served"
@@ -135,7 +135,7 @@ def _place_faults(where: str, layer: gpd.GeoDataFrame) -> list[Fault]:
     if layer.crs is None:
         faults.append(Fault(where, "has no coordinate reference system", "declare EPSG:4326"))
     lost = layer.geometry.isna() | layer.geometry.is_empty
-    what = f"{lost.sum():,} of {len(layer):,} without a place"
+    what = f"{lost.sum():,} of {len(layer):,} rows have no location"
     return faults + rows_fault(f"{where}, geometry", lost, layer.index, what)
 
 
@@ -147,9 +147,9 @@ def _faults(
         faults.append(Fault("shape", f"{shape} is not a cell shape", "use square or h3"))
     for name, value, what in (("size_m", size_m, "size"), ("max_snap_m", max_snap_m, "distance")):
         if not (np.isfinite(value) and value > 0):
-            faults.append(Fault(name, f"{value} is not a {what}", "give metres above 0"))
+            faults.append(Fault(name, f"{value} is not a {what}", "enter a distance above 0 m"))
     if h3_resolution not in range(16):
-        faults.append(Fault("h3_resolution", f"{h3_resolution} is out of range", "give 0 to 15"))
+        faults.append(Fault("h3_resolution", f"{h3_resolution} is out of range", "enter 0 to 15"))
     faults += _place_faults("people", people)
     if "people" not in people.columns:
         return [*faults, Fault("people, column people", "missing")]
@@ -157,10 +157,10 @@ def _faults(
         unnamed, fix = people["zone_id"].isna(), "name every row's zone"
         faults += rows_fault("people, column zone_id", unnamed, people.index, "missing", fix)
     bad = not_numbers(people["people"])
-    what = f"{bad.sum():,} of {len(people):,} missing or negative"
+    what = f"{bad.sum():,} of {len(people):,} rows are missing or negative"
     faults += rows_fault("people, column people", bad, people.index, what)
     if not bad.any() and not people["people"].astype(float).sum() > 0:
-        faults.append(Fault("people, column people", "nobody lives there"))
+        faults.append(Fault("people, column people", "no row has any people"))
     return faults
 
 
@@ -247,7 +247,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the cell of each row's hexagon; blank if there is none or it is larger than cells."""
+    """Return the cell of each row's hexagon; blank without a hexagon or if it exceeds a cell."""
     import h3
 
     names = np.full(len(local), "", dtype=object)

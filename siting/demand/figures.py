@@ -88,7 +88,7 @@ def read_figures(
                 lines.append(named | row | {"unit": limit.unit})
         unknown_only = not set(overrides.get(vehicle, limits)) & set(limits)
         if lacking and not unknown_only:
-            what = f"{', '.join(lacking)} is not given"
+            what = f"{', '.join(lacking)} missing"
             faults.append(Fault(f"{name} figures, {vehicle}", what, table_has))
     figures = pd.DataFrame(lines).astype(dict.fromkeys(ENDS, float))
     for figure, limit in limits.items():
@@ -111,8 +111,8 @@ def range_faults(
     bad = ~(np.isfinite(ends) & (ends >= limit.least) & (ends <= limit.most)).all(axis=1)
     order = ~bad & ((ends[:, 0] > ends[:, 1]) | (ends[:, 1] > ends[:, 2]))
     upper = f" and at most {limit.most:g}" if np.isfinite(limit.most) else ""
-    faults = rows_fault(where, bad, ids, f"not {limit.unit} of at least {limit.least:g}{upper}")
-    return faults + rows_fault(where, order, ids, "not low <= central <= high")
+    faults = rows_fault(where, bad, ids, f"{limit.unit} must be at least {limit.least:g}{upper}")
+    return faults + rows_fault(where, order, ids, "must be low <= central <= high")
 
 
 def _key_faults(rows: pd.DataFrame, limits: Mapping[str, Limits], where: str) -> list[Fault]:

@@ -72,7 +72,7 @@ def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     rows = [
         ("in service, 2025", opening, "vehicles", published[OPENING_YEAR]),
         ("in service, 2030", last["stock"], "vehicles", published[2030]),
-        ("sold until 2030", sold, "vehicles", published[2030]),
+        ("sold by 2030", sold, "vehicles", published[2030]),
         ("electric share of sales, 2030", last["electric_sales"] / last["sales"], "share", share),
     ]
     by_class = len(rows)  # the position of the first row of a class
@@ -118,7 +118,7 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
     years = np.sort(stock["year"].unique())
     if not years[0] <= year <= years[-1]:
         what = f"covers {years[0]:.0f} to {years[-1]:.0f}, not {year}"
-        fix = "give a fleet table of your own that covers the year"
+        fix = "use a fleet table of your own that covers the year"
         raise InputError(f"{where}, column year", what, fix)
     before, after = years[years <= year][-1], years[years >= year][0]
     first = stock[stock["year"] == before].set_index("vehicle_class")
@@ -147,10 +147,10 @@ def _require_sound(stock: pd.DataFrame, where: str) -> None:
     unnamed = stock["vehicle_class"].isna()
     counts = stock.groupby("vehicle_class")["year"].nunique()
     partial, fix = counts < stock["year"].nunique(), "give every class the same years"
-    column = f"{where}, column"
+    column, rule = f"{where}, column", "must be low <= vehicles <= high"
     refuse([
         *rows_fault(f"{column} vehicles, low, high", bad, label, "negative or missing"),
-        *rows_fault(f"{column} vehicles, low, high", order, label, "not low <= vehicles <= high"),
+        *rows_fault(f"{column} vehicles, low, high", order, label, rule),
         *rows_fault(f"{column} year, vehicle_class", twice, label, "given twice"),
         *rows_fault(f"{column} vehicle_class", unnamed, label, "missing"),
         *rows_fault(f"{column} year", partial, counts.index, "some classes lack a year", fix),

@@ -79,9 +79,9 @@ def read_people(
     faults = count_faults(layer, path, column) + id_faults(layer, path)
     faults += shape_faults(layer, path, ("Point", "Polygon", "MultiPolygon"), "points or polygons")
     if raster_deg is not None and not (np.isfinite(raster_deg) and raster_deg > 0):
-        faults.append(Fault("raster_deg", f"{raster_deg} is not a width", "give degrees above 0"))
+        faults.append(Fault("raster_deg", f"{raster_deg} is not a width", "enter degrees above 0"))
     elif raster_deg is not None and not (layer.geom_type == "Point").all():
-        faults.append(Fault(f"{path}, geometry", "raster_deg needs points", "leave raster_deg out"))
+        faults.append(Fault(f"{path}, geometry", "raster_deg needs points", "leave it out"))
     refuse(faults)
     geometry = layer.geometry
     if raster_deg is not None:
@@ -114,15 +114,15 @@ def _read_h3(path: Path, name: str, column: str) -> gpd.GeoDataFrame:
     cells = [_h3_text(value) for value in frame[name]]
     bad = np.array([not h3.is_valid_cell(cell) for cell in cells], dtype=bool)
     what = f"{bad.sum():,} of {len(frame):,} rows are not H3 cells"
-    faults += rows_fault(where, bad, path, what, "give names such as 8842f5a001fffff")
+    faults += rows_fault(where, bad, path, what, "use names such as 8842f5a001fffff")
     if bad.any():
         raise InputError(faults)
     twice = pd.Series(cells).duplicated(keep=False)
-    faults += rows_fault(where, twice, cells, "the same cell in several rows", "add them up")
+    faults += rows_fault(where, twice, cells, "the same cell in several rows", "add the rows up")
     resolutions = sorted({h3.get_resolution(cell) for cell in cells})
     if len(resolutions) > 1:
-        what = f"several resolutions: {', '.join(map(str, resolutions))}"
-        faults.append(Fault(where, what, "give one"))
+        what = f"cells of several resolutions: {', '.join(map(str, resolutions))}"
+        faults.append(Fault(where, what, "use a single resolution"))
     west, south, east, north = PAKISTAN_WSEN
     lat, lon = np.array([h3.cell_to_latlng(cell) for cell in cells]).T
     outside = (lon < west) | (lon > east) | (lat < south) | (lat > north)
@@ -172,7 +172,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     blank = values.isna().to_numpy()
     if pd.api.types.is_bool_dtype(values):
-        return [Fault(where, "true or false, not a number of people")]
+        return [Fault(where, "contains true or false, not numbers of people")]
     odd = ~blank & ~np.isfinite(numbers)
     decimal, thousands = np.zeros_like(odd), np.zeros_like(odd)
     texts = values.astype(str).to_numpy()
@@ -180,7 +180,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
     decimal[odd] = [DECIMAL_COMMA.fullmatch(text) is not None for text in texts[odd]]
     decimal &= ~thousands
     for mask, what, fix in (
-        (blank, "have no number", "give 0 where there is nobody, or leave the row out"),
+        (blank, "have no number", "enter 0 where nobody lives, or leave the row out"),
         (decimal, "are written with a decimal comma", "write 1.5 for 1,5"),
         (thousands, "are written with commas", "write plain digits, 1234 for 1,234"),
         (odd & ~decimal & ~thousands, "are not numbers", "write plain digits"),
@@ -190,7 +190,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
         text = f"{mask.sum():,} of {len(layer):,} rows {what}"
         faults += rows_fault(where, mask, path, text, fix)
     if not faults and not (numbers > 0).any():
-        faults.append(Fault(where, "every row is 0: nobody lives there", "name another column"))
+        faults.append(Fault(where, "every row is 0, so nobody lives there", "name another column"))
     return faults
 
 
@@ -209,7 +209,10 @@ def id_faults(
 def shape_faults(
     layer: gpd.GeoDataFrame, path: Path, kinds: Collection[str], wanted: str
 ) -> list[Fault]:
-    """Return errors for rows whose geometry is missing, invalid or not of `kinds` (`wanted`)."""
+    """Return errors for rows with missing or invalid geometry, or geometry of another kind.
+
+    `wanted` describes the allowed `kinds` in messages.
+    """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
     wrong = ~missing & ~shapes.geom_type.isin(kinds).to_numpy()
@@ -218,8 +221,8 @@ def shape_faults(
     others = ", ".join(sorted(set(shapes.geom_type[wrong])))
     faults = []
     for mask, what, fix in (
-        (missing, "have none", "leave them out or draw them"),
-        (wrong, f"are {others}", f"give {wanted}"),
+        (missing, "have no geometry", "leave them out or draw them"),
+        (wrong, f"are {others}", f"use {wanted}"),
         (broken, f"are not valid polygons ({reason})", "repair them, e.g. with make_valid"),
     ):
         text = f"{mask.sum():,} of {len(layer):,} rows {what}"

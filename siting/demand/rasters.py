@@ -25,7 +25,7 @@ from siting.roads import Network
 
 log = logging.getLogger(__name__)
 
-# If a pixel is at most this share of a cell wide, all its people count in the cell of its centre.
+# If a pixel is at most this share of a cell wide, its centre's cell gets all its people.
 WHOLE_PIXEL = 1 / 4
 # A wider pixel is split into parts so small that at least this many fit across a cell.
 PARTS_PER_CELL = 16
@@ -205,7 +205,7 @@ def read_window(
             column, row, wide, high = _extent_in_pixels(source, area_in_crs, crs, path)
             if wide * high > MOST_PIXELS:
                 what = f"{wide * high:,} pixels are too many"
-                raise InputError(str(path), what, "give a smaller area")
+                raise InputError(str(path), what, "use a smaller area")
             part = rasterio.windows.Window(column, row, wide, high)
             band = source.read(1, window=part, masked=True)
             scale, shift = source.scales[0], source.offsets[0]
@@ -216,7 +216,7 @@ def read_window(
     if density:
         people = people * _pixel_km2(crs, north, at.a, at.e, high)[:, None]
     elif DENSITY_WORDS.search(said):
-        text = "%s is read as persons per pixel, but describes itself as %r: give "
+        text = "%s is read as persons per pixel, but describes itself as %r: set "
         log.warning(text + "density=True if its values are persons per km2", path.name, said)
     return Window(people, west, north, at.a, at.e, crs, area_in_crs)
 
@@ -227,17 +227,17 @@ def _require_usable(source: Any, path: Path) -> None:
         what = f"has {source.count} bands instead of one"
         faults.append(Fault(str(path), what, "save the band with the people in its own file"))
     if np.dtype(source.dtypes[0]).kind == "c":
-        faults.append(Fault(str(path), "holds complex numbers", "give real ones"))
+        faults.append(Fault(str(path), "contains complex numbers", "use real numbers"))
     if source.crs is None:
         fix = "declare it, e.g. with gdal_edit -a_srs EPSG:4326"
         faults.append(Fault(str(path), "has no coordinate reference system", fix))
     at = source.transform
     if at.is_identity:
         fix = "use the GeoTIFF, not a picture of it"
-        faults.append(Fault(str(path), "does not say where its pixels lie", fix))
+        faults.append(Fault(str(path), "does not state where its pixels are", fix))
     elif not (at.a and at.e and np.isfinite(at).all()):
         what = f"has pixels of {at.a:g} by {at.e:g}"
-        faults.append(Fault(str(path), what, "give the size and corner of its pixels"))
+        faults.append(Fault(str(path), what, "correct its geotransform"))
     elif at.b or at.d:
         faults.append(Fault(str(path), "is rotated, not north up", "warp it, e.g. with gdalwarp"))
     refuse(faults)
@@ -265,7 +265,7 @@ def _extent_in_pixels(
     if left >= right or top >= bottom:
         shapes = (shapely.box(*source.bounds), area)
         there, wanted = (extent(gpd.GeoSeries([shape], crs=crs)) for shape in shapes)
-        what = f"does not cover the area: it lies at {there}, the area at {wanted}"
+        what = f"does not cover the area: it covers {there}, but the area is {wanted}"
         raise InputError(str(path), what, "use a raster that covers the area")
     return left, top, right - left, bottom - top
 
@@ -280,14 +280,14 @@ def _persons(
         missing |= values == nodata
     if missing.all():
         what = "has no data in the area: every pixel is empty"
-        raise InputError(str(path), what, "give another raster")
+        raise InputError(str(path), what, "use another raster")
     bad = ~missing & ((values < least) | ~np.isfinite(values))
     if bad.any():
         first = values[bad][0]
         pixels = np.argwhere(bad)[:100] + corner + 1
         ids = tuple(f"row {row} column {column}" for row, column in pixels)
         what = f"{bad.sum():,} of {(~missing).sum():,} pixels are negative or not finite, "
-        fix = f"if that value means no data, give nodata={first:g}"
+        fix = f"if this value marks missing data, set nodata={first:g}"
         raise InputError(str(path), f"{what}e.g. {first:g}", fix, ids)
     values[missing] = 0.0
     return values, missing

@@ -38,7 +38,7 @@ from siting.demand.scenarios import (
 )
 from siting.errors import InputError
 
-# Without life_shape, opening_age_years and saturation: their ranges move the 2030 stock by < 0.2 %.
+# Other figures (life_shape, opening_age_years, saturation) change the 2030 stock by under 0.2 %.
 RANGED = ("sales_year", "growth", "life_years", "opening_vehicles", "electric_share")
 OUTPUTS = ("sales", "electric_share", "electric_sales", "stock")
 
@@ -177,7 +177,7 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 
 
 def _combined(central: Array, alone: Array, sign: int) -> Array:
-    """Return the low end (`sign` -1) or the high end (1) of a result's range.
+    """Return the lower end (`sign` -1) or the upper end (1) of a result's range.
 
     Each row of `alone` is the result if a single figure is at that end of its range.
     """

@@ -105,7 +105,7 @@ def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
     falls = years.agg(lambda of: bool((np.diff(of.to_numpy(dtype=float)) < 0).any()))
     twice = years.agg(lambda of: bool(of.duplicated().any()))
     faults += rows_fault(where, falls, falls.index, "years do not increase", "sort the targets")
-    return faults + rows_fault(where, twice, twice.index, "a year is given twice", "keep one")
+    return faults + rows_fault(where, twice, twice.index, "a year is given twice", "keep one row")
 
 
 def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> list[Fault]:
@@ -121,8 +121,8 @@ def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> l
     checks = (
         ("vehicle_class", "no target for a class with sales", no_target, "add a target"),
         ("year", f"the first target is later than {BASE_YEAR}", late, f"add one for {BASE_YEAR}"),
-        ("share", "not above 0 and below the saturation", by_class, "give a share between them"),
-        ("vehicle_class", "a target for a class without sales", strange, "give its sales figures"),
+        ("share", "must be above 0 and below the saturation", by_class, "correct it"),
+        ("vehicle_class", "a target for a class without sales", strange, "add its sales figures"),
     )
     return [
         fault

@@ -79,10 +79,10 @@ def spread_demand(
     [6.0, 2.0]
     """
     validate(cells, CELLS)
-    require_kind("energy", energy, pd.DataFrame, "give a table as city_energy returns it")
+    require_kind("energy", energy, pd.DataFrame, "pass a table like that of city_energy")
     refuse(missing_columns(energy, ("vehicle_class", "demand_kwh_day"), "energy"))
     if energy.empty:
-        raise InputError("energy", "has no rows", "give one for each vehicle class")
+        raise InputError("energy", "has no rows", "add a row for each vehicle class")
     by_zone = "zone_id" in energy and ("zone_id" in cells or len(energy["zone_id"].unique()) != 1)
     classes = list(dict.fromkeys(energy["vehicle_class"].astype(str)))
     faults = _energy_faults(energy, cells, by_zone)
@@ -178,7 +178,7 @@ def _energy_faults(energy: pd.DataFrame, cells: pd.DataFrame, by_zone: bool) -> 
     labels = energy[key].astype(str).agg(" ".join, axis=1).to_numpy()
     bad = not_numbers(energy["demand_kwh_day"])
     where = "energy, column demand_kwh_day"
-    faults = rows_fault(where, bad, labels, "not a number of at least 0")
+    faults = rows_fault(where, bad, labels, "must be a number of at least 0")
     if not faults and not wanted.sum() > 0:
         faults.append(Fault(where, "no class has any demand"))
     twice = pd.Series(labels).duplicated()
@@ -217,12 +217,12 @@ def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats,
     if faults:
         return np.zeros((len(classes), len(SURFACES))), faults
     known = np.isin(classes, name)
-    have = "add it; there are: " + ", ".join(name)
+    have = "add it; the table has: " + ", ".join(name)
     faults = rows_fault(where, ~known, classes, "no row for a class", have)
     division = figures.set_index(name)[list(SURFACES)].reindex(classes).to_numpy(dtype=float)
     good = np.isfinite(division).all(axis=1) & (division >= 0).all(axis=1)
     bad = known & ~(good & (division.sum(axis=1) > 0))
-    what = "not numbers of at least 0, one of them above 0"
+    what = "must be numbers of at least 0, with at least one above 0"
     return division, faults + rows_fault("surface weights", bad, classes, what)
 
 

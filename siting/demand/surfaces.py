@@ -66,7 +66,7 @@ def surfaces(
     for name, whole in wholes.items():
         frame[name] = by_surface[name] / whole if whole > 0 else 0.0
         if not whole > 0 and not any(note.startswith(name) for note in notes):
-            notes.append(f"{name}: none of it lies in a cell")
+            notes.append(f"{name}: none of its weight lies in a cell")
     for kind in dict.fromkeys(flow["highway"]) if wholes["en_route"] > 0 else ():
         of_kind = _into_cells(cells, flow[flow["highway"] == kind], "", [])
         if of_kind.any():
@@ -237,7 +237,7 @@ def _into_cells(
     outside = np.bincount(point, minlength=len(points)) == 0
     if outside.any() and weight.sum() > 0:
         lost = weight[outside].sum() / weight.sum()
-        notes.append(f"{name}: {lost:.1%} of it lies outside every cell and is left out")
+        notes.append(f"{name}: {lost:.1%} of its weight lies outside every cell and is left out")
     return np.bincount(cell, weights=weight[point] / shared, minlength=len(cells))
 
 

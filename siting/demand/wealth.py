@@ -37,8 +37,8 @@ def relative_wealth(
     missing data in a raster that does not declare such a value.
 
     Raises `InputError` if the file cannot be read, a cell with people has no figure within 5 km, a
-    figure is missing or below 0 (or, in an index, beyond -10 to 10), or all figures where people
-    live are 0. Raises `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
+    figure is missing or below 0 (or, in an index, beyond -10 to 10), or all figures for populated
+    cells are 0. Raises `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
     """
     is_raster = path.suffix.lower() in (".tif", ".tiff")
     if is_raster:
@@ -54,10 +54,10 @@ def relative_wealth(
     bad = ~np.isfinite(value) | ((np.abs(value) > MOST_INDEX) if index else (value < 0))
     if bad.any():
         what = "are below zero or not numbers"
-        fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
+        fix = "for an index around zero, such as Meta's, set demand.wealth.index: true"
         if index:
             what = "are not an index around zero"
-            fix = "set demand.wealth.nodata if that means no data, or index: false"
+            fix = "set demand.wealth.nodata if this value means no data, or index: false"
         what = f"{bad.sum():,} of {len(value):,} figures {what}, e.g. {value[bad][0]:g}"
         rows = np.flatnonzero(bad)[:100]
         ids = row_labels(path, rows)
@@ -73,11 +73,11 @@ def relative_wealth(
     far = (apart > FARTHEST_M) & (people > 0)
     if far.any():
         what = f"has no figure within 5 km of {far.sum():,} of {len(cells):,} cells: "
-        what += f"it lies at {extent(points)}, the cells at {extent(cells.geometry)}"
-        fix = "give the figures of this place"
+        what += f"it covers {extent(points)}, but the cells cover {extent(cells.geometry)}"
+        fix = "use a file that covers the study area"
         raise InputError(rows_fault(str(path), far, cells["cell_id"], what, fix))
     wealth = (np.exp(value) if index else value)[nearest]
     mean = float(wealth @ people / max(people.sum(), 1e-9))
     if not mean > 0:
-        raise InputError(str(path), "every figure where people live is zero")
+        raise InputError(str(path), "all figures for populated cells are zero")
     return np.asarray(wealth / mean, dtype=float)

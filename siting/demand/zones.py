@@ -60,7 +60,7 @@ def read_zones(
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
     (0 to 1, blank if unknown), ``ownership`` if its column is given, the layer's other columns
     (prefixed ``user_`` if the name is used here), ``geometry``. Rows are in the file's order.
-    ``attrs["warnings"]`` tells of gaps between the zones. An `InputError` lists every error in the
+    ``attrs["warnings"]`` describes gaps between the zones. An `InputError` lists every error in the
     file: missing columns; invalid counts, as in `read_people`; shares outside 0 to 1; missing or
     repeated ids; geometry that is missing, invalid or not a polygon; overlaps of more than 0.1 % of
     the smaller zone.
@@ -122,7 +122,7 @@ def _overlap_faults(ids: Sequence[str], shapes: Shapes, where: str) -> list[Faul
     shared_km2 = shapely.area(shapely.intersection(shapes[one], shapes[other])) / 1e6
     share = shared_km2 / np.minimum(area_km2[one], area_km2[other])
     what = "zones overlap by {:.3f} km2, {:.1%} of the smaller".format
-    fix = "draw their border once: people in the overlap would count twice"
+    fix = "draw their border once, because people in the overlap would count twice"
     return [
         Fault(where, what(km2, part), fix, (ids[a], ids[b]))
         for a, b, km2, part in zip(one, other, shared_km2, share, strict=True)
@@ -141,8 +141,8 @@ def _gap_warnings(shapes: Shapes, crs: int) -> list[str]:
         return []
     largest = holes[[gap_km2.idxmax()]].representative_point().to_crs(4326).iloc[0]
     return [
-        f"{len(gap_km2):,} gaps between the zones, {gap_km2.sum():.3f} km2 in all, the largest at "
-        f"{largest.x:.4f} E, {largest.y:.4f} N: nobody is counted there"
+        f"{len(gap_km2):,} gaps between the zones, {gap_km2.sum():.3f} km2 in total, the largest "
+        f"at {largest.x:.4f} E, {largest.y:.4f} N: nobody is counted in these gaps"
     ]
 
 
@@ -192,7 +192,7 @@ def spread_zones(
     ).to_crs(4326)
     named = ids[without].astype(str).tolist()
     if named:
-        text = "%s zones with %s people have no %s inside: their people are at one point each (%s)"
+        text = "%s zones with %s people contain no %s: the people of each are at one point (%s)"
         some = ", ".join(named[:5]) + (" …" if len(named) > 5 else "")
         log.warning(text, len(named), f"{people[without].sum():,.0f}", basis, some)
     spread.attrs["without"] = named
@@ -255,6 +255,6 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     share = (inside.to_crs(utm).area / zones.geometry.to_crs(utm).area).clip(0.0, 1.0)
     if not (share > 0).any():
         what = "none overlaps the area of the roads"
-        raise InputError("zones", what, "give the zones of this city")
+        raise InputError("zones", what, "use the zones of this city")
     clipped = zones.assign(people=zones["people"] * share, area_share=share)
     return clipped.set_geometry(inside)[share > 0].reset_index(drop=True)

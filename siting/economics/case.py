@@ -212,7 +212,7 @@ def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
 def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: BusinessRules) -> Floats:
     """Return each offer's sales above its ``standing_kwh_day`` in each year (kWh/day)."""
     years = rules.years
-    fix = "give a Series of kWh/day by site_id, or a table with a column per year"
+    fix = "pass a Series of kWh/day by site_id, or a table with a column per year"
     require_kind("served_kwh_day", served, pd.Series | pd.DataFrame, fix)
     table = served.to_frame() if isinstance(served, pd.Series) else served
     ids = offers["site_id"].astype(str)
@@ -225,7 +225,7 @@ def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: Busines
     faults += rows_fault("served_kwh_day", bad, sites, "not sales of at least 0 kWh/day")
     if table.shape[1] not in (1, years):
         what = f"{table.shape[1]} columns for a horizon of {years} years"
-        faults.append(Fault("served_kwh_day", what, "give one, or one per year"))
+        faults.append(Fault("served_kwh_day", what, "use one column, or one per year"))
     refuse(faults)
     by_site = table.set_axis(sites, axis="index").reindex(ids).fillna(0.0).to_numpy(dtype=float)
     stands = offers.get("standing_kwh_day", pd.Series(0.0, index=offers.index))

@@ -33,7 +33,7 @@ def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
     """
     if group not in rules.prices_pkr_kwh:
         where = f"business rules, prices_pkr_kwh, {group}"
-        raise InputError(where, "no price at this charger group", "add it, PKR/kWh")
+        raise InputError(where, "no price for this charger group", "add it in PKR/kWh")
     price = rules.prices_pkr_kwh[group]
     kept = price / (1.0 + rules.sales_tax) - price * rules.payment_share
     return float(kept - rules.tariff_pkr_kwh / efficiency(rules, group))
@@ -126,7 +126,7 @@ def require_columns(offers: pd.DataFrame) -> None:
         values = offers[column].to_numpy(dtype=float, na_value=np.nan)
         life = column.endswith("_life_years")
         bad = (np.isnan(values) & (not life)) | (values < 0) | (life & (values == 0))
-        what = "not a number above 0" if life else "not a number of at least 0"
+        what = "must be above 0" if life else "must be at least 0"
         faults += rows_fault(f"offers, column {column}", bad, ids, what)
     refuse(faults)
 

@@ -92,7 +92,7 @@ class BusinessRules:
             elif price / (1.0 + self.sales_tax) <= self.tariff_pkr_kwh:
                 bare = f", {self.sales_tax:.0%} sales tax included," if self.sales_tax else ""
                 what = f"{price:g} PKR/kWh{bare} is not above tariff_pkr_kwh, "
-                fix = "the tariff is what the station pays, the price what its drivers pay"
+                fix = "the station pays the tariff, and its drivers pay the price"
                 faults.append(Fault(where, f"{what}{self.tariff_pkr_kwh:g}", fix))
         refuse(faults)
 
@@ -110,8 +110,8 @@ def require_prices(
     in_use = [group for group in groups if (new[f"capacity_{group}_kwh_day"] > 0).any()]
     missing = [group for group in in_use if group not in rules.prices_pkr_kwh]
     unknown = [group for group in stated if group not in set(known)]
-    where, fix = "money.prices_pkr_kwh", "add what drivers pay there, PKR/kWh"
-    faults = naming(where, "no price at charger groups in use", missing, fix)
+    where, fix = "money.prices_pkr_kwh", "add what drivers pay per kWh, in PKR"
+    faults = naming(where, "no price for charger groups in use", missing, fix)
     refuse(faults + naming(where, "no such charger groups", unknown, f"use {', '.join(known)}"))
 
 
@@ -187,8 +187,8 @@ def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRule
     >>> business_rules(prices_pkr_kwh={"dc": 39.70})
     Traceback (most recent call last):
     siting.errors.InputError: business rules, prices_pkr_kwh, dc: 39.7 PKR/kWh, 5% sales tax \
-included, is not above tariff_pkr_kwh, 39.7; the tariff is what the station pays, the price \
-what its drivers pay
+included, is not above tariff_pkr_kwh, 39.7; the station pays the tariff, and its drivers pay \
+the price
     """
     values = at_preset(table("money"), preset).set_index("item")["value"]
     refuse_unknown("business rules", BusinessRules, overrides)

@@ -107,7 +107,7 @@ def cost_to_all(
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()
     wanted = sorted(set(classes))
     missing = [name for name in wanted if name not in value]
-    what, fix = "no value of time for vehicle classes", "add PKR an hour for each"
+    what, fix = "no value of time for vehicle classes", "add each in PKR per hour"
     faults = naming("money.value_of_time_pkr_h", what, missing, fix)
     missing = [name for name in wanted if name not in energy]
     what = "no session_kwh for vehicle classes"

@@ -29,7 +29,7 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A choice, its value and bound in the aim's unit, why the solve ended, and the tolerance."""
+    """A choice, its value and bound (in the aim's unit), the stop reason, and the tolerance."""
 
     choice: Ints
     value: float
@@ -43,7 +43,7 @@ class Result:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Stations removed for too little gain: their offers, public money (PKR) and the value lost."""
+    """Stations removed because they gain too little: offers, public money (PKR), value lost."""
 
     offers: tuple[str, ...] = ()
     subsidy_pkr: float = 0.0
@@ -119,7 +119,7 @@ class Solved:
             f"cost PKR {me.cost_pkr:,.0f}; ties {me.tie_break}",
             f"  solver  {me.solver} {me.solver_version}, {self.seconds.get('total', 0.0):.1f} s",
         ]
-        return "\n".join([*lines, *([f"  sure    {me.guarantee}"] if me.guarantee else [])])
+        return "\n".join([*lines, *([f"  assured {me.guarantee}"] if me.guarantee else [])])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,7 +151,7 @@ class Answer(Solved):
         then the lowest ids. ``polished``: no station can be dropped, or replaced by a cheaper offer
         at its site, without loss.
     guarantee
-        Worst-case guarantee of the greedy method on this kind of program, with its source.
+        Worst-case guarantee of the greedy method for this kind of program, with its source.
     left_out
         Stations removed because they gain too little per rupee; the plan is still within the gap.
     prices
@@ -220,7 +220,7 @@ class Answer(Solved):
         """
         names = [one.name for one in self.program.slices]
         if slice_name is not None and slice_name not in names:
-            known = f"there are: {', '.join(names)}" if any(names) else "leave it out: there is one"
+            known = f"there are: {', '.join(names)}" if any(names) else "omit slice_name: one slice"
             raise InputError("slice_name", f"no slice {slice_name!r}", known)
         s = -1 if slice_name is None else names.index(slice_name)
         instance, pairs, wanted = self.program.instance, self.pairs, self.program.demand_kwh[:, s]
@@ -295,14 +295,14 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the weighted sum over pairs and slices of energy times `each` (a rate by pair)."""
+        """Return energy times `each` (a rate per pair), summed over pairs and weighted slices."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
         )
 
     def yearly(self, amount: Floats) -> float:
-        """Return the sum of `amount` (by offer) over each year's offers, weighted by year."""
+        """Return `amount` (per offer), summed over each year's offers and weighted by year."""
         by_year = self.program.options.of_offers(amount)[self.choice]
         return math.fsum(by_year @ year_weights(self.program.slices))
 
@@ -320,7 +320,7 @@ class Answer(Solved):
 
     @property
     def money(self) -> pd.DataFrame:
-        """Public money granted and spent by year (PKR); one row if there are no years."""
+        """Public money granted and spent in each year (PKR); one row if there are no years."""
         plan, granted = self.program.year_plan, [self.program.money_pkr]
         columns = {
             "year": self._years,

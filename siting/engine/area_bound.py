@@ -1,10 +1,10 @@
 """A bound on all plans from integer programs, one for each area, at the prices of a relaxation.
 
-A relaxation may share the demand of a row among fractions of stations. If few sites can serve the
-row, whole stations cannot share it in this way. So the sites are divided into areas. A row is
-*local* if all its columns belong to one area. The other rows are replaced by their prices in the
-relaxation, so that no row links two areas. Each area is then an integer program with its local rows
-(Lagrangian relaxation)::
+A relaxation may share the demand of a row among fractions of stations. If only a few sites can
+serve the row, no integer solution can share it in this way. To exploit this, the sites are divided
+into areas. A row is *local* if all its columns belong to one area. The other rows are replaced by
+their prices in the relaxation, so that no row links two areas. Each area is then an integer program
+with its local rows (Lagrangian relaxation)::
 
     L  =  sum of p_r b_r over the other rows  +  sum over areas of V_a
 
@@ -36,7 +36,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class AreaBound:
-    """Bounds at fixed prices, which are lowered by solving an integer program for each area.
+    """Bounds at fixed prices; solving an integer program for each area lowers the bounds.
 
     `price`: scaled prices, with signs that the rows' limits allow; `by`: the bound by sites at
     these prices; `live`: the options that the bounds must cover.
@@ -74,7 +74,7 @@ class AreaBound:
         self._size = settings.AREA  # maximum number of sites of an area in the next call
 
     def lower(self, gap: float, clock: Clock, *, threads: int, seed: int) -> bool:
-        """Solve areas, larger in each call, to lower the bounds; return whether larger ones remain.
+        """Solve areas (larger in each call) to lower the bounds; return whether larger ones remain.
 
         Areas that together cannot lower the bound by the relative `gap` are left out.
         """

@@ -28,7 +28,8 @@ class Measure:
 
     column: int  # column in the coarse matrix
     # ``worth``: value of the energy served in a part; ``energy``: energy that a floor counts in a
-    # slice; ``money``: paid by the end of a year; ``envelope``: paid from it in all years.
+    # slice; ``money``: paid by the end of a year; ``envelope``: total paid from an envelope in all
+    # years.
     kind: str
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
@@ -89,7 +90,7 @@ class CoarseLayout(Layout):
         return np.array([self._energy[f, s]]), np.array([self.energy_unit])
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return no columns: no measure stands for drive times, whose only known bound is 0."""
+        """Return no columns: no measure represents drive times, whose only known bound is 0."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def write(self, rows: Rows) -> None:

@@ -1,10 +1,10 @@
 """Greedy construction of a first plan, guided by the unserved demand in reach of each station.
 
 Partial plans are not evaluated exactly: for each kind of demand, a chosen station takes the same
-share of every row in its reach, and the rest determines the gains of other stations. Options that
-help to meet an unmet lower limit, such as a station in every square, are chosen first. Demand that
-an unmet floor counts, or of the worst-served group, weighs more. The plan is only a start for
-`siting.engine.windows`, and may miss a floor.
+share of every row in its reach, and the unserved rest determines the gains of other stations.
+Options that help to meet an unmet lower limit, such as a station in every square, are chosen first.
+Demand weighs more if it counts towards an unmet floor or belongs to the worst-served group. The
+plan is only a starting point for `siting.engine.windows`, and may miss a floor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
 
 
-class Sower:
+class Constructor:
     """Greedy choice of stations: one at a time, or several at once if they share no demand.
 
     `most`: limit on public money if money is the aim; `scarce`: cost of the scarce resources that
@@ -52,13 +52,13 @@ class Sower:
         self.money = most
         self.scarce = room.price if scarce is None else scarce
         self.gap = program.gap
-        # By year: the money that each option's offer needs, and the cap on its public money.
+        # For each year: the money that each option's offer needs, and the cap on its public money.
         instance, of_offers = program.instance, self.frame.options.of_offers
         self.need = self.cap = of_offers(instance.offer_cost).T
         if self.gap is not None:
             self.cap = of_offers(caps_of(instance, self.gap)).T
         years = program.year_plan
-        # Public money that pays viability gaps: limit of each year, and total paid by its end.
+        # Public money for viability gaps: the limit in each year, and the total paid by its end.
         self.own_money = settings.OWN_MONEY[0]
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
@@ -125,13 +125,13 @@ class Sower:
         return np.asarray(np.bincount(share.col, part, self.frame.count))
 
     def _gain(self) -> tuple[Floats, Floats]:
-        """Return each option's gain in the aim, and the margin it earns on its sales by year."""
+        """Return each option's gain in the aim, and the margin it earns on its sales each year."""
         gain, sold = np.zeros(self.frame.count), np.zeros_like(self.need)
         service, slices = self.frame.service, self.frame.program.slices
         lacking = self._lacking()
         for p, part in enumerate(self.cutter.parts):
             worth = self.worth[p]
-            if lacking is not None:  # if the aim is worth, it still counts in full
+            if lacking is not None:  # worth still counts in full if it is the aim
                 aim = self.frame.aim
                 worth = lacking[p] + worth * (1e-3 if aim.of_money or aim.groups else 1.0)
             amount = part.intake(worth, self.left[p])
@@ -183,7 +183,7 @@ class Sower:
         return out if unmet or aim.of_money else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return each option's price by year; infinite if its viability gap exceeds its cap."""
+        """Return each option's price in each year; infinite if its gap exceeds its cap."""
         if self.gap is None:
             price = self.frame.money if self.frame.aim.of_money else self.scarce
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
@@ -208,7 +208,7 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.room.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose an option and return True, unless it shares demand with another of this round."""
+        """Choose an option and return True; return False if this round took some of its demand."""
         j, offers = self.frame.site[option], [int(offer[option]) for offer in self.cutter.offer]
         reach = [part.row[part.edge[j] : part.edge[j + 1]] for part in self.cutter.parts]
         if touched is not None:

@@ -39,8 +39,8 @@ class Row:
 class Relaxed:
     """An optimum of the relaxed master problem."""
 
-    # Bound on any choice that the branching decisions allow, negated if less is better; -inf if
-    # none is feasible.
+    # Bound on any choice that the branching decisions allow, negated if less is better; -inf if no
+    # choice is feasible.
     bound: float
     taken: Floats  # value of each option, 0 to 1
     price: Floats  # change in the bound (at most 0) if an option moves from 0 to 1, or from 1 to 0

@@ -7,8 +7,9 @@ Every cut has the form of the inequality in `siting.engine.parts`, with weights 
 
 The duals of the subproblem (`siting.engine.shortfall`) at a point are the weights and prices of the
 most violated cut. Two cases need no linear program. If a kWh is worth the same in all pairs of a
-part, the subproblem is a maximum flow problem. Its minimum cut gives each row a price of 0 or of
-the worth of a kWh. Without capacities, each row uses its best stations until it is served in full.
+part, the subproblem is a maximum flow problem. Its minimum cut gives each row a price that is
+either 0 or the worth of a kWh. Without capacities, each row uses its best stations until it is
+served in full.
 
 If public money pays viability gaps, the row that makes a site break even has a *gap price* ``tau``.
 A station then also earns ``tau`` times its margin, and owes ``tau`` times its need (the costs to be

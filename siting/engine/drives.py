@@ -1,9 +1,9 @@
 """Find the plan with the shortest drive times that serves energy of at least a given value.
 
 The first program minimises drive time, ``sum of t x``, with a limit on worth (value of the energy
-served), ``sum of a x >= E``. For it, neither cuts nor a fast way to evaluate choices are known. So
-a second program, with decay, ``max sum of (a - t / H) x``, is solved instead. For every horizon
-``H`` (min), a bound ``W`` on the second program bounds the drive time in the first::
+served), ``sum of a x >= E``. Neither cuts nor a fast way to evaluate choices are known for this
+program. So a second program, with decay, ``max sum of (a - t / H) x``, is solved instead. For every
+horizon ``H`` (min), a bound ``W`` on the second program bounds the drive time in the first::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
@@ -111,6 +111,6 @@ def _worth_of(frame: Frame) -> Reached:
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Return a choice with moved stations, and its total drive time (inf if worth is lost)."""
+    """Return a choice with some stations moved, and its total drive time (inf if worth is lost)."""
     best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
     return best, -value

@@ -48,8 +48,8 @@ class Effort:
             ("gap", 0 <= self.gap < 1, share),
             ("drives_gap", 0 <= self.drives_gap < 1, share),
             ("time_limit_s", 0 < self.time_limit_s < math.inf, "give a time above 0 s"),
-            ("least_gain", 0 <= self.least_gain < math.inf, "give 0 or more"),
-            ("threads", self.threads >= 1, "give 1 or more"),
+            ("least_gain", 0 <= self.least_gain < math.inf, "enter a number of at least 0"),
+            ("threads", self.threads >= 1, "enter a number of at least 1"),
         )
         wrong = ((name, fix) for name, valid, fix in figures if not valid)
         return [*faults, *(Fault(name, f"is {getattr(self, name)}", fix) for name, fix in wrong)]

@@ -5,8 +5,8 @@ All requirements are removed, then added back as rows over the same columns::
     sum of a_rn x_n  -  sum of e_k over the requirements k of row r  <=  side_r      e_k >= 0
 
 A requirement is *held* if its excess ``e_k`` is fixed at 0, and *dropped* if its excess is free and
-costs nothing. The integer program shows whether requirements conflict, and which smallest changes
-would resolve the conflict. Existing stations remain in every plan.
+costs nothing. The integer program shows whether requirements conflict, and which changes are the
+smallest that resolve the conflict. Existing stations remain in every plan.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Requirement:
     unit: str
     asked: float  # the figure that the user asked for
     least: bool = False  # true: a minimum, which can be lowered; false: a maximum
-    short: float = 0.0  # every plan has at least this excess, as is known without solving
+    short: float = 0.0  # a lower bound on the excess of any plan, known without solving
 
     def figure(self, excess: float) -> float:
         """Return the figure of this requirement that would permit the given excess."""
@@ -285,7 +285,7 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Minimise the summed excess of the requirements in `aimed`, each divided by its `unit`.
+        """Minimise the sum of the violations of `aimed` requirements, each divided by its `unit`.
 
         The objective is the negative of this sum. Requirements neither in `held` nor in `aimed` are
         dropped. `whole`: whether options must be integers.

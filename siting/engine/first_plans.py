@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 
 from siting import settings
-from siting.engine.construct import Sower
+from siting.engine.construct import Constructor
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent
 from siting.engine.parallel import in_parallel
@@ -31,17 +31,17 @@ def first_plan(inc: Incumbent) -> None:
     if inc.choice is not None:
         # Sites that were good without decay may be bad with decay, so another plan is constructed.
         if valuer is None and inc.coarse and inc.frame.service.near:
-            sow(inc)
+            construct(inc)
         return
     if valuer is None or inc.heavy:
         inc.weighed(inc.frame.kept)
         program = inc.frame.program
-        # With years, money has a price of its own in each year.
+        # With years, money has a different price in each year.
         at_prices = program.gap is None and inc.frame.aim.of_worth and program.year_plan is not None
         if inc.coarse:
-            (sow_at_prices if at_prices else sow)(inc)
+            (construct_at_prices if at_prices else construct)(inc)
         return
-    sow(inc)
+    construct(inc)
     begun = inc.frame.by_site(inc.frame.kept if inc.choice is None else inc.choice)
     inc.keep_state(fill(valuer, valuer.at(begun), inc.clock))
 
@@ -67,13 +67,13 @@ def _keep_viable(inc: Incumbent, choice: Ints) -> None:
             inc.weighed(left)
 
 
-def sow(inc: Incumbent) -> None:
+def construct(inc: Incumbent) -> None:
     """Construct a plan; if the aim minimises money, search for cheaper plans by bisection."""
-    sower = Sower(inc.master.cutter, inc.room)
-    inc.sown = choice = sower.run(inc.clock)
+    constructor = Constructor(inc.master.cutter, inc.room)
+    inc.constructed = choice = constructor.run(inc.clock)
     feasible = math.isfinite(inc.weighed(choice))
     if not feasible:
-        _begin_small(inc, sower)
+        _begin_small(inc, constructor)
     if not inc.frame.aim.of_money or not feasible:
         return
     money = inc.frame.money
@@ -82,24 +82,24 @@ def sow(inc: Incumbent) -> None:
         if inc.done:
             return
         most = (low + high) / 2
-        choice = Sower(inc.master.cutter, inc.room, most).run(inc.clock)
+        choice = Constructor(inc.master.cutter, inc.room, most).run(inc.clock)
         if math.isfinite(inc.weighed(choice)):
             high = min(most, float(money[choice].sum()))
         else:
             low = most
 
 
-def _begin_small(inc: Incumbent, sower: Sower) -> None:
-    """Reduce an infeasible constructed plan to its viable stations, or else to its first one."""
-    _keep_viable(inc, inc.sown)
-    if not inc.begun and sower.first >= 0:
+def _begin_small(inc: Incumbent, constructor: Constructor) -> None:
+    """Reduce an infeasible constructed plan to its viable stations or else its first station."""
+    _keep_viable(inc, inc.constructed)
+    if not inc.begun and constructor.first >= 0:
         alone = inc.frame.by_site(inc.frame.kept)
-        alone[inc.frame.site[sower.first]] = sower.first
+        alone[inc.frame.site[constructor.first]] = constructor.first
         inc.weighed(alone[alone >= 0])
 
 
-def sow_at_prices(inc: Incumbent) -> None:
-    """Construct a plan at prices from the first cuts, which show in which years money is scarce."""
+def construct_at_prices(inc: Incumbent) -> None:
+    """Construct a plan at the prices of the first cuts; these show when money is scarce."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)
@@ -107,10 +107,10 @@ def sow_at_prices(inc: Incumbent) -> None:
         return
     scarce = np.zeros(0) if relaxed is None else inc.master.scarce()
     if not scarce.any():
-        sow(inc)
+        construct(inc)
         return
-    inc.sown = Sower(inc.master.cutter, inc.room, scarce=scarce).run(inc.clock)
-    inc.weighed(inc.sown)
+    inc.constructed = Constructor(inc.master.cutter, inc.room, scarce=scarce).run(inc.clock)
+    inc.weighed(inc.constructed)
 
 
 def round_plans(inc: Incumbent, taken: Floats) -> None:
@@ -134,7 +134,7 @@ def round_plainly(inc: Incumbent, taken: Floats) -> None:
     inc.weighed(choice[choice >= 0])
 
 
-# A choice to make viable, and whether to drop all stations with a shortfall at first check.
+# A choice to make viable, and whether to drop all stations with a shortfall at the first check.
 type Start = tuple[Ints, bool]
 
 
@@ -172,7 +172,7 @@ def build(inc: Incumbent, nth: int = 0) -> None:
 
 
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
-    """Yield choices made from relaxations, which are removed from the list, the latest first.
+    """Yield choices made from relaxations, the latest first; each is removed from the list.
 
     If a relaxation spreads its stations over many sites, two more choices come first: one with a
     site per cluster, and one with every site whose value is above 0.
@@ -204,7 +204,7 @@ def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[St
 
 
 def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
-    """Return, for each site, the option of the largest value and the sum of all option values."""
+    """Return, for each site, the option with the largest value and the sum of all its values."""
     order = np.argsort(-taken, kind="stable")
     sites, first = np.unique(frame.site[order], return_index=True)
     most = np.full(frame.sites, -1)
@@ -213,11 +213,12 @@ def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
 
 
 def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None) -> Ints:
-    """Return the centres of clusters of sites, each with about one station in a relaxation.
+    """Return the centres of clusters of sites; a cluster has about one station of a relaxation.
 
     A centre is the site with the largest value or, with `rng`, a site sampled in proportion to its
-    value. Its own value is removed, then those of the sites that share most of their demand with
-    it, until one station is removed. The values that remain give the next centre.
+    value. Its own value is removed, then the values of the sites that share most of their demand
+    with it, until the removed values add up to one station. The values that remain give the next
+    centre.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))

@@ -30,7 +30,7 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
 
     Budget, limits, floors, distances and required sites are ignored, so a plan may violate them.
     Aims whose values depend on the offers alone are left out. `offers`: ids of the offers in place,
-    including existing ones, at most one per site, for all years or by year. `within_budget`:
+    including existing ones, at most one per site, for all years or for each year. `within_budget`:
     whether the budget and the caps limit the money that fills viability gaps.
 
     Raises `InputError` if an offer is unknown or two offers are at the same site, and `SolveError`
@@ -86,11 +86,12 @@ def proven(
 ) -> Answer:  # fmt: skip
     """Return the solution of a program with fixed offers, with a proven bound on each aim.
 
-    `bounds`: for each aim, a bound on any plan (default: infinite); others: as in `Proof`.
+    `bounds`: for each aim, a bound on any plan (default: infinite); other parameters: as in
+    `Proof`.
     """
     choice = choice_of(program, offers)
     reached: list[Reached] = []
-    alike = served_whole(program.all_aims, program)  # whether the aims make no difference
+    alike = served_whole(program.all_aims, program)  # whether service is the same for all aims
     for aim in _left_to_decide(program):
         value = 0.0
         if not alike:

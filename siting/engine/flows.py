@@ -46,7 +46,7 @@ class Flows:
             self.inside = np.ones(len(pair), dtype=bool)
 
     def add_nearest(self, sites: Ints) -> None:
-        """Add each row's columns to the nearest of the given sites, at most `most` of them."""
+        """Add each row's columns to the nearest of the given sites (at most `most` columns)."""
         order = self.order[np.isin(self.site[self.order], sites)]
         self.inside[order[first_of_each(self.group[order], self.most)]] = True
 

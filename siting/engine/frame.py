@@ -49,11 +49,9 @@ class Frame:
         self.energy_pair = np.zeros(self.energies.stop - self.count, dtype=np.int64)
         self.energy_slice = np.zeros_like(self.energy_pair)
         for s in range(len(program.slices)):
-            column = self.layout.pair_column[::-1, s]
-            there = column >= 0
-            pairs = np.arange(len(column))[::-1]
-            self.energy_pair[column[there] - self.count] = pairs[there]
-            self.energy_slice[column[there] - self.count] = s
+            pairs, column = self.layout.pairs(s)
+            self.energy_pair[column - self.count] = pairs
+            self.energy_slice[column - self.count] = s
 
     @cached_property
     def energy_site(self) -> Ints:
@@ -187,7 +185,7 @@ class Frame:
 
     @cached_property
     def able(self) -> list[Flags]:
-        """Whether each option (row) serves each kind of demand (column), by slice."""
+        """For each slice, whether each option (row) serves each kind of demand (column)."""
         return [self.layout.delivered(s) > 0 for s in range(len(self.program.slices))]
 
     @cached_property
@@ -225,7 +223,7 @@ class Frame:
 
     @property
     def drawn_by_year(self) -> bool:
-        """Whether payments are decision variables by year, which makes cuts and windows slow."""
+        """Whether payments are yearly decision variables, which makes cuts and windows slow."""
         return self.program.gap is not None and self.program.year_plan is not None
 
     @property

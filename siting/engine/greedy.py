@@ -38,7 +38,7 @@ import numpy as np
 
 from siting import settings
 from siting.engine.clock import Clock
-from siting.engine.construct import Sower
+from siting.engine.construct import Constructor
 from siting.engine.cuts import Cutter
 from siting.engine.search import filling
 from siting.engine.slack import Purse, Room
@@ -50,16 +50,17 @@ ONE_PRICE = (
     "the same (Nemhauser, Wolsey and Fisher 1978)"
 )
 BUDGETED = (
-    "at least (1 - 1/e)/2 (31.6 %) of the most that new stations can add, by the better of greedy "
-    "and best single offer (Khuller, Moss and Naor 1999; Krause and Guestrin 2005)"
+    "at least (1 - 1/e)/2 (31.6 %) of the most that new stations can add, because the plan is the "
+    "better of the greedy plan and the best single offer (Khuller, Moss and Naor 1999; Krause and "
+    "Guestrin 2005)"
 )
 
 
 def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
     """Yield the greedy plans for the full budget and for every smaller sum.
 
-    The first plans prefer options by worth per rupee; further plans, for which the number of
-    stations may be scarcer than money, by worth alone.
+    The first plans prefer options with more worth per rupee. Further plans prefer options with more
+    worth, because the number of stations may be scarcer than money.
     """
     for alike in (False, True):
         purse = Purse(valuer.frame, valuer.room)
@@ -78,23 +79,24 @@ def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
             del states[first:]
 
 
-def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
+def constructed_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
     """Yield choices made with the budget and, if public money pays viability gaps, other sums.
 
     The price of a station includes the money that it needs, multiplied by each weight in
     `settings.OWN_MONEY` in turn. Sums above the budget come last: viability gaps are usually
-    smaller than construction assumes, so a plan constructed with more money may fit the budget.
+    smaller than the construction heuristic assumes, so a plan constructed with more money may fit
+    the budget.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):
         for own_money in settings.OWN_MONEY:
             below, ended = most * (1 + settings.EXACT), False
             while not ended:
-                sower = Sower(cutter, room)
-                sower.own_money = own_money
-                sower.granted = np.array([below * (1 - settings.EXACT)])
-                yield sower.run(clock)
-                below = float(sower.paid[-1])
+                constructor = Constructor(cutter, room)
+                constructor.own_money = own_money
+                constructor.granted = np.array([below * (1 - settings.EXACT)])
+                yield constructor.run(clock)
+                below = float(constructor.paid[-1])
                 ended = clock.over or below <= least
 
 

@@ -49,7 +49,7 @@ class Known:
         return self.priced.taken[self.options]
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return the missing options whose bound `at_most` is above `enough`; none if many are."""
+        """Return the missing options whose bound `at_most` is above `enough`; none if too many."""
         new = np.setdiff1d(np.flatnonzero(at_most > enough), self.options)
         return new if len(new) <= settings.WIDER * len(self.options) else new[:0]
 
@@ -57,9 +57,9 @@ class Known:
 class Incumbent:
     """The best plan found for one aim, and the bound on the value of any plan.
 
-    `effort` has the gap of this aim; `briefly`: whether to leave out the proof of a bound; `turns`:
-    maximum number of turns; `yields_from`: share of the time limit after which an aim with slow
-    turns ends early, to leave time for later aims.
+    `effort`: contains the gap of this aim; `briefly`: whether to leave out the proof of a bound;
+    `turns`: maximum number of turns; `yields_from`: share of the time limit after which an aim with
+    slow turns ends early, to leave time for later aims.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Incumbent:
         self.choice: Ints | None = None
         self.best = -math.inf
         self.bound = math.inf
-        self.sown: Ints = np.zeros(0, dtype=np.int64)  # the constructed choice, even if infeasible
+        self.constructed: Ints = np.zeros(0, dtype=np.int64)  # even if infeasible
         self.infeasible = False
         self.nodes = 0
         self.guarantee = ""
@@ -161,8 +161,8 @@ class Incumbent:
     def closes_at(self) -> float:
         """Bound at which a node of the tree is closed.
 
-        Later aims may give up a share of the gap; so that the tree can prove the rest beside them,
-        it closes only nodes with a lower bound.
+        Later aims may give up a share of the gap. While they run, the tree must prove the remaining
+        share, so it closes only nodes whose bound is within this share.
         """
         share = 1 - settings.KEPT if math.isfinite(self.yields_from) else 1.0
         return self.above(share * self.effort.gap)

@@ -1,8 +1,8 @@
 """Constraint rows for relaxations: the least public money that options need for viability gaps.
 
-In a relaxation, one fractional option at a site may pay for what another fractional option lacks.
-Whole stations cannot do that. An option earns at most its margin on all its capacity, or on all
-demand in reach if that is less. Public money must pay the rest of the option's costs. So the
+In a relaxation, one fractional option at a site may cover the shortfall of another fractional
+option. No integer solution can do that. An option earns at most its margin on all its capacity, or
+on all demand in reach if that is less. Public money must pay the rest of the option's costs. So the
 payments at a site are at least the sum of these amounts over its options, weighted by the options'
 values.
 """

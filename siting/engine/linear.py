@@ -46,8 +46,8 @@ def model_of(
 ) -> highspy.Highs:  # fmt: skip
     """Return a HiGHS model that maximises the objective `cost` within column and row limits.
 
-    `whole`: whether each column is an integer; `start`: values of the first columns in a plan to
-    start from.
+    `whole`: whether each column is an integer; `start`: values of the first columns in a starting
+    plan.
     """
     lp = highspy.HighsLp()
     lp.num_row_, lp.num_col_ = a.shape

@@ -44,7 +44,7 @@ def lost_without(
     """Return, for each site, the worth lost if only its station closes, in the program's unit.
 
     The loss is 0 at a site without a station. The program's floors, limits and budget are ignored.
-    `offer_ids`: the offers in place, including existing ones, at most one per site.
+    `offer_ids`: the offers in place, including existing stations, at most one per site.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -126,8 +126,8 @@ class Marginal:
         """Return a table with the best single station to replace those at the given sites.
 
         The table has the columns of `offers_at`, and is empty if no station adds worth. The station
-        must fit the budget and limits once the sites in `without` are empty; ``gain`` is what it
-        then adds. `larger`: whether to include other offers at sites that have a station.
+        must fit the budget and limits once the sites in `without` are empty; ``gain`` is the worth
+        that it then adds. `larger`: whether to include other offers at sites that have a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]
@@ -150,7 +150,7 @@ class Marginal:
         return _table([row for row in rows if row.gain > self.noise]).head(1)
 
     def _most(self) -> Floats:
-        """Return a bound on the plan's worth with each option, if it sold its whole capacity."""
+        """Return a bound on the plan's worth with each option, if it sells its whole capacity."""
         frame, program = self._frame, self._frame.program
         if not program.capacitated:
             return np.full(frame.count, math.inf)

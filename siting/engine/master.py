@@ -66,7 +66,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # small charge per unit of each resource used
         self._thrift = np.zeros(self.count)  # small charge for the money that each option uses
         self._middle: Floats | None = None
-        # For each energy measure: the length of its pause, and how much of it remains (in rounds).
+        # For each energy measure: the length of its pause and the rest of this pause (in rounds).
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -110,7 +110,7 @@ class Master(CutModel):
         self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
 
     def scarce(self) -> Floats:
-        """Return the cost of the scarce resources each option uses, at the last optimum's prices.
+        """Return the cost of the scarce resources that each option uses, at the last prices.
 
         Costs are in the unit of the objective, and include the small charge on money.
         """
@@ -159,10 +159,10 @@ class Master(CutModel):
         return Prices.of(frame, m, self.dual, of_row, self._rates)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the most violated cuts at an optimum and its mean with earlier ones; return how many.
+        """Add the most violated cuts at an optimum and at means with earlier ones; return how many.
 
         `deep`: in small programs, whether to separate linked parts together even if other cuts were
-        found. If public money pays viability gaps, this is always done.
+        found. If public money pays viability gaps, linked parts are always separated together.
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly
@@ -228,8 +228,8 @@ class Master(CutModel):
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
         """Add the cuts that are tight at a choice; return the bound on the choice's worth.
 
-        Most of them bound other choices only weakly, so cuts are also sought between the choice and
-        `optimum` (values of the options).
+        Most of these cuts bound other choices only weakly, so cuts are also sought between the
+        choice and `optimum` (values of the options).
         """
         taken = self.frame.values(choice)
         endless = np.full(self.matrix.a.shape[1], settings.ENDLESS)
@@ -270,11 +270,11 @@ class Master(CutModel):
         `allowed`: the options that it may take, which include those of `start`.
         """
         m = self.matrix
-        # The cuts that bind at the last optimum, or at the optimum before it.
+        # The cuts that are binding at the last optimum, or at the optimum before it.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
         cuts, side = [(cut.index, cut.value) for cut in binding], [cut.most for cut in binding]
         # Presolve is off, because HiGHS 1.16 once looped forever in it, so closed options are left
-        # out here. HiGHS 1.16 also looped if integer columns counted the stations of each kind.
+        # out here. It also looped if integer columns counted the stations of each kind.
         at = np.concatenate([np.flatnonzero(allowed), np.arange(self.count, m.a.shape[1])])
         options = int(allowed.sum())
         a = sparse.csc_array(sparse.vstack([m.a, rows_of(cuts, m.a.shape[1])]))[:, at]

@@ -70,7 +70,7 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
                 served = frame.serve(choice, Clock(math.inf))
                 if served.found:
                     break
-            # The choice is feasible only within the solver's tolerance: exclude this choice alone.
+            # The choice is feasible only within the solver's tolerance: exclude only this choice.
             taken = set(choice.tolist())
             terms = [(v, 1.0 if n in taken else -1.0) for n, v in enumerate(y)]
             row = pulp.lpSum_vars_coefs(terms) <= len(taken) - 1.0
@@ -98,6 +98,6 @@ def _written(frame: Frame, clock: Clock) -> tuple[pulp.LpProblem, list[str]] | N
 def _as_begun(start: Result | None, clock: Clock) -> Result:
     """Return the starting plan when time is too short for a better one."""
     if start is None:
-        why = "interrupted" if clock.interrupted else "no plan in the time given"
-        raise SolveError(Fault("solver", why, "give it more time, or relax the requirements"))
+        why = "interrupted" if clock.interrupted else "no plan found within the time limit"
+        raise SolveError(Fault("solver", why, "raise the time limit, or relax the requirements"))
     return replace(start, stopped=clock.stopped)

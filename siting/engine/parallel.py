@@ -35,7 +35,7 @@ class Task[T]:
         """Wait until the task has ended; report progress to the caller meanwhile.
 
         `until_over`: whether the task must stop when the time of `clock` is up. Raises `StuckError`
-        if it runs long past the time limit: HiGHS's presolve can loop without end.
+        if the task runs long past the time limit: HiGHS's presolve can loop forever.
         """
         while self._thread.is_alive():
             try:
@@ -51,8 +51,8 @@ class Task[T]:
             if until_over and clock.over:
                 self.clock.end()
             if self._stuck:
-                what = f"still ran {settings.STUCK_S:g} s after the time limit"
-                raise StuckError(Fault("HiGHS", what, "give another solver.seed"))
+                what = f"was still running {settings.STUCK_S:g} s after the time limit"
+                raise StuckError(Fault("HiGHS", what, "set another solver.seed"))
 
     def result(self) -> T:
         """Return the result of a task that has ended, or raise its exception."""
@@ -66,15 +66,15 @@ class Task[T]:
 
     @property
     def _stuck(self) -> bool:
-        """Whether the task still runs long after the time limit or, if later, its own start."""
+        """Whether the task still runs long after the time limit (or after its start, if later)."""
         return self.clock.late_s > self._late_s + settings.STUCK_S
 
 
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
     """Run functions in parallel, and return their results in order.
 
-    Only the work of the function that did the most work is added to `clock`. Once all have ended,
-    the exception of the first that failed is raised.
+    Only the work of the function that did the most work is added to `clock`. If a function fails,
+    its exception is raised once all functions have ended.
     """
     tasks = [Task(one, clock.apart()) for one in functions]
     try:

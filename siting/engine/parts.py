@@ -1,11 +1,11 @@
 """Parts of a program, and bounds on the value of the energy served in each, given demand prices.
 
 A *part* is the demand in one slice (a year and scenario) that competes for the same charger groups,
-directly or through other groups. Two parts have only options in common. Let a kilowatt-hour of
-demand row ``i`` served at site ``j`` be worth ``v_ij``, and let the row have a price ``p_i`` (both
-at least 0). Then, for every choice of options::
+directly or through other groups. Two parts have only options in common. Let ``v_ij`` be the worth
+of a kilowatt-hour of demand row ``i`` served at site ``j``, and let ``p_i`` be the price of the row
+(both at least 0). Then, for every choice of options::
 
-    sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
+    sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations in place of  intake(v - p)
 
 The ``intake`` of a station is the most that it could earn if it were the only station. It earns
 ``v_ij - p_i`` per kilowatt-hour, and may serve the whole demand ``d_i`` of the rows in reach, up to
@@ -113,7 +113,7 @@ class Part:
 
     @property
     def most(self) -> float:
-        """The value of serving all demand, each row through its best pair."""
+        """The value if all demand is served, each row through its best pair."""
         return float((self.highest(self.worth) * self.wanted).sum())
 
     def highest(self, value: Floats) -> Floats:

@@ -38,7 +38,7 @@ class Plans:
     def take(self, most: int, incumbent: Ints) -> list[Pair]:
         """Remove and return pairs of plans of the same generation, earlier generations first.
 
-        The best plan of a generation is paired with the median plan, which is good and usually
+        The best plan of a generation is paired with its median plan, which is good and usually
         different. If no generation has two plans, single plans are paired with the incumbent.
         """
         out: list[Pair] = []

@@ -1,4 +1,4 @@
-"""A pool of integer programs that concern the same stations and demand, and share all cuts.
+"""A pool of integer programs that have the same stations and demand, and share all cuts.
 
 A cut bounds the value of the energy that any choice of options can serve, for any payments and aim
 (`siting.engine.cuts`). Therefore, programs that differ only in budget, aim or requirements share
@@ -65,7 +65,7 @@ class Pool:
         self.count = self.frame.count
         self.worth = matrix.cost * abs(matrix.size)  # unscaled objective coefficient of each column
         self.lower, self.upper = matrix.lower, matrix.upper
-        self._idle = np.zeros(0, dtype=np.int64)  # successive optima where each cut is slack
+        self._idle = np.zeros(0, dtype=np.int64)  # successive optima at which each cut was slack
 
     def worth_of(self, choice: Ints) -> float:
         """Return the value of the demand that a choice serves; -inf if the choice is infeasible."""

@@ -87,16 +87,17 @@ def _rate_by_year(program: Program, limits: Floats) -> Floats:
 
 
 def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[float, Floats] | None:
-    """Return a bound on the first aim for any yearly budgets: a constant, and a rate per rupee.
+    """Return a bound on the first aim for any yearly budgets: a constant and a rate per rupee.
 
-    The constant plus ``sum of m_t rate_t`` over the years bounds all plans that draw the money
-    ``m_t``, in the aim's unit. The dual prices come from relaxations with the program's budgets: of
-    single years, and of all years with cuts and only the offers that the single years use.
-    `limit_s`: time limit (s). The result is None if there are no such prices in time, if there are
-    few offers per site (`prices_by_year`, `is_many`), or if a limit is a share of the budget.
+    In the aim's unit, the constant plus ``sum of m_t rate_t`` over the years bounds all plans that
+    draw the money ``m_t``. The dual prices come from relaxations with the program's budgets:
+    relaxations of single years, and one of all years with cuts and with only the offers that the
+    single years use. `limit_s`: time limit (s). The result is None if no such prices are found in
+    time, if there are only a few offers per site (`prices_by_year`, `is_many`), or if a limit is a
+    share of the budget.
     """
     plan, clock = program.year_plan, Clock(limit_s)
-    # A limit that is a share of the budget differs by budget, so no bound holds for all budgets.
+    # A limit that is a share of the budget varies with it, so no bound holds for all budgets.
     of_budget = any(one.of_budget for one in program.instance.limits)
     if plan is None or of_budget or not is_many(program):
         return None
@@ -108,17 +109,17 @@ def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[floa
     known = [(prices, frame.resources.names)]
     kept = np.union1d(offers, np.flatnonzero(program.instance.offer_existing))
     some = Frame(replace(program, instance=program.instance.with_offers(kept)), frame.aim)
-    # Cuts prove more than the full relaxation over all years, and much sooner.
+    # Cuts give a better bound than the full relaxation over all years, and much sooner.
     master = Master(some, clock, seed=seed)
     found, _ = master.tighten(settings.NODE_ROUNDS, 0.0)
     if found is not None and found.bound > -math.inf:
         known.append((master.prices(), some.resources.names))
-    # With budgets that pay for any station, the bound counts all of them.
+    # With budgets that can pay for any single station, the bound excludes none of them.
     most = float(program.instance.offer_subsidy.max(initial=0.0))
     wide = replace(plan, budgets_pkr=tuple(max(pkr, most) for pkr in plan.budgets_pkr))
     frame = Frame(replace(program, year_plan=wide), frame.aim)
     bounds = []
-    # A frame leaves out resources that its offers do not use, so each has its own names.
+    # A frame leaves out resources that its offers do not use, so the names differ by frame.
     for prices, names in known:
         price = dict(zip(names, prices.limits.tolist(), strict=True))
         limits = np.array([price.get(name, 0.0) for name in frame.resources.names])
@@ -161,7 +162,7 @@ def _of_demand(program: Program, price: Floats) -> Iterator[_Row]:
 
 
 def _of_resources(program: Program, price: Sequence[float]) -> Iterator[_Row]:
-    """Yield the prices of public money and of limits (for a limit, only in the last year)."""
+    """Yield the prices of public money and of limits (of a limit, only in the last year)."""
     resources, known = program.resources, {limit.name for limit in program.instance.limits}
     for name, kind, each in zip(resources.names, resources.kinds, price, strict=True):
         if kind == BUDGET:

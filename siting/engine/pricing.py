@@ -1,8 +1,8 @@
 """Column generation for programs with many options per site.
 
-The relaxation is solved over a few options per site, and its duals price the other options. Options
-whose reduced cost promises a gain are added, until none remain. The results are a program with few
-options per site, which the engine then solves, and a bound on all plans::
+The relaxation is solved with only a few options per site, and its duals price the other options.
+Options whose reduced cost promises a gain are added, until none remain. The results are a bound on
+all plans and a program with only a few options per site, which the engine then solves::
 
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
@@ -16,8 +16,8 @@ options whose `at_most` exceeds the incumbent's value.
 If the aim counts driving times, each round also adds rows that the relaxation violates: links
 (`siting.engine.flows`), rounded floors (`siting.engine.rounded_floors`), and rows for single sites
 (`siting.engine.station_bound`). Each such round also computes a bound site by site. In a large
-program, integer programs of single areas (`siting.engine.area_bound`) take the place of these rows,
-and two cases for the number of stations (`CountBound`) lower the bound further.
+program, integer programs of single areas (`siting.engine.area_bound`) replace these rows, and two
+cases for the number of stations (`CountBound`) lower the bound further.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
@@ -97,7 +97,7 @@ class Priced:
 
 
 class CountBound:
-    """Bounds from two cases: a plan has at most the stations of the relaxation, or at least these.
+    """Bounds from two cases: a plan has at most as many stations as the relaxation, or at least.
 
     The number of stations is rounded down in the first case and up in the second one. Each case is
     a relaxation with one more row. `pricing`: the relaxation solved; `priced`: its result.
@@ -129,9 +129,9 @@ class Pricing:
     """The relaxation for one aim, over the options added so far.
 
     `start`: options of known plans, which are never dropped; `some`: options to begin with;
-    `served`: values of all columns under a known plan, whose energy columns above 0 are included
-    from the beginning; `given`: prices that already give a bound; `by_prices`: whether all bounds
-    must follow from prices of the frame's rows alone.
+    `served`: values of all columns in a known plan (energy columns above 0 are included from the
+    beginning); `given`: prices that already give a bound; `by_prices`: whether all bounds must
+    follow from prices of the frame's rows alone.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Pricing:
         self.frame, self.clock, self.seed, self.threads = frame, clock, seed, threads
         # Areas and rounded floors count only upgrades that are options.
         by_prices = by_prices or frame.program.lacks_courses
-        # In a small program, cuts give better bounds. With payments by year, areas are slow.
+        # In a small program, cuts give better bounds. With yearly payments, areas are slow.
         self.by_areas = frame.large and not frame.drawn_by_year and not by_prices
         m = self.matrix = frame.matrix
         self.a = frame.by_column
@@ -175,10 +175,10 @@ class Pricing:
         self.by: BySites | None = None  # the best site-by-site bound, at the prices `center`
         # Site-by-site bounds, computed at the end unless the aim counts driving times.
         self.bounds: Bounds | None = None
-        # Rows ``<= 0``, each for one site, that fractional options may violate; and their prices.
+        # Rows ``<= 0`` for single sites, which fractional options may violate, and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)
-        # Each bound found, and by how much it rises per unit of an earlier aim's value (by aim).
+        # Each bound found, and its rise per unit of the value of each earlier aim.
         self.bounds_by_kept: list[tuple[float, Floats]] = []
 
     def _first(self, some: Ints) -> Flags:
@@ -194,7 +194,7 @@ class Pricing:
         for score in scores:
             order = np.lexsort((-score, frame.site))
             best = order[first_of_each(frame.site[order], 1)]
-            # Options that end in the same offer are added together, no matter when they build it.
+            # Options that end in the same offer are added together, whenever they build this offer.
             out |= np.isin(last, last[best])
         out[frame.kept] = True
         out[some] = True
@@ -381,7 +381,8 @@ class Pricing:
                     return known
                 if near and self.by_areas:
                     return known  # integer programs of areas give an equally good bound sooner
-                # If links leave over twice the requested gap, only rows for sites can close it.
+                # If more than twice the requested gap remains with links, only rows for sites can
+                # close it.
                 far = near and known.bound - enough > gap * abs(enough)
                 if (stage == OFFERS and near) or (stage == LINKS and (stalled or far)):
                     stage, before = stage + 1, math.inf
@@ -431,8 +432,8 @@ class Pricing:
         self, found: Answered, bound: float, reduced: Floats, gap: float, *, rough: bool
     ) -> bool:
         """Add the options and energy columns that promise a gain; return whether there are any."""
-        # In a large program, the time for another round is better spent on improving plans. A rough
-        # relaxation is followed by another round in any case.
+        # In a large program, it is better to spend the time for another round on improving plans. A
+        # rough relaxation is followed by another round in any case.
         share = 2.0 if self.frame.large and not rough else settings.RELAXED_GAP
         open_ = max(settings.SIGNIFICANT, share * gap)
         if bound - found.objective <= open_ * abs(bound):
@@ -504,8 +505,8 @@ class Pricing:
         price[m.family.get("one", slice(0, 0))] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)
         reduced -= self.of_sites.T @ self.site_price
-        # Payments outside the relaxation may promise gains; prices of the rows that cap these
-        # payments cancel the gains.
+        # Payments outside the relaxation may promise gains. The prices of the rows that cap these
+        # payments cancel these gains.
         short = self.paid[reduced[self.paid] > 0]
         more = np.zeros(len(price))
         more[self.cap_row[short]] = reduced[short] / self.cap_by[short]

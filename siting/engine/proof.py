@@ -15,7 +15,7 @@ Stopped = Literal[
 
 
 def in_digits(value: float) -> str:
-    """Return an objective or bound written in digits, but never as "-0".
+    """Return an objective or bound in digits, but never as "-0".
 
     >>> in_digits(12345.6), in_digits(-0.0)
     ('12,346', '0')
@@ -34,7 +34,7 @@ def relative_gap(objective: float, bound: float) -> float:
 
 
 def gap_in_words(gap: float) -> str:
-    """Return a relative gap in words (as 'over 1,000%' if the bound is far away).
+    """Return a relative gap in words ('over 1,000%' if the bound is far away).
 
     >>> gap_in_words(0.0123), gap_in_words(4e18)
     ('gap 1.23%', 'gap over 1,000%')
@@ -77,7 +77,7 @@ def far_in_words(gap: float | None) -> str:
     """Return a warning if a plan is far from proven optimal; else an empty string.
 
     >>> far_in_words(105.52)
-    'FAR FROM PROVEN: gap 10,552%, over 100%; give it more time (solver.time_limit_s)'
+    'FAR FROM PROVEN: gap 10,552%, over 100%; raise the time limit (solver.time_limit_s)'
     >>> far_in_words(0.2)
     ''
     """
@@ -85,7 +85,7 @@ def far_in_words(gap: float | None) -> str:
         return ""
     known = gap is not None and math.isfinite(gap) and gap < settings.MOST_TOLD
     said = f"gap {gap:,.0%}, over 100%" if known else "almost nothing is proven"
-    return f"FAR FROM PROVEN: {said}; give it more time (solver.time_limit_s)"
+    return f"FAR FROM PROVEN: {said}; raise the time limit (solver.time_limit_s)"
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,8 +2,8 @@
 
 The interior point method solves the linear program of a city the size of Karachi in seconds; cuts
 take minutes to reach the same bound. Each step of the dive fixes the options with the largest
-values, until they use a certain share of a resource. Each solve starts from the basis of the one
-before.
+values, until these options use a certain share of a resource. Each solve starts from the basis of
+the previous solve.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from siting.program.instance import Floats, Ints
 def solve_native(
     frame: Frame, clock: Clock, start: Ints | None, effort: Effort, nodes: int = 2**31 - 1
 ) -> Answered:
-    """Return HiGHS's solution of the whole integer program; `start`: a choice to start from."""
+    """Return HiGHS's solution of the whole integer program; `start`: starting choice."""
     m = frame.matrix
     model = model_of(
         frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,

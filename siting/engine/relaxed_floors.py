@@ -48,13 +48,13 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
 def viable(
     frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False, at_once: bool = False
 ) -> Ints | None:  # fmt: skip
-    """Return a choice whose stations all break even with their subsidies; None if none is known.
+    """Return a choice whose stations all break even with subsidies; None if none is found.
 
     A relaxation may use more stations than the budget can pay for. The stations with the largest
     shortfalls are replaced by the most expensive of the cheaper options at their sites (smaller or
     later stations), or dropped if there are none, until no shortfall remains. In a large program,
-    the cheaper option must save at least the shortfall, which halves the run time. If time runs
-    out, all stations with a shortfall are dropped; the others lose no customers.
+    the cheaper option must save at least the shortfall; this rule halves the run time. If time runs
+    out, all stations with a shortfall are dropped; the other stations lose no customers.
 
     `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`: whether to
     drop all stations with a shortfall at the first check.
@@ -86,7 +86,8 @@ def viable(
             break
         lacks = served.point[gap]
         if pooled.any():
-            # In a concession with a shortfall, stations with a shortfall of their own are dropped.
+            # In a concession with a shortfall, the stations that have a shortfall themselves are
+            # dropped.
             own = _own_lacks(frame, served.point)[sites] / np.maximum(need_at[sites], 1e-9)
             own = np.where(lacks > settings.ARITHMETIC, np.maximum(own, 0.0), 0.0)
             lacks = np.where(pooled, own, lacks)
@@ -111,7 +112,7 @@ def viable(
 
 
 def _own_lacks(frame: Frame, point: Floats) -> Floats:
-    """Return each site's own shortfall, apart from its concession (scaled; negative: a surplus)."""
+    """Return each site's own shortfall, without its concession (scaled; negative: a surplus)."""
     rows = frame.matrix.a[frame.matrix.family["gap"]].tocoo()
     site = frame.column_site[rows.col]
     return -np.bincount(site, rows.data * point[rows.col], frame.sites)

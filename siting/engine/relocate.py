@@ -21,7 +21,7 @@ from siting.program.money import caps_of, cases_of
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """Return a choice with stations moved to shorten driving times; unchanged if no move helps.
 
-    `point`: values of the columns of `frame`, the program for the shortest times, at the choice.
+    `point`: values at the choice of the columns of `frame`, the program for the shortest times.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -47,7 +47,7 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
 def relocated_often(
     frame: Frame, choice: Ints, clock: Clock, serving: Clock | None = None
 ) -> tuple[Ints, float]:
-    """Move stations as long as that shortens driving times; return the choice and its value.
+    """Move stations as long as moves shorten driving times; return the choice and its value.
 
     The value is negated if less is better; it is -inf if the choice violates a requirement.
     `serving`: clock for assigning demand to stations, by default `clock`.
@@ -69,9 +69,9 @@ def relocated_often(
 def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
-    Unlike in `relocated`, a station may leave customers to others, so the value of the whole plan
-    judges each move. Stations with the longest mean driving time are moved first, each to the free
-    sites that could serve most of its energy.
+    Unlike in `relocated`, a station may leave customers to other stations, so each move is judged
+    by the value of the whole plan. Stations with the longest mean driving time are moved first,
+    each to the free sites that could serve most of its energy.
     """
     best = frame.serve(choice, clock)
     if not best.found:

@@ -18,7 +18,7 @@ class Mend:
     excess: dict[int, float]  # amount by which each requirement is relaxed, by its position
     figures: dict[int, float]  # new figures, verified by a plan; empty if none was found in time
     standing: Flags  # whether each site has a station in that plan
-    at_least: float  # if only one requirement changes, a proven lower bound on its excess
+    at_least: float  # if only one requirement changes: proven lower bound on its excess
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
 def bounded(one: Requirement, at_least: float) -> Line:
     """Return the `Line` of a requirement if only a bound on its change is known."""
     if at_least <= 0:
-        fix = "in the conflict; time ran out before it was known if changing it alone is enough"
+        fix = "in the conflict; not known in time whether changing it alone is enough"
         return Line.of(one, 0.0, fix)
     figure = _written(rounded(one, at_least), one.unit)
     most, bound = ("most", "have") if one.least else ("least", "need")
-    fix = f"{figure} at {most}: that is a bound, as no plan was found in the time given"
+    fix = f"at {most} {figure}: this is only a bound, because no plan was found in time"
     return replace(Line.of(one, at_least, fix), bound=bound)
 
 

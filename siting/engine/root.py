@@ -2,14 +2,14 @@
 
 1. If column generation has solved the relaxation, a plan is built area by area at the relaxation's
    prices. If public money pays viability gaps, the relaxation is also turned into plans whose
-   stations break even (in a large program, only if no plan was built in time). A large program with
-   viability gaps then skips steps 2 and 3.
+   stations break even (but in a large program only if no plan was built in time). A large program
+   with viability gaps then skips steps 2 and 3.
 2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If column
    generation has already given a bound, these rounds are limited to the work of one turn, and later
    turns continue them.
 3. If public money pays viability gaps, the relaxation with these cuts is turned into plans whose
-   stations break even. Otherwise, a dive is made from it if evaluating choices is slow or no plan
-   is known; then it is rounded.
+   stations break even. Otherwise, a dive starts from the relaxation if evaluating choices is slow
+   or no plan is known; then the relaxation is rounded.
 
 If there is still no plan, windows repair the constructed plan until it meets all requirements, and
 a dive starts from the relaxation with all options.
@@ -58,7 +58,7 @@ def search_root(inc: Incumbent) -> None:
             round_viable(inc, whole_stations(inc, [inc.root.taken]))
         if inc.best > before:  # further steps would not improve the plan
             return
-    # If choices can be evaluated quickly, construction gives as good a plan as a dive, and sooner.
+    # If choices are evaluated quickly, the construction heuristic soon finds an equally good plan.
     if not money and (inc.valuer is None or inc.choice is None):
         with inc.clock.phase("dive", inc.until(settings.ROOT_SHARE)):
             _dive(inc)
@@ -125,7 +125,8 @@ def _dive(inc: Incumbent) -> None:
 def relax(inc: Incumbent) -> None:
     """Compute the relaxation with all options and dive from it.
 
-    With a plan, only the greedy method dives; with a known relaxation too, nothing is done.
+    If there is a plan, only the greedy method dives. If the relaxation is known too, nothing is
+    done.
     """
     if inc.known is not None and inc.choice is not None:
         return
@@ -161,7 +162,7 @@ def soften(inc: Incumbent) -> None:
         return
     frame, columns = soft
     with inc.clock.phase("floors", inc.until(settings.START_SHARE)):
-        served = frame.serve(inc.sown, inc.clock)
+        served = frame.serve(inc.constructed, inc.clock)
         if not served.found:
             return
         threads, seed = inc.effort.threads, inc.effort.seed

@@ -1,4 +1,4 @@
-"""Rounded floors: rows that count whole stations, derived from floors (minimums of energy served).
+"""Rounded floors: rows that count whole stations, derived from floors (minimum energy served).
 
 Every plan that meets a floor, ``sum of w_c x_c >= b``, also meets the row derived from this floor
 at prices ``p_i`` of demand (`siting.engine.parts`)::
@@ -96,7 +96,7 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor as a row over options that prices only demand with a high dual.
+        """Return the floor as a row over options in which only demand with a high dual has a price.
 
         A dual is high if, divided by the floor's dual, it exceeds half the demand's worth.
         """
@@ -124,7 +124,7 @@ class RoundedFloors:
             constant, of_part = cutter.priced(p, value, price)
             least -= constant
             amount += of_part
-        # A required site always uses one of its options, so the least of their amounts is deducted.
+        # A required site always uses one of its options, so the least amount of these is deducted.
         for site in np.flatnonzero(frame.must).tolist():
             mine = frame.site == site
             always = float(amount[mine].min())

@@ -17,7 +17,7 @@ from siting import settings
 from siting.engine.answer import Result
 from siting.engine.clock import Clock
 from siting.engine.first_plans import first_plan, improve, mend
-from siting.engine.greedy import best_single, for_any_money, guarantee, sown_for_any_money
+from siting.engine.greedy import best_single, constructed_for_any_money, for_any_money, guarantee
 from siting.engine.incumbent import Incumbent
 from siting.engine.relax import solve_native
 from siting.engine.root import cut, relax, search_root, soften
@@ -94,7 +94,7 @@ def _briefly(inc: Incumbent) -> None:
 
 
 def _in_any_money(inc: Incumbent) -> bool:
-    """Return whether the aim allows greedy plans for all smaller budgets too."""
+    """Return whether the aim also allows greedy plans for all smaller budgets."""
     program, first = inc.frame.program, not inc.frame.reached and inc.frame.aim.of_worth
     quick = program.gap is not None or inc.valuer is not None
     return first and inc.coarse and program.year_plan is None and quick
@@ -109,12 +109,12 @@ def _start_greedily(inc: Incumbent) -> None:
             inc.keep_state(state)
         return
     inc.weighed(inc.frame.kept)
-    for choice in sown_for_any_money(inc.master.cutter, inc.room, inc.clock):
+    for choice in constructed_for_any_money(inc.master.cutter, inc.room, inc.clock):
         inc.weighed(choice)
 
 
 def _greedily(inc: Incumbent) -> None:
-    """Compute a bound by cuts; round the relaxation unless there are plans for all budgets."""
+    """Compute a bound by cuts; round the relaxation unless plans exist for all budgets."""
     valuer = inc.valuer
     if valuer is not None:
         words = guarantee(valuer)
@@ -153,8 +153,8 @@ def _whole(inc: Incumbent, nodes: int) -> None:
         believed = inc.frame.signed(answer.objective)
         if start is None or value >= believed - max(1e-6 * abs(believed), inc.noise):
             return
-        # HiGHS 1.16 may overvalue the starting plan in presolve, and then skip solutions below this
-        # value. The bound remains valid.
+        # The presolve of HiGHS 1.16 may overvalue the starting plan, and then skip solutions below
+        # this value. The bound remains valid.
         start = None
 
 
@@ -163,8 +163,8 @@ def result_of(inc: Incumbent) -> Result:
     if inc.choice is None and inc.start is not None:  # there was no time to evaluate choices
         inc.weighed(inc.start, late=True)
     if inc.choice is None:
-        why = "interrupted" if inc.clock.interrupted else "no plan found in the time given"
-        raise SolveError(Fault("solver", why, "give it more time, or relax the requirements"))
+        why = "interrupted" if inc.clock.interrupted else "no plan found within the time limit"
+        raise SolveError(Fault("solver", why, "raise the time limit, or relax the requirements"))
     if inc.valuer is not None:
         polish_clock = Clock(settings.RESERVE_S)
         state = polish(inc.valuer, inc.valuer.at(inc.frame.by_site(inc.choice)), polish_clock)

@@ -15,7 +15,7 @@ from typing import Literal
 
 from siting.engine.clock import Clock
 
-# Why turns end: the work is done, no turns are left, or later aims get the remaining time.
+# Reasons why turns end: no work or no turn is left, or later aims get the remaining time.
 Ended = Literal["done", "turns", "yields"]
 
 

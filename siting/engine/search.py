@@ -1,8 +1,8 @@
 """Fast heuristics: add options by value per rupee, then exchange options at two sites at a time.
 
 Every choice made here respects all limits. Values are exact (`siting.engine.valuer`); bounds
-exclude changes that cannot help, so few changes have to be evaluated. Nothing is random, and ties
-go to the first option.
+exclude changes that cannot help, so only a few changes have to be evaluated. Nothing is random; in
+a tie, the first option is taken.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from siting.program.instance import Floats, Ints
 
 
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Return the choice after adding or improving options for as long as resources last.
+    """Return the choice after adding or improving options as long as resources last.
 
     The next change is the one that gains the most for its price; changes that cost nothing come
-    first. Gains only shrink, so an earlier gain is a bound, and few have to be computed again.
+    first. Gains only shrink, so an earlier gain is a bound, and only a few gains have to be
+    computed again.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after
@@ -55,7 +56,7 @@ def filling(valuer: Valuer, room: Room | Purse, state: State, clock: Clock) -> I
 def _best_change(
     valuer: Valuer, state: State, gain: Floats, known: Floats, paid: Floats | float, clock: Clock
 ) -> tuple[State, int] | None:
-    """Return the change with the highest gain for its price, and its site; None if none gains."""
+    """Return the change with the most gain for its price, and its site; None if none gains."""
     rate = gain / np.where(np.asarray(paid) > 0, paid, 1.0)
     best: tuple[State, int] | None = None
     best_rate = 0.0
@@ -128,7 +129,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
 def polish(valuer: Valuer, state: State, clock: Clock) -> State:
     """Drop options, or replace them with cheaper ones, where no value is lost; return the choice.
 
-    Options are tried in order of subsidy, then of cost (largest first), then from the last site.
+    Options are tried in order of subsidy, then of cost (largest first), then of site (last first).
     """
     improved = True
     while improved:
@@ -153,7 +154,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
-    """Return a site's changes to less subsidy (or equal subsidy and less cost), cheapest first."""
+    """Return a site's changes that lower subsidy (or cost at equal subsidy), cheapest first."""
 
     def money(option: int) -> tuple[float, float]:
         return valuer.subsidy[option], valuer.cost[option]

@@ -1,4 +1,4 @@
-"""The demand and payments assigned to a choice, with the shortest driving times the aims allow."""
+"""The demand and payments assigned to a choice, with the shortest driving times that aims allow."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from siting.program.service import Service
 def worked_out(
     program: Program, choice: Ints, reached: Sequence[Reached]
 ) -> tuple[Service, Floats, Floats]:
-    """Return the assignment of demand to a choice, with the shortest driving times the aims allow.
+    """Return the demand assigned to a choice, with the shortest driving times that aims allow.
 
-    The result is the pairs, the energy by pair and slice (kWh/day), and the payments (`subsidies`).
+    The result: the pairs, the energy by pair and slice (kWh/day), and the payments (`subsidies`).
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
     # Use the program's own aim that counts driving times; if it has none, count kWh × minutes.
     asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
-    # A depot may have a thousand times the demand of other rows, so no tolerance suits all.
+    # A depot may have a thousand times the demand of other rows, so no tolerance suits all rows.
     found = reached_again(program, drives, reached, choice, by_cell=True)
     if found is None:
         raise SolveError(Fault("plan", "could not be recomputed", "try another seed"))
@@ -48,7 +48,7 @@ def reached_again(
 ) -> tuple[Frame, Answered] | None:
     """Return a frame for an aim in which a choice is feasible, with its assignment, or None.
 
-    Because of solver tolerances, all values reached may worsen by a fraction: the first in
+    Because of solver tolerances, all values reached may worsen by a fraction: the first entry of
     `settings.LOSSES` that makes the choice feasible. `by_cell`: whether to merge only cells with
     equal drive times, and to try the tightest tolerances first.
     """
@@ -143,7 +143,7 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
 
 
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
-    """Return the sums paid by the end of each year (PKR), if money is paid as late as limits allow.
+    """Return the sums paid by the end of each year (PKR) if money is paid as late as limits allow.
 
     `due`: the least that must be paid at each site (row) by the end of each year (column); its last
     column is the whole payment; `most`: the most that may be paid by the end of each year;

@@ -1,4 +1,4 @@
-"""The linear program behind the cuts: how much less a choice serves than the master problem says.
+"""The linear program behind the cuts: how much less a choice serves than the master problem claims.
 
 This subproblem has the rows of the whole program (`siting.program.matrix`). Its options are fixed
 at fractional values, which also limit what each pair can serve. For each measure, one more row
@@ -64,7 +64,7 @@ class Shortfall:
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # The second column stands for costs that neither earnings nor capped payments cover; no
+        # The second column contains costs that neither earnings nor capped payments cover; no
         # measure includes it.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
@@ -84,7 +84,7 @@ class Shortfall:
         self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in the model's order
         self.known = np.zeros(len(self.columns), dtype=bool)
         self.bound = np.zeros(len(self.columns))
-        # The columns of each row's pairs, in the order they are added; None if added all at once.
+        # The columns of each row's pairs, in the order of adding; None if all are added at once.
         self.by_worth: Ints | None = None
         near = self.single and frame.service.near
         if self.layout.by_pair and (near or many):
@@ -162,7 +162,7 @@ class Shortfall:
         """Set the limits of the model's rows and columns for a point."""
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
-        # What the master problem claims of each measure.
+        # The value that the master problem claims for each measure.
         self.claimed = np.array(
             [one.sign * measured[one.column] * scale for one, _, scale in self.measures]
         )
@@ -257,15 +257,15 @@ class Shortfall:
         self, worths: dict[int, Floats], prices: dict[int, Floats], weight: dict[int, float],
         price: Floats,
     ) -> tuple[float, Floats]:  # fmt: skip
-        """Return a cut's constant and coefficients, at the best of several prices of the gaps."""
+        """Return a cut's constant and coefficients at the best of several gap prices."""
         cutter, frame, layout = self.cutter, self.frame, self.layout
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]
         for t in self.years:
             year_parts = [p for p in self.group if cutter.year_of(p) == t]
             constant += sum(float(prices[p] @ cutter.parts[p].wanted) for p in year_parts)
-            # Price of a rupee paid to each offer: the year's price of money, plus prices of
-            # envelopes.
+            # Price of a rupee paid to each offer: the year's price of public money, plus the prices
+            # of envelopes.
             rupee = np.zeros(len(layout.instance.offer_cost))
             for m in cutter.money:
                 if m.kind == "money" and m.index == t:
@@ -296,7 +296,7 @@ class Shortfalls:
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
         self.cutter, self.clock, self.threads = cutter, clock, threads
         self._made: dict[bool, list[Shortfall]] = {}
-        self.missed = False  # whether the last call found no cut for some group at the first point
+        self.missed = False  # whether some group got no cut at the first point in the last call
 
     def cuts(
         self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
@@ -305,8 +305,8 @@ class Shortfalls:
         """Return each group's cut at the first point that yields a violated cut.
 
         `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
-        tests whether the point to cut off violates a cut; `linked`: whether to give linked parts a
-        common cut, instead of a cut on the worth of each part.
+        tests whether a cut excludes the point to be cut off; `linked`: whether to give linked parts
+        a common cut, instead of a cut on the worth of each part.
         """
         if linked not in self._made:
             groups = self.cutter.linked if linked else [[p] for p in self.cutter.alone]

@@ -13,10 +13,10 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class Room:
-    """The resources of one program, arranged so that changes can be tested fast.
+    """The resources of one program, arranged so that changes can be tested quickly.
 
-    A *change* builds an option at its site, in place of any other there, or empties a site. Changes
-    are numbered: first one per option, then one per site.
+    A *change* builds an option at its site, in place of any other option there, or empties a site.
+    Changes are numbered: first one per option, then one per site.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -35,7 +35,7 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's subsidy (PKR) or, with other limits, its summed shares of limits."""
+        """Return each option's subsidy (PKR) or, with other limits, its total share of limits."""
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
             return subsidy

@@ -81,7 +81,7 @@ def solve(
     solver
         Solver for ``milp``, by its name in PuLP.
     least_gain
-        Stations that gain less than this per rupee of public money (in kWh/day by default) are
+        Stations that gain less than this (by default in kWh/day per rupee of public money) are
         removed, as long as the plan stays within the gap.
     progress
         Function that is called from time to time with a `Progress`.
@@ -121,8 +121,8 @@ def chosen(
     """Solve a program's first aim to a gap of 0; return the best choice and a bound on all choices.
 
     Demand is not assigned to the stations, which would take longer. The choice refers to the
-    options of the program returned, whose offers pricing may have narrowed. For the arguments, see
-    `solve`. Raises `InfeasibleError` if there is no plan, without analysing the conflict, and
+    options of the program returned, which may have fewer offers after pricing. For the arguments,
+    see `solve`. Raises `InfeasibleError` if there is no plan, without analysing the conflict, and
     `SolveError` if no plan was found within the time limit.
     """
     effort = Effort(0.0, time_limit_s, seed=seed, drives_gap=0.0)
@@ -150,14 +150,14 @@ class _Solve:
                 program.refuse_many_courses("offers with opening years")
             program = _with_upgrades_of(program, np.zeros(0, dtype=np.int64))
         self.program, self.effort, self.clock = program, effort, clock
-        # `whole` is the program with all offers; `kept` lists which of them `program` has.
+        # `whole` is the program with all offers; `kept` lists the offers that `program` has.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
         if start:
             instance = program.instance
             known = np.flatnonzero(np.isin(instance.offer_ids, np.array(start, dtype=object)))
-            known = known[np.unique(instance.offer_site[known], return_index=True)[1]]  # one a site
+            known = known[np.unique(instance.offer_site[known], return_index=True)[1]]  # 1 per site
             self.choice = self._earliest(known)
             if program.year_plan is not None and not program.resources.within(self.choice):
                 rank, ids = {offer: n for n, offer in enumerate(start)}, instance.offer_ids
@@ -165,7 +165,7 @@ class _Solve:
                 self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
-        # Share of the time limit after which an aim may end without a proof if other aims follow.
+        # Share of the time limit after which an aim that other aims follow may end without a proof.
         self.yields_from = math.inf
         self.briefly = False  # whether to leave out the proof of a bound
         self.from_years = False  # whether a bound comes from single years
@@ -173,12 +173,12 @@ class _Solve:
         self.left_out = LeftOut()
         # Bounds on all plans for the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # `inc`: incumbent of the last search; `beyond`: bound on plans with options that it lacks.
+        # `inc`: incumbent of the last search; `beyond`: bound on plans with options missing there.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
         self.whole_s = 0.0  # time to prepare the program with all offers for one aim
-        self.tree: Task[None] | None = None  # the first aim's tree, run beside later aims
+        self.tree: Task[None] | None = None  # the first aim's tree, run in parallel with later aims
 
     def _earliest(self, offers: Ints) -> Ints:
         """Return, for each given final offer, the option that builds it earliest."""
@@ -193,7 +193,8 @@ class _Solve:
         plan = program.year_plan
         assert plan is not None
         drawn = options.of_offers(program.instance.offer_subsidy)
-        # As in `Years.limit_pkr`: money drawn in each year or, if money carries over, by its end.
+        # As in `Years.limit_pkr`: money drawn in each year or, if money carries over, up to the end
+        # of that year.
         need = drawn if plan.carry_over else np.diff(drawn, axis=1, prepend=0.0)
         left = plan.limit_pkr.copy()
         begin = (options.offer >= 0).argmax(axis=1)
@@ -260,7 +261,7 @@ class _Solve:
         return self._put_together(reached)
 
     def _begin_beside(self, inc: Incumbent | None) -> None:
-        """Let the tree of the first aim lower its bound during later aims, if a thread is free."""
+        """Let the first aim's tree lower the aim's bound during later aims, if a thread is free."""
         if inc is None or inc.tree_turn is None or inc.done or inc.bound <= self.beyond:
             return
         # Later aims may give up a share of this aim's gap; the bound must prove the rest.
@@ -288,7 +289,7 @@ class _Solve:
             if self.tree is None:
                 self._worked(inc, go_on_with_tree)
             else:
-                with suppress(StuckError):  # its bound so far is valid
+                with suppress(StuckError):  # the bound found so far is valid
                     self.tree.wait(self.clock, until_over=True)
                     self.tree.result()
         self.clock.report(at_once=True)
@@ -310,13 +311,13 @@ class _Solve:
         return math.fsum(self.clock.seconds.get(phase, 0.0) for phase in ("build", "start"))
 
     def _begin_alone(self) -> None:
-        """Start from a plan without concessions, which stays feasible with concessions."""
+        """Start from a plan made without concessions; it stays feasible with concessions."""
         gap, large = self.whole.gap, len(self.whole.service().site) > settings.WHOLE_FIRST
         if gap is None or not gap.concessions or not large or self.effort.method == "greedy":
             return
         alone = replace(self.whole, gap=replace(gap, concessions={}))
         offers = self._offers_in(alone, alone.all_aims[0], "start")
-        if offers is not None:  # the requirements may need concessions
+        if offers is not None:  # some requirements may be met only with concessions
             self.choice = self._earliest(np.sort(offers))
 
     def _offers_in(
@@ -357,14 +358,14 @@ class _Solve:
             self._plan_years(aim)
         result = self._by_years(aim, reached)
         late = reached and self.clock.left_s < settings.FINISH * self.whole_s
-        if result is None and late:  # there is no time for all offers again
+        if result is None and late:  # there is no time to consider all offers again
             result = self._as_it_stands(aim, reached)
         return result or self._narrowed(aim, reached)
 
     def _by_years(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
         """Return the result for an aim over years, with a bound from the single years.
 
-        It is None for other aims, and if a relaxation over all years is fast enough.
+        The result is None for other aims, and if a relaxation over all years is fast enough.
         """
         if self.choice is None or self.whole.year_plan is None or self.clock.over:
             return None
@@ -428,9 +429,9 @@ class _Solve:
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the best plan with the offers that pricing selects, and a bound for all offers."""
-        # If the aim is the cost to all (stations plus drivers' time), pricing gets most of the
-        # time. It provides the bound, and later steps hardly improve a plan whose stations have
-        # been moved.
+        # If the aim is the cost to all (stations plus drivers' time), most of the remaining time
+        # goes to pricing. Pricing provides the bound, and later steps hardly improve a plan whose
+        # stations have been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
         with self.clock.phase("pricing", self.clock.share_of_rest(share)):
             whole, priced = self._priced(aim, reached)
@@ -461,7 +462,7 @@ class _Solve:
             if self.whole.lacks_courses:  # any plan may use upgrades that are not options
                 self.beyond = priced.bound
             below, bound = bound, min(priced.bound, max(bound, self.beyond))
-            # A difference this small is within the accuracy of the prices.
+            # Such a small difference is within the accuracy of the prices.
             if bound - value <= settings.ARITHMETIC * abs(value):
                 bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
@@ -507,8 +508,8 @@ class _Solve:
         if by_year is not None:
             given, offers = by_year
             some = np.union1d(some, np.flatnonzero(np.isin(frame.options.last, offers)))
-            # A relaxation over n years takes more than n times as long as those of its years. In
-            # a large program, time ends most steps anyway.
+            # A relaxation over n years takes more than n times as long as a relaxation of one year.
+            # In a large program, the time limit ends most steps anyway.
             rounds = not frame.large or self.clock.left_s > frame.options.offer.shape[1] * years_s
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed,
@@ -534,8 +535,8 @@ class _Solve:
 
     def _plan_years(self, aim: Aim) -> None:
         """Find a first plan over all years, from the plans of single years."""
-        # Without viability gaps and floors choices are evaluated fast: the search among all offers
-        # then improves a plan sooner than proofs of the small programs do.
+        # Without viability gaps and floors, choices are evaluated quickly: the search among all
+        # offers then improves a plan sooner than proofs for the small programs do.
         briefly = self.whole.gap is None and not self.whole.floors and aim.of_worth
 
         def solve_year(year: Program, one: Aim, stand: Ints) -> Ints | None:
@@ -544,7 +545,7 @@ class _Solve:
 
         try:
             by_year = planned_by_years(self.whole, aim, solve_year, self.clock)
-        except InputError:  # the numbers of one year may differ too much in size
+        except InputError:  # the numbers of one year may differ too much in magnitude
             by_year = None
         if by_year is None:
             return
@@ -581,9 +582,9 @@ class _Solve:
     def _allow_upgrades_of(self, offers: Ints) -> None:
         """Replace the upgrades that are options by those among given offers of the whole program.
 
-        Nothing changes if all upgrades are options, or if those would still be too many. Otherwise,
-        the current plan must have only upgrades among these offers, and the program is no longer
-        narrowed.
+        Nothing changes if all upgrades are options, or if the upgrades among the given offers are
+        still too many. Otherwise, the current plan must have only upgrades among these offers, and
+        the program is no longer narrowed.
         """
         if not self.whole.lacks_courses:
             return
@@ -604,7 +605,7 @@ class _Solve:
         return self.whole.options.find(np.where(offer >= 0, self.kept[offer], -1))
 
     def _from_whole(self, choice: Ints) -> Ints:
-        """Return a choice of the whole program as options of the narrowed one."""
+        """Return a choice of the whole program as options of the narrowed program."""
         place = np.full(len(self.whole.instance.offer_ids) + 1, -1, dtype=np.int64)
         place[self.kept] = np.arange(len(self.kept))
         return np.sort(self.program.options.find(place[self.whole.options.offer[choice]]))
@@ -625,9 +626,10 @@ class _Solve:
     ) -> tuple[Frame, float]:
         """Return the matrix (`Frame`) of an aim, and the value of the current plan for this aim.
 
-        `program`: by default the one narrowed by pricing. If the plan misses values that earlier
-        aims reached, because of solver tolerances, the frame allows the smallest loss that makes
-        it feasible. The value is negated if less is better, and -inf without a feasible plan.
+        `program`: by default the program narrowed by pricing. If the plan misses values that
+        earlier aims reached, because of solver tolerances, the frame allows the smallest loss that
+        makes it feasible. The value is negated if less is better; it is -inf if no plan is
+        feasible.
         """
         of, choice = program or self.program, self.choice
         if choice is not None and of is not self.program:
@@ -662,7 +664,7 @@ class _Solve:
         """Return the values reached, with the worth raised as far as the final stations allow.
 
         All other aims keep their values, so the worth may stay below its earlier value: a later aim
-        that minimised public money may have left too little to pay for it.
+        that minimised public money may have left too little money to pay for this worth.
         """
         assert self.choice is not None
         out = list(reached)
@@ -695,7 +697,7 @@ class _Solve:
             for _, one, _ in self.results
         )
         exact = effort.gap <= settings.ARITHMETIC and effort.method == "exact"
-        exact = exact and not self.from_years  # offers left out may tie
+        exact = exact and not self.from_years  # a plan with offers left out may tie
         if not exact or not proven or self.clock.over:
             return
         assert self.choice is not None
@@ -713,7 +715,7 @@ class _Solve:
         for k in range(len(scenarios.names) if scenarios else 1):
             alone = self.whole.only_scenario(k)
             with self.clock.phase("scenarios", self.clock.share + 0.15):
-                # The bound is used, not the value, so that no regret is below 0.
+                # Regret is measured from the bound, not the value, so that no regret is below 0.
                 mine = _Solve(alone, self.effort, self.clock, ())
                 best.append(mine._searched(alone.all_aims[0], ()).bound)
         return aim.with_best(tuple(best))

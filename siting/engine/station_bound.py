@@ -8,10 +8,10 @@ sites. So each site uses the option that earns the most on its own (Lagrangian r
 
 where ``v_o`` is the `intake` of option ``o`` (each kWh valued at its worth minus its price), minus
 the price of the resources that the option uses. If public money pays viability gaps, the station
-must also break even; of several prices for its gap, the best is used. At an optimum of the master
-problem, take the mean of its cuts' prices, weighted by the cuts' duals. These prices give nearly
-the master problem's bound, because ``L`` is convex, and the bound also holds for offers that
-pricing left out.
+must also break even; the best of several prices for its gap is used. At an optimum of the master
+problem, the prices are the mean of its cuts' prices, weighted by the cuts' duals. Because ``L`` is
+convex, these prices give nearly the bound of the master problem. This bound also holds for offers
+that pricing left out.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming Study
 2 (1974), 82-114.
@@ -41,9 +41,9 @@ class Prices:
     """Prices in the unit of the aim, 0 or more."""
 
     demand: Floats  # price of a kWh/day by demand row and slice; nan if unknown
-    money: Floats  # price of a rupee paid, by year
+    money: Floats  # price of a rupee paid in each year
     limits: Floats  # price of a unit of each resource
-    gaps: Floats | None = None  # price of a rupee of gap by site and year; None: not yet computed
+    gaps: Floats | None = None  # price of a rupee of gap by site and year; None if not computed
 
     @classmethod
     def of(
@@ -73,7 +73,7 @@ class Bounds:
 
 
 def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
-    """Return the bounds on plans at the given prices (weaker ones if the clock's time runs out)."""
+    """Return the bounds on plans at the given prices (weaker bounds if time runs out)."""
     m, layout = frame.matrix, frame.layout
     price, of_row, known = _scaled(frame, prices)
     found = bound_by(frame, Cutter(frame), price, clock, of_row=of_row)
@@ -125,8 +125,8 @@ def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     """Return, for each site, the row (``<= 0``) that its business case implies, or None.
 
     The result is None without viability gaps, and with concessions. At the values per kWh in `by`,
-    what a site's pairs earn, less its payments, is at most what one of its options could earn as
-    the only station. A relaxation in which one fractional option covers the shortfall of another
+    the earnings of a site's pairs minus its payments are at most what one of its options could earn
+    as the only station. A relaxation in which one fractional option covers the shortfall of another
     violates this row.
     """
     layout = frame.layout
@@ -148,9 +148,9 @@ def bound_by(
 ) -> BySites:  # fmt: skip
     """Return the bounds at prices equal to the row duals of the frame's relaxation.
 
-    `cutter`: a cutter for the frame's parts, whatever its measures; `live`: options of the plans
-    that the bound must cover, by default all; `of_row`: prices of demand by merged row and slice,
-    by default those of the matrix rows.
+    `cutter`: a cutter for the frame's parts, with any measures; `live`: options of the plans that
+    the bound must cover, by default all; `of_row`: prices of demand by merged row and slice, by
+    default those of the matrix rows.
     """
     m, layout, program = frame.matrix, frame.layout, frame.program
     of_row = np.maximum(frame.of_demand(price), 0.0) if of_row is None else of_row
@@ -167,8 +167,8 @@ def bound_by(
     gaps, most = np.zeros((frame.sites, years)), np.zeros(frame.count)
     for t in range(years):
         column = layout.subsidy_column[:, t]
-        # If unspent money lapses, the price of a rupee may be negative: a rupee paid early saves
-        # one in a later year with scarcer money.
+        # If unspent money lapses, the price of a rupee may be negative: a rupee paid early saves a
+        # rupee in a later year in which money is scarcer.
         rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
@@ -195,14 +195,14 @@ def bound_by(
 def allowed(m: Matrix, price: Floats) -> Floats:
     """Return prices of rows, set to 0 where the row lacks the limit that the price's sign needs.
 
-    A positive dual needs a row with a finite upper limit, a negative dual a finite lower one.
+    A positive dual needs a row with a finite upper limit; a negative dual, a finite lower limit.
     """
     side = np.where(price > 0, m.row_upper, m.row_lower)
     return np.where(np.isfinite(side), price, 0.0)
 
 
 def sum_at_limits(value: Floats, lower: Floats, upper: Floats) -> float:
-    """Return the sum of values times limits: the upper limit if the value is above 0."""
+    """Return the sum of values times limits: upper limits for values above 0, else lower ones."""
     limit, some = np.where(value > 0, upper, lower), value != 0
     return float(value[some] @ limit[some])
 
@@ -210,7 +210,7 @@ def sum_at_limits(value: Floats, lower: Floats, upper: Floats) -> float:
 def best_of_sites(frame: Frame, value: Floats, live: Flags) -> Floats:
     """Return the value of the best live option at each site, at least 0 if the site may be empty.
 
-    It is 0 if a required site has no live option. Upgrades that are not options count too.
+    The value is 0 if a required site has no live option. Upgrades that are not options also count.
     """
     best = np.where(frame.must, -np.inf, 0.0)
     np.maximum.at(best, frame.site[live], value[live])
@@ -225,7 +225,7 @@ def _lowest(
     """Return each option's lowest coefficient at any gap price, and each site's best gap price.
 
     A coefficient is convex in the gap price. The best price at a site is the one that is best for
-    the option whose lowest coefficient is highest. With concessions, no search is made.
+    the option whose lowest coefficient is highest. With concessions, no search takes place.
     """
     site, sites = frame.site, frame.sites
     best = np.full(sites, top)
@@ -253,7 +253,7 @@ def _lowest(
 def _around(
     lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return each site's option with the highest coefficient, and the prices next to its best one.
+    """Return each site's option with the highest coefficient, and the prices beside its best price.
 
     The best prices of viability gaps are written to `best`.
     """

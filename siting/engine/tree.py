@@ -2,12 +2,13 @@
 
 HiGHS accepts no cuts while it branches, so each new cut would mean solving from scratch. In this
 tree, a node consists of allowed options, sites that must have a station, and limits on the number
-of stations of each kind. Its bound comes from the relaxation, tightened by violated cuts that hold
-in every node. Options that are excluded by their reduced costs stay closed in all nodes below.
+of stations of each kind. The bound of a node comes from the relaxation, tightened by violated cuts
+that are valid in every node. Options that are excluded by their reduced costs stay closed in all
+descendants of the node.
 
 A node branches on the number of stations of a kind, on a site with a fractional station, or else on
-the options of a site. Of several branchings, the tree chooses the one that lowers the bounds of
-both children most.
+the options of a site. Of several branchings, the tree chooses the branching that lowers the bounds
+of both children most.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
 Numerische Mathematik 4 (1962), 238-252. T. Achterberg, T. Koch, A. Martin: Branching rules
@@ -170,7 +171,7 @@ class Tree:
         before = self._master.solve()
         if before is not None and self._master.separate(before):
             return [node]
-        # No cut is violated, but the value is below the bound: exclude this choice alone.
+        # No cut is violated, but the value is below the bound: exclude only this choice.
         if math.isfinite(value) or before is None:
             return self._done(node.bound)
         self._master.forbid(choice)

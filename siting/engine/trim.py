@@ -1,9 +1,9 @@
 """Removal of stations that gain too little per rupee, while the plan stays within the gap.
 
 A plan may contain stations of little use, built because money was left over. The station whose
-removal loses the least value per rupee of public money is removed. This repeats as long as the loss
-is below the least gain and the plan stays within the gap. The bound of the original program remains
-valid.
+removal loses the least value per rupee of public money is removed. This step is repeated as long as
+the loss is below the least gain and the plan stays within the gap. The bound of the original
+program remains valid.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from siting.program.program import Program
 def trimmed(
     program: Program, aim: Aim, result: Result, clock: Clock, effort: Effort
 ) -> tuple[Result, LeftOut]:
-    """Remove stations with too little gain; return the result and the stations removed.
+    """Remove stations that gain too little; return the result and the stations removed.
 
-    No station is removed if the program plans by year, counts coverage or pays viability gaps, if
-    the aim is not energy, or if the plan is not within the requested gap.
+    No station is removed if the program has years, counts coverage or pays viability gaps, if the
+    aim is not energy, or if the plan is not within the requested gap.
     """
     plain = aim.is_plain_worth and program.worth_unit == ENERGY_UNIT
     plain &= program.capacitated and program.gap is None and program.year_plan is None

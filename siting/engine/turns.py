@@ -52,7 +52,8 @@ def take_all_turns(inc: Incumbent) -> None:
         first = Step(_building_turns(inc), growth=settings.MORE) if by_area else roundings
         makers = [first, crossings, windows]
         cuts = Step(partial(_cut_turn, inc), lambda: inc.known is not None and inc.root is not None)
-        # The tree waits for the root's cuts: its first turn may take as long as all earlier turns.
+        # The tree waits for the root's cuts, as its first turn may take as long as all earlier
+        # turns.
         before_tree = [cuts] if has_cuts else makers
         tree = Step(
             tree_turn, lambda: all(one.ended or not one.ready() for one in before_tree),
@@ -64,7 +65,7 @@ def take_all_turns(inc: Incumbent) -> None:
             turn = partial(_area_turn, inc, priced.areas)
             steps.insert(1, Step(turn, growth=settings.GROWTH**2))
         if priced is not None and priced.counts is not None:
-            # With a whole number of stations, the bound falls by less than a station's energy.
+            # An integer number of stations lowers the bound by less than one station's energy.
             station = abs(priced.bound) / max(priced.counts.stations, 1.0)
             turn = partial(_count_turn, inc, priced.counts)
             steps.insert(1, Step(turn, lambda: inc.bound - inc.proven_at < station))
@@ -72,7 +73,7 @@ def take_all_turns(inc: Incumbent) -> None:
     def begun() -> bool:
         return all(step.work or not step.ready() for step in makers)
 
-    # A better plan leaves fewer missing options to add, so steps that make plans come first.
+    # With a better plan, fewer missing options must be added, so steps that make plans come first.
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
         done=lambda: inc.done or (begun() and inc.lacks_options),
@@ -94,9 +95,9 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
     """Return a function that tests whether the time left is too short to gain much.
 
     Two paces are known: the mean pace of all turns, and the pace of the fastest step in its last
-    turn. The time is too short if twice the faster of the two would leave the gap unproven, and if
-    the fastest step would close less than the requested gap. Each step that makes plans gets a turn
-    before time can be too short.
+    turn. The time is too short if twice the higher of the two paces would leave the gap unproven,
+    and if the fastest step would close less than the requested gap. Each step that makes plans gets
+    a turn before the time can count as too short.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -143,7 +144,7 @@ def _area_turn(inc: Incumbent, bounds: AreaBound) -> bool:
 
 
 def _count_turn(inc: Incumbent, bounds: CountBound) -> bool:
-    """Lower the bound by two cases for the number of stations; there is only one turn."""
+    """Lower the bound by two cases for the number of stations; this step has only one turn."""
     with inc.clock.phase("counts", inc.ends):
         bounds.lower(inc.effort.gap, inc.best, inc.clock)
     inc.limit_by(bounds)
@@ -191,8 +192,8 @@ def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
 def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that solves the integer master problem and adds cuts at its optimum.
 
-    At first the program has few options per station of the relaxation, those with the best bounds.
-    Later it has all options that a better plan may use.
+    At first, the program has only a few options per station of the relaxation: the options with the
+    best bounds. Later, it has all options that a better plan may use.
     """
     nodes, size = settings.PROGRAM_NODES, settings.MORE**2
     effort, gap = inc.effort, settings.PROGRAM_GAP * inc.effort.gap
@@ -238,7 +239,8 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     def turn() -> bool:
         before, began, more, worked = inc.best, inc.clock.work, True, 0.0
         with inc.clock.phase("programs", inc.ends):
-            # If a choice is not a better plan, the cuts added at it lead to another choice.
+            # If a choice is not a better plan, the cuts added at this choice lead to another
+            # choice.
             while more and inc.best <= before and settings.MORE * worked <= settings.TURN:
                 more, worked = solved(), inc.clock.work - began
         return more
@@ -345,7 +347,7 @@ def _plan_at(inc: Incumbent, taken: Floats) -> None:
 def _round_all(inc: Incumbent, relaxations: list[Floats], work: float = math.inf) -> None:
     """Make plans from the relaxations, the newest first, until the gap is proven.
 
-    `work`: work after which the remaining relaxations are left in the list.
+    `work`: amount of work after which the remaining relaxations are left in the list.
     """
     began = inc.clock.work
     while relaxations and not inc.done and inc.clock.work <= began + work:

@@ -1,9 +1,9 @@
 """Exact and fast evaluation of choices, and bounds on the value after each one-step change.
 
-This is possible if every part can be served optimally without a linear program
+Exact evaluation is possible if every part can be served optimally without a linear program
 (`siting.engine.cuts`). The aim must depend only on the value of the energy served in each scenario,
 and all other constraint rows must contain only options. The minimum cuts of a choice bound the
-value of every other choice, so few changes have to be evaluated.
+value of every other choice, so only a few changes have to be evaluated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class State:
 
     choice: Ints  # option at each site, -1 for none
     value: float  # value of the aim, negated if less is better
-    upper: Floats  # for each change, numbered as in `Room`, a bound on the value after it alone
+    upper: Floats  # bound on the value after each single change, numbered as in `Room`
 
 
 class Valuer:

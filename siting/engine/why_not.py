@@ -1,12 +1,12 @@
 """Conflicts: requirements that no plan meets together, and the smallest changes that resolve them.
 
-1. If the elastic relaxation proves the conflict, only requirements with a dual price other than 0
-   are tested. These requirements conflict with each other, so changing any other requirement cannot
+1. If the elastic relaxation proves the conflict, only requirements with a nonzero dual price are
+   tested. These requirements conflict with each other, so changing any other requirement cannot
    help.
 2. Each requirement is dropped on its own. A large block of requirements is first dropped as a
-   whole, and is halved only if that allows a plan. If the other requirements allow a plan, the
-   smallest sufficient change to the dropped one is computed, and is verified by a plan of the
-   changed program.
+   whole, and is halved only if dropping it allows a plan. If the other requirements allow a plan,
+   the smallest sufficient change to the dropped requirement is computed, and verified by a plan of
+   the changed program.
 3. Requirements whose change alone does not suffice are dropped permanently, as long as a conflict
    remains. The remaining requirements form one irreducible conflict.
 4. If no single change suffices, the smallest changes to several requirements are computed. Each
@@ -42,7 +42,7 @@ from siting.program.instance import Flags
 from siting.program.program import Program
 
 COLUMNS = ["requirement", "have", "need", "unit", "alone", "fix"]
-# Kinds of limits that require one station each; a program may have many limits of these kinds.
+# Kinds of limits that each require one station; a program may have many limits of these kinds.
 DENSITY = {"square": "squares", "stretch": "stretches"}
 # A test may take the remaining time divided by this number.
 PARTS = len(settings.CONFLICT_STEPS)
@@ -62,8 +62,8 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per requirement in the conflict: ``requirement``; ``have``, the best figure if the
-        other requirements stay, or the amount of a scarce resource; ``need``; ``unit``; ``alone``,
+        One row per requirement in the conflict: ``requirement``; ``have``, the best figure that the
+        other requirements allow, or the amount of a scarce resource; ``need``; ``unit``; ``alone``,
         whether changing it alone is enough; ``fix``, the least change that resolves the conflict,
         verified by a plan. If a figure was not found in time, a bound replaces it and is marked.
 
@@ -86,8 +86,8 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
 def refuse_unlisted(program: Program) -> None:
     """Raise `SolveError` if upgrades that are not listed as options may allow a plan."""
     if program.lacks_courses:
-        what = "no plan found among those with few upgrades"
-        fix = "give the years more money, plan fewer of them, or relax the requirements"
+        what = "no plan found among those with only a few upgrades"
+        fix = "raise the yearly budgets, plan fewer years, or relax the requirements"
         raise SolveError(Fault("program.years", what, fix))
 
 
@@ -106,11 +106,11 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
 
 def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
-    """Return one fault per line; all squares share a fault, and so do all stretches of road."""
+    """Return one fault per line; all squares share one fault, and so do all stretches of road."""
     limits = program.instance.limits
     count = Counter(limit.kind for limit in limits)
     least = [line for line in lines if line.one.block == "limit" and line.one.least]
-    # If a kind has a single limit, this limit keeps its own fault.
+    # If there is only one limit of a kind, this limit keeps its own fault.
     alike = {
         kind: [line for line in least if limits[line.one.place].kind == kind and count[kind] > 1]
         for kind in DENSITY
@@ -186,7 +186,9 @@ class _Diagnosis:
     def told(self, kept: Sequence[int], alone: Collection[int], joint: Mend | None) -> list[Line]:
         """Return the lines of the conflict, for requirements with and without a remedy."""
         changed = {} if joint is None else joint.figures
-        otherwise = "keep it; change the others" if changed else "change several together"
+        otherwise = (
+            "keep it; change the others" if changed else "change several requirements together"
+        )
         otherwise = "changing it alone is not enough" if alone else otherwise
         sites, lines = self.program.instance.site_ids, []
         for k in sorted({*alone, *changed, *kept[: settings.REQUIREMENTS_LISTED]}):
@@ -219,7 +221,7 @@ class _Diagnosis:
         sure, _ = self.planned(self.program)
         if sure is None:
             what = "no feasible plan found, and infeasibility not proven"
-            raise SolveError(Fault("time limit", what, "give it more time"))
+            raise SolveError(Fault("time limit", what, "raise the time limit"))
         return sure
 
     def planned(self, program: Program) -> tuple[bool | None, Flags]:

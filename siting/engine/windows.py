@@ -1,30 +1,30 @@
-"""Windows: a large neighbourhood search, which re-optimises the plan at some sites at a time.
+"""Windows: a large neighbourhood search that re-optimises the plan at a few sites at a time.
 
 A window frees the options at some sites, some of the energy variables, and all columns without a
-site. The rest of the plan is fixed; its share of each row moves to the right-hand side. HiGHS
+site. The rest of the plan is fixed; what it adds to each row moves to the right-hand side. HiGHS
 solves the resulting small integer program, starting from the incumbent. The program is built from
 the matrix alone, so that windows work for any aims and requirements. Sites are near each other if
 they share demand, so no map is needed.
 
 The freed energy variables belong to demand rows that the window can change: rows that its stations
 serve, rows not served in full, and rows that its sites would serve better. For each of these rows,
-the pairs in use are freed and, at first, a few other pairs: with the nearest sites in the window,
-and with stations outside it that have free capacity.
+the pairs in use are freed and, at first, a few other pairs: those with the nearest sites in the
+window, and those with stations outside it that have free capacity.
 
 A window has two neighbourhoods, mostly far apart, between which public money can move. If no limit
 links distant sites, a window has one neighbourhood. Windows are first tried where the relaxation
-and the plan differ most. A window is repeated only after something near it changes. Once all
-windows of a size have been tried, the next windows have more sites and more pairs per row. Several
-windows are solved in parallel. Their results are applied in order, so that runs are reproducible.
+and the plan differ most. A window is repeated only after the plan changes near it. Once all windows
+of a size have been tried, the next windows have more sites and more pairs per row. Several windows
+are solved in parallel. Their results are applied in order, so that runs are reproducible.
 
-A crossover combines the better parts of two plans in another kind of window: it frees the sites
-where the plans differ, however many, and allows only the options of these plans. Plans of a large
-city are combined area by area. Public money then has a price, because each area would otherwise be
-limited to the money that it spends in the current plan.
+A crossover combines the better parts of two plans in another kind of window: it frees all sites
+where the plans differ, and allows only the options of these plans. Plans of a large city are
+combined area by area. Public money then has a price, because each area would otherwise be limited
+to the money that it spends in the current plan.
 
 A plan may also be built from nothing, with one window per area. Rows shared with undecided areas
-have the prices of a relaxation, so that each area uses only what is worth more to it than to the
-others (relax-and-fix).
+have the prices of a relaxation, so that each area uses only what is worth more there than in the
+other areas (relax-and-fix).
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -48,8 +48,8 @@ from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
-# Rows shared by sites far apart: the results of several windows may violate such a row together,
-# though each result alone meets it.
+# Rows shared by sites far apart: the results of several windows may together violate such a row,
+# although each result alone meets it.
 SHARED = ("resource", "subsidies", "floor", "kept")
 
 
@@ -203,7 +203,7 @@ class Windows:
         """Build a plan from nothing, area by area; return whether time allowed all areas.
 
         The first areas are at the edge. An area pays the `price` of each row that it shares with
-        undecided sites, so it leaves demand and money to later areas that can use them better.
+        undecided sites. So it leaves demand and money to later areas that can use them better.
         """
         frame, m = self.frame, self.frame.matrix
         self.start(np.bincount(frame.kept, minlength=m.a.shape[1]).astype(float))
@@ -238,7 +238,7 @@ class Windows:
         return out
 
     def _prices(self, money: Floats) -> Floats:
-        """Return the price of each row, given the price of public money by year."""
+        """Return the price of each row, given the price of public money in each year."""
         m = self.frame.matrix
         out = np.zeros(m.a.shape[0])
         first = m.family.get("subsidies", slice(0, 0)).start
@@ -246,13 +246,13 @@ class Windows:
         return np.where(m.row_upper > 0, out, 0.0)  # without a budget, there is nothing to exchange
 
     def _scarce(self, price: Floats) -> Floats:
-        """Return the prices, raised for rows whose limit the plan exceeds, lowered for others."""
+        """Return the prices: higher for rows whose limit the plan exceeds, lower for other rows."""
         limit = np.where(price > 0, self.frame.matrix.row_upper, 1.0)
         used = np.maximum(self.activity / limit, settings.EXACT)
         return np.where(price > 0, price * used**settings.SCARCITY, 0.0)
 
     def _crossed(self, other: Ints, sites: Ints) -> tuple[Ints, Flags]:
-        """Return the columns that a crossover frees at some sites, and which ones are integer."""
+        """Return the columns that a crossover frees at some sites; which of them are integer."""
         columns, whole = self._program(sites)
         keep = ~whole | np.isin(columns, np.union1d(self.choice, other))
         return columns[keep], whole[keep]
@@ -316,7 +316,7 @@ class Windows:
         return columns, columns < count
 
     def _good_pairs(self, inside: Flags) -> Flags:
-        """With decay, return a window's energy columns: its sites' best, and a few outside it."""
+        """With decay, return a window's energy columns: the best inside, and a few outside."""
         worth, in_use = self._worth, self.point[self.frame.energies] > 0
         inside = inside & (self._good | in_use)
         outside = self._outside(inside)
@@ -413,7 +413,7 @@ class Windows:
         return model
 
     def _cost(self, columns: Ints, price: Floats | None) -> Floats:
-        """Return what columns earn, less the price of what they use."""
+        """Return the earnings of columns, minus the price of what they use."""
         cost = self.frame.matrix.cost[columns]
         return cost if price is None else cost - self.frame.by_column[:, columns].T @ price
 
@@ -434,7 +434,7 @@ class Windows:
         return plan.gain > settings.ARITHMETIC * max(abs(self.value), 1e-12)
 
     def _take(self, plan: _Found, free: Flags | bool = False) -> bool:
-        """Apply a window's plan if it fits with the results so far; return whether it was applied.
+        """Apply a window's plan if it fits the results so far; return whether it was applied.
 
         `free`: rows that need no check; True if nothing has changed since the plan was made.
         """

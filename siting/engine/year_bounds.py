@@ -1,17 +1,17 @@
 """Bounds over several years, from relaxations of the years one at a time.
 
-The worth served and the cost to all are sums over the years. So the bounds of the years on the
-worth, times the weights ``w_t`` of the years, add up to a bound on the worth of any plan. The cost
-to all is ``sum of w_t C_t``, and it must keep the worth that an earlier aim reached,
+The worth served and the cost to all are sums over the years. So if each year's bound on the worth
+is multiplied by the weight ``w_t`` of the year, the sum is a bound on the worth of any plan. The
+cost to all is ``sum of w_t C_t``, and plans must keep the worth that an earlier aim reached,
 ``sum of w_t W_t >= R``. In each year, the prices of a relaxation that keeps the worth ``R_t`` give
 a bound on the cost for any worth (Lagrangian relaxation)::
 
     C_t  >=  L  +  p (W_t - R_t)
 
 where ``L`` is the bound at these prices and ``p`` the price of the worth. Each round of column
-generation gives another such bound. The least cost to all that they allow, with ``W_t`` no higher
-than a bound on the worth of the year, is a small linear program. A plan over years contains a plan
-of each year (`siting.engine.year_prices`), so no plan costs less.
+generation gives another such bound. The least cost to all that these bounds allow, with ``W_t`` no
+higher than a bound on the worth of the year, is the optimum of a small linear program. A plan over
+years contains a plan of each year (`siting.engine.year_prices`), so no plan costs less.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming Study
 2 (1974), 82-114.
@@ -42,7 +42,7 @@ from siting.program.slices import year_weights
 
 @dataclass(frozen=True, eq=False)
 class YearBounds:
-    """A bound on the aim, offers that the years' relaxations use, and prices if it is the worth."""
+    """A bound on the aim, offers that the yearly relaxations use, and prices if it is the worth."""
 
     bound: float
     offers: Ints
@@ -80,7 +80,7 @@ def bound_by_years(
     """Return a bound on the aim of a frame over years, from relaxations of its single years.
 
     `choice` and `point`: a known plan, and its values for the whole matrix; `most`: known bounds on
-    the worth of each year, which otherwise come from relaxations too.
+    the worth of each year; without them, these bounds also come from relaxations.
     """
     program, aim, worth = frame.program, frame.aim, _worth_kept(frame)
     weights = year_weights(program.slices)
@@ -117,8 +117,8 @@ def _bounds_of_year(
 ) -> _Year:  # fmt: skip
     """Return bounds for the year at position `t`.
 
-    `most`: a bound on its worth; `known`: whether this bound needs no relaxation any more;
-    `offers`: those that a known plan has open.
+    `most`: a bound on its worth; `known`: whether this bound needs no further relaxation; `offers`:
+    the offers that a known plan has open.
     """
     year, there = alone(frame.program, t)
     some = np.flatnonzero(np.isin(there[year.options.last], offers))
@@ -141,10 +141,11 @@ def _bounds_of_year(
             # Bounds are negated, because less cost is better. Prices are those of a scaled row.
             scale = one.matrix.row_lower[one.rows_of("kept")[0]] / kept.value
             found = [(-bound, -price[0] * scale) for bound, price in pricing.bounds_by_kept]
-    except (InputError, SolveError):  # the numbers of one year may differ too much in size
+    except (InputError, SolveError):  # the numbers of one year may differ too much in magnitude
         pass
     least, price = np.array([*found, (0.0, 0.0)]).T
-    # Costs and prices are never below 0, so a bound that allows 0 at the highest worth is useless.
+    # Costs and prices are never below 0, so a bound that allows cost 0 at the highest worth is
+    # useless.
     with np.errstate(invalid="ignore"):
         useful = least + price * max(most - kept.value, 0.0) > 0
     useful &= (abs(least) < settings.ENDLESS) & np.isfinite(price)

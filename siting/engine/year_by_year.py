@@ -1,10 +1,10 @@
 """A first plan over several years, from the plans of its years one at a time.
 
-The last year comes first, with all money granted by then. Each earlier year then uses only stations
-that can become those of the next year: the same ones, smaller ones, or none. If unspent money
-lapses, the plan of a year may draw more in its year than is granted. So the years are checked in
-order, and a year that draws too much is planned again, with its own money and with the stations of
-the year before.
+The last year is planned first, with all money granted up to its end. Each earlier year then uses
+only stations that can become those of the next year: the same stations, smaller ones, or none. If
+unspent money lapses, the plan of a year may draw more money in this year than is granted. So the
+years are checked in order. A year that draws too much is planned again, with its own money and with
+the stations of the year before.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def planned_by_years(
     """Return the offers that are open in each year; None if the last year has no plan.
 
     The offers are positions in the program's instance, at most one per site. If an earlier year has
-    no plan, no station opens before the year after it. If a year has no plan that draws little
-    enough, its plan draws too much.
+    no plan, stations open only after that year. If no plan of a year draws little enough, the plan
+    returned draws too much in that year.
     """
     plan, instance = program.year_plan, program.instance
     assert plan is not None
@@ -46,7 +46,7 @@ def planned_by_years(
     open_, drawn = [none] * count, np.zeros(count)
 
     def solve(t: int, allowed: Flags, pkr: float, stand: Ints) -> bool:
-        """Plan year `t` with the `allowed` offers; the sites of the offers `stand` stay open."""
+        """Plan year `t` with the `allowed` offers; sites of the offers `stand` stay open."""
         year, kept = alone(program, t) if t < count - 1 else (program.only_year(t), everything)
         mine = np.flatnonzero(allowed[kept])
         must = np.union1d(year.instance.required_sites, site[stand])
@@ -90,11 +90,11 @@ def _drawn_pkr(program: Program, aim: Aim, offers: Ints, clock: Clock) -> float:
 
 
 def _allowed(program: Program, some: Ints, *, later: bool) -> Flags:
-    """Return which offers can be open in the year before or after that of `some` (one per site).
+    """Return which offers can be open in the year before or after the year of `some` offers.
 
-    `later`: whether `some` are open in the later year. An offer must then be able to become the one
-    of `some` at its site. Otherwise it must be able to follow that one, and offers at other sites
-    are allowed too.
+    `some`: at most one offer per site; `later`: whether `some` are open in the later year. If so,
+    an offer must be able to become the offer of `some` at its site. Otherwise, it must be able to
+    follow that offer, and offers at other sites are also allowed.
     """
     plan, instance = program.year_plan, program.instance
     at = np.full(len(instance.site_ids), -1, dtype=np.int64)

@@ -1,8 +1,8 @@
 """Prices for a program over several years, from relaxations of its years one at a time.
 
-A plan over years contains a plan of each year, which draws at most the money granted by then. The
-relaxations of the single years are small, and their duals are nearly those of the relaxation over
-all years. Any prices give a bound on all plans (`siting.engine.station_bound`)::
+A plan over years contains a plan of each year, which draws at most the money granted up to the end
+of that year. The relaxations of the single years are small, and their duals are nearly those of the
+relaxation over all years. Any prices give a bound on all plans (`siting.engine.station_bound`)::
 
     price of a kWh in year t          =  w_t p_t
     price of a rupee drawn by year t  =  w_t q_t                     if money carries over
@@ -35,7 +35,7 @@ from siting.program.resources import BUDGET, budget_rows
 
 
 def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> tuple[Prices, Ints] | None:
-    """Return prices for a program over years, and the offers that its relaxations use, or None.
+    """Return prices for a program over years and the offers that its relaxations use, or None.
 
     The result is None if the program has one year, if its aim is not the worth served, if public
     money pays viability gaps, or if a year cannot be solved in time.
@@ -53,7 +53,7 @@ def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> tuple[Prices, In
         try:
             one = Frame(year, aim.in_year(t, plan.weights))
             found = Pricing(one, clock, start=none, some=none, seed=seed).roughly()
-        except (InputError, SolveError):  # the numbers of one year may differ too much in size
+        except (InputError, SolveError):  # the numbers of one year may differ too much in magnitude
             found = None
         if found is None:
             return None
@@ -65,7 +65,8 @@ def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> tuple[Prices, In
 def over_years(frame: Frame, of_years: Sequence[tuple[Frame, Prices]]) -> Prices:
     """Return prices for a program over years, from the frames of its single years and their prices.
 
-    A rupee of a viability gap has a price by site and year: its price in that year times ``w_t``.
+    The price of a rupee of a viability gap, by site and year, is its price in that year times
+    ``w_t``.
     """
     program, plan = frame.program, frame.program.year_plan
     assert plan is not None

@@ -146,7 +146,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
         chart.barh(y, amount, color=colour, edgecolor=edge, hatch=hatch, height=0.66, linewidth=0.6)
         _beside(chart, amount, y, f"{amount:,.1f} ({_percent(amount, cost / 1e6)})")
     chart.set_yticks(at, labels)
-    heads = {"What it is spent on": at[0] if parts else np.nan, "Who pays": at[len(parts)]}
+    heads = {"Spent on": at[0] if parts else np.nan, "Paid by": at[len(parts)]}
     for words, y in heads.items():
         chart.text(0, y + 0.42, words, size=8.5, weight="bold", color=INK, va="bottom")
     chart.set(xlabel="PKR million", xlim=(0, max(amounts.max(initial=0.0), 1e-6) * 1.24))
@@ -182,7 +182,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     standing = rows["existing"].to_numpy(dtype=bool)
     left = room > served * 1.001 + 1e-6
     spare = (room - served)[left]
-    chart.bar(at[left], spare, bottom=served[left], width=0.8, label="room left", **_LACKING)
+    chart.bar(at[left], spare, bottom=served[left], width=0.8, label="unused", **_LACKING)
     chart.bar(at[~standing], served[~standing], color=SERVED, width=0.8, label="served, new")
     if standing.any():
         chart.bar(at[standing], served[standing], width=0.8, label="served, existing", **_STANDING)
@@ -205,7 +205,7 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     figure, chart = _new_chart(4.4)
     at = np.arange(len(years))
     wanted, served = years[["demand_kwh_day", "served_kwh_day"]].to_numpy(dtype=float).T
-    chart.bar(at, wanted, width=0.6, label="wanted", **_LACKING)
+    chart.bar(at, wanted, width=0.6, label="demand", **_LACKING)
     chart.bar(at, served, color=SERVED, width=0.6, label="served")
     for x, kwh, got in zip(at.tolist(), wanted, served, strict=True):
         chart.text(x, kwh, _percent(got, kwh), ha="center", va="bottom", size=9, color=INK)
@@ -231,7 +231,7 @@ def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figur
     chart.fill_between(money, 100 * share, limit, color=NEW, alpha=0.15, lw=0)
     chart.plot(money, 100 * share, color=NEW, marker="o", label="energy served")
     chart.plot([], [], color=NEW, alpha=0.3, lw=6, label="no plan serves more than this")
-    worst, text = 100 * table["worst_class_share"], "of the vehicle class served least"
+    worst, text = 100 * table["worst_class_share"], "worst-served vehicle class"
     chart.plot(money, worst, color=QUIET, marker=".", ls="--", label=text)
     for row in table[table["knee"]].to_dict("records"):
         million = row["budget_pkr"] / 1e6
@@ -261,7 +261,7 @@ def draw_simulation(
             s=16, color=colour, alpha=0.6, lw=0, label=label,
         )  # fmt: skip
     most = float(stations["allotted_kwh_day"].max())
-    by_station.plot([0, most], [0, most], color=QUIET, lw=0.8, ls="--", label="what is planned")
+    by_station.plot([0, most], [0, most], color=QUIET, lw=0.8, ls="--", label="equal to the plan")
     for chart, (*_, text, unit) in zip(by_hour, _BY_HOUR, strict=True):
         _title_panel(chart, text, xlabel="hour of the day", ylabel=unit)
         chart.set(xlim=(0, 24), xticks=range(0, 25, 4))

@@ -129,7 +129,7 @@ def alias(field: str) -> str:
 
 
 def short_names(fields: Iterable[str]) -> dict[str, str]:
-    """Return a unique name of at most ten characters for each field, as Shapefiles need.
+    """Return a unique name of at most ten characters for each field, as Shapefiles require.
 
     A longer name first loses the unit at its end, then letters of its longest words.
 
@@ -146,7 +146,7 @@ def short_names(fields: Iterable[str]) -> dict[str, str]:
 
 
 def _cut(text: str) -> str:
-    """Return a name cut to `MOST_LETTERS`, letter by letter from its longest words."""
+    """Return a name shortened to `MOST_LETTERS` by cutting letters off its longest words."""
     words = [word for word in text.split("_") if word]
     while len("_".join(words)) > MOST_LETTERS and max(map(len, words)) > 1:
         at = max(range(len(words)), key=lambda n: len(words[n]))

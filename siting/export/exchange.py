@@ -66,13 +66,13 @@ def write_exchange(
     for one in (path, *map(path.with_suffix, BESIDE_SHP if suffix == ".shp" else ())):
         require_free(one)
     wanted = listed("layers", names) or list(usual)
-    unknown = [name for name in wanted if name not in layers]
-    faults = naming("layer", "is not there", unknown, f"there are: {', '.join(layers)}")
+    unknown, known = [name for name in wanted if name not in layers], ", ".join(layers)
+    faults = naming("layer", "is not a layer of the plan", unknown, f"there are: {known}")
     if len(wanted) > 1 and usual == ONE:
-        faults.append(Fault(str(path), "holds one layer", "write one file for each"))
+        faults.append(Fault(str(path), "can hold only one layer", "write one file per layer"))
     bare = [name for name in wanted if not isinstance(layers.get(name), gpd.GeoDataFrame)]
     if suffix != ".xlsx" and not unknown:
-        faults += naming(str(path), "holds layers with geometry", bare, "write an .xlsx")
+        faults += naming(str(path), "cannot hold tables without geometry", bare, "write an .xlsx")
     refuse(faults)
     chosen = {name: layers[name] for name in wanted}
 
@@ -132,8 +132,8 @@ def _with_short_texts(name: str, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
             text.encode()[:TEXT_BYTES].decode(errors="ignore") for text in table.loc[long, column]
         ]
     if cut:
-        what = "%s: %s texts are cut to the %s bytes that a Shapefile can hold; a .gpkg holds them"
-        logger.warning(what, name, f"{cut:,}", TEXT_BYTES)
+        what = "%s: %s text values were cut to the %s bytes that a Shapefile allows"
+        logger.warning(what + "; a .gpkg keeps them whole", name, f"{cut:,}", TEXT_BYTES)
     return table
 
 
@@ -159,7 +159,7 @@ def _fits_int32(column: pd.Series) -> bool:
 def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
     readme = [("title", title), ("note", note), ("coordinates", "lon, lat: degrees, WGS 84")]
     readme += [(f"sheet {name}", f"{len(table):,} rows") for name, table in layers.items()]
-    readme.append(("sheet dictionary", "what each column means, with its unit"))
+    readme.append(("sheet dictionary", "meaning and unit of each column"))
     long = [name for name, table in layers.items() if len(table) >= SHEET_ROWS]
     what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
     refuse(naming("layer", what, long, "write a .parquet"))

@@ -16,7 +16,7 @@ from siting.roads.network import utm_epsg
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# More roads than this are joined into lines; without joining, the roads of Karachi take 110 MB.
+# Above this number, roads are joined into lines; without joining, Karachi's roads take 110 MB.
 MOST_ROADS = 100_000
 # Maximum distance between a joined line and its roads (m).
 DRAWN_WITHIN_M = 2.0

@@ -49,8 +49,9 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     # A line of zero length is not an error: a station may be at the very centre of a cell.
     faulty = broken & np.isin(shapely.get_type_id(shapes), _POLYGONS)
     if faulty.any():
-        what = "%s: %s polygons are broken or too small for 7 decimals; drawn within 2 cm"
-        logger.warning(what, where, f"{faulty.sum():,} of {len(drawn):,}")
+        what = "%s: %s polygons are broken or too small for 7 decimals"
+        count = f"{faulty.sum():,} of {len(drawn):,}"
+        logger.warning(what + "; they are drawn to within 2 cm", where, count)
     table = layer.drop(columns=list(layer.columns[layer.dtypes == "geometry"]))
     return gpd.GeoDataFrame(table, geometry=shapely.orient_polygons(drawn), crs=4326)
 

@@ -97,7 +97,7 @@ def _draw_key(
         y -= 0.6
 
     y -= 0.05
-    side.text(0, y, "Energy wanted", size=9, weight="bold", color=INK, va="top")
+    side.text(0, y, "Demand", size=9, weight="bold", color=INK, va="top")
     side.text(0, y - 0.18, unit, size=8, color=QUIET, va="top")
     y -= 0.42
     tall, wide = 0.9, 1.15
@@ -164,9 +164,9 @@ def draw_side_by_side(
     wanted, unit = drawing.energy_wanted(drawn[0][1])
     top = drawing.darkest(wanted)
     below = (
-        f"Cells with more demand are darker ({top:,.0f} {unit} or more is darkest). They are "
+        f"Cells with more demand are darker (darkest: {top:,.0f} {unit} or more). They are "
         "orange where no demand is served and green where all is served. Circles are new stations, "
-        f"diamonds existing ones, sized by power within each map. {note}"
+        f"and diamonds are existing stations, sized by power within each map. {note}"
     )
     page = MapPage(ground, len(drawn), title=title, subtitle=subtitle, note=below, head_in=_HEAD_IN)
     for i, (text, cells, sites) in enumerate(drawn):

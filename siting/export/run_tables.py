@@ -28,9 +28,9 @@ from siting.reference.listing import LISTED
 _LAYERS = {
     "sites": ("Stations of the plan, new and existing", "Point"),
     "demand": ("Demand cells: demand for public charging, and energy served, kWh/day", "Polygon"),
-    "service": ("Who is served from where: straight lines, not the roads driven", "LineString"),
+    "service": ("Straight lines, not routes, from cells to their stations", "LineString"),
     "candidates": ("Candidate places for stations, including existing stations", "Point"),
-    "dropped": ("Places left out: too far from a road, in an excluded area, too small", "Point"),
+    "dropped": ("Places left out: too far from a road, in an excluded area or too small", "Point"),
     "neighbourhoods": ("Names of parts of the city", "Point"),
     "isochrones": ("Areas by driving minutes to the nearest station", "MultiPolygon"),
     "roads": ("Drivable roads: length, speed and driving time", "LineString"),
@@ -55,7 +55,7 @@ _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
     *("service", "roads", "zones", "isochrones", "demand"),
 )
-# Fields that only the CSV file of a layer has, and all fields of tables that are no layer.
+# Fields that only the CSV file of a layer has, and all fields of tables that are not layers.
 _MORE_FIELDS = {
     "dictionary": ["layer", "field", "alias", "unit", "meaning"],
     "sites": ["lon", "lat", "note"],

@@ -90,7 +90,7 @@ def breaks(values: Any) -> list[float]:
     numbers = np.sort(numbers[numbers > 1e-4 * max(numbers.max(initial=0.0), 0.0)])
     if not len(numbers):
         return []
-    # The top class holds the highest 5 % of the values, because few cells are very dense.
+    # The top class holds the highest 5 % of the values, because only a few cells are very dense.
     parts = np.linspace(0, 1, CLASSES + 1)[1:]
     if len(numbers) > 20:
         parts = np.append(np.linspace(0, 0.95, CLASSES)[1:], 1.0)
@@ -153,7 +153,7 @@ def _shares(layer: gpd.GeoDataFrame) -> dict[str, Any]:
 
 def _demand(layer: gpd.GeoDataFrame) -> Drawn:
     how = _ranges(layer, "demand_kwh_day", WANTED, ("no demand", "#eef1ee"))
-    drawn: Drawn = [("Energy wanted", "demand of each cell, kWh/day", how)]
+    drawn: Drawn = [("Demand", "demand of each cell, kWh/day", how)]
     if "unserved_kwh_day" in layer:
         how = _ranges(layer, "unserved_kwh_day", UNSERVED, ("all served, or no demand", NOTHING))
         drawn.insert(0, ("Energy not served", "unserved demand of each cell, kWh/day", how))
@@ -211,7 +211,7 @@ def _service(layer: gpd.GeoDataFrame) -> Drawn:
     width = f'0.05 + 0.45 * sqrt("served_kwh_day" / {most:.6g})'
     symbol = qml.line("#b5179e", 0.2, alpha=0.4, width_by=width)
     how = {"renderer": qml.single(symbol), "scale": CLOSE, "shown_by": '"demand_id"'}
-    return [("Who is served from where", "straight lines, wider for more kWh/day", how)]
+    return [("Cells and their stations", "straight lines, wider for more kWh/day", how)]
 
 
 def _roads(layer: gpd.GeoDataFrame) -> Drawn:
@@ -270,7 +270,7 @@ def _zones(layer: gpd.GeoDataFrame) -> Drawn:
         text += " || '\\n' || format_number(100 * \"served_share\", 0) || ' % served'"
     how = {"renderer": qml.single(symbol), "shown_by": f'"{name}"',
            "labeling": qml.area_labels(text)}  # fmt: skip
-    drawn: Drawn = [("Zones", "outlines, named", how)]
+    drawn: Drawn = [("Zones", "outlines with names", how)]
     if "served_share" in layer:
         share = _shares(layer) | {"labeling": qml.area_labels(text)}
         drawn.append(("Share served", "share of each zone's energy that is served", share))
@@ -291,7 +291,7 @@ def _built(layer: gpd.GeoDataFrame) -> Drawn:
     years = sorted(int(year) for year in layer["year"].unique())
     ramp = np.linspace(4, 1, len(years)).round().astype(int).tolist()
     classes = [
-        Class(year, f"bought in {year}", qml.marker("circle", WANTED[i], 3.6, outline=EXISTING_RIM))
+        Class(year, f"built in {year}", qml.marker("circle", WANTED[i], 3.6, outline=EXISTING_RIM))
         for year, i in zip(years, ramp, strict=True)
     ]
     how = {"renderer": qml.categorised('"year"', classes), "shown_by": '"offer_id"',
@@ -317,7 +317,7 @@ def _robust(layer: gpd.GeoDataFrame) -> Drawn:
     sometimes = qml.marker("circle", "#ffffff", 2.6, outline=WANTED[4])
     classes = [
         Class(True, "in every scenario's own plan", always),
-        Class(False, "in at least one scenario's own plan", sometimes),
+        Class(False, "in some scenarios' own plans, but not all", sometimes),
     ]
     how = {"renderer": qml.categorised('"robust"', classes), "shown_by": '"site_id"'}
     return [("Robust sites", "whether every scenario would build there", how)]
@@ -327,7 +327,7 @@ def _subsidies(layer: gpd.GeoDataFrame) -> Drawn:
     size = _size(layer, "subsidy_pkr", "m PKR", "Subsidy", per_unit=1e6)
     symbol = qml.marker("circle", "#c44103", 3.0, outline=EXISTING_RIM, size=size)
     how = {"renderer": qml.single(symbol, size), "shown_by": '"site_id"'}
-    return [("Subsidy", "public money by area", how)]
+    return [("Subsidy", "marker area: public money", how)]
 
 
 def _plain(layer: gpd.GeoDataFrame) -> Drawn:

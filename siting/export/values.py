@@ -19,7 +19,7 @@ from siting.errors import InputError
 from siting.export.lonlat import to_lonlat
 from siting.writing import write_plain_csv, write_text
 
-# Decimals by the end of a column's name; the first match applies. No input is accurate to a
+# Decimals, by the ending of a column's name; the first match applies. No input is accurate to a
 # watt-hour, a second, a paisa or a centimetre.
 _DECIMALS = (
     (re.compile(r"_kwh(_day|_year)?$|_kw$"), 3),

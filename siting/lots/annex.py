@@ -15,27 +15,27 @@ from siting.texts import counted, html_text
 # The columns of the lots in the terminal and in notebooks.
 SHORT = (
     Column("Lot", "lot", ">"),
-    Column("About", "about", overflow="ellipsis", no_wrap=True, max_width=26),
+    Column("Around", "about", overflow="ellipsis", no_wrap=True, max_width=26),
     Column("Stations", "stations", ",.0f"),
     Column("kWh/day", "energy_kwh_day", ",.0f"),
-    Column("Least kW", "least_power_kw", ",.0f"),
+    Column("Minimum kW", "least_power_kw", ",.0f"),
     Column("Ceiling, PKR m", "ceiling_pkr", ",.2f", per=1e6),
 )
 # Headings of the page's tables by column, with the format of numbers (m: millions).
 LOTS = {
-    "lot": "Lot", "about": "About", "stations": "Stations,,.0f",
-    "weak_stations": "of them weak,,.0f", "least_chargers": "Least chargers",
-    "energy_kwh_day": "kWh/day,,.0f", "least_power_kw": "Least kW,,.1f",
+    "lot": "Lot", "about": "Around", "stations": "Stations,,.0f",
+    "weak_stations": "of these weak,,.0f", "least_chargers": "Minimum chargers",
+    "energy_kwh_day": "kWh/day,,.0f", "least_power_kw": "Minimum kW,,.1f",
     "cost_pkr": "Cost (PKR m),m", "npv_pkr": "NPV without subsidy (PKR m),m",
     "ceiling_pkr": "Subsidy ceiling (PKR),,.0f",
     "lacking_pkr": "Shortfall at the hurdle (PKR),,.0f",
 }  # fmt: skip
 AREAS = {
-    "lot": "Lot", "site_id": "Station", "where": "Place of the plan",
+    "lot": "Lot", "site_id": "Station", "where": "Place in the plan",
     "centre": "Centre (lat lon)", "radius_m": "Radius (m),,.0f",
-    "least_chargers": "Least chargers", "least_power_kw": "Least kW,,.1f",
+    "least_chargers": "Minimum chargers", "least_power_kw": "Minimum kW,,.1f",
     "bays_needed": "Bays,,.0f", "open_by": "Open by", "energy_kwh_day": "kWh/day,,.0f",
-    "loss_share": "Lost at most,.1%",
+    "loss_share": "Maximum loss,.1%",
 }  # fmt: skip
 _OF_LOT = {name: head for name, head in AREAS.items() if name not in ("lot", "centre")}
 _ALL = {name: head for name, head in LOTS.items() if name != "least_chargers"}
@@ -80,7 +80,7 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     facts = parted.facts
     title = f"{parted.title}: {counted(facts['lots'], 'lot')}"
     sections = "".join(
-        f"<section><h2>Lot {row['lot']}: about {html_text(str(row['about']))}</h2>"
+        f"<section><h2>Lot {row['lot']}: around {html_text(str(row['about']))}</h2>"
         f"<p>{row['stations']} stations, at least {html_text(row['least_chargers'])}; "
         f"subsidy ceiling for the whole lot: PKR {row['ceiling_pkr']:,.0f} "
         f"(the plan pays its stations PKR {row['plan_subsidy_pkr']:,.0f}).</p>"

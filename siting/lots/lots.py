@@ -82,8 +82,8 @@ def part_into_lots(
         what = "builds no new station, so there is nothing to divide"
         raise InputError(str(plan.title), what, "set a larger budget, or allow more sites")
     if lots > len(new):
-        what = f"{lots} lots of {len(new)} new stations: each lot needs at least one"
-        raise InputError("lots", what, f"ask for {len(new)} or fewer")
+        what = f"{lots} lots of {len(new)} new stations: each lot needs at least one station"
+        raise InputError("lots", what, f"request {len(new)} lots or fewer")
     reach = study.config.reach
     if reach.table_csv is not None:
         what = "the drives come from a user table, which has no drives to other places"
@@ -191,12 +191,13 @@ def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.nd
 def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None:
     faults = []
     if lots < 1:
-        faults.append(Fault("lots", f"{lots} is not a number of lots", "ask for 1 or more"))
+        faults.append(Fault("lots", f"{lots} is not a number of lots", "enter 1 or more"))
     for name, value in (("within", within), ("loss", loss)):
         if not 0 <= value < 1:
-            faults.append(Fault(name, f"{value:g} is not a share", "give one from 0 to below 1"))
+            fix = "enter a share from 0 to below 1"
+            faults.append(Fault(name, f"{value:g} is not a share", fix))
     if not 0 < most_m < math.inf:
-        faults.append(Fault("most_m", f"{most_m:g} is not a radius", "give metres above 0"))
+        faults.append(Fault("most_m", f"{most_m:g} is not a radius", "enter a distance above 0 m"))
     refuse(faults)
 
 

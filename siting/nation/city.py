@@ -54,9 +54,9 @@ class Ask:
 
     city: str
     purpose: str  # reason for the query, such as the name of a split, `price` or `fill`
-    money: tuple[float, ...]  # public money for the plan (PKR), in a multi-year plan by year
-    # Price of a rupee: the energy (kWh/day) that it must bring, in a multi-year plan by year. If
-    # None, there is no price, and the plan serves the most energy that `money` allows.
+    money: tuple[float, ...]  # public money for the plan (PKR); in a multi-year plan, for each year
+    # Price of a rupee: the energy (kWh/day) that a rupee must bring; in a multi-year plan, one per
+    # year. If None, there is no price, and the plan serves the most energy that `money` allows.
     prices: tuple[float, ...] | None = None
     least_share: float = 0.0  # minimum share of the demand to serve
     least_stations: int = 0  # minimum number of new stations
@@ -282,7 +282,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
 
 @_guarded
 def bound(config: Config, ask: Ask, limit_s: float) -> Row:
-    """Return a bound on a city's energy that holds for any budgets by year.
+    """Return a bound on a city's energy that holds for any yearly budgets.
 
     The bound follows from the relaxations of the query's program. ``bound_kwh_day`` is an upper
     bound on ``energy - price * money`` at the row's ``prices``: dual prices plus the query's own

@@ -35,7 +35,7 @@ class Nation(Rounds):
     progress
         Called with a line of text after each step.
     today
-        The current date. The target year must not lie before it.
+        The current date. The target year must not be before this date.
     earlier
         Folder of an earlier plan. The answers of cities that have not changed are reused.
 
@@ -65,7 +65,7 @@ class Nation(Rounds):
     def solve(self, out: Path | str | None = None) -> NationPlan:
         """Return the plan of the nation, written to the new or empty folder `out` if it is given.
 
-        Raises `InputError` if areas overlap or the floor of a city exceeds its demand in reach, and
+        Raises `InputError` if areas overlap or a city's floor exceeds its demand within reach, and
         `InfeasibleError` if no division meets all floors.
         """
         if out is not None:

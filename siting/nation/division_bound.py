@@ -14,10 +14,10 @@ some cities: it stands for the budget, or for the minimum and maximum of a provi
 the rows that include city ``c``. ``limit_r`` is the maximum if ``pi_r`` is above 0, and otherwise
 the minimum. The best prices are the duals of a linear program over the corners of ``U_c``.
 
-If money is granted by year, ``b_c``, ``p`` and ``pi`` have a value per year. The budget has one row
+If money is granted yearly, ``b_c``, ``p`` and ``pi`` have a value per year. The budget has one row
 per year, which limits the money granted in that year or, with carry-over, up to that year. Further
 rows stand for the minimum and maximum grant of a city. Only bounds ``L_k + p_k b`` that hold for
-any division are used. They come from relaxations for a budget, or at prices,
+any division are used. They come from relaxations for a budget or at prices
 (`siting.engine.prices.bound_by_money`), or from solves with the maximum money that a city may get,
 at prices ``p_k`` or without prices (``p_k`` is 0). ``U_c`` is then concave. For any weights
 ``w_ck`` that are at least 0 and sum to 1, the term of city ``c`` is at most ::
@@ -89,7 +89,7 @@ class Divided:
 
     energy: float  # energy of all cities (kWh/day)
     weights: dict[str, Floats]  # for each city, the weights of its points; they sum to 1
-    granted: dict[str, Floats]  # grant to each city by year (PKR)
+    granted: dict[str, Floats]  # grant to each city in each year (PKR)
     # Energy (kWh/day) that one more rupee would add, for each `Pot`; empty if each city must take
     # exactly one point.
     prices: dict[str, float]
@@ -248,7 +248,7 @@ def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[
     return used
 
 
-# --- money by year -------------------------------------------------------------------------------
+# --- yearly money --------------------------------------------------------------------------------
 
 
 def price_columns(years: Sequence[int]) -> list[str]:
@@ -257,7 +257,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def prices_of(city: str, pots: Sequence[Pot], prices: Mapping[str, float], years: int) -> Floats:
-    """Return a city's price of a rupee in each year: the sum over the pots that include it."""
+    """Return a city's price of a rupee in each year: the sum over the city's pots."""
     of_city = np.zeros(years)
     for pot in pots:
         if city in pot.cities:
@@ -324,7 +324,7 @@ def added_up_by_year(
     bounds: pd.DataFrame, most: Mapping[str, Floats], pots: Sequence[Pot],
     prices: Mapping[str, float], years: Sequence[int],
 ) -> pd.DataFrame:  # fmt: skip
-    """Return the certificate for budgets by year; `bounds` must have a ``weight`` column.
+    """Return the certificate for yearly budgets; `bounds` must have a ``weight`` column.
 
     Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. Any weights
     that are at least 0 and sum to 1 for each city give a valid bound.

@@ -250,9 +250,9 @@ def years_in_words(years: Sequence[int]) -> str:
     """Return the years of a plan as text.
 
     >>> years_in_words([2027, 2028]), years_in_words([])
-    ('money by year, 2027, 2028', 'one sum')
+    ('yearly money (2027, 2028)', 'a single sum')
     """
-    return f"money by year, {', '.join(map(str, years))}" if years else "one sum"
+    return f"yearly money ({', '.join(map(str, years))})" if years else "a single sum"
 
 
 def _floors(nation: Rounds) -> dict[str, list[float]]:

@@ -41,7 +41,7 @@ def write_page(plan: NationPlan, out: Path, runs: Path) -> None:
         f"<tr><th>{html_text(a)}</th><td style='white-space:normal'>{html_text(b)}</td></tr>"
         for a, b in plan.headline()
     )
-    each = ", by year" if plan.years else ""
+    each = " in each year" if plan.years else ""
     caveat = f'<p class="note">{note}</p>' if note else ""
     body = f"""{caveat}
 <div class="wide"><table>{lines}</table></div>
@@ -49,33 +49,34 @@ def write_page(plan: NationPlan, out: Path, runs: Path) -> None:
 {_where(plan)}
 <h2>By city</h2>
 {_cities(plan, runs)}
-<p class="quiet">PKR m more: the energy that one more PKR m would add, from the plans found.</p>
-<h2>By vehicle class, kWh/day served of those wanted</h2>
+<p class="quiet">kWh/day per extra PKR m: the energy that one more PKR m would add, according to the
+plans found.</p>
+<h2>By vehicle class: kWh/day served, out of the demand</h2>
 {_classes(plan)}
 <h2>Other divisions of the same money</h2>
 {_splits(plan)}
-<p class="quiet">Worth: the public money that would serve the difference, at the price of the
-budget in the certificate below. Gini: 0 if all cities are served the same share of their demand, or
-the same energy per head. The other rows have each city's own best plan for its part of the money,
-without floors. Drives in all rows are those of plans for the most energy. The final plan then
-shortens its drives.</p>
+<p class="quiet">Worth: the public money that would serve the difference, at the dual price of
+public money in the certificate below. Gini: 0 if all cities are served the same share of their
+demand, or the same energy per head. The other rows have each city's own best plan for its part of
+the money, without floors. Drives in all rows are those of plans for the most energy. The final plan
+then shortens its drives.</p>
 <h2>Less money</h2>
 {_frontier(plan)}
 <p class="quiet">Served at least: from the plans found, without another solve.</p>
 <h2>Why no division does better</h2>
 {_terms(plan)}
-<p class="quiet">The price of a rupee is the energy that it must bring{each}. If the money of a
+<p class="quiet">The price of a rupee is the energy that a rupee must bring{each}. If the money of a
 city's plan is subtracted from the plan's energy at this price, the result never exceeds the figure
-in the city's row. The row of a budget or limit has the worth of its money at its price. All rows
+in the city's row. The row of a budget or limit shows the value of its money at its price. All rows
 sum to a bound on every division. The bounds of the cities are in
 <a href="bounds.csv">bounds.csv</a>; <code>siting nation</code> on this folder adds them up
 again.</p>
-<p class="quiet">As figures: <a href="cities.csv">cities.csv</a>,
+<p class="quiet">Data: <a href="cities.csv">cities.csv</a>,
 <a href="splits.csv">splits.csv</a>, <a href="frontier.csv">frontier.csv</a>,
 <a href="certificate.csv">certificate.csv</a>,
 <a href="nation.json">nation.json</a>; for a GIS: <a href="nation.gpkg">nation.gpkg</a>,
 <a href="stations.geojson">stations.geojson</a>, <a href="cities.geojson">cities.geojson</a>.
-{plan.seconds:,.0f} s in all.</p>
+Total run time: {plan.seconds:,.0f} s.</p>
 <p class="quiet">{html_text(credit_of(plan, runs))}</p>"""
     write_text(out / "index.html", page(plan.config.title, style, body))
 
@@ -111,7 +112,7 @@ def _where(plan: NationPlan) -> str:
 
 def _cities_in(plan: NationPlan, year: int) -> str:
     heads = ["City", f"Granted in {year}, PKR m", "Drawn", f"New stations up to {year}",
-             "Served, kWh/day", "Wanted", "Share"]  # fmt: skip
+             "Served, kWh/day", "Demand", "Share"]  # fmt: skip
     rows = []
     for row in plan.cities.to_dict("records"):
         served, wanted = row[f"served_{year}_kwh_day"], row[f"wanted_{year}_kwh_day"]
@@ -149,15 +150,16 @@ def _map(plan: NationPlan, column: str, most: float) -> str:
     width, height = _xy(EAST, SOUTH)
     return (
         f'<figure><svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="Map of '
-        f'Pakistan with the money by city">{"".join(parts)}</svg>'
+        f'Pakistan with the money of each city">{"".join(parts)}</svg>'
         "<figcaption>A circle's area shows the money granted. Outlines of the provinces are "
         "schematic, and say nothing about any boundary.</figcaption></figure>"
     )
 
 
 def _cities(plan: NationPlan, out: Path) -> str:
-    heads = ["City", "Province", "Granted, PKR m", "Drawn", "Cost in all", "New stations",
-             "Served, kWh/day", "Share", "Drive, min", "PKR m more, kWh/day", "Binds"]  # fmt: skip
+    heads = ["City", "Province", "Granted, PKR m", "Drawn", "Total cost", "New stations",
+             "Served, kWh/day", "Share", "Drive, min", "kWh/day per extra PKR m",
+             "Binding limit"]  # fmt: skip
     rows, kinds = [], []
     for row in plan.cities.to_dict("records"):
         folder = f"cities/{row['city']}"
@@ -196,8 +198,9 @@ def _classes(plan: NationPlan) -> str:
 def _splits(plan: NationPlan) -> str:
     cities = list(plan.cities["city"])
     titles = dict(zip(cities, plan.cities["title"], strict=True))
-    heads = ["Divided", *(f"{html_text(titles[c])}, PKR m" for c in cities), "Served, kWh/day",
-             "Against this plan", "Worth, PKR m", "Drive, min", "Gini", "Gini a head"]  # fmt: skip
+    heads = ["Division", *(f"{html_text(titles[c])}, PKR m" for c in cities), "Served, kWh/day",
+             "Against this plan", "Worth, PKR m", "Drive, min", "Gini",
+             "Gini per head"]  # fmt: skip
     rows = []
     for row in plan.splits.to_dict("records"):
         against = "" if row["split"] == "best" else f"{-row['less_share']:+.1%}"
@@ -224,5 +227,5 @@ def _terms(plan: NationPlan) -> str:
         words = " / ".join(f"{price * 1e6:,.2f}" for price in prices)
         rows.append([html_text(r["name"]), f"{words} kWh/day per PKR m",
                      figure(r["money_pkr"], ",.1f", 1e6), f"{r['term_kwh_day']:,.1f}"])  # fmt: skip
-    rows.append(["together", "", "", f"{plan.bound_kwh_day:,.1f}"])
-    return table(["City or money", "Price of a rupee", "PKR m", "kWh/day"], rows)
+    rows.append(["total", "", "", f"{plan.bound_kwh_day:,.1f}"])
+    return table(["City or limit", "Price of a rupee", "PKR m", "kWh/day"], rows)

@@ -24,8 +24,8 @@ from siting.texts import counted
 PARTS = (0.25, 0.5, 0.75, 1.0)
 # Names of the plan and of the other divisions of the budget, for readers.
 WORDS = {
-    "best": "this plan", "population": "by population", "demand": "by energy wanted",
-    "vehicles": "by electric vehicles expected", "equal": "the same for all",
+    "best": "this plan", "population": "by population", "demand": "by demand",
+    "vehicles": "by expected electric vehicles", "equal": "the same for all",
 }  # fmt: skip
 # The columns of the cities in the terminal and in notebooks.
 CITY_COLUMNS = (
@@ -34,7 +34,7 @@ CITY_COLUMNS = (
     Column("Stations", "new_stations", ",.0f"),
     Column("kWh/day", "served_kwh_day", ",.0f"),
     Column("Share", "share", ".1%"),
-    Column("A PKR m more", "kwh_day_a_million", ",.1f"),
+    Column("Per extra PKR m", "kwh_day_a_million", ",.1f"),
 )
 
 
@@ -101,7 +101,7 @@ class NationPlan(Shown):
 
     @property
     def years(self) -> tuple[int, ...]:
-        """The years of the plan; empty if the budget is not by year."""
+        """The years of the plan; empty if the budget is not yearly."""
         return () if self.config.years is None else tuple(self.config.years.budgets_pkr)
 
     @property
@@ -143,21 +143,21 @@ class NationPlan(Shown):
                 f"{WORDS[r['split']]} {-r['less_kwh_day']:+,.0f} kWh/day ({-r['less_share']:+.1%})"
                 for r in others.to_dict("records")
             )
-            lines.append(("Divided otherwise", words))
+            lines.append(("Other divisions", words))
         cost = self.floors_cost_kwh_day
         if cost is not None:
             money = self.in_pkr(cost)
             words = f"{cost:,.0f} kWh/day, in the plans found"
             if money is not None:
-                words += f", worth PKR {money / 1e6:,.1f} m at the budget's price"
-            lines.append(("Floors cost", words))
+                words += f", worth PKR {money / 1e6:,.1f} m at the dual price of public money"
+            lines.append(("Cost of floors", words))
         lost = self.cities[self.cities["status"] == "failed"]
         if len(lost):
-            what = "nothing is planned there; the limit counts all energy in reach there as served"
+            what = "nothing is planned there; the limit counts all demand in reach there as served"
             lines.append(("Failed", f"{', '.join(lost['city'])}: {what}"))
         if self.unknown:
             what = "demand unknown; the limit covers only the other cities"
-            lines.append(("Limit without", f"{', '.join(self.unknown)}: {what}"))
+            lines.append(("Limit excludes", f"{', '.join(self.unknown)}: {what}"))
         return lines
 
     def _of_year(self, year: int) -> str:
@@ -182,9 +182,9 @@ class NationPlan(Shown):
         cities = Block(CITY_COLUMNS, shown.to_dict("records"), "cities")
         money = [f"pkr_{city}" for city in self.cities["city"]]
         columns = [
-            Column("Divided", lambda row: WORDS[row["split"]]),
+            Column("Division", lambda row: WORDS[row["split"]]),
             Column("kWh/day", _served, ">"),
-            Column("Against", lambda r: "" if r["split"] == "best" else -r["less_share"], "+.1%"),
+            Column("Change", lambda r: "" if r["split"] == "best" else -r["less_share"], "+.1%"),
             Column("Gini", "gini", ".3f"),
             Column(
                 "PKR m by city",

@@ -46,11 +46,11 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
                   f"{low / MILLION:,.2f} to {high / MILLION:,.2f} m"),
         ("Serves", f"{row['served_kwh_day']:,.0f} of {row['demand_kwh_day']:,.0f} kWh/day with "
                    f"{row['new_stations']:,.0f} new stations"),
-        ("A PKR m less", _step(plans, chosen.min(), "less, according to the next cheaper",
+        ("PKR 1 m less", _step(plans, chosen.min(), "less, according to the next cheaper",
                                "no plan for less money was found")),
-        ("A PKR m more", _step(plans, chosen.max() + 1, "more, according to the next more "
+        ("PKR 1 m more", _step(plans, chosen.max() + 1, "more, according to the next more "
                                "expensive", "no plan that serves more was found")),
-        ("In the nation", "at the certificate's price a PKR m must bring "
+        ("In the nation", "at the certificate's price, PKR 1 m must bring "
                           f"{', '.join(prices)} kWh/day here"),
     ]  # fmt: skip
     if years:
@@ -61,7 +61,7 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
         )
         lines.insert(2, ("By year", each))
     if isinstance(row["binds"], str) and row["binds"]:
-        lines.append(("Binds", row["binds"]))
+        lines.append(("Binding limit", row["binds"]))
     return lines, plans
 
 

@@ -175,13 +175,13 @@ def _name_faults(
         odd = [city for city in cities if city not in names]
         yield from naming(key + name, not_cities, odd, AGAIN)
     odd = [year for pot in facts["pots"] for year in pot["years"] if year not in years]
-    yield from naming(f"{key}pots", "are not its years", odd, AGAIN)
+    yield from naming(f"{key}pots", "are not years of the plan", odd, AGAIN)
     if list(most) != (names if years else []):
         yield Fault(f"{key}most_by_year_pkr", not_cities, AGAIN)
     if any(len(money) != len(years) for money in most.values()):
-        yield Fault(f"{key}most_by_year_pkr", "needs one sum per year", AGAIN)
+        yield Fault(f"{key}most_by_year_pkr", "needs one amount per year", AGAIN)
     if len(facts["weights"]) != max(len(years), 1) or not math.fsum(facts["weights"]) > 0:
-        yield Fault(f"{key}weights", "needs one weight a year", AGAIN)
+        yield Fault(f"{key}weights", "needs one weight per year", AGAIN)
     if tables["cities"]["city"].to_list() != names:
         where = f"{folder / 'cities.csv'}, column city"
         yield Fault(where, "are not the cities of nation.json", AGAIN)
@@ -212,11 +212,11 @@ def _bound_faults(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) 
         yield Fault("certificate.csv", what)
     whole = max(whole, told)
     if abs(whole - facts["bound_kwh_day"]) > NEAR_KWH:
-        what = f"says {facts['bound_kwh_day']:,.3f} kWh/day, the bounds add up to {whole:,.3f}"
+        what = f"says {facts['bound_kwh_day']:,.3f} kWh/day, but the bounds sum to {whole:,.3f}"
         yield Fault("nation.json, bound_kwh_day", what)
     served = math.fsum(tables["cities"]["served_kwh_day"])
     if abs(served - told) > NEAR_KWH:
-        what = f"says {told:,.3f} kWh/day, cities.csv {served:,.3f}"
+        what = f"says {told:,.3f} kWh/day, but the cities of cities.csv sum to {served:,.3f}"
         yield Fault("nation.json, served_kwh_day", what)
 
 
@@ -253,7 +253,8 @@ def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> Iterator[Fa
         whole = math.fsum(granted.iloc[:, list(pot.years)].loc[list(pot.cities)].to_numpy().ravel())
         least = -math.inf if set(pot.cities) & set(facts["failed"]) else pot.at_least
         if not least - NEAR_PKR <= whole <= pot.at_most + NEAR_PKR:
-            yield Fault(f"cities.csv, {pot.name}", f"grants PKR {whole:,.0f} in all")
+            what = f"grants PKR {whole:,.0f} in total, outside the limits"
+            yield Fault(f"cities.csv, {pot.name}", what)
 
 
 def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> Iterator[Fault]:
@@ -286,17 +287,17 @@ def _by_year_faults(
     said = np.array([row[f"served_{year}_kwh_day"] for year in facts["years"]])
     granted = np.array([row[f"granted_{year}_pkr"] for year in facts["years"]])
     if not (abs(served - said) <= NEAR_KWH).all():
-        what = ", ".join(f"{kwh:,.3f}" for kwh in served)
-        yield Fault(where, f"serves {what} kWh/day by year, unlike in cities.csv")
+        what = "; ".join(f"{kwh:,.3f}" for kwh in served)
+        yield Fault(where, f"serves {what} kWh/day (by year), but cities.csv has other figures")
     mean, whole = np.average(said, weights=facts["weights"]), row["served_kwh_day"]
     if abs(mean - whole) > NEAR_KWH:
         what = f"the mean over the years is {mean:,.3f} kWh/day, not {whole:,.3f}"
         yield Fault(of_city, what)
     if abs(granted.sum() - row["granted_pkr"]) > NEAR_PKR:
-        what = f"the years are granted PKR {granted.sum():,.0f}, not {row['granted_pkr']:,.0f}"
+        what = f"grants of all years sum to PKR {granted.sum():,.0f}, not {row['granted_pkr']:,.0f}"
         yield Fault(of_city, what)
     if facts["carry_over"]:
         spent, granted = spent.cumsum(), granted.cumsum()
     if not (spent <= granted + NEAR_PKR).all():
-        what = ", ".join(f"{pkr:,.0f}" for pkr in spent)
-        yield Fault(where, f"draws PKR {what} by year, more than is granted")
+        what = "; ".join(f"{pkr:,.0f}" for pkr in spent)
+        yield Fault(where, f"draws PKR {what} (by year), which exceeds the money granted")

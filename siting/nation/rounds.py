@@ -41,9 +41,9 @@ LARGER, LEAST_TIME = 0.75, 0.25
 # If the gap of a solve at a price exceeds `LOOSE` times the energy, the city is solved again with
 # twice the time, up to `MOST_TIMES` times the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
-# A city with bounds for any budgets is asked less often, and has this many times the time limit.
+# A city with bounds for any budgets is asked less often, and gets this multiple of the time limit.
 LONGER = 3.0
-# Cells of two cities overlap if more than this share of a cell is in both; else, they only touch.
+# Cells of two cities overlap if more than this share of a cell is in both; otherwise, they touch.
 SLIVER = 0.02
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
@@ -60,7 +60,7 @@ class Rounds:
     """The cities of a nation, the queries to them, and the division of the budget.
 
     `config`, `cities` and `provinces` come from `siting.config.load_nation`; `rows` are earlier
-    answers. In a multi-year plan, every amount of money (PKR) is by year.
+    answers. In a multi-year plan, every amount of money (PKR) has one value per year.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Rounds:
         self.facts: dict[str, Row] = {}
         self.failed: dict[str, str] = {}
         plan = config.years
-        # The years of the plan (empty if the budget is not by year), and their budgets (PKR).
+        # The years of the plan (empty if the budget is not yearly), and their budgets (PKR).
         self.years: tuple[int, ...] = () if plan is None else tuple(plan.budgets_pkr)
         money = [config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
         self.money: Floats = np.array(money, dtype=float)
@@ -128,7 +128,7 @@ class Rounds:
         return np.diff(np.minimum(np.cumsum(money), self.limits(name)[1]), prepend=0.0)
 
     def high(self, name: str) -> Floats:
-        """Return a city's maximum grant by year (PKR), paid in the earliest possible years."""
+        """Return a city's maximum grant, paid in the earliest possible years (PKR in each year)."""
         return self.within(name, self.money)
 
     def widest(self, name: str) -> Floats:
@@ -177,7 +177,7 @@ class Rounds:
         """Return a query to a city; if `free` is true, its plan need not meet any floor."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
-        # A query without prices may use only a part of each envelope, so that all cities have one.
+        # A query without prices may use only a part of each envelope, so that every city has one.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -202,7 +202,7 @@ class Rounds:
             have = facts.get("reachable_by_year", [math.inf])[-1]
             if need > have:
                 fix = f"set at most {have / facts['people']:.3g}"
-                what = f"{name}: have {have:,.0f} kWh/day in reach, need {need:,.0f}"
+                what = f"{name} has {have:,.0f} kWh/day within reach, but needs {need:,.0f}"
                 faults.append(Fault("least_kwh_day_a_head", what, fix))
         refuse(faults)
         if self.rows:
@@ -258,15 +258,15 @@ class Rounds:
 
     @property
     def bounded(self) -> set[str]:
-        """The cities with a bound for any budgets by year."""
+        """The cities with a bound for any yearly budgets."""
         return {row["city"] for row in self.rows if row["status"] == "bound"}
 
     def _relax(self, asks: Sequence[Ask]) -> None:
-        """Prove bounds of cities for any budgets by year, from the relaxations of queries.
+        """Prove bounds of cities for any yearly budgets, from the relaxations of queries.
 
         Each bound becomes a row without a plan.
         """
-        # A bound's prices are those of its query plus dual prices, so the former are compared.
+        # A bound's prices are its query's prices plus dual prices, so the query's are compared.
         known = [row | {"prices": row["asked"]} for row in self.rows if row.get("asked")]
         new = [a for a in asks if not any(r["city"] == a.city and a.like(r) for r in known)]
         tasks = {
@@ -276,7 +276,7 @@ class Rounds:
         for i, row in self.workers.each(tasks):
             name = new[i].city
             if row["status"] == "bound":
-                wide = self.widest(name)  # the bound holds for any money, and so for this
+                wide = self.widest(name)  # the bound holds for any money, so also for this amount
                 kept = {"city": name, "purpose": "any budget", "free": True, "times": 1.0}
                 held = {"budget_pkr": math.fsum(wide), "money": tuple(wide.tolist())}
                 self.rows.append({**kept, **held, **row, "asked": new[i].prices})
@@ -284,9 +284,9 @@ class Rounds:
                 self.tell(f"{name}, any budget: failed, {row['error']}")
 
     def _start(self, ask: Ask) -> tuple[str, ...]:
-        """Return the offers of the best plan known to start from.
+        """Return the offers of the best known plan from which a solve can start.
 
-        With money by year, a plan that costs too much counts in proportion to the money, because
+        With yearly money, a plan that costs too much counts in proportion to the money, because
         the solve leaves out the offers that the money does not pay for.
         """
         by_part = bool(self.years) and ask.free  # a part of a plan may miss the floors
@@ -398,7 +398,7 @@ class Rounds:
         """Solve the cities for the simple splits, and then in rounds until the gap is small.
 
         Cities with bounds for any budgets are first solved for the split by demand, and at the end
-        for all splits, so that these plans start from better ones.
+        for all splits, so that these solves start from better plans.
         """
         names, money = self.alive, self.split("demand")
         if self.years and not self.config.envelopes:
@@ -435,7 +435,7 @@ class Rounds:
             relaxed: list[Ask] = []
             for name in self.alive:
                 bounded = name in self.bounded
-                # If no division is known, only plans at prices may find one, so plans are sought.
+                # If no division is known, only plans at prices can give one, so plans are sought.
                 to_bound = bounded and whole is not None
                 (relaxed if to_bound else asks).extend(self._priced(name, proven, shared, served))
                 if shared is not None and (whole is None or not bounded):
@@ -444,7 +444,7 @@ class Rounds:
                 if whole is not None:
                     more = self.within(name, self._with_what_is_left(whole.granted, name))
                     asks.append(self.ask(name, "trade", more, free=False))
-            # Divisions would tell these relaxations little: at the right prices of a rupee, many
+            # Divisions would improve these relaxations little: at the right prices of a rupee, many
             # divisions are about equally good.
             self._relax([replace(ask, least_share=0.0, least_stations=0) for ask in relaxed])
             self.answer(asks)
@@ -452,7 +452,7 @@ class Rounds:
     def _priced(
         self, name: str, proven: pd.DataFrame, shared: Divided | None, served: float
     ) -> list[Ask]:
-        """Return queries to a city at prices of a rupee (for relaxations if they bound it)."""
+        """Return queries to a city at prices of a rupee (for relaxations if it is bounded)."""
         bounded = name in self.bounded
         tried = [self._mean_price()] if bounded else self._rupees(name)
         if bounded or not tried:
@@ -490,8 +490,8 @@ class Rounds:
         The yearly prices that follow from known plans jump between extremes. In the relaxed
         programs of all cities, the dual price of a year is about the same once the budget is well
         divided. The first set is therefore the mean of these dual prices, weighted by the cities'
-        budgets. Cities with bounds for any budgets have prices of their own (`_mean_price`). If its
-        grant has limits, a city also tries its own dual prices.
+        budgets. Cities with bounds for any budgets have prices of their own (`_mean_price`). If the
+        grant to a city has limits, the city's own dual prices are also tried.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
@@ -546,7 +546,7 @@ class Rounds:
             have = self.config.money_pkr
             need, there, most = (f"PKR {x / 1e6:,.1f} m" for x in (least, have, max(least, have)))
             what = f"in the plans found, the cities' floors need {need}; the budget is {there}"
-            fix = f"raise it to {most}, or lower a floor"
+            fix = f"raise the budget to {most}, or lower a floor"
             faults.append(Fault("years" if self.years else "budget_pkr", what, fix))
         return faults
 

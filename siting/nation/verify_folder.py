@@ -82,12 +82,12 @@ def _files(folder: Path) -> tuple[str, bool]:
 def _sums(folder: Path) -> tuple[str, bool]:
     facts, tables = read_nation(folder)
     words = f"{facts['served_kwh_day']:,.0f} kWh/day served, at most {facts['bound_kwh_day']:,.0f}"
-    return f"{len(tables['cities']):,} cities, adds up: {words}", True
+    return f"{len(tables['cities']):,} cities, sums agree: {words}", True
 
 
 def _again(folder: Path) -> tuple[str, tuple[Rounds, NationPlan, Basis]]:
     again = nation_again(folder)
-    return f"from {len(again[0].rows):,} city answers, and the money granted", again
+    return f"rebuilt from {len(again[0].rows):,} city answers and the grants", again
 
 
 def _city(
@@ -174,9 +174,9 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
         faults += set_faults(folder, stands, names)
         faults += file_faults(folder, again, [name for name in names if name in stands])
     refuse(faults)
-    lost = "".join(f"; nothing of {name}, which failed" for name in nation.failed)
+    lost = "".join(f"; nothing about {name}, which failed" for name in nation.failed)
     notes.append(
-        f"not provable from the folder alone: its configuration, the time it was written "
+        f"not provable from the folder alone: its configuration, the time of writing "
         f"({facts['written']}), the run times, and the cities' answers to all queries but the "
         f"last ({ANSWERS}), whose bounds were not proven again{lost}"
     )

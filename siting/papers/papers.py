@@ -84,7 +84,7 @@ def write_paper(
         If python-docx is not installed.
     """
     if kind not in KINDS:
-        raise InputError("kind", f"no paper {kind!r}", f"there are {', '.join(KINDS)}")
+        raise InputError("kind", f"no paper {kind!r}", f"use one of {', '.join(KINDS)}")
     if (lots is not None) != (kind == "tender"):
         fix = "divide the run into lots first, and give their folder"
         what = "a tender needs lots" if kind == "tender" else "is only for a tender"
@@ -163,7 +163,7 @@ def _pc1(word: Word, run: _Run) -> None:
     word.table(
         ("Component", "PKR"),
         [*((name, run.total(part)) for part, name in PARTS.items() if stations[part].sum() > 0),
-         ("in all", f"{cost:,.0f}")],
+         ("total", f"{cost:,.0f}")],
     )  # fmt: skip
     by_year = stations.groupby("year")[["cost_pkr", "subsidy_pkr"]].agg(["size", "sum"])
     opens = [
@@ -176,7 +176,7 @@ def _pc1(word: Word, run: _Run) -> None:
     word.table(
         ("Item", "PKR a year"),
         [*((name, run.total(part)) for part, name in RUNNING.items() if stations[part].sum() > 0),
-         ("in all", f"{stations[[*RUNNING]].sum().sum():,.0f}")],
+         ("total", f"{stations[[*RUNNING]].sum().sum():,.0f}")],
     )  # fmt: skip
     word.head("9. Demand and supply analysis")
     wanted = [
@@ -186,12 +186,13 @@ def _pc1(word: Word, run: _Run) -> None:
     ]  # fmt: skip
     word.table(("Vehicles", "Demand, kWh/day", "Served, kWh/day"), wanted)
     told = facts["headline"].get("demand_range", {}).get("text")
-    word.say(f"Demand of {facts['year']}" + (f", 5 to 95 %: {told}." if told else "."))
+    percentiles = f", 5th to 95th percentile: {told}." if told else "."
+    word.say(f"Demand in {facts['year']}{percentiles}")
     word.head("10. Financial plan and mode of financing")
     word.table(
         ("Source", "PKR"),
         [("public money for this project", f"{money:,.0f}"),
-         ("operators of the stations", f"{cost - money:,.0f}"), ("in all", f"{cost:,.0f}")],
+         ("operators of the stations", f"{cost - money:,.0f}"), ("total", f"{cost:,.0f}")],
     )  # fmt: skip
     word.say(f"Budget of the plan: PKR {facts['budget_pkr']:,.0f}. ", Blank("source of the money"))
     word.head("11. Project benefits and analysis")
@@ -199,7 +200,7 @@ def _pc1(word: Word, run: _Run) -> None:
     # Without the hurdle in the text, "need support" would contradict an NPV above 0.
     hurdle = f" at {sales:.0%} of their planned sales" if sales < 1 else ""
     word.table(
-        ("Benefit", "Of the run"),
+        ("Benefit", "In this run"),
         [("financial", f"net present value without support PKR {run.total('npv_pkr')}; {weak} of "
                        f"{len(stations)} stations need support to break even{hurdle}"),
          ("economic", Blank("economic analysis")),
@@ -286,7 +287,7 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
         ("level", str(row["neeca_level"])),
         ("charging points", f"{row['points']:,.0f}"), ("ports", f"{row['ports']:,.0f}"),
         ("connectors, by type", Blank("standard of each connector")),
-        ("power in all, kW", f"{row['power_kw']:,.1f}"),
+        ("total power, kW", f"{row['power_kw']:,.1f}"),
         ("bays", f"{row['bays_needed']:,.0f}"),
         ("initial fee, PKR", f"{row['fee_cost_pkr']:,.0f}"),
         ("annual fee, PKR", f"{row['annual_fee_pkr']:,.0f}"),
@@ -330,10 +331,10 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     basis = []
     if lacking > float(parted.lots["ceiling_pkr"].sum()) + 1:
         # The ceilings assume the planned sales, but the plan's public money assumes lower sales.
-        other = f"at the plan's hurdle: PKR {lacking:,.0f} in all, lacking_pkr of lots.csv"
+        other = f"at the plan's hurdle: a total of PKR {lacking:,.0f}, lacking_pkr of lots.csv"
         basis = [("basis of the ceilings", Blank(f"planned sales, as listed, or {other}"))]
     word.head("Conditions")
-    word.table(("Of", "Condition"), [
+    word.table(("Subject", "Condition"), [
         ("lots", f"{facts['lots']}, listed in Annex 1; each lot is awarded as a whole"),
         ("energy", f"{facts['energy']['least_kwh_day']:,.0f} to "
                    f"{facts['energy']['most_kwh_day']:,.0f} kWh/day per lot in the plan"),
@@ -356,7 +357,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# The title of each paper, and the function that writes it (that of a tender also takes the lots).
+# The title of each paper, and the function that writes it (for a tender, it also takes the lots).
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

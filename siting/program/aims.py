@@ -111,11 +111,11 @@ class Aim(ABC):
 
     @property
     def by_year(self) -> bool:
-        """Whether the aim's charge per rupee differs by year."""
+        """Whether the aim's charge per rupee differs between years."""
         return False
 
     def in_year(self, t: int, weights: Sequence[float]) -> Aim:
-        """Return the aim of year `t` alone, where a kWh/day weighs 1 and not `weights[t]`."""
+        """Return the aim of year `t` alone, in which a kWh/day has weight 1, not `weights[t]`."""
         return self
 
     @property
@@ -152,7 +152,7 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, apart from money, as a function of worth by scenario, if it is one."""
+        """Return the aim, without money, as a function of worth by scenario, or None."""
         chance = layout.probabilities
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
@@ -195,13 +195,13 @@ class NetWorth(Aim):
 
     @property
     def by_year(self) -> bool:
-        """Whether the charge per rupee differs by year."""
+        """Whether the charge per rupee differs between years."""
         return isinstance(self.least_gain, tuple)
 
     def in_year(self, t: int, weights: Sequence[float]) -> NetWorth:
         """Return the aim of one year alone: money drawn by its end bears that year's charge."""
         gains = np.broadcast_to(np.asarray(self.least_gain, float), len(weights))
-        # The money drawn by year t is charged g_t, and g_t+1 is charged on what is drawn later.
+        # The money drawn by year t is charged g_t, and money drawn later is charged g_t+1.
         own = (gains - np.append(gains[1:], 0.0))[t] / weights[t]
         return replace(self, least_gain=max(float(own), 0.0))
 
@@ -222,7 +222,7 @@ class NetWorth(Aim):
     def explained(self, worth_unit: str) -> str:
         """Return a description of the aim, with its numbers and unit."""
         each = ", ".join(f"{gain * 1e6:g}" for gain in np.ravel(self.least_gain).tolist())
-        by_year = " by year" if self.by_year else ""
+        by_year = " in each year" if self.by_year else ""
         return f"the most worth, less a charge of {each} {worth_unit} for each PKR m{by_year}"
 
     def money(self, layout: Layout) -> Terms:
@@ -267,7 +267,7 @@ class WorstShare(Aim):
     name = "best worst share"
     kind = "worst_share"
     formula = r"\max \min_{g,s} \tfrac{\sum_{i \in g} x_{ijs}}{D_{gs}}"
-    words = "the worst zone served best"
+    words = "the best service in the worst-served zone"
     own_unit = "share"
     groups: tuple[Floor, ...] = field()  # groups of demand; their required shares are ignored
 
@@ -296,7 +296,7 @@ class LeastRegret(Aim):
     name = "least regret"
     kind = "least_regret"
     formula = r"\min \max_k (b_k - S_k)"
-    words = "the least worst regret over the scenarios"
+    words = "the lowest worst-case regret over the scenarios"
     of_scenarios = True
     from_best = True
     best: tuple[float, ...] = ()  # best values by scenario; if empty, the engine computes them
@@ -306,10 +306,10 @@ class LeastRegret(Aim):
         return LeastRegret(best)
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Add and return a column for the largest regret, at least that of every scenario."""
+        """Add and return a column for the largest regret, at least the regret of every scenario."""
         if len(self.best) != len(layout.probabilities):
             what = "lacks the best value of any plan in each scenario"
-            raise InputError("least regret", what, "solve the program; its solution has them")
+            raise InputError("least regret", what, "solve the program to compute these values")
         unit = layout.worth_unit
         regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)
         for k, best in enumerate(self.best):

@@ -108,6 +108,6 @@ def one_in_each(
         limits.append(Limit(name, kind, "stations", math.inf, use, at_least=1.0))
     empty = [limit.name for limit in limits if not limit.use]
     what = f"{'stretches' if kind == 'stretch' else f'{kind}s'} without a candidate that can meet"
-    fix = "add candidates there (offers.csv has the reason for each offer), or widen the rule"
+    fix = "add candidates there (offers.csv says why offers are ruled out), or relax the rule"
     refuse(naming(where, f"{what} the rule", empty, fix, count=True))
     return tuple(limits)

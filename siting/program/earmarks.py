@@ -1,8 +1,8 @@
 """Envelopes: parts of the budget that are reserved for particular chargers.
 
 Envelope ``k`` reserves ``E_k`` of the budget ``B`` for its chargers, which may also draw on the
-rest. Its chargers draw ``D_k`` in all, and all chargers together draw ``D``. The money drawn beyond
-the envelopes must fit into the rest of the budget::
+rest. Its chargers draw ``D_k``, and all chargers together draw ``D``. The money drawn beyond the
+envelopes must fit into the rest of the budget::
 
     D - sum of D_k  +  sum of max(0, D_k - E_k)  <=  B - sum of E_k
 

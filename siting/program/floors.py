@@ -58,12 +58,12 @@ def groups_of(
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
     if isinstance(of, str) and of == "zone":
         if zones is None:
-            fix = "name them in program.zones, or give the zone by demand_id"
+            fix = "set program.zones, or give a Series of zones by demand_id"
             raise InputError("of", "there are no zones", fix)
         of = zones
     if isinstance(of, str):
         if of != "class":
-            raise InputError("of", f"is {of!r}", "give class, or a zone by demand_id")
+            raise InputError("of", f"is {of!r}", "give class, zone, or zones by demand_id")
         by_class = {n: instance.demand_class == k for k, n in enumerate(instance.class_names)}
         return {name: member for name, member in by_class.items() if member.any()}
     require_kind("of", of, pd.Series, "give class, zone, or a Series of zones by demand_id")

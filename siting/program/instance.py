@@ -273,7 +273,7 @@ class Instance(ReadOnlyArrays):
                 )
                 fix = f"raise it to {need:,.10g} {unit} or more"
                 if np.isin(users, self.required_sites).any():
-                    fix += ", or require less"
+                    fix += ", or require fewer stations"
                 ids = tuple(self.site_ids[users[np.argsort(-least[users], kind="stable")]])
                 faults.append(Fault(where, what, fix, ids))
         return faults

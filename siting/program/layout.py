@@ -96,7 +96,7 @@ class Layout:
         """The probability of each scenario."""
         return np.array([s.probability for s in self.slices if s.year == 0])
 
-    def _pairs(self, s: int) -> tuple[Ints, Ints]:
+    def pairs(self, s: int) -> tuple[Ints, Ints]:
         """Return, for each energy column of a slice, its first pair and its position."""
         column = self.pair_column[:, s]
         pairs = np.arange(len(column)) if self.by_pair else self.service.start[:-1]
@@ -108,7 +108,7 @@ class Layout:
         service, parts = self.service, []
         for s, slice_ in enumerate(self.slices):
             if scenario in (None, slice_.scenario):
-                pairs, column = self._pairs(s)
+                pairs, column = self.pairs(s)
                 weight = slice_.weight * (slice_.probability if scenario is None else 1.0)
                 value = weight * service.worth[service.row[pairs], s] * service.factor[pairs]
                 parts.append((column, value * self.energy_unit))
@@ -137,7 +137,7 @@ class Layout:
         """Return kWh × minutes as columns and coefficients; `by_class` is a weight by class."""
         parts, service = [], self.service
         for s, slice_ in enumerate(self.slices):
-            pairs, column = self._pairs(s)
+            pairs, column = self.pairs(s)
             minutes = slice_.weight * slice_.probability * service.minutes[pairs]
             if by_class is not None:
                 minutes *= by_class[service.vehicle_class[service.row[pairs]]]
@@ -147,7 +147,7 @@ class Layout:
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
         """Return the energy of a slice that a floor counts (kWh/day), as columns and values."""
-        pairs, column = self._pairs(s)
+        pairs, column = self.pairs(s)
         rows = self.service.floor[self.floors.index(floor)]
         keep = rows[self.service.row[pairs]]
         return column[keep], np.full(int(keep.sum()), self.energy_unit)
@@ -197,7 +197,7 @@ class Layout:
         rows.add("resource", row, column, use.data, lower=low, upper=high)
 
     def _write_demand(self, rows: Rows, s: int) -> None:
-        pairs, column = self._pairs(s)
+        pairs, column = self.pairs(s)
         row = self.service.row[pairs]
         named = np.flatnonzero(np.bincount(row, minlength=len(self.service.kwh)) > 1)
         place = _numbered(named, len(self.service.kwh))
@@ -207,7 +207,7 @@ class Layout:
 
     def _write_capacity(self, rows: Rows, s: int) -> None:
         service, sites = self.service, len(self.instance.site_ids)
-        pairs, column = self._pairs(s)
+        pairs, column = self.pairs(s)
         site, kind = service.site[pairs], service.kind[service.row[pairs]]
         kwh = np.zeros((sites, len(service.kinds)))
         np.add.at(kwh, (site, kind), service.kwh[service.row[pairs], s])
@@ -297,7 +297,7 @@ class Layout:
             for s, slice_ in enumerate(self.slices):
                 if slice_.year != t:
                     continue
-                pairs, x = self._pairs(s)
+                pairs, x = self.pairs(s)
                 site = place[self.service.site[pairs]]
                 here = site >= 0
                 sold = self.service.margin[self.service.row[pairs[here]]] * slice_.probability

@@ -114,9 +114,9 @@ def feeders(
     unknown = sorted(set(feeder) - set(site))
     unlimited = sorted(set(feeder.values()) - set(room))
     unused = sorted(set(room) - set(site.map(feeder)))
-    fix = "check the names, or leave it out"
+    fix = "check the names, or leave these feeders out"
     faults = naming("feeders, column site_id", "sites without any offer", unknown, count=True)
-    faults += naming("feeders", "without a headroom", unlimited, "state its kW", count=True)
+    faults += naming("feeders", "without a headroom", unlimited, "state the kW of each", count=True)
     refuse(faults + naming("feeders", "without a site", unused, fix, count=True))
     there = offers["existing"].to_numpy(bool)
     power = offers["power_kw"].astype(float)

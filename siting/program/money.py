@@ -22,7 +22,7 @@ later shortfall. The total paid to a site is at most its largest shortfall.
 
 The sites of a concession share one gap row, so the surplus of one covers the shortfall of another.
 Each offer has its own cap, and existing stations are in no concession. A program with concessions
-has one year, because a later year could not pay a surplus back.
+has one year, because a surplus could not be paid back in a later year.
 
 Source of the rule: Government of India, Ministry of Finance: Scheme and guidelines for financial
 support to public private partnerships in infrastructure (viability gap funding), 2013.
@@ -42,7 +42,7 @@ from siting.program.instance import Flags, Floats, Instance, Ints
 
 # What counts as money: public money drawn, or total cost.
 MoneyKind = Literal["subsidy_pkr", "cost_pkr"]
-MONEY: Mapping[MoneyKind, str] = {"subsidy_pkr": "public money", "cost_pkr": "cost in all"}
+MONEY: Mapping[MoneyKind, str] = {"subsidy_pkr": "public money", "cost_pkr": "total cost"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class GapRule:
     ----------
     margin_pkr
         Present value of the margin on one kWh/day over a station's life (PKR): one number for all
-        vehicle classes, or one by class.
+        vehicle classes, or one per class.
     cap
         Maximum public money for an offer: a share of its need, in (0, 1], or PKR by ``offer_id``.
     sales_share
@@ -76,14 +76,14 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
     need = instance.offer_cost
     if not isinstance(rule.cap, Mapping):
         if not (math.isfinite(rule.cap) and 0 < rule.cap <= 1):
-            fix = "give a share above 0, up to 1, or PKR by offer_id"
+            fix = "give a share above 0 and at most 1, or amounts in PKR by offer_id"
             raise InputError("cap", f"is {rule.cap}", fix)
         return rule.cap * need
     missing = [o for o in instance.offer_ids if o not in rule.cap]
-    faults = naming("cap", "offers without an amount", missing, "give PKR for each offer")
+    faults = naming("cap", "offers without an amount", missing, "enter an amount for each offer")
     given = np.array([float(rule.cap.get(o, 0.0)) for o in instance.offer_ids])
     bad = instance.offer_ids[~(given >= 0)]
-    refuse(faults + naming("cap", "negative or not a number", bad, "give PKR"))
+    refuse(faults + naming("cap", "negative or not a number", bad, "enter amounts of 0 or more"))
     capped: Floats = np.minimum(given, need)
     return capped
 
@@ -126,9 +126,9 @@ def margins_of(instance: Instance, rule: GapRule) -> Floats:
     bad = sorted(k for k, v in by_class.items() if not (math.isfinite(v) and v >= 0))
     fix = f"there are: {', '.join(names)}"
     faults = naming("margin_pkr", "unknown vehicle classes", unknown, fix)
-    faults += naming("margin_pkr", "vehicle classes without a margin", missing, "add it")
-    faults += naming("margin_pkr", "not a number of 0 or more", bad, "give PKR")
+    faults += naming("margin_pkr", "vehicle classes without a margin", missing, "add their margins")
+    faults += naming("margin_pkr", "not a number of 0 or more", bad, "enter amounts in PKR")
     if not 0 < rule.sales_share <= 1:
-        faults.append(Fault("hurdle", f"is {rule.sales_share}", "give a share above 0, up to 1"))
+        faults.append(Fault("hurdle", f"is {rule.sales_share}", "give a share above 0, at most 1"))
     refuse(faults)
     return rule.sales_share * np.array([float(by_class.get(name, 0.0)) for name in names])

@@ -30,9 +30,9 @@ def latex_of(
 def _rows(layout: Layout, scenarios: Scenarios | None, differ: int) -> list[tuple[str, str]]:
     instance, years = layout.instance, layout.years
     sizes = f"{len(instance.site_ids):,} sites, {len(layout.options):,} options"
-    wanted = f"{len(instance.demand_ids):,} rows of demand"
+    wanted = f"{len(instance.demand_ids):,} demand rows"
     formula = r"\textstyle\sum_{n \in O_j} y_n \le 1,\; y_n \in \{0, 1\}"
-    rows = [(formula, f"one offer at a site: {sizes}")]
+    rows = [(formula, f"at most one offer per site: {sizes}")]
     formula = r"\textstyle\sum_j x_{ijs} \le d_{is}"
     rows.append((formula, f"energy served is at most the demand: {wanted}"))
     if layout.capacitated:
@@ -43,8 +43,8 @@ def _rows(layout: Layout, scenarios: Scenarios | None, differ: int) -> list[tupl
         rows.append((r"x_{ijs} \le d_{is} \sum_{n \in O_j} y_n", "served if a station is in reach"))
     if years is not None:
         money = zip(years.years, years.budgets_pkr, strict=True)
-        text = ", ".join(f"{year}: {pkr / 1e6:,.1f}" for year, pkr in money)
-        rows.append((r"M_t \le B_t", f"public money by year, PKR m: {text}"))
+        text = "; ".join(f"{year}: {pkr / 1e6:,.1f}" for year, pkr in money)
+        rows.append((r"M_t \le B_t", f"public money in each year, PKR m: {text}"))
     elif math.isfinite(layout.budget_pkr):
         rows.append((r"M \le B", f"public money: PKR {layout.budget_pkr / 1e6:,.2f} m"))
     if layout.gap is not None:

@@ -66,13 +66,13 @@ class StepDecay:
         factors = [self.steps[b] for b in begins]
         out: list[Fault] = []
         if not begins or begins[0] != 0:
-            out.append(_fault("steps", "the first does not begin at 0 min", "add a step at 0"))
+            out.append(_fault("steps", "the first step is not at 0 min", "add a step at 0"))
         bad = [f for f in factors if not 0 < f <= 1]
         if bad:
             listed = ", ".join(f"{factor:g}" for factor in bad[:5])
             out.append(_fault("steps", f"factors outside (0, 1]: {listed}", "give shares"))
         elif any(b > a for a, b in pairwise(factors)):
-            out.append(_fault("steps", "a longer drive counts for more", "let factors fall"))
+            out.append(_fault("steps", "a longer drive counts for more", "make the factors fall"))
         for begin in begins[1:]:
             out += _minutes_faults("steps", float(begin), cutoff_min)
         return out
@@ -107,7 +107,7 @@ class LinearDecay:
         """Return the errors in the parameters."""
         out = _minutes_faults("end_min", self.end_min, cutoff_min)
         if not (math.isfinite(self.full_min) and self.full_min >= 0):
-            out.append(_fault("full_min", f"is {self.full_min}", "give minutes of 0 or more"))
+            out.append(_fault("full_min", f"is {self.full_min}", "enter a number of 0 or more"))
         elif not self.full_min < self.end_min:
             what = f"{self.full_min:g} min is not before end_min, {self.end_min:g} min"
             out.append(_fault("full_min", what, "make full_min less than end_min"))
@@ -180,7 +180,7 @@ Decay = StepDecay | LinearDecay | ExponentialDecay | GaussianDecay
 
 def _minutes_faults(name: str, minutes: float, cutoff_min: float) -> list[Fault]:
     if not (math.isfinite(minutes) and minutes > 0):
-        return [_fault(name, f"is {minutes}", "give minutes above 0")]
+        return [_fault(name, f"is {minutes}", "enter a number of minutes above 0")]
     if minutes > cutoff_min:
         what = f"{minutes:g} min is beyond the cutoff of {cutoff_min:g} min"
         return [_fault(name, what, f"give at most {cutoff_min:g} min, or raise the cutoff")]

@@ -56,12 +56,13 @@ def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) 
         where = f"limit {limit.name}"
         if not limit.at_most >= 0 or (limit.at_most == math.inf and limit.at_least <= 0):
             what = f"at_most is {limit.at_most:g}"
-            faults.append(Fault(where, what, f"give {limit.unit} 0 or more"))
+            faults.append(Fault(where, what, f"enter an amount of 0 {limit.unit} or more"))
         if not 0 <= limit.at_least <= limit.at_most or limit.at_least == math.inf:
             what = f"at_least is {limit.at_least:g}, at_most {limit.at_most:g}"
-            faults.append(Fault(where, what, f"give {limit.unit} from 0 up to at_most"))
+            faults.append(Fault(where, what, f"enter an amount from 0 {limit.unit} to at_most"))
         bad = [o for o, amount in limit.use.items() if not 0 <= amount < math.inf]
-        what, fix = "amounts missing, negative or infinite", f"give {limit.unit} 0 or more"
+        what = "amounts missing, negative or infinite"
+        fix = f"enter amounts of 0 {limit.unit} or more"
         faults += naming(where, what, bad, fix, count=True)
         stray = [] if known is None else sorted(set(limit.use) - set(known))
         faults += naming(where, "not among the offers", stray, count=True)
@@ -83,7 +84,7 @@ def site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) -
         ("required", required - known, "without any offer", "check the names"),
         ("forbidden", forbidden - known, "without any offer", "check the names"),
         ("required", without, f"with every offer ruled out{why}", "allow some of these offers"),
-        ("required", required & forbidden, "forbidden as well", "name it in one list only"),
+        ("required", required & forbidden, "forbidden as well", "name each in one list only"),
         ("forbidden", forbidden & standing, kept, out),
     ):
         faults += naming(f"{where} sites", what, sorted(ids), fix, count=True)
@@ -96,11 +97,11 @@ def extension_faults(offers: pd.DataFrame) -> list[Fault]:
         return []
     column, where = offers["extends"], "offers, column extends"
     if not pd.api.types.is_bool_dtype(column):
-        return [Fault(where, f"not true or false but {column.dtype}")]
+        return [Fault(where, f"must be true or false, but has type {column.dtype}")]
     site, ids = offers["site_id"].astype(str), offers["offer_id"].astype(str)
     alone = ids[column & ~site.isin(set(site[offers["existing"]]))]
     both = ids[column & offers["existing"]]
     what, fix = "at sites without an existing station", "set it to false there"
     faults = naming(where, what, alone, fix, count=True)
-    what, fix = "that are existing stations themselves", "an extension is not existing"
+    what, fix = "that are existing stations themselves", "set existing to false for an extension"
     return faults + naming(where, what, both, fix, count=True)

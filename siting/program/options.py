@@ -103,7 +103,8 @@ def _counted(counts: Ints) -> Ints:
 
 def _refuse_many(count: int, years: int) -> None:
     if count > settings.MOST_OPTIONS:
-        what = f"more than {settings.MOST_OPTIONS:,} courses over {years} years"
+        what = f"more than {settings.MOST_OPTIONS:,} combinations of opening year and upgrades "
+        what += f"over {years} years"
         raise InputError("program.years", what, "plan fewer years, or leave out upgrades")
 
 

@@ -129,7 +129,7 @@ class Program:
             what = "the coverage model has no sales, so the viability gap cannot be computed"
             raise InputError("model", what, "use capacitated")
         if self.gap.concessions and self.year_plan is not None:
-            what = "need a plan of one year: a surplus is not paid back later"
+            what = "need a plan for one year: a surplus is not paid back later"
             raise InputError("concessions", what, "leave out the years")
         if any(aim.by_year for aim in self.aims):
             what = "cannot differ by year under the viability gap: subsidies would be paid early"
@@ -350,8 +350,8 @@ class Program:
         gains = tuple(np.atleast_1d(np.asarray(least_gain, dtype=float)).tolist())
         years = len(self.year_plan.years) if self.year_plan else 1
         if by_year and len(gains) != years:
-            what = f"are {len(gains):,} numbers, and there are {years:,} years"
-            raise InputError("least gain", what, "give one for all, or one for each year")
+            what = f"has {len(gains):,} numbers for {years:,} years"
+            raise InputError("least gain", what, "give one number, or one for each year")
         if not (all(0 <= gain < math.inf for gain in gains) and max(gains) > 0):
             fix = "give a positive worth per rupee, such as 1e-5 kWh/day"
             raise InputError("least gain", f"is {least_gain}", fix)
@@ -363,7 +363,7 @@ class Program:
         return self.aim(LeastMoney(of))
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
-        """Return the program with one more aim: the highest share served in the worst group."""
+        """Return the program with one more aim: the highest share in the worst-served group."""
         groups = groups_of(self.instance, of, self.zones).items()
         return self.aim(WorstShare(tuple(Floor(*group, 0.0, when) for group in groups)))
 
@@ -409,7 +409,7 @@ class Program:
         ):
             missing = [one for one in needed if one not in given]
             bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
-            faults += naming(where, f"{each} without a figure", missing, "give one for each")
+            faults += naming(where, f"{each} without a figure", missing, "give one figure for each")
             faults += naming(where, f"{each} whose figure is missing, negative or infinite", bad)
         unknown, fix = sorted(set(minute) - set(classes)), f"use {', '.join(classes)}"
         refuse(faults + naming("least cost to all, pkr_kwh_min", "no such classes", unknown, fix))
@@ -422,7 +422,7 @@ class Program:
         parts += [("slice", len(self.slices))] if len(self.slices) > 1 else []
         sizes = [counted(count, name) for name, count in parts]
         budget = [f"budget PKR {self.instance.budget_pkr:,.0f}"] if self.budgeted else []
-        keep = ["money by year"] if self.year_plan else budget
+        keep = ["yearly budgets"] if self.year_plan else budget
         keep += [limit.name for limit in self.instance.limits[:5]]
         keep += [f"floor {floor.name} {floor.share:.0%}" for floor in self.floors[:5]]
         more = len(self.instance.limits[5:]) + len(self.floors[5:])
@@ -472,7 +472,8 @@ class Program:
             wrong += naming(where, "demand rows missing", ids.difference(index), count=True)
             kind = given[key].dtype
             if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
-                wrong.append(Fault(where, f"not numbers but {kind}", "give numbers of 0 or more"))
+                said = f"must be numbers, but has type {kind}"
+                wrong.append(Fault(where, said, "give numbers of 0 or more"))
             faults += wrong
             if not wrong:
                 values = given[key].to_numpy(float, na_value=np.nan)
@@ -566,7 +567,8 @@ class Program:
     def _upgraded(self) -> Flags:
         """Whether each offer takes part in upgrades.
 
-        Unless the instance says which, all do, or none if that would make too many options.
+        If the instance does not say which, all offers do, or none if all would make too many
+        options.
         """
         instance, plan = self.instance, self.year_plan
         if plan is None or not plan.upgrades:
@@ -585,7 +587,8 @@ class Program:
     def refuse_many_courses(self, use: str) -> None:
         """Raise `InputError` if `options` leaves out upgrades; `use` is what needs all upgrades."""
         if self.lacks_courses:
-            what = f"allow more than {settings.WHOLE_LAST:,} courses, too many for {use}"
+            what = f"allow more than {settings.WHOLE_LAST:,} combinations of opening year and "
+            what += f"upgrades, too many for {use}"
             raise InputError("program.years", what, "plan fewer years, or leave out upgrades")
 
     @cached_property

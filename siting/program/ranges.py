@@ -28,9 +28,10 @@ def check_ranges(
     if small_worth > settings.FAINT_SHARE:
         what = (
             f"rows from {demand_kwh[faint].min():.2g} to {largest_kwh:.2g} kWh/day are too far "
-            f"apart to be solved together, and {small_worth:.1%} of the {unit} are in the smallest"
+            f"apart to be solved together, and {small_worth:.1%} of the {unit} are "
+            "in the smallest rows"
         )
-        fix = f"give rows {least_kwh:.2g} kWh/day or more, or none"
+        fix = f"give each row {least_kwh:.2g} kWh/day or more, or no demand"
         faults.append(Fault("demand", what, fix))
     little = []
     for floor in floors:

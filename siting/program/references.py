@@ -30,9 +30,10 @@ def check_tables(
     """Raise `InputError` with every error in the tables (demand, offers, reach, compatibility)."""
     faults = []
     if not (is_number(budget_pkr) and 0 <= budget_pkr < math.inf):
-        faults.append(Fault("budget_pkr", f"is {budget_pkr!r}", "give PKR, 0 or more"))
+        faults.append(Fault("budget_pkr", f"is {budget_pkr!r}", "enter an amount of PKR 0 or more"))
     if cutoff_min is not None and not (is_number(cutoff_min) and 0 < cutoff_min < math.inf):
-        faults.append(Fault("cutoff_min", f"is {cutoff_min!r}", "give minutes above 0"))
+        fix = "enter a number of minutes above 0"
+        faults.append(Fault("cutoff_min", f"is {cutoff_min!r}", fix))
     demand, offers, reach, compatibility = tables
     pairs = zip(tables, (DEMAND, OFFERS, REACH, COMPATIBILITY), strict=True)
     table_faults = [fault for frame, table in pairs for fault in find_faults(frame, table)]
@@ -62,7 +63,7 @@ def reach_fault(
         f"with {len(left):,} offers"
     )
     if pairs.empty:
-        what = f"{counts}: the table has {len(reach):,} rows and none joins them"
+        what = f"{counts}: the reach table has {len(reach):,} rows, but none joins them"
         fix = (
             "raise the cutoff, add candidates nearer to the demand, or allow more offers "
             f"({len(offers) - len(left):,} of {len(offers):,} are ruled out)"
@@ -83,7 +84,7 @@ def _reference_faults(
 ) -> list[Fault]:
     unknown = _unknown(demand["vehicle_class"], compatibility["vehicle_class"])
     what = "not in the compatibility table"
-    fix = "add a row for each charger group the class can use"
+    fix = "add a row for each charger group that the class can use"
     faults = naming("demand, column vehicle_class", what, unknown, fix, count=True)
     unknown, fix = _unknown(reach["site_id"], offers["site_id"]), "make offers for every site"
     what = "without any offer, not even one that is ruled out"
@@ -91,7 +92,7 @@ def _reference_faults(
     groups = capacity_groups(map(str, offers.columns))
     used = [g for g in groups if (offers[f"capacity_{g}_kwh_day"] > 0).any()]
     unknown = _unknown(used, compatibility["charger_group"])
-    what, fix = "charger groups no vehicle class can use", "add them to the compatibility table"
+    what, fix = "charger groups without a vehicle class", "add them to the compatibility table"
     return faults + naming("offers, capacity columns", what, unknown, fix, count=True)
 
 
@@ -103,7 +104,7 @@ def _existing_faults(offers: pd.DataFrame) -> list[Fault]:
     standing = offers[offers["existing"]]
     site = standing["site_id"].astype(str)
     ids = standing["offer_id"].astype(str)
-    what, fix = "more than one existing offer at a site", "keep one, with the capacity of all"
+    what, fix = "more than one existing offer at a site", "keep one offer with the total capacity"
     faults = naming("offers, column existing", what, site[site.duplicated()], fix)
     ruled_out = reasons_of(standing) != ""
     what = "existing stations with a reason against building them"

@@ -64,7 +64,7 @@ class Years:
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
         (3.0, 0.7513148009015775)
         """
-        require_kind("budgets_pkr", budgets_pkr, Mapping, "give PKR by year, such as {2027: 5e7}")
+        require_kind("budgets_pkr", budgets_pkr, Mapping, "give PKR per year, such as {2027: 5e7}")
         faults = []
         if not budgets_pkr:
             faults.append(Fault("years", "are empty", "give the money of each year"))
@@ -73,12 +73,12 @@ class Years:
         late = [b for a, b in pairwise(budgets_pkr) if b <= a]
         faults += naming("years", "out of order", late, "give the years from first to last")
         bad = [f"{y}: {pkr:,.0f}" for y, pkr in budgets_pkr.items() if not 0 <= pkr < math.inf]
-        faults += naming("budgets_pkr", "negative or not a number", bad, "give PKR 0 or more")
+        faults += naming("budgets_pkr", "negative or not a number", bad, "enter sums of 0 or more")
         if not 0 <= discount_rate <= 1:
-            fix = "give a share a year from 0 to 1, such as 0.08"
+            fix = "give a yearly rate from 0 to 1, such as 0.08"
             faults.append(Fault("discount_rate", f"is {discount_rate}", fix))
         if last_period_years < 1:
-            faults.append(Fault("last_period_years", f"is {last_period_years}", "give 1 or more"))
+            faults.append(Fault("last_period_years", f"is {last_period_years}", "enter 1 or more"))
         refuse(faults)
         years = tuple(int(year) for year in budgets_pkr)
         length = np.diff([*years, years[-1] + last_period_years])
@@ -107,12 +107,12 @@ class Scenarios:
         >>> Scenarios.of({"slow": 0.25, "fast": 0.75}).probabilities
         (0.25, 0.75)
         """
-        require_kind("probabilities", probabilities, Mapping, "give them by name of the scenario")
+        require_kind("probabilities", probabilities, Mapping, "give probabilities by scenario name")
         faults = []
         if not probabilities:
             faults.append(Fault("scenarios", "are empty", "name at least one"))
         bad = [f"{name}: {p}" for name, p in probabilities.items() if not 0 <= p < math.inf]
-        faults += naming("probabilities", "not a share", bad, "give 0 to 1")
+        faults += naming("probabilities", "not a share", bad, "enter numbers from 0 to 1")
         total = math.fsum(probabilities.values())
         if not bad and probabilities and abs(total - 1) > settings.SIGNIFICANT:
             fix = "divide each by the sum if their proportions are right"

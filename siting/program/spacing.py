@@ -1,14 +1,15 @@
 """Spacing: a minimum distance (m) between new stations, as limits on the offers.
 
 Two sites are in conflict if they are nearer to each other than the minimum distance. A clique is a
-set of sites that are all in conflict with each other. At most one of them has a new station::
+set of sites that are all in conflict with each other. At most one site of a clique has a new
+station::
 
     sum of z_o over the new offers of all sites of C  <=  1      for each clique C
 
-One constraint row per clique gives a far tighter relaxation than one row per conflict, with which
-the relaxation allows 2.5 stations on a clique of five sites. Maximal cliques are found
-greedily until every conflict is in a clique. An existing station excludes new stations within the
-minimum distance. An extension is not a new station.
+One constraint row per clique gives a far tighter relaxation than one row per conflict. With one row
+per conflict, the relaxation allows 2.5 stations in a clique of five sites. Maximal cliques are
+found greedily until every conflict is in a clique. An existing station excludes new stations within
+the minimum distance. An extension is not a new station.
 
 Source: A. T. Murray, R. L. Church: Facets for node packing. European Journal of Operational
 Research 101 (1997), 598-608 (the anti-covering location problem).
@@ -111,7 +112,7 @@ def _faults(
 ) -> list[Fault]:
     faults = []
     if not (math.isfinite(min_m) and min_m > 0):
-        faults.append(Fault("spacing, min_m", f"is {min_m}", "give metres above 0"))
+        faults.append(Fault("spacing, min_m", f"is {min_m}", "enter a distance above 0 m"))
     crs = candidates.crs
     if crs is None or not crs.is_projected or crs.axis_info[0].unit_name not in ("metre", "meter"):
         what = "not in metres" if crs is not None else "without a coordinate reference system"

@@ -57,7 +57,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
         what = f"not one of {', '.join(CONFIDENCE)}"
         faults += rows_fault(f"{path}, column confidence", unknown, path, what)
     if "source" in user_table.columns and default["source"].notna().all():
-        unsaid, fix = user_table["source"].isna(), "say where the figure is from"
+        unsaid, fix = user_table["source"].isna(), "state the source of the figure"
         faults += rows_fault(f"{path}, column source", unsaid, path, "blank", fix)
     for column in default.select_dtypes("number").columns.intersection(user_table.columns):
         bad = pd.to_numeric(user_table[column], errors="coerce").isna()

@@ -1,6 +1,6 @@
 """The figures of all tables as one list with a row per figure.
 
-Every numeric column holds figures, except identifiers and the low and high ends of ranges.
+Every numeric column holds figures, except identifiers and the ends of ranges.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LISTED = (
     *("figure", "of", "value", "low", "high", "unit", "source", "confidence"),
     *("table", "used_for"),
 )
-ENERGY, WHERE = "energy wanted", "where it is wanted"
+ENERGY, WHERE = "energy demand", "location of demand"
 DRIVES, STATIONS, MONEY = "driving times", "stations", "business case"
 CONFIG = "config.yaml"
 # If a configuration sets a figure, the figure's source starts with one of these.
@@ -73,7 +73,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
 
     `name` is the table, one of `SUBJECTS`. `rows` are its rows, or only the rows in use. `table` is
     the name of the file, by default the packaged file. The columns are `LISTED`; ``of`` names the
-    table row. A figure without a range is its own low and high end. Blank figures are left out.
+    table row. If a figure has no range, both ends equal the figure. Blank figures are left out.
 
     >>> from siting.reference import table
     >>> rows = listed("chargers", table("chargers")).set_index(["of", "figure"])
@@ -127,7 +127,7 @@ def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
 
 
 def _ranged(columns: Sequence[str]) -> tuple[dict[tuple[str, str], str], str]:
-    """Return the columns of each figure's low and high ends, and the column of the main figure."""
+    """Return the columns of each figure's two ends, and the column of the main figure."""
     end_columns = {}
     before = columns[columns.index("low") - 1] if "low" in columns else ""
     main = next((column for column in ("value", "weight") if column in columns), before)

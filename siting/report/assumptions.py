@@ -9,7 +9,7 @@ from siting.report.content import Shown
 from siting.report.figure_text import figure, label, missing, number, percent, rupees, text_or
 from siting.report.run_record import RunRecord
 
-# Names of inputs for readers, by their keys in the configuration.
+# Names of inputs shown to readers, by configuration key.
 _INPUTS = {
     "roads.source": "Roads", "demand.people": "People",
     "demand.surfaces.places": "Places that draw drivers",
@@ -140,7 +140,8 @@ def lacking(run: RunRecord) -> list[str]:
         lines.append(f"Only {percent(share)} of the street length has a speed limit in the data.")
     lost = roads.get("street_km_lost")
     if isinstance(lost, int | float) and lost > 0:
-        lines.append(f"{figure(lost)} km of street are cut off from the rest and were left out.")
+        rest = "are cut off from the rest of the network and were left out."
+        lines.append(f"{figure(lost)} km of street {rest}")
     far = ~run.demand["in_network"].astype(bool)
     if far.any():
         kwh = number(run.demand.loc[far, "demand_kwh_day"].sum(), 1)
@@ -154,11 +155,11 @@ def lacking(run: RunRecord) -> list[str]:
         if row["demand_kwh_day"] > 0 and row["served_kwh_day"] <= 0
     ]
     if nothing:
-        lines.append(f"No demand is served of: {', '.join(nothing)}.")
+        lines.append(f"No demand is served for: {', '.join(nothing)}.")
     if "payback_subsidised_years" not in run.sites.columns:
-        lines.append("Whether a station earns its cost back was not computed in this run.")
+        lines.append("This run did not compute whether the stations earn back their cost.")
     if not f.get("alternatives"):
-        lines.append("The next best place for each station was not computed in this run.")
+        lines.append("This run did not compute the next best place for each station.")
     straight = "Lines from a station to the cells it serves are straight; drives follow the roads."
     return [*lines, straight]
 

@@ -57,7 +57,7 @@ def headline(run: RunRecord) -> list[Shown]:
     if f["bound_kwh_day"] is not None:
         limit = f"no plan for this money serves more than {number(f['bound_kwh_day'])} kWh/day"
     elif f["gap"] is not None:
-        limit = "at most, to the best plan for this aim"
+        limit = "at most, compared with the best plan for this aim"
     else:
         limit = "no limit is proven"
     of_budget = f"of {rupees(f['budget_pkr'])} budget"
@@ -74,7 +74,7 @@ def headline(run: RunRecord) -> list[Shown]:
         Shown("New stations", f["new_stations"], number(f["new_stations"]), kw),
         Shown("Existing stations", f["existing_stations"], number(f["existing_stations"])),
         _amount("Subsidy", f["subsidy_pkr"], of_budget),
-        _amount("Cost in all", f["cost_pkr"], "subsidy included"),
+        _amount("Total cost", f["cost_pkr"], "subsidy included"),
         Shown("Proven gap", f["gap"], percent(f["gap"], 2), limit),
     ]
 
@@ -84,7 +84,7 @@ def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
     day = (facts.get("day") or {}).get("free") or {}
     if (share := day.get("served_share")) is None:
         return []
-    of = f"of all {number(day['drivers_day'])}, on the simulated day"
+    of = f"of all {number(day['drivers_day'])} drivers on the simulated day"
     return [Shown("Drivers served", share, percent(share), of)]
 
 
@@ -123,7 +123,7 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
     demand = f.get("demand")
     if "scenarios" in f["blocks"] and isinstance(demand, dict):
         which = f"fleet of {demand.get('fleet')}, case {demand.get('case')}"
-        lines.append(("Figures of this page", f"for the demand of the configuration: {which}"))
+        lines.append(("Figures on this page", f"for the demand of the configuration: {which}"))
     return lines
 
 
@@ -140,11 +140,11 @@ def money(run: RunRecord) -> dict[str, Any]:
             _amount("Budget left", f["budget_pkr"] - f["subsidy_pkr"]),
         ]
     paid = _amount("Paid by operators", f["cost_pkr"] - f["subsidy_pkr"])
-    rows = [*budget, _amount("Cost in all", f["cost_pkr"]), paid]
+    rows = [*budget, _amount("Total cost", f["cost_pkr"]), paid]
     if (served := f["objective_kwh_day"]) > 0:
         a_kwh = f["subsidy_pkr"] / served
         text = f"PKR {number(a_kwh)}"
-        rows.append(Shown("Subsidy for each kWh/day served by all stations", a_kwh, text))
+        rows.append(Shown("Subsidy per kWh/day served by all stations", a_kwh, text))
     rows += _additional(f.get("public_money") or {})
     offers = _with_bare_chargers(run.offers)
     offers = offers[offers["offer_id"].isin(run.sites["offer_id"])]
@@ -163,7 +163,7 @@ def _with_bare_chargers(offers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _additional(m: dict[str, Any]) -> list[Shown]:
-    """Return figures on the effect of public money; empty if the run did not compute it."""
+    """Return figures on the effect of public money; empty if the run did not compute them."""
     if not m.get("new_stations"):
         return []
     none, of, npv = m["stations_without_need"], m["new_stations"], m["npv_without_subsidy_pkr"]
@@ -174,7 +174,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
         _amount("Subsidy beyond the viability gap", m["subsidy_beyond_need_pkr"]),
     ]
     if (a_car := m["subsidy_pkr_per_car"]) is not None:
-        rows.append(Shown("Subsidy for each car served", a_car, f"PKR {number(a_car)}"))
+        rows.append(Shown("Subsidy per car served", a_car, f"PKR {number(a_car)}"))
     return rows
 
 
@@ -198,7 +198,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
 def robustness(run: RunRecord) -> dict[str, Any] | None:
     """Return the simulated day, the plan under other demand, and the range of demand.
 
-    The result is None if the run lacks any of them.
+    The result is None if the run lacks any of these.
     """
     parts: dict[str, Any] = {k: run.facts.get(k) for k in ("day", "what_if", "demand_range")}
     if not all(parts.values()):
@@ -236,7 +236,7 @@ def _kind_name(configuration: Any, chargers: Any) -> str:
 
 
 def in_words(chargers: str) -> str:
-    """Return a list of chargers with readable names in place of usual ones, such as ``dc_60``.
+    """Return a list of chargers in which standard names such as ``dc_60`` become readable ones.
 
     >>> in_words("64 x lev_3 + 2 x dc_60"), in_words("1 x lev_12 + 1 x plug")
     ('64 x socket + 2 x DC 60 kW', '1 x point 12 kW + 1 x plug')
@@ -245,7 +245,7 @@ def in_words(chargers: str) -> str:
 
 
 def chargers_in_words(run: RunRecord) -> list[tuple[str, str]]:
-    """Return the readable name and the meaning of each charger that has a usual name."""
+    """Return the readable name and the meaning of each charger that has a standard name."""
     texts = " ".join(run.sites["chargers"].dropna().astype(str))
     return sorted({_charger(name) for name in _NAMED.findall(texts)})
 
@@ -259,8 +259,8 @@ def _charger(name: str) -> tuple[str, str]:
     kind, _, size = name.partition("_")
     return {
         "lev_3": ("socket", "for two- and three-wheelers, 3 kW"),
-        "swap_2w": ("swap cabinet 2w", "cabinet of batteries to swap, two-wheelers"),
-        "swap_3w": ("swap cabinet 3w", "cabinet of batteries to swap, three-wheelers"),
+        "swap_2w": ("swap cabinet 2w", "battery-swap cabinet for two-wheelers"),
+        "swap_3w": ("swap cabinet 3w", "battery-swap cabinet for three-wheelers"),
     }.get(name) or {
         "lev": (f"point {size} kW", "DC point for two- and three-wheelers"),
         "ac": (f"AC {size} kW", "charger (AC)"),
@@ -284,7 +284,7 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the cards, with stations whose figures are equal grouped under the first of them.
+    """Return the cards; stations with equal figures are grouped under the first of them.
 
     In a group, ``alike`` of the first card lists the ids of the other stations, and ``told`` of
     each other card is the id of the first station.
@@ -359,9 +359,9 @@ def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
     if not served > 0:
         return "serves nobody"
     if stays is not None and stays <= WEAK_LOSS * served:
-        return "the other stations could serve nearly all of it"
+        return "the other stations could serve nearly all of its energy"
     if not missing(use) and use < WEAK_USE:
-        return f"used to {percent(use)} only"
+        return f"only {percent(use)} of its capacity is used"
     return ""
 
 
@@ -396,7 +396,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
     if run.years is not None:
         for row in run.years.years.to_dict("records"):
             there = row["budget_pkr"] + row["carried_pkr"]
-            more = ", with what is left of earlier years" if row["carried_pkr"] > 0 else ""
+            more = ", including money left from earlier years" if row["carried_pkr"] > 0 else ""
             bars.append(_bar(f"{row['year']:.0f}{more}", row["spent_pkr"], there, "PKR"))
     elif f["aims"][:1] != ["least money"]:
         bars.append(_bar("Public budget", f["subsidy_pkr"], f["budget_pkr"], "PKR"))
@@ -405,7 +405,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
-    """Return a bar for each limit that is not an envelope; of feeders, only for the fullest."""
+    """Return a bar for each limit that is not an envelope, but only for the fullest feeders."""
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")
         if r["at_most"] is None

@@ -24,7 +24,7 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 64, 16, 16, 52
 _FAIRNESS = {
     "worst_zone_share": "Worst-served zone",
     "worst_class_share": "Vehicle class served least",
-    "gini": "Gini of shares served by zone (0: all alike)",
+    "gini": "Gini of the zones' shares served (0: all equal)",
 }
 
 
@@ -36,17 +36,18 @@ def read_frontier(folder: Path, run: RunRecord) -> dict[str, Any]:
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
             what = f"is not a folder that siting frontier wrote: it has no {name}"
-            raise InputError(str(folder), what, "name a folder of `siting frontier`, or none")
+            fix = "name a folder that `siting frontier` wrote, or leave it out"
+            raise InputError(str(folder), what, fix)
     facts = read_json(folder / "frontier.json")
     rows, table = _budgets(folder / "frontier.csv"), str(folder / "frontier.csv")
     faults = []
     if facts.get("name") != run.facts["name"]:
-        what = f"belongs to study {facts.get('name')!r}, the run to {run.facts['name']!r}"
+        what = f"belongs to study {facts.get('name')!r}, but the run to {run.facts['name']!r}"
         faults.append(Fault(f"{folder / 'frontier.json'}, key name", what, "name another folder"))
     if len(rows) < 2:
-        faults.append(Fault(table, f"{len(rows)} budgets", _FIX))
+        faults.append(Fault(table, f"has {len(rows)} budgets, fewer than 2", _FIX))
     if not rows["budget_pkr"].is_monotonic_increasing:
-        faults.append(Fault(f"{table}, column budget_pkr", "does not rise", _FIX))
+        faults.append(Fault(f"{table}, column budget_pkr", "is not in rising order", _FIX))
     over = rows["served_kwh_day"] > rows["bound_kwh_day"] * (1 + 1e-6) + 1e-3
     where = f"{table}, column served_kwh_day"
     faults += rows_fault(where, over, range(2, len(rows) + 2), "above its bound", _FIX)

@@ -16,7 +16,7 @@ from siting.texts import json_in_page
 # Labels of some figures. The labels of all other figures are derived from their names.
 _NAMES = {
     "budget_pkr": "Budget, PKR m", "subsidy_pkr": "Subsidy, PKR m",
-    "cost_pkr": "Cost in all, PKR m", "wanted_kwh_day": "Energy wanted, kWh/day",
+    "cost_pkr": "Total cost, PKR m", "wanted_kwh_day": "Demand, kWh/day",
     "served_kwh_day": "Energy served, kWh/day", "served_share": "  share of demand",
     "new_power_kw": "New power, kW", "mean_travel_min": "Mean drive, min", "gap": "Proven gap",
     "bound_kwh_day": "Upper bound on energy served, kWh/day",
@@ -24,8 +24,8 @@ _NAMES = {
 # Labels of figures on public money at risk in a fleet scenario, by the start of their names.
 _AT_RISK = {
     "below_npv_0_": "New stations with a negative NPV, scenario",
-    "at_risk_": "Public money of these stations, PKR m, scenario",
-    "loss_a_year_": "Loss a year, PKR m, scenario",
+    "at_risk_": "Public money for these stations, PKR m, scenario",
+    "loss_a_year_": "Yearly loss, PKR m, scenario",
 }
 # Formats of figures, by the suffix of their names; money is in millions.
 _FORMS = {"_pkr": ",.2f", "_share": ".1%", "gap": ".2%", "_min": ".1f", "_kwh_day": ",.0f",
@@ -38,7 +38,7 @@ def figure_name(figure: str) -> str:
     >>> figure_name("served_two_wheeler_share"), figure_name("new_stations")
     ('  two wheeler', 'New stations')
     >>> figure_name("at_risk_slow_pkr")
-    'Public money of these stations, PKR m, scenario slow'
+    'Public money for these stations, PKR m, scenario slow'
     """
     if figure in _NAMES:
         return _NAMES[figure]

@@ -22,7 +22,7 @@ SQUARE_M = 2500
 MOST_COUNTED_ZONES = 60
 # Parts with less than this share of the city's demand are listed last.
 LITTLE_SHARE = 0.002
-OUTSIDE = "in none of them"
+OUTSIDE = "outside all zones"
 
 
 def districts(run: RunRecord) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
 
 def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
-    """Return the kind of parts in words, and the name of the part of each cell."""
+    """Return the kind of parts in words, and, for each cell, the name of its part."""
     zone, counted = texts_of(metres, "zone"), texts_of(metres, "zone_id")
     if (zone != "").any():
         zones, what = run.settings["program"]["zones"], "zones of this plan"
@@ -105,7 +105,7 @@ def _letters(i: int) -> str:
 
 
 def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
-    """Return the stations, each with the name of the part of its nearest cell."""
+    """Return the stations, each with the name of the part that contains its nearest cell."""
     sites = run.sites[["existing", "subsidy_pkr"]].assign(existing=run.sites["existing"].eq(True))
     site, cell = metres.sindex.nearest(run.sites.geometry.to_crs(metres.crs), return_all=False)
     part = np.empty(len(sites), dtype=object)
@@ -114,7 +114,7 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
-    """Return, for each part, the named place in it that is nearest to its centre of demand."""
+    """Return, for each part, its named place that is nearest to the part's centre of demand."""
     if run.places.empty:
         return {}
     points = run.places.geometry.to_crs(metres.crs)

@@ -73,7 +73,7 @@ def figure(value: Any) -> str:
 
 
 def label(name: Any) -> str:
-    """Return a column name of the tables as words.
+    """Return a table's column name as words.
 
     >>> label("two_wheeler_delivery"), label("grid works")
     ('Two wheeler delivery', 'Grid works')

@@ -24,7 +24,7 @@ from siting.report.shapes import SCALE, flat_lines, polygons_of, polygons_of_all
 from siting.roads import PLACE_KINDS, utm_epsg
 from siting.roads.strokes import strokes
 
-# Roads that take more characters are simplified further; then, short minor roads are left out.
+# If roads take more characters, they are simplified further; then short minor ones are left out.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
@@ -256,7 +256,7 @@ def _cells(run: RunRecord) -> tuple[list[dict[str, Any]], dict[str, int]]:
 
 
 def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> list[list[float]]:
-    """Return the energy wanted or served at each row of a layer, by class."""
+    """Return the demand or the energy served at each row of a layer, by class."""
     return _short_rows(layer[[f"{what}_{name}_kwh_day" for name in classes]].fillna(0.0))
 
 
@@ -303,7 +303,7 @@ def _sites(
 
 
 def at_of(point: Any) -> list[int]:
-    """Return the coordinates of a point (lon/lat) on the map."""
+    """Return the map coordinates of a point (lon/lat)."""
     return [round(point.x * SCALE), round(point.y * SCALE)]
 
 

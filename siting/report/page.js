@@ -5,7 +5,7 @@
   // A Map, because a text may equal the name of an object's own property.
   const words = new Map(Object.entries(run.words));
   const byId = (id) => document.getElementById(id);
-  // Other languages: looks up texts by their English, without numbers. Names (bdi) are not looked up.
+  // For other languages: looks up English texts without their numbers. Names (bdi) are not looked up.
   const say = (text) => {
     const numbers = [], key = text.replace(/(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])/g, (n) => (numbers.push(n), "#"));
     const found = words.get(key.trim().toLowerCase());
@@ -55,18 +55,18 @@
     areas: L.layerGroup(), minutes: L.layerGroup(), old: L.layerGroup(), new: L.layerGroup(),
   };
   const lines = L.layerGroup().addTo(map);
-  // A plan in years: `at` is the position of the year shown, initially the last year.
+  // For a plan with years: `at` is the position of the year shown, initially the last year.
   let at = Math.max(run.years.length - 1, 0);
   const year = () => run.years[at];
 
-  // Ground by minutes to the nearest station.
+  // Areas by minutes to the nearest station.
   const timed = pane("minutes", 408, "Minutes to a station");
   for (const { told, colour, shape } of run.minutes)
     L.polygon(shape.map((rings) => rings.map(line)), { renderer: timed, pane: "minutes", stroke: false, fillColor: colour, fillOpacity: 0.6 })
       .bindTooltip(say(told), { sticky: true }).addTo(layers.minutes);
 
   // Roads: three layers, the small ones first.
-  const ground = pane("wanted", 405, "Energy wanted"), tinted = pane("areas", 410, "Service areas"), streets = pane("roads", 420, "Roads");
+  const ground = pane("wanted", 405, "Demand"), tinted = pane("areas", 410, "Service areas"), streets = pane("roads", 420, "Roads");
   const missed = pane("unserved", 430, "Energy not served"), served = pane("service", 440, "Served by the chosen station");
   const drawn = [[2, "#b4bbc3", 0.7], [1, "#8d97a3", 1.3], [0, "#66717d", 2.2]].map(([i, colour, weight]) => [
     L.polyline(run.roads[i].map(line), { renderer: streets, pane: "roads", color: colour, weight, interactive: false })
@@ -80,7 +80,7 @@
   const told = (cell, i) => {
     const box = make("div", "");
     const wanted = wants(i), got = gets(i);
-    box.append(make("b", cell.id), make("div", `wants ${kwh(wanted)} kWh/day`), make("div", `gets ${kwh(got)} kWh/day`));
+    box.append(make("b", cell.id), make("div", `demand ${kwh(wanted)} kWh/day`), make("div", `served ${kwh(got)} kWh/day`));
     return box;
   };
   const cells = run.cells.map((cell, i) => {
@@ -117,13 +117,13 @@
       legend.append(make("span", ""));
       legend.lastChild.append(Object.assign(make("i", ""), { style: `background:${colour}` }), say(text));
     };
-    legend.replaceChildren(make("span", `Wanted, ${run.unit}:`));
+    legend.replaceChildren(make("span", `Demand, ${run.unit}:`));
     colours.forEach((colour, i) => explain(colour,
       breaks.length === 0 ? "any" : i === 0 ? `up to ${kwh(breaks[0])}` : i === breaks.length ? `over ${kwh(breaks[i - 1])}` : `to ${kwh(breaks[i])}`));
-    legend.append(make("span", most > 0.01 ? `Largest circle: ${kwh(most)} kWh/day not served` : "All of it is served"));
+    legend.append(make("span", most > 0.01 ? `Largest circle: ${kwh(most)} kWh/day not served` : "All demand is served"));
     if (map.hasLayer(layers.minutes))
       for (const { told, colour } of run.minutes) explain(colour, told);
-    if (chosenClass >= 0) legend.append(make("span", `${run.sites.filter((_, i) => shown(i)).length} of ${run.sites.length} stations serve it`));
+    if (chosenClass >= 0) legend.append(make("span", `${run.sites.filter((_, i) => shown(i)).length} of ${run.sites.length} stations serve this class`));
   };
 
   // Stations.
@@ -138,7 +138,7 @@
     marker.on("click", () => choose(site.id)).on("keydown", ({ originalEvent: e }) => ["Enter", " "].includes(e.key) && (e.preventDefault(), choose(site.id))).addTo(site.old ? layers.old : layers.new);
     markers.set(site.id, { site, marker });
   }
-  // A station is shown in the years in which it stands, if it serves the chosen class.
+  // A station is shown in the years in which it exists, if it serves the chosen class.
   const shown = (i) => (!year() || year().kw[i] !== null) && (chosenClass < 0 || run.sites[i].kwh[chosenClass] > 0);
   const showStations = () => {
     run.sites.forEach((site, i) => {
@@ -232,7 +232,7 @@
       e.textContent = text;
       svg.append(e);
     };
-    for (const [name, value] of Object.entries({ viewBox: "0 0 300 150", role: "img", "aria-label": `Streets about ${site.name}` })) svg.setAttribute(name, value);
+    for (const [name, value] of Object.entries({ viewBox: "0 0 300 150", role: "img", "aria-label": `Streets around ${site.name}` })) svg.setAttribute(name, value);
     const at = (px, py) => [(150 + ((px - x) * flat * 150) / wide).toFixed(1), (75 - ((py - y) * 150) / wide).toFixed(1)];
     // Whether a stretch from a to b may be visible, even if its ends or its middle lie outside.
     const seen = (a, b) => Math.min(a[0], b[0]) - x < 1.3 * wide / flat && x - Math.max(a[0], b[0]) < 1.3 * wide / flat &&
@@ -305,7 +305,7 @@
     if (run.live) return void parent.postMessage({ site: id }, "*");
     const card = document.querySelector(`[data-card="${CSS.escape(id)}"]`);
     if (!card) return; // still compressed
-    const heading = make("h2", ""), back = make("button", "Back to the plan in short", "link");
+    const heading = make("h2", ""), back = make("button", "Back to the plan summary", "link");
     heading.append(...[...card.querySelector("summary").childNodes].filter((n) => n.nodeName !== "SMALL").map((n) => n.cloneNode(true)));
     back.type = "button";
     back.addEventListener("click", () => { document.body.classList.remove("one"); byId("map").focus(); });
@@ -347,7 +347,7 @@
     listed();
     const wanted = text.trim().toLowerCase();
     const name = [...places.keys()].find((n) => n.toLowerCase() === wanted) || [...places.keys()].find((n) => n.toLowerCase().includes(wanted));
-    byId("found").textContent = wanted && !name ? say("Nothing has that name") : "";
+    byId("found").textContent = wanted && !name ? say("Nothing has this name") : "";
     if (!wanted || !name) return;
     const { site, at: points } = places.get(name);
     spot.clearLayers();
@@ -362,7 +362,7 @@
   byId("layers").addEventListener("submit", (event) => { event.preventDefault(); find(byId("find").value); });
   if (byId("year")) byId("year").addEventListener("input", (event) => { at = Number(event.target.value); showYear(); });
 
-  // Tables: sorted by a heading.
+  // Tables: a click on a heading sorts the rows.
   const sortKey = (tr, i) => {
     const data = tr.cells[i].querySelector("data");
     return data ? (data.value === "" ? -Infinity : Number(data.value)) : tr.cells[i].textContent;
@@ -379,7 +379,7 @@
       table.tBodies[0].append(...rows);
     }));
   }
-  // On a phone a row becomes a card: each cell states its column.
+  // On a phone, a row becomes a card in which each cell states its column.
   for (const table of document.querySelectorAll(".wide > table")) {
     const heads = [...(table.tHead?.rows[0].cells ?? [])].map((head) => head.textContent);
     for (const part of [table, ...table.querySelectorAll("thead, tbody, tr, th, td")])

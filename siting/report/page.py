@@ -28,13 +28,13 @@ from siting.texts import json_in_page, visible
 TILES = "https://tile.openstreetmap.org"
 # Above this number of stations, their cards (3 kB each) are compressed.
 MOST_PLAIN_CARDS = 300
-# The space between a number and its percent sign or unit, or the place where one is missing.
+# The space between a number and its percent sign or unit, or the position of a missing space.
 _UNIT = re.compile(
     r"(?<=\d) ?(?=%[\s.,;:)/]|%$)|(?<=PKR) (?=[\d−-])|(?<=\d) (?=(?:m|km|kW|kWh/day|min)\b)"
 )
 _PACKED = "The cards of the stations need this page's script; sites.csv has their figures."
 
-# Functions that need only the run to make a part of the page; templates use their names.
+# Functions that make a part of the page from the run alone; templates use their names.
 SECTIONS: tuple[Callable[[RunRecord], Any], ...] = (
     *(content.headline, content.later_aims, content.aims, content.money, content.builds),
     *(content.chargers_in_words, content.years, content.robustness, content.stations),

@@ -1,4 +1,4 @@
-"""The facts and layers of a run that its report and comparisons with other runs need."""
+"""The facts and layers of a run that are needed for its report and for comparisons of runs."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class RunRecord:
 
 
 def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the points of a layer that have a name of their own, not one such as "near a park"."""
+    """Return the points of a layer with names of their own, not derived ones like "near a park"."""
     names = places["name"].fillna("").astype(str)
     named = names.str.strip() != ""
     if "whereabouts" in places.columns:  # exclude names derived from other places
@@ -148,7 +148,7 @@ class _DayForm(_Form):
     @model_validator(mode="after")
     def _told(self) -> Self:
         if not self.why_not and (self.planned is None or self.free is None):
-            raise ValueError("lacks the day as planned or as drivers choose")
+            raise ValueError("lacks a simulated day: 'as planned' or 'as drivers choose'")
         return self
 
 

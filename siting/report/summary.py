@@ -25,7 +25,7 @@ def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
     if worst is not None and not worst["little"] and worst["share"] < WHOLE_SHARE:
         what = districts["what"].split(",")[0]
         near = [(", near ", False), (worst["near"], True)] if worst["near"] else []
-        share = f": {percent(worst['share'])} of its energy is served, "
+        share = f": {percent(worst['share'])} of its demand is served, "
         share += f"{number(worst['unserved'])} kWh/day are not."
         name = (worst["name"], True)
         lines.append([(f"Of the {what}, the worst served is ", False), name, *near, (share, False)])
@@ -43,10 +43,11 @@ def _served(run: RunRecord) -> str:
     if wanted <= 0:
         return "There is no demand for public charging in this run, so nothing can be served."
     if not new:
-        stand = f"The {number(old)} existing serve" if old else "Without any, the plan serves"
+        stand = f"{counted(old, 'existing station')} would serve"
+        stand = stand if old else "Without any station, the plan serves"
         return f"No new station is built. {stand} {share} of {of}."
     stations = counted(new, "new station")
-    stand = f" together with {number(old)} existing" if old else ""
+    stand = f", together with {counted(old, 'existing station')}," if old else ""
     money = rupees(f["subsidy_pkr"])
     return f"For {money} of public money, {stations}{stand} would serve {share} of {of}."
 
@@ -87,7 +88,7 @@ def _additional(run: RunRecord) -> str:
     beyond = m["subsidy_beyond_need_pkr"]
     more = f" {rupees(beyond)} is paid beyond the viability gap." if beyond >= 1 else ""
     who = f"{number(none)} of {number(of)}" if none else f"None of the {number(of)}"
-    return f"{who} new stations would pay without public money.{more}"
+    return f"{who} new stations would pay for themselves without public money.{more}"
 
 
 def _at_risk(run: RunRecord) -> str:
@@ -117,8 +118,8 @@ def _on_the_day(run: RunRecord) -> str:
     line = f"On the simulated day {percent(share)} of all drivers are served."
     if "money_hangs_on" in (run.facts.get("headline") or {}):
         line += (
-            f" Business cases are computed from the plan's {percent(planned)} of the energy, "
-            "which depends only on each station's capacity."
+            f" Business cases are based on the share of energy served in the plan, "
+            f"{percent(planned)}, which depends only on each station's capacity."
         )
     return line
 
@@ -136,7 +137,7 @@ def _vehicles(run: RunRecord) -> str:
     if top["served_share"] - low["served_share"] <= 1 - WHOLE_SHARE:
         return ""
     both = (f"{label(r['vehicle_class']).lower()} {percent(r['served_share'])}" for r in (top, low))
-    return f"Not all vehicles are served alike: {', '.join(both)}."
+    return f"Vehicle classes are not served equally: {', '.join(both)}."
 
 
 def proven(facts: dict[str, Any]) -> str:
@@ -155,14 +156,17 @@ def proven(facts: dict[str, Any]) -> str:
     more = f"over {percent(gap, 2)} " if gap > 0 else ""
     if aims[:1] == ["least money"]:
         # The text of the aim tells whether all money counts, or only public money.
-        what = "money in all" if "cost in all" in facts.get("aim", "") else "public money"
+        total = any(cost in facts.get("aim", "") for cost in ("total cost", "cost in all"))
+        what = "money in total" if total else "public money"
         return f"It is proven that no plan that serves as much needs {more}less {what}."
     if aims[:1] == ["best worst share"]:
-        return f"It is proven that no plan serves the worst zone {more}better."
+        return f"It is proven that no plan serves the worst-served zone {more}better."
     if facts["bound_kwh_day"] is None:
-        return f"It is proven that no plan is {more}better at the first aim."
+        better = f"more than {percent(gap, 2)} better" if gap > 0 else "better"
+        return f"It is proven that no other plan is {better} on the first aim."
     if gap <= 0:
         return "It is proven that no plan for this money serves more."
-    stopped = "; the search stopped before it came closer" if facts["status"] != "optimal" else ""
+    open_ = facts["status"] != "optimal"
+    stopped = "; the search stopped before it proved a smaller gap" if open_ else ""
     over = f"over {percent(gap, 2)} more than this one"
     return f"It is proven that no plan for this money serves {over}{stopped}."

@@ -64,7 +64,7 @@ def in_urdu(text: str) -> str | None:
 
 
 def _filled(urdu: str, values: list[str]) -> str:
-    # In right-to-left text, a sign moves behind its number.
+    # In right-to-left text, a minus sign would move behind its number.
     isolated = [_apart(value) if value[:1] in "-−" else value for value in values]
     return urdu.format("", *isolated)
 

@@ -1,4 +1,4 @@
-"""Apply answers to a plan: load granted or refused by the power company, and bids withdrawn.
+"""Apply answers to a plan: loads sanctioned or refused by the power company, and withdrawn bids.
 
 The answers are a CSV file with the columns ``site`` (id or name) or ``bid`` (of an award), and
 ``answer`` (sanctioned, refused or withdrawn). Two columns are optional. ``kw`` is the sanctioned
@@ -36,7 +36,7 @@ LOOK_S = 20.0
 
 
 def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
-    """Return the study's offers, changed by the answers in a file, and a note that counts these.
+    """Return the study's offers after the answers in a file, and a note that counts the answers.
 
     An `InputError` lists every error in the file with its line.
     """
@@ -63,7 +63,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
         ("bid", "is not a bid of the run",
          f"there are: {', '.join(sorted({*of} - {''})) or 'none'}",
          (bid != "") & ~bid.isin(set(of))),
-        ("answer", "two answers for one place", "leave one", (key != "") & key.duplicated()),
+        ("answer", "two answers for one place", "keep one", (key != "") & key.duplicated()),
     ):  # fmt: skip
         file.fault(column, what, fix, bad)
     refuse(file.faults)

@@ -50,7 +50,7 @@ def own_faults(
     where = f"{FOLDER}, table {name}"
     if name == "limits":
         plain = tuple(one for one in study.limits if one.kind not in (*OF_BIDS, OF_ANSWERS))
-        what = "has different limits from the configuration, its bids and its answers"
+        what = "has other limits than follow from the configuration, the bids and the answers"
         return [] if plain == anew else [edited(where, what)]
     stored = study.offers
     changed = _answered_sites(study, folder) if _answers(facts) else set()

@@ -78,12 +78,12 @@ class Comparison(Shown):
         if len(self.settings):
             keys = [Column("Key", "key"), *map(_setting, self.runs)]
             settings = block_of(
-                self.settings, keys, "settings", "settings.csv", title="Asked differently"
+                self.settings, keys, "settings", "settings.csv", title="Settings that differ"
             )
         counts = self.counts
         line = (
-            f"New stations: {counts.pop('all'):,} the same in all, {counts.pop('changed'):,} with "
-            "different chargers" + "".join(f", {n:,} {where}" for where, n in counts.items())
+            f"New stations: {counts.pop('all'):,} the same in all runs, {counts.pop('changed'):,} "
+            "with different chargers" + "".join(f", {n:,} {where}" for where, n in counts.items())
         )
         title = f"{self.titles[0]}: {len(self.runs)} runs"
         return Display(title, " ".join(self.notes), [figures, settings, sentences([line])])
@@ -130,7 +130,7 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
         paths = [Path(folder) for folder in listed("runs", runs)]
         named = dict(zip(_names(paths), paths, strict=True))
     if not 2 <= len(named) <= MOST_RUNS:
-        raise InputError("compare", f"{len(named)} runs", f"name 2 to {MOST_RUNS}")
+        raise InputError("compare", f"{len(named)} runs", f"name 2 to {MOST_RUNS} runs")
     faults: list[Fault] = []
     records: list[RunRecord] = []
     for source in named.values():
@@ -175,7 +175,7 @@ def _require_one_city(names: list[str], runs: list[RunRecord]) -> None:
         west, south, east, north = run.roads.total_bounds
         apart = west > first[2] or east < first[0] or south > first[3] or north < first[1]
         if city != cities[0] or apart:
-            other = f"{names[0]} of {cities[0]}, {extent(runs[0].roads)}"
+            other = f"{names[0]} is a run of {cities[0]}, {extent(runs[0].roads)}"
             what = f"is a run of {city}, {extent(run.roads)}, but {other}"
             faults.append(Fault(f"run {name}", what, "compare runs of one city"))
     refuse(faults)

@@ -104,7 +104,7 @@ class Evaluation(Shown):
         if theirs > bound * (1 + 1e-9):
             return (
                 f"Their plan breaks rules and serves {theirs:.1%}, more than any plan within the "
-                f"rules for the same money{same}; the best found serves {best:.1%} ({proven})."
+                f"rules for the same money{same}; the best plan found serves {best:.1%} ({proven})."
             )
         word = "" if self.best.outcome.status == "optimal" else " found"
         return (
@@ -160,7 +160,7 @@ def evaluate(
         raise in_words(err) from None
     aside = sorted(blocks_of(config) & SET_ASIDE)
     if aside:
-        told = "both are judged by the energy served in the last year, not by "
+        told = "both plans are judged by the energy served in the last year; these are ignored: "
         notes.append(told + ", ".join(aside))
     # The study's own plan is used only if it is already solved, because solving is slow.
     theirs, also_broken = as_drawn(priced, chosen, own=study.plan if study.has("outcome") else None)

@@ -45,7 +45,7 @@ DIFFER_BY = 2  # near-optimal plans differ by at least this many sites
 # The solver's gap is divided by this to find the effect of another million rupees.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
-STATES = {"built": "is built", "stands": "stands already", "not built": "gets no station"}
+STATES = {"built": "is built", "stands": "already exists", "not built": "gets no station"}
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
 
 
@@ -62,7 +62,7 @@ def opened(source: Source | Explained) -> Explained:
 
 
 class Explained:
-    """A run folder, study or plan ready to be explained, with the loss without each station."""
+    """A run folder, study or plan to be explained, with the energy lost without each station."""
 
     def __init__(self, source: Source) -> None:
         self.study = study = study_of(source)
@@ -108,7 +108,7 @@ def _public_money(row: Mapping[Any, Any]) -> str:
     return "-".join(dict.fromkeys(ends))
 
 
-# The columns of the classes that a station serves, of the offers at a place, and of stations.
+# Columns of three tables: the classes that a station serves, the offers at a place, the stations.
 SERVED = (
     Column("Vehicle class", "vehicle_class", "_", no_wrap=True),
     Column("Served here, kWh/day", "served_kwh_day", ",.0f"),
@@ -238,7 +238,7 @@ def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: f
         marginal_kwh_day=lost,
         **{name: float(row[name]) for name in ("subsidy_pkr", "cost_pkr", "use_share")},
     )
-    said = f"{lost:,.0f} kWh/day; its neighbours would take over {max(served - lost, 0):,.0f}"
+    said = f"{lost:,.0f} kWh/day; other stations would take over {max(served - lost, 0):,.0f}"
     reasons.say("Lost without it", said)
     reasons.say("What it costs", _costs(row, served, lost))
     reasons.say("What limits it", _limited_by(*_in_reach(run, site), full=full))
@@ -293,12 +293,12 @@ def _limited_by(wanted: float, left: float, *, full: bool) -> str:
     if left <= LITTLE_KWH:
         text = f"all {wanted:,.0f} kWh/day of demand within reach are served already"
         return f"reach: {text}, so more chargers here would add nothing"
-    return f"the vehicle classes that can use its chargers: {text}, and it has capacity left"
+    return f"the vehicle classes that can use its chargers: {text}; the station has capacity left"
 
 
 def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
     if best.empty:
-        return "none: for its money, no single station elsewhere would serve more demand"
+        return "none: for the same money, no single station elsewhere would serve more demand"
     top = best.iloc[0]
     more = float(top["gain_kwh_day"]) - lost
     verdict = f"{abs(more):,.0f} kWh/day {'more' if more > 0 else 'less'}"
@@ -464,15 +464,15 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
         id_ = str(offer["offer_id"])
         value = known.get(id_)
         if id_ == chosen:
-            said, value = "stands" if offer["existing"] else "built", run.served_kwh_day
+            said, value = "existing" if offer["existing"] else "built", run.served_kwh_day
         elif offer["reason"]:
             said, value = f"ruled out: {offer['reason']}", None
         elif id_ not in left:
             said = "not allowed: the site is forbidden, or its existing station is kept"
         elif lacks > 0.5 and not shared:
-            said, value = "cannot break even at these prices, even sold out", None
+            said, value = "cannot break even at these prices, even if sold out", None
         elif value is None:
-            said = "useful to nobody within reach, or more than a limit or the budget allows"
+            said = "useful to nobody within reach, or exceeds a limit or the budget"
         else:
             said = f"{value - run.served_kwh_day:+,.0f} kWh/day"
             step = step_text(here, str(offer["chargers"]))
@@ -533,7 +533,7 @@ def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float)
     else:
         text = (
             f"{times} of {len(table)} near-optimal plans have a station here; the plans differ by "
-            f"{DIFFER_BY} sites or more and lose at most {loss:.2%} of the best of them"
+            f"{DIFFER_BY} sites or more and lose at most {loss:.2%} compared with the best of them"
         )
         text += "" if complete else f" ({count} were requested; the time limit was reached)"
     reasons.say("In other plans", text)
@@ -676,5 +676,5 @@ def _stations(run: Explained) -> list[tuple[str, str]]:
 def _demand(run: Explained) -> list[tuple[str, str]]:
     in_reach = float(run.instance.demand_kwh[run.instance.served_pairs].sum())
     far, left = run.instance.demand_kwh_day - in_reach, in_reach - run.served_kwh_day
-    text = f"{far:,.0f} kWh/day is out of reach of every place; {max(left, 0):,.0f} is within reach"
-    return [("Demand not served", f"{text} of some place but not served")]
+    text = f"{far:,.0f} kWh/day is not within reach of any place; {max(left, 0):,.0f} is within"
+    return [("Demand not served", f"{text} reach of a place but is not served")]

@@ -59,9 +59,9 @@ def budgets_of(text: str) -> list[float]:
         raise InputError("budgets", f"{text!r} is not a list of budgets", fix) from err
     odd = tuple(f"{pkr:g}" for pkr in budgets if not (np.isfinite(pkr) and pkr >= 0))
     if odd:
-        raise InputError("budgets", "not PKR of 0 or more", fix, odd)
+        raise InputError("budgets", "not an amount of PKR 0 or more", fix, odd)
     if not 2 <= len(budgets) <= MOST_BUDGETS:
-        raise InputError("budgets", f"{len(budgets)} budgets", f"give 2 to {MOST_BUDGETS}")
+        raise InputError("budgets", f"{len(budgets)} budgets", f"give 2 to {MOST_BUDGETS} budgets")
     return budgets
 
 
@@ -106,7 +106,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     """
     budgets = [python_value(pkr) for pkr in listed("budgets_pkr", python_value(budgets_pkr))]
     wrong = [pkr for pkr in budgets if not (isinstance(pkr, int | float) and 0 <= pkr < math.inf)]
-    refuse(naming("budgets_pkr", "not an amount of money", wrong, "give PKR of 0 or more"))
+    fix = "enter an amount of PKR 0 or more"
+    refuse(naming("budgets_pkr", "not an amount of money", wrong, fix))
     if not budgets:
         raise InputError("budgets_pkr", "is empty", "give at least one budget in PKR")
     study = study_of(run)
@@ -201,8 +202,8 @@ def frontier_to_folder(
             figure = export.frontier_figure(table, title=title, note=note)
             export.save_figure(figure, folder / "frontier.png")
         else:
-            lacks = 'none was drawn: it needs another package, pip install "siting[map]"'
-            study.tell("picture", lacks)
+            needs = 'no chart was drawn: install its package with pip install "siting[map]"'
+            study.tell("picture", needs)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
         squares, own = f"squares of {SQUARES.size_m:,.0f} m", "the zones of the program"
         facts = {
@@ -229,7 +230,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Replace each bound by the tighter bound of the next larger budget, which is valid too."""
+    """Replace each bound by that of the next larger budget, also valid, if that is tighter."""
     tighter, looser = (max, min) if less else (min, max)
     for row, larger in reversed(list(itertools.pairwise(rows))):
         bound = looser(tighter(row["bound"], larger["bound"]), row["objective"])

@@ -138,7 +138,7 @@ def counts_of(
             fix = (
                 "give a `chargers` column (2 x dc_60 + 4 x lev_3), a `configuration` column "
                 f"({_some(catalogue.configurations)}), one column for each charger type, or "
-                f"`charger` and `count`; it has: {have}"
+                f"`charger` and `count`; the layer has: {have}"
             )
             faults.append(Fault(str(path), "has no column for chargers", fix))
         return [{} for _ in ids]
@@ -159,14 +159,14 @@ def counts_of(
         out.append(dict(counts))
     fix = "write whole numbers and types: 2 x dc_60 + 4 x lev_3"
     faults += naming(where, "cannot be read as chargers", odd, fix)
-    faults += naming(where, "no chargers", blank, "fill it in, or leave the row out")
+    faults += naming(where, "no chargers", blank, "enter the chargers, or leave the row out")
     return out
 
 
 def _asked(
     layer: Layer, path: Path, catalogue: Catalogue
 ) -> tuple[str, Sequence[dict[str, int] | str]] | None:
-    """Return which columns give the chargers, and each row's chargers or error; None if none do."""
+    """Return the columns that give the chargers, and each row's chargers or error; None if none."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(text) for text in texts_of(layer, "chargers")]
@@ -392,5 +392,5 @@ def over_limits(
             broken.append(f"{limit.kind} {limit.name}: {used:,.10g} {limit.unit} used, {there}")
     if near:
         broken.append(f"spacing: {len(near)} stations are closer than {spacing_m:g} m to another "
-                      f"({_some(near)})")  # fmt: skip
+                      f"station ({_some(near)})")  # fmt: skip
     return broken

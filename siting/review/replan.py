@@ -102,7 +102,7 @@ class Replan(Shown):
         told = sentences(["Stations: " + ", ".join(words)])
         shown = self.changes[~self.changes["change"].str.startswith("serves")]
         if shown.empty:
-            return [figures, told, sentences([".changes (changes.csv) has all of them."])]
+            return [figures, told, sentences(["All of them are in .changes (changes.csv)."])]
         for key in ("subsidy_pkr", "served_kwh_day"):
             shown = shown.assign(**{key: shown[f"{key}_after"] - shown[f"{key}_before"]})
         below = "PKR m: change of subsidy. kWh/day: change of energy served."
@@ -122,7 +122,7 @@ class Replan(Shown):
 
         old, new = self.before, self.after
         yield row("New stations", len(old.new_sites), len(new.new_sites))
-        for name, key in (("Budget", "budget"), ("Subsidy", "subsidy"), ("Cost in all", "cost")):
+        for name, key in (("Budget", "budget"), ("Subsidy", "subsidy"), ("Total cost", "cost")):
             before, after = (getattr(plan, f"{key}_pkr") / 1e6 for plan in (old, new))
             yield row(f"{name}, PKR m", before, after, 2)
         yield row("Served, kWh/day", old.served_kwh_day, new.served_kwh_day)
@@ -306,7 +306,7 @@ def wishes_of(
     faults += naming("drop and require", what, both, "keep each in only one list", count=True)
     if budget_pkr is not None and not (is_number(budget_pkr) and 0 <= budget_pkr <= 1e14):
         what = f"{reprlib.repr(budget_pkr)} is not an amount of money"
-        faults.append(Fault("budget_pkr", what, "give rupees as a number from 0 to 1e14"))
+        faults.append(Fault("budget_pkr", what, "enter an amount of PKR 0 to 1e14"))
     refuse(faults)
     limits = config.program.limits
     was_required = sites_named(known, limits.required_sites, "program.limits.required_sites")

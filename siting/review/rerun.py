@@ -193,7 +193,7 @@ def _inputs(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Compared
             lines.append(f"{key}, {name}: SHA-256 was {then}, is {today}")
     files = sum("file" in record for record in was.values())
     other = len(was) - files
-    counted = f"{files:,} files" + (f", {other:,} not files" if other else "")
+    counted = f"{files:,} files" + (f", {other:,} other inputs" if other else "")
     return Compared("inputs", tuple(lines), counted)
 
 
@@ -222,7 +222,7 @@ def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], M
 def _tables(before: dict[str, str], now: dict[str, str]) -> Compared:
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
     # Different tables do not make the runs differ, because another machine may round differently.
-    return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
+    return Compared("tables", lines, f"{len(now):,} stages, bit by bit", decides=False)
 
 
 def _objective(before: dict[str, Any], plan: Plan) -> Compared:

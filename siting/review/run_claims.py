@@ -37,7 +37,7 @@ from siting.study.to_program import aim_in_words, blocks_of
 # Columns of a GeoPackage that contain the time of writing.
 WHEN = ("last_change", "update_time")
 NOT_SO, NOT_OTHERS = "differs from the run's tables", "differs from the run's other tables"
-MENDED = "several files were edited: make the run again"
+MENDED = "several files were edited: run the study again"
 # Maximum difference between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
@@ -53,14 +53,14 @@ FROM_SOLVES = {
         "Price of fairness",
         rf"(?:{NUMBER} {{unit}}(?:, or (?:{PKR}|money {NOT_FOUND}:) more budget)?|{NOT_FOUND})",
     ),
-    "mandates_cost": ("Mandates cost", rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})"),
-    "mandates_pooled": ("Pooled, owners would win back", rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})"),
+    "mandates_cost": ("Cost of mandates", rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})"),
+    "mandates_pooled": ("Regained by pooling mandates", rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})"),
     "money_left": (
         "Money left",
-        rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: no plan serves more than "
-        rf"{NUMBER} {{unit}} more with it|: it would serve {NUMBER} {{unit}} more(?: in the "
+        rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: spending it could add at most "
+        rf"{NUMBER} {{unit}}|: it would serve {NUMBER} {{unit}} more(?: in the "
         rf"best plan found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} "
-        rf"kWh/day more, and {NUMBER} per PKR m are required)",
+        rf"kWh/day more, but {NUMBER} per PKR m are required)",
     ),
 }
 # Tables of an outcome that only another solve could confirm.

@@ -14,7 +14,7 @@ from siting.study.program_zones import gini
 from siting.study.queues import Waiting, late_share
 from siting.tables import mean_drive_min
 
-# The people of a cell are left out if less than this share of its demand is served.
+# The people of a cell count as left out if less than this share of its demand is served.
 LEFT_OUT = 0.01
 
 
@@ -33,22 +33,22 @@ FIGURES = {
     "new_stations": Figure("stations", "New stations"),
     "power_kw": Figure("kW"),
     "subsidy_pkr": Figure("PKR", "Subsidy, PKR m", ",.2f", 1e6),
-    "cost_pkr": Figure("PKR", "Cost in all, PKR m", ",.2f", 1e6),
+    "cost_pkr": Figure("PKR", "Total cost, PKR m", ",.2f", 1e6),
     "subsidy_pkr_per_kwh_day": Figure("PKR per kWh/day of new stations",
                                       "Subsidy per kWh/day, PKR"),
     "risk_case": Figure(""),
     "risk_stations": Figure("stations with a negative NPV in that case",
-                            "Below NPV 0, {risk_case}"),
+                            "NPV below 0, {risk_case}"),
     "risk_subsidy_pkr": Figure("PKR", "  their subsidy, PKR m", ",.2f", 1e6),
     "risk_loss_pkr_year": Figure("PKR a year", "  yearly loss, PKR m", ",.2f", 1e6),
     "mean_travel_min": Figure("min", "Mean drive, min", ",.1f"),
     "late_share": Figure("share of drivers in the busiest hour",
                          "Wait over {wait_min:g} min in the busiest hour", ".0%"),
-    "late_stations": Figure("stations", "Stations where over {alpha:.0%} wait so long"),
+    "late_stations": Figure("stations", "Stations where over {alpha:.0%} wait that long"),
     "worst_class_share": Figure("share"),
     "people_left_out_share": Figure("share of people",
-                                    "People in cells with nothing served", ".1%"),
-    "gini": Figure("0 even to 1", "Unevenness over the city (Gini)", ".2f"),
+                                    "People in cells with no demand served", ".1%"),
+    "gini": Figure("0 (even) to 1", "Unevenness over the city (Gini)", ".2f"),
 }  # fmt: skip
 
 

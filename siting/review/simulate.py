@@ -33,12 +33,12 @@ ASSUMPTIONS = (
     "drivers accept an expected wait of {rules.balk_min:g} min (assumption)",
     "the standard deviation of a session's energy is {rules.spread:g} of the mean (assumption; 1 "
     "in Erlang C)",
-    "outages lengthen all sessions evenly, as if the power often failed for a short time",
+    "outages lengthen all sessions evenly, as if the power failed often, each time briefly",
     "drivers know the queue when they set out and do not give up once they queue",
 )
 CASES = {
-    "planned": "As planned: the plan's drivers at the stations it assigns to them",
-    "free": "Free choice: all drivers, each to the quickest",
+    "planned": "As planned: the plan's drivers, each at the station assigned by the plan",
+    "free": "Free choice: all drivers, each at the quickest station",
 }
 # The columns of the stations that fail.
 WORST = (
@@ -88,10 +88,10 @@ class SimulatedDay(Shown):
             for case, title in CASES.items()
         )  # fmt: skip
         below = (
-            "Far: share of drivers with no station in reach. Away: share of the other drivers who "
-            f"are turned away. >{wait:g} min: share who are turned away or wait longer. Waits "
-            f"(min) are of drivers who stay. {rules['days']} days, seed {rules['seed']}; drivers "
-            f"accept an expected wait of {rules['balk_min']:g} min."
+            "Far: share of drivers with no station within reach. Away: share of the other drivers "
+            f"who are turned away. >{wait:g} min: share who are turned away or wait longer. Waits "
+            f"(min) are those of drivers who stay. {rules['days']} days, seed {rules['seed']}; "
+            f"drivers accept an expected wait of {rules['balk_min']:g} min."
         )
         told = sentences(
             [f"  {line}" for line in self.lines], all_in="lines", title="Compared with the program"
@@ -107,9 +107,9 @@ class SimulatedDay(Shown):
         worst = worst.sort_values(["planned_turned_away_day", "site_id"], ascending=[False, True])
         below = (
             "Plan, Erlang, Simulated (kWh/day): energy in the plan, within the waiting standard "
-            "according to Erlang C, and simulated as planned. Late: late share of the plan's "
-            "drivers. Free: late share of all drivers with free choice. Use: share of the ports' "
-            "time in use."
+            "according to Erlang C, and simulated as planned. Late: share of the plan's drivers "
+            "who are late. Free: share of all drivers who are late under free choice. Use: share "
+            "of the time for which ports are in use."
         )
         return block_of(worst, WORST, "stations", "simulation.csv", below=below)
 
@@ -273,10 +273,10 @@ def _findings(
     late, half = np.nan_to_num(peaks["planned"])
     erlang = late_share(expected)
     lines = [
-        f"As planned: {kwh['planned']:,.0f} of the {plan_kwh:,.0f} kWh/day that the program "
-        f"counts as served; {share['planned']:.1%} of drivers are turned away; in the busiest hour "
-        f"{late:.0%} (+-{half:.0%}) are late: turned away, or waiting over {standard.wait_min:g} "
-        "min"
+        f"As planned: stations deliver {kwh['planned']:,.0f} of the {plan_kwh:,.0f} kWh/day that "
+        f"the program counts as served; {share['planned']:.1%} of drivers are turned away; in the "
+        f"busiest hour {late:.0%} (+-{half:.0%}) are late: turned away, or waiting over "
+        f"{standard.wait_min:g} min"
     ]
     over = stations["verdict"] == OVERLOADED
     if over.any():
@@ -289,22 +289,22 @@ def _findings(
         )
         more = ", more than simulated: it assumes that no driver turns away and that the peak lasts"
         lines.append(
-            f"Erlang C expects {erlang:.0%} late in the busiest hour of each queue"
+            f"Erlang C expects {erlang:.0%} of drivers to be late in the busiest hour of each queue"
             + (more if erlang > late + half else "")
         )
         lines += _slow_ports(expected, plan, waiting)
     else:
         lines.append(
             f"no station is allotted more than the waiting standard allows (at most "
-            f"{standard.alpha:.0%} late); Erlang C expects {erlang:.1%} late in the "
-            "busiest hour of each queue"
+            f"{standard.alpha:.0%} late); Erlang C expects {erlang:.1%} of drivers to be late in "
+            "the busiest hour of each queue"
         )
     free = all_classes.loc["free"].to_dict()
     out, came = float(free["out_of_reach_day"]), float(free["arrivals_day"])
     beyond = out / (out + came) if out + came > 0 else 0.0
     lines.append(
         f"Free choice, all drivers: {kwh['free']:,.0f} kWh/day; {beyond:.1%} of drivers have no "
-        f"station in reach, and {share['free']:.1%} of the others are turned away"
+        f"station within reach, and {share['free']:.1%} of the others are turned away"
     )
     return lines
 
@@ -312,9 +312,9 @@ def _findings(
 def _why(standard: Service, model: str) -> str:
     """Return the reason why stations have more drivers than the waiting standard allows."""
     if model == "coverage":
-        return "the model coverage has no capacities"
+        return "the coverage model has no capacities"
     if standard.rule == "rated_share":
-        return "rule rated_share counts kW, not the time a port is taken"
+        return "the rated_share rule counts kW, not the time for which a port is taken"
     return "their mix of classes differs from that of the whole city"
 
 

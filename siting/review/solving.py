@@ -18,7 +18,7 @@ from siting.study.revalue import with_program
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program with another budget (PKR); yearly budgets and shares of it scale too."""
+    """Return the program with another budget (PKR); its yearly parts and shares scale with it."""
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
     return with_program(asked, **budget_keys(asked.config, budget_pkr))

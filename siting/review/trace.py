@@ -87,7 +87,7 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     table = run.config.demand.table
     if table is not None:
         own = f"its demand is a row of {table.name}, a table of your own"
-        raise InputError(cell, f"{own}: there is no chain behind it")
+        raise InputError(cell, f"{own}, so there is no calculation to trace")
     zone, inside = _zone(run, cell)
     factors = run.table("energy_factors")
     wanted_row = [at.year, at.fleet, at.case, vehicle_class]
@@ -114,7 +114,7 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
         words += f" / {efficiency:g}"
     where = f"zone {zone}" if zone else "the area"
     zone_kwh = float(row["demand_kwh_day"])
-    steps.append(Step(f"wanted in {where}", words, wanted, "kWh/day", zone_kwh, tuple(used)))
+    steps.append(Step(f"demand in {where}", words, wanted, "kWh/day", zone_kwh, tuple(used)))
     ways, inner = _ways(run, cell, vehicle_class, inside)
     share = sum(way.value for way in ways)
     steps += ways
@@ -123,7 +123,7 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     if at.name is not None:
         rows = rows[rows["slice"].fillna("").astype(str) == at.name]
     stored = float(rows.loc[rows["vehicle_class"] == vehicle_class, "demand_kwh_day"].sum())
-    steps.append(Step("wanted in the cell", words, wanted * share, "kWh/day", stored))
+    steps.append(Step("demand in the cell", words, wanted * share, "kWh/day", stored))
     note = f"case {at.case}: each figure is at an end of its range"
     notes = () if at.case == "central" else (note,)
     return Chain(f"{vehicle_class} demand in cell {cell}", tuple(steps), notes)
@@ -158,7 +158,7 @@ def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
 def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[Step]:
     """Return the step that derives vehicles from sales; empty if it cannot be computed again."""
     figures = run.figures[run.figures["of"] == vehicle_class]
-    sales = figures[(figures["used_for"] == "energy wanted") & figures["table"].ne("vehicles.csv")]
+    sales = figures[(figures["used_for"] == "energy demand") & figures["table"].ne("vehicles.csv")]
     suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"
     targets = sales[sales["figure"].str.fullmatch(r"share_\d{4}" + suffix)]
     named = ["sales_year", "growth", "life_years", "life_shape", "saturation"]
@@ -168,7 +168,8 @@ def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[
         return []
     rows = pd.concat([basis, targets])
     used = rows.assign(figure=rows["figure"].str.removesuffix(suffix) if suffix else rows["figure"])
-    words = f"electric sales since 2026 that survive, and those of 2025 (scenario {at.fleet})"
+    words = "surviving electric vehicles: those of 2025 and those sold since 2026 "
+    words += f"(scenario {at.fleet})"
     stock = stock_of_figures(used, at.year)
     factors = tuple(factor_of(row) for row in rows.to_dict("records"))
     return [Step("vehicles in the country", words, stock, "vehicles", vehicles, factors)]
@@ -231,7 +232,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> tup
     if not kept.sum() > 0:
         kept = known.astype(float)
     if not known.any():
-        return only("cells", 1 / inside.sum(), "no data: all cells are equal")
+        return only("cells", 1 / inside.sum(), "no data, so all cells count equally")
     kept = kept / kept.sum()
     share = given[at] / np.where(known, total, 1.0)
     ways, parts = [], []
@@ -240,7 +241,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> tup
         words, weights = _drawn(run, cell, name, lived, whole)
         words = f"weight {kept[i]:.4g} x {share[i]:.6g}: {words}"
         if not np.isclose(kept[i], weight[i]):
-            words += f" (weight {weight[i]:.4g} in the table; surfaces without data get none)"
+            words += f" (weight {weight[i]:.4g} in the table; surfaces without data have weight 0)"
         factors = (*run.figures_of([name], vehicle_class), *weights)
         value = float(kept[i]) * float(share[i])
         ways.append(Step(f"the cell's share, {name}", words, value, "share", None, factors))
@@ -292,7 +293,7 @@ def _drawn(run: Traced, cell: str, surface: str, lived: str, of: float) -> tuple
             for kind, part in parts.items()
             if (known := run.figure("road_weight", str(kind))) is not None
         ]  # fmt: skip
-    return words if of > 0 else "it has no data here", factors
+    return words if of > 0 else "the surface has no data here", factors
 
 
 def _places(run: Traced, cell: str) -> pd.DataFrame:

@@ -36,8 +36,8 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
     station = built[built["site_id"].astype(str) == site]
     if station.empty:
         what = f"the plan has no station at {site}"
-        what += f" of {at.year}" if slices["year"].notna().any() else ""
-        fix = f"`siting explain` explains why: siting explain {run.path} {site}"
+        what += f" in {at.year}" if slices["year"].notna().any() else ""
+        fix = f"the command siting explain {run.path} {site} explains why"
         raise InputError("CELL|STATION", what, fix)
     offer_id = str(station["offer_id"].iloc[-1])
     offer = run.table("offers").set_index("offer_id").loc[offer_id]
@@ -82,7 +82,7 @@ def _service(site: str, served: pd.DataFrame) -> Chain:
 
 
 def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Iterator[Chain]:
-    """Yield the calculation of the offer's capacity for each charger group that has any."""
+    """Yield the calculation of an offer's capacity, for each charger group that has a capacity."""
     rule = run.config.offers.service.rule
     availability = float(offer["availability"])
     pairs = run.table("compatibility")
@@ -112,7 +112,7 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Ite
         for name in users:
             factors += run.figures_of(_SESSION, name)
             factors += run.figures_of(["limit_kw"], f"{group} {name}")
-        words = f"{chargers}, {rule} rule, {availability:g} of the time"
+        words = f"{chargers}, {rule} rule, available {availability:g} of the time"
         step = Step(what, words, stored, "kWh/day", None, tuple(factors))
         energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
         energy = energy[energy.index.isin(users)]
@@ -150,11 +150,11 @@ def _waiting(
     taken = standard.time_utilisation.get(group)
     words = (
         f"{' + '.join(f'{n} x {name}' for name, n in types.items())}: sessions of "
-        f"{mix.session_kwh:,.3g} kWh take {paces}, {mix.peak_hour_share:.1%} of a day's in its "
+        f"{mix.session_kwh:,.3g} kWh take {paces}; {mix.peak_hour_share:.1%} are in the day's "
         f"busiest hour; at most {standard.alpha:.0%} wait over {standard.wait_min:g} min (Erlang C)"
     )
     words += f" and ports are in use at most {taken:.0%} of the day" if taken is not None else ""
-    words += f"; {availability:g} of the time"
+    words += f"; available {availability:g} of the time"
     return replace(step, words=words, value=value, stored=step.value)
 
 
@@ -181,7 +181,7 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
         for road in run.figures_of(["site costs"], f"road_battery_{group.removeprefix('swap_')}"):
             sold = float(offer[f"capacity_{group}_kwh_day"]) / float(offer["availability"])
             price = run.value("battery_pkr_kwh", name)
-            words += f" + on the road {road.value:g} x {sold:,.6g} kWh/day x {price:,.0f}"
+            words += f" + batteries on the road {road.value:g} x {sold:,.6g} kWh/day x {price:,.0f}"
             value += road.value * sold * price
             prices.append(road)
     add("charger_cost_pkr", words, value, *prices)

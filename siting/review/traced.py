@@ -156,7 +156,7 @@ class Trace(Shown):
 
 
 def _steps_and_sources(chain: Chain) -> Block:
-    """Return the steps of a chain, one a line, and below them the figures with their sources."""
+    """Return the steps of a chain, one per line, and below them the figures with their sources."""
     factors = dict.fromkeys(factor for step in chain.steps for factor in step.factors)
     lines = [
         *map(_line, chain.steps),
@@ -289,7 +289,7 @@ class Traced:
             faults.append(Fault("year", f"{year} is not a year of this run", has))
         there = sorted(set(names) - {""})
         if scenario is not None and scenario not in there:
-            fix = did_you_mean(scenario, there, None if there else "it plans for one demand")
+            fix = did_you_mean(scenario, there, None if there else "the run has no scenarios")
             faults.append(Fault("scenario", f"no scenario {scenario!r} in this run", fix))
         refuse(faults)
         wanted = int(years.max()) if year is None else year

@@ -123,9 +123,9 @@ def verify_run(
 
     Files are compared with their hashes and with each other, and the plan is recounted. The bound
     is proven again from the stored dual prices. Tables that follow from other tables are
-    recomputed. The whole folder is written again from its tables and compared, so that an edit is
-    found even if the hashes were changed to match. Only `siting rerun` finds edits of data that a
-    run read from input files. `Verified.notes` lists what is not proven.
+    recomputed. The whole folder is written again from its tables and compared with the original, so
+    that an edit is found even if the hashes were changed to match. Only `siting rerun` finds edits
+    of data that a run read from input files. `Verified.notes` lists what is not proven.
 
     `frontier`: if the run's page shows a budget curve, the folder that `siting frontier` wrote for
     this curve; `progress`: called with an `Event` after each check.
@@ -183,7 +183,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
     if len(told) != 1 or differs(told, proof.bound).any():
         was = ", ".join(shown(one) for one in told) or "none"
         claimed = f"{shown(proof.bound)} {proof.unit} is claimed"
-        faults.append(edited(where, f"{claimed}, the certificate was written for {was}"))
+        faults.append(edited(where, f"{claimed}, but the certificate was written for {was}"))
     less = account.aims[0].kind == "least_money"
     low, high = (proven.bound, proof.objective) if less else (proof.objective, proven.bound)
     if above(low, high):
@@ -193,11 +193,11 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
         )
         faults.append(edited(where, what))
     refuse(faults)
-    by = "in fractions" if proven.exact else "rounding counted"
+    by = "in exact fractions" if proven.exact else "rounding errors included"
     words = f"the certificate proves {shown(proven.bound)} {proof.unit} ({by})"
     low, high = (proof.bound, proven.bound) if less else (proven.bound, proof.bound)
     if not above(low, high):
-        return f"{words}, the run says {shown(proof.bound)}: proven", None
+        return f"{words}, and the run states {shown(proof.bound)}: proven", None
     rests = "also relies on cuts and branching, which were not repeated"
     return f"{words}; the {shown(proof.bound)} of the run {rests}", None
 
@@ -292,7 +292,7 @@ def _written(
     faults += page
     refuse(faults)
     notes.append(
-        f"claims that nothing in the run proves: written {moment.written}, seconds, "
+        f"claims that nothing in the run proves: time of writing ({moment.written}), durations, "
         f"memory, platform, versions (siting {moment.siting}, Python {moment.python}), and the "
         "SHA-256 of inputs, which siting rerun compares with the files"
     )
@@ -341,7 +341,7 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
     """Return errors for manifest keys (other than hashes) that differ from those of the new run."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = (k for k in [*anew, *said] if k not in hashes and said.get(k) != anew.get(k))
-    faults = naming(f"{FOLDER}/{MANIFEST}", "has different keys from a run", odd, MENDED)
+    faults = naming(f"{FOLDER}/{MANIFEST}", "has keys that differ from a run's", odd, MENDED)
     if said.get("siting") != moment.siting:
         where = f"{FOLDER}/{MANIFEST}, key siting"
         faults.append(edited(where, "names a different version from run.json"))
@@ -362,6 +362,6 @@ def _page(
     run = record_of_plan(study, plan_of(study, folder))
     for language, words in {None: "", "en": ", in English", "ur": ", in Urdu"}.items():
         if page_of(run, curve, language).encode() == stands:
-            return [], f"; so is {REPORT}{words}{', with its curve' * (curve is not None)}"
+            return [], f"; {REPORT} does too{words}{', with its curve' * (curve is not None)}"
     more = "" if curve else "; if it has a budget curve, name the folder of that curve"
     return [Fault(str(path), "is not the page of this run", fix + more)], ""

@@ -1,4 +1,4 @@
-// The widget of siting.what_if sends wishes to Python, and shows the figures and map it gets back.
+// The widget of siting.what_if sends wishes to Python, and shows the figures and the map returned.
 const make = (tag, text = "", name = "") =>
   Object.assign(document.createElement(tag), { textContent: text, className: name });
 
@@ -44,7 +44,7 @@ function render({ model, el }) {
   let chosen = null;
   const now = () => model.get("wishes");
   const ask = (change) => {
-    told.textContent = change.solve ? "Solving …" : "Working it out …";
+    told.textContent = change.solve ? "Solving …" : "Computing …";
     model.set("wishes", { ...now(), solve: false, again: false, ...change, turn: (now().turn || 0) + 1 });
     model.save_changes();
   };
@@ -62,9 +62,9 @@ function render({ model, el }) {
     picked.textContent = called(id);
     const state = model.get("state");
     const acting = [];
-    if (now().drop.includes(id) || now().require.includes(id)) acting.push(button("Leave it open", () => wish(id, [], [])));
+    if (now().drop.includes(id) || now().require.includes(id)) acting.push(button("Remove this wish", () => wish(id, [], [])));
     else if (state.new.includes(id)) acting.push(button("Drop it", () => wish(id, [id], [])), " ", button("Require it", () => wish(id, [], [id])));
-    else acting.push(button("Require a station here", () => wish(id, [], [id])), " ", button("None here", () => wish(id, [id], [])));
+    else acting.push(button("Require a station here", () => wish(id, [], [id])), " ", button("No station here", () => wish(id, [id], [])));
     acts.replaceChildren(...acting);
   };
   const send = () => frame.contentWindow?.postMessage(model.get("state").map, "*");
@@ -82,7 +82,7 @@ function render({ model, el }) {
     broken.replaceChildren(...state.broken.map((text) => make("li", text)));
     const list = (names, what) => names.map((id) => {
       const li = make("li", `${what} ${called(id)}`);
-      li.append(button("leave open", () => wish(id, [], [])));
+      li.append(button("remove", () => wish(id, [], [])));
       return li;
     });
     wishes.replaceChildren(...list(now().drop, "Drop"), ...list(now().require, "Require"));

@@ -147,7 +147,7 @@ def network_of(
         "kinds_without_speed": (odd.groupby(streets_left["highway"]).sum() / 1000).to_dict(),
     }
     network = Network(nodes_left, streets_left, report)
-    text = "%s; %.1f km (%.1f %%) cut off, %d bus-only ways dropped, %.0f %% by maxspeed"
+    text = "%s; %.1f km (%.1f %%) cut off, %d bus-only ways dropped, %.0f %% with maxspeed"
     lost, by_limit = 100 * report["share_lost"], 100 * report["maxspeed_share"]
     logger.info(text, network, lost_km, lost, bus_only_ways, by_limit)
     return network
@@ -159,7 +159,7 @@ def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
     bare = np.isnan(length)
     length[bare] = edges.geometry[bare].length
     bad = ~np.isfinite(length) | (length < 0)
-    refuse(edge_faults("graph, edge attribute length", edges.index, bad, "edges below 0 m"))
+    refuse(edge_faults("graph, edge attribute length", edges.index, bad, "edges shorter than 0 m"))
     return length
 
 

@@ -51,7 +51,7 @@ def network_from_file(
     segments = segments_of(pieces)
     edges = simplify(segments, pieces.node_id)
     if not len(edges.u):
-        raise InputError("graph", "holds no street", "take an extract with roads")
+        raise InputError("graph", "contains no street", "use an extract that contains roads")
     nodes, geometry = _drawn(pieces, segments, edges)
     edge = np.repeat(np.arange(len(edges.u)), edges.size)
     merged, which = _merged(edge, pieces.kind[segments.piece[edges.segments]])

@@ -133,7 +133,7 @@ def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
                 pause_s = max(download.pause_s * 2 ** (failed - 1), trouble.wait_s)
                 pause_s = min(pause_s, _LONGEST_PAUSE_S)
                 told = (answers.server, trouble.what, pause_s, failed, download.retries)
-                logger.warning("%s: %s; again in %.0f s (%d of %d)", *told)
+                logger.warning("%s: %s; retry in %.0f s (%d of %d)", *told)
                 time.sleep(pause_s)
             else:
                 answers.keep_pending()
@@ -155,12 +155,12 @@ def _download_error(
 def _require_area(polygon: Polygon | MultiPolygon) -> None:
     """Raise `InputError` if a shape is not an area in lon/lat, or crosses itself."""
     if not isinstance(polygon, Polygon | MultiPolygon) or polygon.is_empty:
-        raise InputError("polygon", "is not an area", "give a polygon or a box")
+        raise InputError("polygon", "is not an area", "use a polygon or a box")
     if not polygon.is_valid:
         raise InputError("polygon", "crosses itself", "repair it, e.g. with shapely.make_valid")
     west, south, east, north = polygon.bounds
     if west < -180 or east > 180 or south < -90 or north > 90:
-        raise InputError("polygon", f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")
+        raise InputError("polygon", f"{_bounds(polygon)} is not in degrees", "use lon/lat")
 
 
 def _bounds(polygon: Polygon | MultiPolygon) -> str:

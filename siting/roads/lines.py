@@ -58,7 +58,7 @@ def lines_of_layer(
     odd = ~layer.geom_type.isin(["LineString", "MultiLineString"])
     if odd.any() or layer.empty:
         named = tuple(layer.loc[odd, name_column].astype(str))
-        raise InputError(f"{key}, {path}", "holds shapes that are not lines", "", named)
+        raise InputError(f"{key}, {path}", "contains shapes that are not lines", "", named)
     by_name = layer.to_crs(crs).geometry.groupby(layer[name_column].astype(str))
     return {
         str(name): list(shapely.get_parts(shapely.line_merge(shapely.union_all(rows.to_numpy()))))

@@ -107,7 +107,7 @@ class Network:
         faults = []
         for column, values, unit in (("length", length_m, "m"), ("travel_time", travel_s, "s")):
             bad = ~(np.isfinite(values) & (values >= 0))
-            what = f"edges without a value in {unit} of 0 or more"
+            what = f"edges without a value of at least 0 {unit}"
             fix = "use build_network, or osmnx.add_edge_speeds and add_edge_travel_times"
             faults += edge_faults(f"graph, edge attribute {column}", edges.index, bad, what, fix)
         refuse(faults)
@@ -158,12 +158,12 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
     import networkx as nx
 
     # In an undirected graph, each street would have only one direction.
-    fix = "give a directed OSMnx graph, as osmnx.graph_from_place returns it"
+    fix = "pass a directed OSMnx graph, as osmnx.graph_from_place returns it"
     require_kind("graph", graph, nx.MultiDiGraph, fix)
     if "crs" not in graph.graph:
         raise InputError("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
     if not graph.number_of_edges():
-        raise InputError("graph", "holds no street", "take an extract with roads")
+        raise InputError("graph", "contains no street", "use an extract that contains roads")
     odd = (node for node in graph.nodes if not isinstance(node, int | np.integer))
     refuse(naming("graph, nodes", "ids that are not whole numbers", odd))
     lost = (node for node, at in graph.nodes(data=True) if "x" not in at or "y" not in at)
@@ -253,9 +253,9 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
         if name not in table.columns
     ]
     if list(table.index.names) != ["u", "v", "key"]:
-        faults.append(Fault(str(path), "its index is not u, v, key", "as Network.edges has it"))
+        faults.append(Fault(str(path), "its index is not u, v, key", "index it like Network.edges"))
     for name in () if faults else ("length_m", "travel_min"):
-        what = "streets whose figure is missing, negative or infinite"
+        what = "streets whose value is missing, negative or infinite"
         faults += edge_faults(f"{path}, column {name}", table.index, not_numbers(table[name]), what)
     refuse(faults)
     first = ~table.index.get_level_values("u").duplicated()
@@ -266,7 +266,7 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     ).sort_index()
     ends = table.index.get_level_values("v")
     lost, fix = ends[~ends.isin(nodes.index)], "build it with siting.build_network"
-    refuse(naming(str(path), "nodes that no street leads away from", lost, fix))
+    refuse(naming(str(path), "nodes that no street leaves", lost, fix))
     report = table.attrs.get(_REPORT, {})
     told = {key: value for key, value in source.items() if value}
     report |= {"source": {**report.get("source", {}), **told}}

@@ -53,22 +53,22 @@ _WRONG_FORM = Trouble("the answer is JSON, but not in the expected form")
 _NOTHING = Trouble(
     "the answer is empty: nothing was found there",
     may_pass=False,
-    fix="check the place's spelling, or give a polygon or a larger polygon",
+    fix="check the spelling of the place, or use a polygon or a larger polygon",
     empty=True,
 )
 _SAID = {  # problems, keyed by text in OSMnx's error messages
     "no graph nodes within the requested polygon": Trouble(
         "the answer has no street that cars may use inside the area",
         may_pass=False,
-        fix="give a larger area",
+        fix="use a larger area",
         empty=True,
     ),
     "did not geocode query": Trouble(
         "the place is known as a point, not as an area",
         may_pass=False,
-        fix="name an area (a town, a district), or give a polygon",
+        fix="name an area (a town, a district), or use a polygon",
     ),
-    "missing nodes": Trouble("the answer lacks nodes of its streets"),
+    "missing nodes": Trouble("the answer lacks some nodes of its streets"),
 }
 
 
@@ -241,7 +241,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
             return
         response.close()
         # OSMnx would store the other server's answer under the first server's address.
-        what = f"the server redirects to another, {other}"
+        what = f"the server redirects to another server, {other}"
         raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="use that server's address"))
     if response.ok:
         return

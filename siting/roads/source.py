@@ -63,7 +63,7 @@ def read_file(path: Path | str, clip: Polygon | MultiPolygon | None = None) -> n
     MissingExtraError
         If a PBF file is given and pyosmium is not installed.
     """
-    fix = "give one polygon in lon/lat, such as layer.to_crs(4326).union_all()"
+    fix = "pass one polygon in lon/lat, such as layer.to_crs(4326).union_all()"
     require_kind("clip", clip, Polygon | MultiPolygon | None, fix)
     path = Path(path)
     suffix = road_suffix(path)
@@ -105,7 +105,8 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
     require_osmnx_form(graph, path)
     graph = only_drivable(graph)
     if not graph.number_of_edges():
-        raise InputError(str(path), "has no street that cars may use", "take an extract with roads")
+        fix = "use an extract that contains roads"
+        raise InputError(str(path), "has no street that cars may use", fix)
     with osmnx_settings(), unreadable_in_words(path, not_osmnx, (nx.NetworkXException,)):
         if ox.projection.is_projected(graph.graph["crs"]):
             graph = ox.project_graph(graph, to_latlong=True)

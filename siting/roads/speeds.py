@@ -73,12 +73,12 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     kinds = rows["highway"].astype(str)
     slow, quick = not_numbers(rows["free_kmh"], ABOVE_0), not_numbers(rows["peak_factor"], 1.0)
     twice = kinds.duplicated()
-    faults = rows_fault(f"{where} highway", twice, kinds, "comes twice", "keep one row")
+    faults = rows_fault(f"{where} highway", twice, kinds, "appears twice", "keep one row")
     if FALLBACK not in set(kinds):
         fix = "add it: its speed applies to every kind of road without a row"
         faults.append(Fault(f"{where} highway", f"no row {FALLBACK}", fix))
-    faults += rows_fault(f"{where} free_kmh", slow, kinds, "not above 0 km/h")
-    faults += rows_fault(f"{where} peak_factor", quick, kinds, "below 1")
+    faults += rows_fault(f"{where} free_kmh", slow, kinds, "must be above 0 km/h")
+    faults += rows_fault(f"{where} peak_factor", quick, kinds, "must be at least 1")
     refuse(faults)
     table = rows.set_index("highway")[["free_kmh", "peak_factor"]].astype(float)
     links = table[~table.index.str.endswith("_link")].copy()

@@ -59,7 +59,7 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
     last = np.append(first[1:], len(of)) - 1
     ends, beside = np.concatenate([first, last]), np.concatenate([first + 1, last - 1])
     mark = _marks(xy[ends], xy[beside] - xy[ends], np.tile(kind, 2))
-    # The two ends of a pair to join move to the same new position, which no other end shares.
+    # Two ends that must be joined move to the same new position, which no other end shares.
     xy[ends] += np.column_stack([mark // _MARK + 1, mark % _MARK + 1]) / (2 * _MARK)
     apart = np.asarray(shapely.linestrings(xy, indices=of))
     merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(apart)))

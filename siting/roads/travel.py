@@ -79,7 +79,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     (m to the nearest road), indexed as `points`. Raises `InputError` for a missing geometry.
     """
     lost = points.geometry.isna() | points.geometry.is_empty
-    what = f"{lost.sum():,} rows without a place"
+    what = f"{lost.sum():,} rows have no location"
     refuse(rows_fault("points, geometry", lost, points.index, what))
     centres = points.geometry.to_crs(network.crs).centroid
     spots = np.column_stack([centres.x, centres.y])
@@ -262,7 +262,7 @@ def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.
     rows = pd.DataFrame({column: frame[column].array for column in (key, "node_id", "snap_m")})
     rows = rows[rows["node_id"].notna()]
     bad = not_numbers(rows["snap_m"])
-    refuse(rows_fault(f"{where}, column snap_m", bad, rows[key], "not 0 m or more"))
+    refuse(rows_fault(f"{where}, column snap_m", bad, rows[key], "must be at least 0 m"))
     access_min = rows["snap_m"].astype(float) / 1000 / access_kmh * 60
     rows = rows.assign(node_id=rows["node_id"].astype("int64"), access_min=access_min)
     return rows.sort_values(key, ignore_index=True)

@@ -203,7 +203,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     """
     if not ways.way_id:
         what = f"has no street that cars may use ({ways.seen:,} ways with a highway tag)"
-        raise InputError(str(path), what, "take an extract with roads")
+        raise InputError(str(path), what, "use an extract that contains roads")
     # If a node is repeated, its first position counts.
     node_id, order = np.unique(np.frombuffer(ways.node_id, dtype=np.int64), return_index=True)
     lon = np.frombuffer(ways.lon, dtype=float)[order]

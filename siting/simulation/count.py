@@ -145,11 +145,11 @@ class Rules:
         refuse(
             Fault(f"simulate, {name}", f"{value:g} is not {what}")
             for name, value, good, what in (
-                ("days", self.days, 1 <= self.days <= 10_000, "whole days from 1 to 10,000"),
+                ("days", self.days, 1 <= self.days <= 10_000, "1 to 10,000 whole days"),
                 ("seed", self.seed, self.seed >= 0, "a seed of 0 or more"),
-                ("balk-min", self.balk_min, self.balk_min >= 0, "minutes of 0 or more"),
+                ("balk-min", self.balk_min, self.balk_min >= 0, "a wait of at least 0 min"),
                 ("spread", self.spread, 0 <= self.spread <= 3, "a spread from 0 to 3"),
-                ("warm-up-h", self.warm_up_h, 0 <= self.warm_up_h <= 24, "hours from 0 to 24"),
+                ("warm-up-h", self.warm_up_h, 0 <= self.warm_up_h <= 24, "0 to 24 hours"),
             )
             if not good
         )

@@ -39,13 +39,13 @@ def charger_catalogue(path: Path | None = None, pkr_per_usd: float | None = None
     ids = chargers["charger_id"].astype("str")
     faults = rows_fault(f"{column_of} charger_id", ids.duplicated(keep=False), ids, "given twice")
     odd = ~chargers["charger_group"].astype("str").str.fullmatch(r"[a-z0-9_]+")
-    what, fix = "not lower-case letters, digits and _", "it becomes part of a column's name"
+    what, fix = "must be lower-case letters, digits and _", "it becomes part of a column name"
     faults += rows_fault(f"{column_of} charger_group", odd, ids, what, fix)
     above_0 = dict.fromkeys(("power_kw", "ports", "life_years"), (ABOVE_0, "above 0"))
     money = ("capex_pkr", "battery_kwh", "battery_pkr_kwh")
     for column, (least, what) in (above_0 | dict.fromkeys(money, (0.0, "at least 0"))).items():
         bad = not_numbers(chargers[column], least)
-        faults += rows_fault(f"{column_of} {column}", bad, ids, f"not a number {what}")
+        faults += rows_fault(f"{column_of} {column}", bad, ids, f"must be {what}")
     refuse(faults)
     if pkr_per_usd is None:
         return chargers
@@ -73,7 +73,7 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
         for item in ("overhead_11kv", "distance_city", "power_factor")
         if (grid["item"] == item).sum() != 1
     ]
-    bad, what = not_numbers(grid["value"]), "not a number at least 0"
+    bad, what = not_numbers(grid["value"]), "must be at least 0"
     refuse(faults + rows_fault(f"{where}, column value", bad, grid["item"], what))
     factor = float(grid.loc[grid["item"] == "power_factor", "value"].iloc[0])
     grid["max_kw"] = grid["max_kw"].fillna(grid["kva"] * factor)
@@ -83,7 +83,7 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     by_kw = grid[grid["kind"] == "connection_kw"]
     loose = ~by_kw["max_kw"].isin(tiers["max_kw"]) | by_kw["max_kw"].duplicated(keep=False)
     what = "a price per kW belongs to no connection, or is given twice"
-    fix = "give it the max_kw of its connection"
+    fix = "set its max_kw to that of a connection"
     refuse(rows_fault(f"{where}, column max_kw", loose, by_kw["item"], what, fix))
     return grid
 

@@ -11,7 +11,7 @@ from siting.sites.configurations import EXTENDED, UPGRADED
 from siting.texts import counted
 
 _PART = re.compile(r"^\s*(?P<number>\d+)\s*[x×*]\s*(?P<what>.+?)\s*$", re.IGNORECASE)
-_STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
+_STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \((?:existing|stands)\)$", re.IGNORECASE)
 # Name of one port of each charger group.
 _PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC port",
           "swap_2w": "two-wheeler swap slot", "swap_3w": "three-wheeler swap slot"}  # fmt: skip
@@ -30,11 +30,11 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
     """Parse a string into the number of chargers of each type, and the existing power (kW).
 
     Numbers of a repeated type are added. The power is None if no part of the string has the form
-    ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
+    ``1 x 60 kW (existing)``. Raises `ValueError` if a part is not ``number x type``.
 
     >>> charger_counts("2 x dc_120 + 8 x lev_3")
     ({'dc_120': 2, 'lev_3': 8}, None)
-    >>> charger_counts("1 x 22 kW (stands) + 2 x dc_60")
+    >>> charger_counts("1 x 22 kW (existing) + 2 x dc_60")
     ({'dc_60': 2}, 22.0)
     """
     counts: dict[str, int] = {}
@@ -72,7 +72,7 @@ def added_up(texts: Iterable[str]) -> str:
     counts, standing_kw = readable_counts(whole)
     if not counts and standing_kw is None:
         return whole
-    stands = [] if standing_kw is None else [f"{standing_kw:g} kW (stands)"]
+    stands = [] if standing_kw is None else [f"{standing_kw:g} kW (existing)"]
     return " + ".join([*stands, *(f"{n} x {name}" for name, n in sorted(counts.items()))])
 
 
@@ -95,8 +95,8 @@ def told_as(configuration: str, chargers: str) -> str:
 
     >>> told_as("hub", "2 x dc_120 + 8 x lev_3")
     'hub'
-    >>> told_as("existing+2_dc_60+upgrade", "1 x 22 kW (stands) + 2 x dc_60")
-    '1 x 22 kW (stands) + 2 x dc_60, grid upgraded'
+    >>> told_as("existing+2_dc_60+upgrade", "1 x 22 kW (existing) + 2 x dc_60")
+    '1 x 22 kW (existing) + 2 x dc_60, grid upgraded'
     """
     bare = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
     counts, _ = readable_counts(chargers)

@@ -125,13 +125,13 @@ def given_faults(given: OfferFigures) -> list[Fault]:
     shares = {"utilisation": given.get("utilisation", USED_SHARE),
               "availability": given.get("availability", 1.0)}  # fmt: skip
     faults = [
-        Fault(name, f"{value} is not a share of time", "give a number above 0 and at most 1")
+        Fault(name, f"{value} is not a share of time", "enter a share above 0 and at most 1")
         for name, value in shares.items()
         if not 0 < value <= 1
     ]
     km, kw = given.get("line_km"), given.get("headroom_kw", 0.0)
     if km is not None and not 0 <= km < np.inf:
-        faults.append(Fault("line_km", f"{km} is not a distance", "give 0 km or more"))
+        faults.append(Fault("line_km", f"{km} is not a distance", "enter a distance of at least 0"))
     if not 0 <= kw < np.inf:
         faults.append(Fault("headroom_kw", f"{kw} is not a power of at least 0 kW"))
     return faults
@@ -231,7 +231,7 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
             what = f"{EXTENDED}… and …{UPGRADED} are reserved for extended and upgraded offers"
             faults.append(Fault(where, what, "rename it"))
         if not chosen:
-            faults.append(Fault(where, "has no chargers", "give a type and a number"))
+            faults.append(Fault(where, "has no chargers", "name a type and a number"))
         unknown = [charger for charger in chosen if charger not in set(known)]
         faults += naming(where, "unknown charger type", unknown, have)
         odd = (f"{charger}: {n}" for charger, n in chosen.items() if not is_count(n))

@@ -76,11 +76,11 @@ class SiteCosts:
 
     def __post_init__(self) -> None:
         """Raise one `InputError` that lists every invalid figure."""
-        pkr, kwh = "an amount of at least PKR 0", "at least 0 kWh for each kWh a day"
+        pkr, kwh = "an amount of at least PKR 0", "at least 0 kWh for each kWh/day"
         faults = wrong_figures("site costs", self, [
             *((name, 0 <= getattr(self, name) < np.inf, pkr) for name in AMOUNTS),
             *((name, 0 <= getattr(self, name) < np.inf, kwh) for name in ROAD_BATTERIES),
-            *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in SHARES),
+            *((name, 0 <= getattr(self, name) <= 1, "a share", "enter 0 to 1") for name in SHARES),
             ("site_bays", self.site_bays >= 0, "at least 0 bays"),
             ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1"),
             ("land", self.land in LAND, "a way to pay", "use " + " or ".join(LAND)),
@@ -125,7 +125,7 @@ class Hurdle:
         rate, share = self.real_return, "a share above 0 and at most 1"
         refuse(wrong_figures("hurdle", self, [
             ("sales_share", 0 < self.sales_share <= 1, share),
-            ("real_return", rate is None or 0 <= rate <= 1, "a share", "give 0 to 1"),
+            ("real_return", rate is None or 0 <= rate <= 1, "a share", "enter 0 to 1"),
         ]))  # fmt: skip
 
 
@@ -177,7 +177,7 @@ class Subsidy:
         cap, pkr = self.cap_per_station_pkr, "an amount of at least PKR 0"
         shares = [f"{of}_share" for of in ("charger", "grid", "fee", "civil", "land", "gap_cap")]
         refuse(wrong_figures("subsidy", self, [
-            *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in shares),
+            *((name, 0 <= getattr(self, name) <= 1, "a share", "enter 0 to 1") for name in shares),
             ("cap_per_station_pkr", cap is None or cap >= 0, pkr),
             ("flat_pkr", 0 <= self.flat_pkr < np.inf, pkr),
             ("rule", self.rule in SUBSIDY_RULES, "a rule", "use " + ", ".join(SUBSIDY_RULES)),

@@ -14,8 +14,8 @@ from siting.files import read_layer, rows_fault, texts_of
 # Power (kW) of the most common charger in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
-# For two columns: the matching column of Open Charge Map, its codes that mean yes, and the value if
-# the file has neither column. The meanings of the codes have not been verified: status 10
+# For each of two columns: the matching column of Open Charge Map, its codes that mean yes, and the
+# value if the file has neither column. The meanings of the codes have not been verified: status 10
 # available, 20 in use, 30 out of order for now, 50 operational, 75 partly operational; usage 2
 # private for staff and visitors, 6 private.
 OCM_ANSWERS = {
@@ -46,15 +46,15 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     ports = pd.to_numeric(layer["ports"], errors="coerce") if "ports" in layer.columns else None
     if ports is not None:
         odd = layer["ports"].notna() & ~((ports >= 1) & (ports == ports.round()))
-        what = "not whole numbers of at least 1"
-        faults += rows_fault(f"{path}, column ports", odd, path, what, "blank where unknown")
+        what = "must be whole numbers of at least 1"
+        faults += rows_fault(f"{path}, column ports", odd, path, what, "leave it blank if unknown")
     where = f"{path}, column power_kw"
     if "power_kw" not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != "geometry")
-        raise InputError(where, "missing", f"add it, blank where unknown; it has: {have}")
+        raise InputError(where, "missing", f"add it, with blanks if unknown; it has: {have}")
     power_kw, bad = _largest(layer["power_kw"])
     what = f"{bad.sum():,} of {len(layer):,} rows have a power that is not a number above 0 kW"
-    faults += rows_fault(where, bad, path, what, "leave it blank where unknown")
+    faults += rows_fault(where, bad, path, what, "leave it blank if unknown")
     operational, private = (_answers(layer, path, faults, column) for column in OCM_ANSWERS)
     id_column = next((c for c in ("station_id", "ocm_id", "id") if c in layer.columns), None)
     if id_column:

@@ -56,7 +56,8 @@ def _points_asked(sites: pd.DataFrame, rules: Rules) -> npt.NDArray[np.float64]:
 def _wrong_points(points: Any, asked: Any, rules: Rules) -> tuple[Any, Any]:
     """Return a mask of the rows with too few points, and a mask of the rows with too many."""
     few = (points < asked) & (rules.costs.neeca_points == "minimum")
-    # Below its first step (`asked` is 0), NEECA's rule allows any number of points.
+    # At sites with fewer bays than the first step of NEECA's rule (`asked` is 0), any number of
+    # points is allowed.
     return few, (points > asked) & (asked > 0) & (rules.costs.neeca_points == "maximum")
 
 
@@ -87,7 +88,7 @@ def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules:
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
-        what = f"{least:,} is more than the ports of any size, at most {most:,}"
+        what = f"{least:,} is more than the ports of the largest size, {most:,}"
         raise InputError("offers.least_ports", what, "lower it, or list larger numbers")
     smallest = choices.iloc[_smallest(choices, sized, least)]
     bays, kw = float(smallest["bays_needed"]), float(smallest["load_kw"])
@@ -98,11 +99,11 @@ def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules:
     if bays > most_bays:
         fix += ", or give the sites more bays (their `bays` column, or offers.costs.site_bays)"
     if kw > most_kw and not rules.upgrade:
-        fix += ", or let power be bought (offers.upgrade)"
+        fix += ", or allow extra power to be bought (offers.upgrade)"
     if least and pairs(sites, choices, sized, replace(rules, least_ports=0))[2]:
         what = f"no site can hold a station of {least:,} ports: {what}"
         raise InputError("offers.least_ports", what, f"lower it{fix}")
-    what = f"no site can hold any of them: {what}"
+    what = f"no size fits any site: {what}"
     raise InputError("offers.sizes", what, f"list smaller numbers{fix}")
 
 
@@ -140,11 +141,11 @@ def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Rules) -> pd.DataFra
     for row in np.flatnonzero((bays > there) | few | many | small):
         said = [reason[row]] if reason[row] else []
         if bays[row] > there[row]:
-            said.append(f"needs {bays[row]:,.0f} bays, the site has {there[row]:g}")
+            said.append(f"needs {bays[row]:,.0f} bays, but the site has {there[row]:g}")
         of = f"{asked[row]:g} {'for' if few[row] else 'at'} {there[row]:g} bays"
         if few[row] or many[row]:
             verb = "requires" if few[row] else "allows"
-            said.append(f"{points[row]} charging points, NEECA {verb} {of}")
+            said.append(f"{points[row]} charging points, but NEECA {verb} {of}")
         if small[row]:
             said.append(f"{ports[row]} ports, fewer than {rules.least_ports}")
         reason[row] = "; ".join(said)

@@ -82,7 +82,7 @@ def _layer_faults(candidates: gpd.GeoDataFrame, layer: gpd.GeoDataFrame, name: s
         what = "not in a projected coordinate system"
         faults.append(Fault("candidates", what, "use one in metres, as merge_candidates does"))
     if layer.empty:
-        return [*faults, Fault(name, "has no rows", "give a layer that has rows, or no layer")]
+        return [*faults, Fault(name, "has no rows", "use a layer that has rows, or none")]
     if layer.crs is None:
         faults.append(Fault(name, "has no coordinate reference system", "declare it"))
     missing = layer.geometry.isna() | layer.geometry.is_empty
@@ -98,7 +98,7 @@ def _feeder_faults(feeders: gpd.GeoDataFrame) -> list[Fault]:
     where = "feeders, column feeder_id"
     return [
         *rows_fault(where, ids == "", _rows(feeders), "blank"),
-        *rows_fault(where, twice, ids, "given twice", "one row per feeder"),
+        *rows_fault(where, twice, ids, "given twice", "keep one row per feeder"),
         *rows_fault("feeders, column headroom_kw", bad, ids, "not a power of at least 0 kW"),
     ]
 

@@ -49,7 +49,7 @@ def draw_kw(types: pd.DataFrame, fastest: float) -> np.ndarray:
 
 
 def ports_taken(ports: int, erlangs: float, share: float) -> int:
-    """Return how many ports cover those in use for a share of the time, at a load in erlangs.
+    """Return the number of ports that covers all ports in use for a share of the time.
 
     >>> ports_taken(2, 1.0, 0.99), ports_taken(48, 20.0, 0.99), ports_taken(48, 20.0, 1.0)
     (2, 31, 48)

@@ -17,7 +17,7 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place; a site that lacks one takes it from the first joined place with it.
+# Optional fields of a place. A site without a value takes that of the first joined place with one.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 ROUND_TO = 1  # decimals (0.1 m); the last digits of a projection must not affect the order
@@ -76,7 +76,7 @@ def merge_candidates(
     if excluded is not None:
         require_layer("excluded", excluded)
         refuse(missing_columns(excluded, ("name",), "excluded"))
-    require_kind("network", network, Network, "give a siting.Network")
+    require_kind("network", network, Network, "pass a siting.Network")
     places = _stack(layers, network, merge_within_m, max_snap_m)
     snapped = snap(places, network, max_snap_m)
     places[["node_id", "snap_m", "road_m"]] = snapped[["node_id", "snap_m", "road_m"]]
@@ -87,12 +87,12 @@ def merge_candidates(
     if away.all():
         what = f"none of {len(places):,} places is within {max_snap_m:,.0f} m of a road: the "
         what += f"nearest is {places['road_m'].min():,.0f} m away"
-        raise InputError("candidates", what, "raise max_snap_m, or give other layers")
+        raise InputError("candidates", what, "raise max_snap_m, or use other layers")
     if far.all():
         reasons = dropped["reason"].value_counts()
         told = "; ".join(f"{count:,} {reason}" for reason, count in reasons.head(3).items())
-        what = f"none of {len(places):,} places is left: {told}"
-        raise InputError("candidates", what, "exclude less, or give other layers")
+        what = f"none of {len(places):,} places remains: {told}"
+        raise InputError("candidates", what, "exclude fewer places, or use other layers")
     if far.any():
         outside = dropped["reason"].str.startswith(OUTSIDE).sum()
         log.info("%s places lie outside the area of the roads", f"{outside:,}")
@@ -109,7 +109,7 @@ def _stack(
     """Return all layers as one layer, in order of priority, in the network's coordinates."""
     least = (("merge_within_m", merge_within_m, 0.0), ("max_snap_m", max_snap_m, 1e-9))
     faults = [
-        Fault(name, f"{value} is not a distance", "give metres")
+        Fault(name, f"{value} is not a distance", "enter a distance in m")
         for name, value, smallest in least
         if not (np.isfinite(value) and value >= smallest)
     ]
@@ -126,18 +126,18 @@ def _stack(
         if layer.empty:
             continue
         odd = layer.geometry.notna() & (layer.geom_type != "Point")
-        fix = "give points, such as representative_point()"
+        fix = "use points, such as representative_point()"
         faults += rows_fault(f"{where}, geometry", odd, layer.index, "not a point", fix)
         local = layer.to_crs(network.crs)
         if not roads.intersects(shapely.box(*local.total_bounds)):
             sources = ", ".join(sorted(set(layer["source"].astype(str)))[:3])
-            what = f"lies at {extent(layer)}, the roads at {extent(network.nodes)}"
-            fix = "give a layer that covers this city, or check its coordinates"
+            what = f"covers {extent(layer)}, but the roads cover {extent(network.nodes)}"
+            fix = "use a layer that covers this city, or check its coordinates"
             faults.append(Fault(f"{where} ({sources})", what, fix))
             continue
         parts.append(local.assign(layer=number))
     if not faults and not parts:
-        faults.append(Fault("candidates", "there is no place in any layer", "add a layer"))
+        faults.append(Fault("candidates", "no layer contains a place", "add a layer"))
     if parts:
         places = pd.concat(parts, ignore_index=True)
         if OWN_ID in places.columns:
@@ -196,7 +196,7 @@ def _dropped(
     dropped = far[[*columns, *own, "geometry"]].reset_index(drop=True)
     inside = dropped.geometry.intersects(_area(network, max_snap_m))
     away = [
-        f"{road_m:,.0f} m from the nearest road, limit {max_snap_m:,.0f} m"
+        f"{road_m:,.0f} m from the nearest road (limit: {max_snap_m:,.0f} m)"
         if near
         else f"{OUTSIDE}, {road_m / 1000:,.1f} km from the nearest road"
         for road_m, near in zip(dropped["road_m"], inside, strict=True)

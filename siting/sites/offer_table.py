@@ -115,9 +115,9 @@ def make_offers(
     unknown = (one for one in given if one not in figures)
     faults = naming("make_offers", "unknown figures", unknown, f"use {', '.join(figures)}")
     lacking = [one for one in ("chargers", "grid", "fees", "compatibility") if one not in given]
-    faults += naming("make_offers", "figures that are missing", lacking,
+    faults += naming("make_offers", "missing figures", lacking,
                      "siting.sites.charger_catalogue(), grid_figures(), fee_figures() and "
-                     "compatibility() return the package's")  # fmt: skip
+                     "compatibility() return the package's tables")  # fmt: skip
     require_kind("configurations", configurations, Mapping, 'write {"fast": {"dc_60": 2}}')
     refuse(faults)
     faults = find_faults(candidates, CANDIDATES) + _site_faults(candidates)
@@ -128,7 +128,7 @@ def make_offers(
         what = f"{existing_policy!r} is not a policy"
         faults.append(Fault("existing_policy", what, "use " + ", ".join(POLICIES)))
     if upgrade:
-        faults += [Fault("grid table, column item", f"has no {item}", "or switch upgrade off")
+        faults += [Fault("grid table, column item", f"has no {item}", "add it, or use no upgrade")
                    for item in ("upgrade_fixed", "upgrade_kw")
                    if (given["grid"]["item"] == item).sum() != 1]  # fmt: skip
     refuse(faults)

@@ -183,7 +183,7 @@ def _places(
 def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
     missing = layer.geometry.isna() | layer.geometry.is_empty
     if missing.any():
-        what = f"{missing.sum():,} of {len(layer):,} rows have none"
+        what = f"{missing.sum():,} of {len(layer):,} rows have no geometry"
         rows = row_labels(path, layer.index[missing])
         raise InputError(f"{path}, geometry", what, "leave them out", rows)
 

@@ -32,8 +32,8 @@ def with_sizes(
     `bundles` are the user's configurations, each with the number of chargers of each type. `sizes`
     has the allowed numbers by charger type. `chargers` is the result of `charger_catalogue`. A size
     with the same chargers as a configuration of the user is left out. An `InputError` lists every
-    unknown type, every invalid number and every configuration that has the name of a size, or says
-    that there are more than `MOST_SIZES` sizes.
+    unknown type, every invalid number and every configuration that has the name of a size. Another
+    `InputError` is raised for more than `MOST_SIZES` sizes.
 
     >>> from siting.sites.catalogue import charger_catalogue
     >>> list(with_sizes({}, {"dc_60": [1], "lev_3": [4, 8]}, charger_catalogue()))
@@ -70,7 +70,7 @@ def _faults(sizes: Sizes, chargers: pd.DataFrame) -> list[Fault]:
         odd = (n for n in numbers if not is_count(n))
         twice = (n for n in numbers if list(numbers).count(n) > 1)
         if not len(numbers):
-            faults.append(Fault(where, "has no numbers", "give at least one, or leave it out"))
+            faults.append(Fault(where, "has no numbers", "list at least one, or leave it out"))
         faults += naming(where, "not a whole number of at least 1", odd)
         faults += naming(where, "given twice", twice, "leave one out")
     if not faults:

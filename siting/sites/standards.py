@@ -20,8 +20,8 @@ session_kwh, or equal energies if these are missing.
 A group can have charger types of different speeds. Its k fastest ports form one M/M/k queue, whose
 service time is the mean session time at these ports. The remaining ports of each type form a
 separate queue, and k is chosen to serve the most energy. More or faster ports therefore never lower
-the capacity. In a simulation where drivers take the fastest free port, eleven combinations of two
-or three types kept the share of long waits clearly below alpha.
+the capacity. In a simulation where drivers take the fastest free port, the share of long waits was
+clearly below alpha for each of eleven combinations of two or three types.
 
 A queue with the mean session of all classes is only an approximation. The approximation was
 simulated with alpha 0.1, 1 to 8 ports, and cars and buses that take equal energy. With exponential
@@ -96,7 +96,7 @@ class ServiceStandard:
         ])  # fmt: skip
         faults += [
             Fault(f"service, time_utilisation.{group}", f"{share} is not a share of time",
-                  "give a number above 0 and at most 1")
+                  "enter a share above 0 and at most 1")
             for group, share in self.time_utilisation.items()
             if not 0 < share <= 1
         ]  # fmt: skip

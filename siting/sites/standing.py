@@ -34,7 +34,7 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     units = pd.DataFrame(figures)
     out = sites.assign(
         configuration=EXISTING,
-        chargers=[f"1 x {power:g} kW (stands)" for power in kw],
+        chargers=[f"1 x {power:g} kW (existing)" for power in kw],
         vehicle_classes=pd.Series(group, dtype=object).map(classes).fillna("").to_numpy(),
         power_kw=kw,
         load_kw=kw,

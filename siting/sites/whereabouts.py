@@ -24,8 +24,8 @@ def with_whereabouts(
 ) -> gpd.GeoDataFrame:
     """Return the sites, each with a name and a description of its location (``whereabouts``).
 
-    A place without a name is named after its location. A street corner is too, because its only
-    name is its street's name, which other corners share.
+    A place without a name is named after its location. So is a street corner, because its only
+    name is that of its street, which other corners share.
 
     `sites` are points with ``name`` and ``kind``. `edges` are the roads: lines with ``name``, in a
     projection in metres. `parts` are the parts of the city: points with ``name``. `named` are the

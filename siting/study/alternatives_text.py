@@ -31,7 +31,7 @@ from siting.texts import counted
 
 # Up to the first share of a station's energy, a loss is "nothing"; from the second share on, "all".
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# Losses may take the first share of the spare time, and re-plans the second share of the rest.
+# Losses may take the first share of the spare time, and re-plans the second share of what is left.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
 FEWEST_SHARE = 0.1  # re-plans stop if fewer than this share of them would finish in time
 Count = Callable[[int, int], None]  # receives the numbers of stations done and of all stations
@@ -58,8 +58,8 @@ class Cards:
     def blank(self) -> str:
         """A text on how many results were not computed in time; empty if none is missing."""
         lacking = {
-            "what is lost without": len(self.new) - len(self.lost),
-            "a re-plan without": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),
+            "the loss without": len(self.new) - len(self.lost),
+            "the re-plan without": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),
         }
         parts = [f"{what} {count:,} of them" for what, count in lacking.items() if count]
         return f"{NOT_IN_TIME}: {', '.join(parts)}" if parts else ""
@@ -155,13 +155,13 @@ def alternatives_of(
     def texts_of(site: str) -> Iterator[str]:
         ask = f"{NOT_IN_TIME}; siting explain RUN {site} computes it."
         if site not in lost:
-            yield f"The loss without it was {ask}"
+            yield f"The loss without this station was {ask}"
         else:
             yield _lost_text(float(served[site]), lost[site])
             if site in replanned:
                 yield _replanned_text(replanned[site], lost[site])
             elif lost[site] > 0:
-                yield f"The effect of spending its money elsewhere was {ask}"
+                yield f"The effect of spending its subsidy elsewhere was {ask}"
         yield from _place_texts(places[site])
 
     return {site: "\n".join(texts_of(site)) for site in new}
@@ -271,7 +271,8 @@ def _place_texts(row: Mapping[Any, Any]) -> Iterator[str]:
         text = f"Nearest place where a station could be built instead: {row['place']}, "
         text += f"{_far(row['place_m'])} away in a straight line"
         if np.isfinite(row["place_share"]):
-            text += f"; {row['place_share']:.0%} of its energy is within reach of that place"
+            share = f"{row['place_share']:.0%} of the station's energy"
+            text += f"; {share} is within reach of that place"
         yield f"{text}."
     else:
         yield "There is no free place where a station could be built instead."

@@ -118,7 +118,7 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
 
     Keys: ``stations`` (number of existing stations); ``alone_kwh_day`` (sales in the last year if
     no station were built); ``kwh_day`` (sales under the plan, including extensions); ``idle``
-    (existing stations without sales under the plan). Empty without existing or without new ones.
+    (existing stations without sales under the plan). Empty if either kind is missing.
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
@@ -161,7 +161,7 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> Iterator[Line]:
         text += f"{used['dc_places']:,} of them with fast chargers; {ports_in_words(used['ports'])}"
         yield Line("places", "Places", text)
     if texts:
-        yield Line("binds", "What binds", "; ".join(texts))
+        yield Line("binds", "Binding limits", "; ".join(texts))
 
 
 def _sites(plan: Plan, asked: Asked) -> list[str]:

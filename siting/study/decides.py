@@ -184,7 +184,7 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
     return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
 
 
-# An `At` function returns the accounts if one figure has a given value. A `Moved` iterator yields,
+# An `At` function returns the accounts for a given value of one figure. A `Moved` iterator yields,
 # for each figure, its table row (which has its range) and its `At` function.
 At = Callable[[float], Accounts]
 Moved = Iterator[tuple[Mapping[Hashable, Any], At]]
@@ -227,7 +227,7 @@ def figure_swings(
 
 
 def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
-    """Return, as records, the rows of a figure in which its low and high values differ."""
+    """Return the rows of a figure whose low and high values differ, as records."""
     rows = figures[(figures["figure"] == figure) & (figures["low"] < figures["high"])]
     return rows.to_dict("records")
 
@@ -336,7 +336,7 @@ def _with_life(
 def _moved_demand(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, area: people_to_energy.Area
 ) -> Moved:
-    """Yield the row (range: total energy, kWh/day) and the `At` function of each demand figure."""
+    """Yield each demand figure's row (with its range of total kWh/day) and its `At` function."""
     offers = accounts.offers
     served = plan.service.pivot_table("served_kwh_day", "site_id", "vehicle_class", "sum")
     served = served.reindex(offers["site_id"]).fillna(0.0)

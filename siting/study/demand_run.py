@@ -173,7 +173,7 @@ def _write(
             note=note,
         )
     else:
-        study.tell("picture", 'none was drawn: it needs another package, pip install "siting[map]"')
+        study.tell("picture", 'none drawn, because a package is missing: pip install "siting[map]"')
     tables = {
         "demand": study.demand,
         "classes": demand_run.classes,

@@ -71,7 +71,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     beside = list(lines_beside(study))
     power = power_per_ev(study, plan)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
-    untold += "computes it for one station"
+    untold += "computes both for one station"
     told = (
         *s.lines,
         *lines_that_bind(study.places_used, study.binding),
@@ -197,7 +197,7 @@ def warnings_of(study: Study, plan: Plan) -> Iterator[str]:
     if study.network.cut_off:
         yield study.network.cut_off
     doubtful = int(study.assumptions["confidence"].isin(DOUBTFUL).sum())
-    yield f"{doubtful} figures are assumptions or weakly sourced; run.json lists them"
+    yield f"{doubtful} figures are assumptions or have weak sources; run.json lists them"
 
 
 def versions() -> dict[str, Any]:

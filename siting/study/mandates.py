@@ -116,8 +116,8 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[Table, 
     lines = []
     others = [one for one in program.instance.limits if one.kind not in (PUBLIC, OWNERS)]
     for field, label, limits in (
-        ("mandates_cost", "Mandates cost", []),
-        ("mandates_pooled", "Pooled, owners would win back", list(pooled.values())),
+        ("mandates_cost", "Cost of mandates", []),
+        ("mandates_pooled", "Regained by pooling mandates", list(pooled.values())),
     ):
         bare = replace(program, instance=replace(program.instance, limits=(*others, *limits)))
         other = effort.attempt(bare.without_aims().most_worth(), 0.5, answer.offers)

@@ -160,7 +160,7 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
 def _one_year(
     asked: Asked, year: int, offers: pd.DataFrame, budget_pkr: float, drawn: Mapping[str, float]
 ) -> Asked:
-    """Return the inputs for a single year; `drawn`: payments of earlier years, by ``offer_id``."""
+    """Return the inputs for a single year; `drawn` has earlier years' payments, by ``offer_id``."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Limits on public money are reduced by what was paid in earlier years.
     limits = tuple(
@@ -203,5 +203,5 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         **{name: np.where(here, paid[name], offers[name]) for name in prices},
         existing=np.where(here, there, offers["existing"].to_numpy(bool)),
         extends=np.where(here, bigger & ~there & upgrades, extends(offers)),
-        reason=reason.mask(here & ~there & ~(bigger & upgrades), "another stands there"),
+        reason=reason.mask(here & ~there & ~(bigger & upgrades), "another station is there"),
     )

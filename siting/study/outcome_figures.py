@@ -195,7 +195,7 @@ class _Told:
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
-        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are required"
+        return f"{text}{worth:,.0f} kWh/day more, but {gain:g} per PKR m are required"
 
     def _unspent(self, outcome: Outcome) -> str:
         """State the unspent public money, if any, and an upper bound on what it could serve."""
@@ -203,8 +203,8 @@ class _Told:
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
         more = math.ceil(max(proof.bound - proof.objective, 0.0))
-        text = f"PKR {left / MILLION:,.2f} m: no plan serves more than {more:,} "
-        return f"{text}{self.answer.program.worth_unit} more with it"
+        text = f"PKR {left / MILLION:,.2f} m: spending it could add at most {more:,} "
+        return f"{text}{self.answer.program.worth_unit}"
 
     def _left(self, outcome: Outcome) -> str:
         """State the money that is unspent because of the least gain, and what it would serve."""
@@ -224,7 +224,7 @@ class _Told:
         return text
 
     def _viability(self, outcome: Outcome) -> None:
-        """Add a table of what each station needs to break even, earns and gets in public money."""
+        """Add a table with the need, the earnings and the public money of each station."""
         need, service = self.asked.need, outcome.service
         assert need is not None
         sites = need.offers[need.offers["offer_id"].isin(list(outcome.offers))]

@@ -53,7 +53,7 @@ def own_demand(
     known = {"cell_id": cells["cell_id"], "vehicle_class": pd.Series(classes)}
     faults += [*find_faults(rows, DEMAND, str(path)), *_strays(rows, known, path)]
     if not faults and not rows["demand_kwh_day"].sum() > 0:
-        faults.append(Fault(f"{path}, column demand_kwh_day", "no energy is wanted"))
+        faults.append(Fault(f"{path}, column demand_kwh_day", "no row has any demand"))
     refuse(faults)
     order = {name: n for n, name in enumerate([*map(str, cells["cell_id"]), *classes])}
     pair = ["cell_id", "vehicle_class"]
@@ -125,7 +125,7 @@ def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) ->
         there = tuple(len(ids) for ids in known.values())
         if wide.shape != there:
             what = "a matrix of {:,} x {:,}, but the study has {:,} cells and {:,} sites"
-            fix = "in the order of Study.cells and Study.candidates, or a DataFrame with their ids"
+            fix = "order it like Study.cells and Study.candidates, or pass a DataFrame with ids"
             raise InputError(str(path), what.format(*wide.shape, *there), fix)
         wide = wide.set_axis(known["cell_id"].astype(str))
         wide = wide.set_axis(known["site_id"].astype(str), axis=1)
@@ -144,5 +144,5 @@ def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> 
     for name, ids in known.items():
         if name in given.columns:
             stray = given.loc[~given[name].isin(set(ids.astype(str))), name]
-            what = "that the study does not have"
+            what = "ids that the study does not have"
             yield from naming(f"{path}, column {name}", what, stray, count=True)

@@ -77,7 +77,7 @@ class Study(Stages):
         **keys: Any,
     ) -> None:
         if config is not None and not isinstance(config, Config):
-            fix = "give the path of a YAML file, or its keys as arguments: Study(**keys)"
+            fix = "pass the path of a YAML file, or its keys as arguments: Study(**keys)"
             require_kind("config", config, str | Path, fix)
             config = load(Path(config), overrides, today)
         self.config = config if config and not keys else changed(config, keys, lay_down)
@@ -111,7 +111,7 @@ class Study(Stages):
         rows = []
         for name in (made.told for made in STAGES.values() if made.told):
             seconds = f"{self.seconds[name]:,.1f}" if name in self._found else ""
-            rows.append((name, self._found.get(name, "not asked for yet"), seconds))
+            rows.append((name, self._found.get(name, "not computed yet"), seconds))
         return stages_html(self.config.title, self.config.note, rows)
 
     def table_of[T](self, stage: Stage[T]) -> T:
@@ -233,7 +233,7 @@ class Study(Stages):
         >>> fewer = study.with_stages({"offers": study.offers[:9]})  # doctest: +SKIP
         >>> fewer.plan.headline()  # doctest: +SKIP
         """
-        require_kind("given", given, Mapping, "give tables by the name of their stage")
+        require_kind("given", given, Mapping, "pass tables by the name of their stage")
         unknown = sorted(set(given) - set(STAGES))
         fix = did_you_mean(unknown[0], STAGES) if unknown else ""
         refuse(naming("with_stages", "no such stages", unknown, fix))

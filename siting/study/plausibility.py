@@ -20,7 +20,7 @@ NEAR = 1.25
 DENSER = 1.5  # cells may be denser than tehsils, which include uninhabited land, by this ratio
 WHOLE = 0.9  # roads that cover this share of a city's bounding box cover the whole city
 FAR_KM = 10.0  # the roads' centroid may lie this far from a city's bounding box, which is inexact
-COARSE = 1 / 3  # cells are too coarse if half a cell takes more than this share of the cutoff
+COARSE = 1 / 3  # cells are too coarse if crossing half of one takes over this share of the cutoff
 
 
 def doubts_of(
@@ -45,7 +45,7 @@ def doubts_of(
     if people > (most := DENSER * most_people(km2)):
         lines.append(
             f"{people:,.0f} people in {len(cells):,} cells of {km2:,.1f} km2 together: nowhere in "
-            f"Pakistan do more than {most:,.0f} live on as much land; are they counted twice, or "
+            f"Pakistan do more than {most:,.0f} live on as much land; are people counted twice, or "
             "is this the wrong column?"
         )
     if asked.city.casefold() not in set(library()["city"].str.casefold()):
@@ -74,9 +74,10 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
         return []
     fit_m = math.floor(2 * COARSE * cutoff_min / 60 * drive_kmh * 10) * 100
     return [
-        f"cells are {side_km:,.1f} km wide: half a cell takes {half_min:.1f} min at the roads' "
-        f"mean {drive_kmh:.0f} km/h, over a third of reach.cutoff_min ({cutoff_min:g}), so drive "
-        f"times from their centres are rough; use cells of {fit_m:,.0f} m or less (demand.cells)"
+        f"cells are {side_km:,.1f} km wide: driving half a cell takes {half_min:.1f} min at a "
+        f"mean speed of {drive_kmh:.0f} km/h, over a third of reach.cutoff_min ({cutoff_min:g}), "
+        "so drive times from their centres are rough; use cells of "
+        f"{fit_m:,.0f} m or less (demand.cells)"
     ]
 
 
@@ -110,8 +111,8 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> Iterator[
         if people < part * float(row["people_2023"]) / NEAR:
             yield (
                 f"{people:,.0f} people in the area of the roads, but the 2023 census counts "
-                f"{row['people_2023']:,.0f} in {tehsil}: a layer of an earlier year, or of "
-                "built-up land only? Use another layer, or set demand.city_people to this "
+                f"{row['people_2023']:,.0f} in {tehsil}: is the layer from an earlier year, or "
+                "only of built-up land? Use another layer, or set demand.city_people to this "
                 "layer's count for the whole city"
             )
 

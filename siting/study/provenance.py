@@ -144,8 +144,8 @@ def demand_notes(
     if config.demand.table is not None:
         return [
             *lines,
-            f"the demand is a table of your own, {config.demand.table.name}: the "
-            "fleet, ranges and factors are those of the model, and were not used for it",
+            f"the demand is your own table, {config.demand.table.name}; the fleet, ranges and "
+            "factors are those of the model and did not affect it",
         ]
     if surfaces is None:
         lines.append("all demand is assumed to arise where people live (no demand.surfaces)")
@@ -161,7 +161,7 @@ def demand_notes(
                 f"{name}: {class_depots['vehicles'].sum():,.0f} vehicles known by depot "
                 f"({', '.join(class_depots['depot'])}) replace the {modelled[name]:,.0f} "
                 f"that the fleet model estimates for the area; their public charging "
-                f"({class_depots['demand_kwh_day'].sum():,.0f} kWh/day) is demand at the depots"
+                f"({class_depots['demand_kwh_day'].sum():,.0f} kWh/day) is assigned to the depots"
             )
     if config.year > people_to_energy.PROJECTED_AFTER:
         by = "fleet table" if config.demand.fleet_csv else f"{config.demand.scenario} scenario"

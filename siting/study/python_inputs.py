@@ -121,7 +121,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
         case Network():
             return ".parquet", value.to_parquet
     what = f"a study cannot read a {type(value).__name__}"
-    fix = "give a path, a GeoDataFrame, a DataFrame, a matrix, an OSMnx graph or a Network"
+    fix = "pass a path, a GeoDataFrame, a DataFrame, a matrix, an OSMnx graph or a Network"
     raise InputError(name, what, fix)
 
 

@@ -101,8 +101,8 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     """Return the union of a layer file's polygons, lon/lat."""
     area = read_layer(path).geometry.union_all()
     if not isinstance(area, Polygon | MultiPolygon) or area.is_empty:
-        fix = "give a layer of polygons"
-        raise InputError(f"{path}, geometry", f"{area.geom_type}, no area", fix)
+        fix = "use a layer of polygons"
+        raise InputError(f"{path}, geometry", f"{area.geom_type} is not an area", fix)
     return area
 
 
@@ -152,7 +152,7 @@ def people_read(config: Config, network: Network) -> People:
     inside = people.geometry.representative_point().within(outline(network))
     if not inside.any():
         what = f"none of its {len(people):,} rows lies inside the outline of the roads"
-        raise InputError(str(source.path), what, "give a layer that covers this area")
+        raise InputError(str(source.path), what, "use a layer that covers this area")
     return People(people[inside].reset_index(drop=True), people[~inside].reset_index(drop=True))
 
 
@@ -215,8 +215,8 @@ def _people_by_zone(config: Config, source: PeopleZones, network: Network) -> Pe
     )
     if without := rows.attrs["without"]:
         notes.append(
-            f"{len(without):,} zones have no {source.spread_by} inside: the people of each are at "
-            "one point (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
+            f"{len(without):,} zones contain no {source.spread_by}: the people of each are at one "
+            "point (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
         )
     return People(rows, outside, zones, tuple(notes))
 
@@ -226,10 +226,10 @@ def _people_by_zone(config: Config, source: PeopleZones, network: Network) -> Pe
     "reach.max_snap_m",
     seen=("roads.source",),
     told="places",
-    found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
+    found=lambda p: None if p is None else f"{len(p):,} places that attract vehicles",
 )
 def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Places that draw vehicles, such as markets (lon/lat, with OSM keys); None if none are set."""
+    """Places that attract vehicles, e.g. markets (lon/lat, with OSM keys); None if none are set."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
@@ -275,7 +275,8 @@ def candidate_layers(config: Config, network: Network) -> tuple[list[Layer], Tab
     if empty and len(empty) == len(config.candidates.sources):
         faults = [fault for err in empty.values() for fault in err.faults]
         fix = "add places along the streets: {kind: streets, spacing_m: 1000}"
-        raise InputError([*faults, Fault("candidates.sources", "none gives a place", fix)])
+        what = "none of the sources contains a usable site"
+        raise InputError([*faults, Fault("candidates.sources", what, fix)])
     told = {
         "key": [f"candidates.sources.{n}" for n in empty],
         "what": ["; ".join(map(str, err.faults)) for err in empty.values()],

@@ -24,7 +24,7 @@ from siting.study.program_zones import with_zones
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import require_free, write_text
 
-AGAIN = "a file was edited or comes from another run: make the run again"
+AGAIN = "a file was edited or comes from another run: run the study again"
 RELATIVE = 1e-6
 
 

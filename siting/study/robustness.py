@@ -34,7 +34,7 @@ DAY_MIN = 24 * 60.0
 # One day after a warm-up evening. A city with a demand of 20 MWh/day takes a second or two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
 MOST_DRIVERS = 60_000  # more take ten seconds or longer: only `siting simulate` simulates them
-SURE = 1.645  # standard errors by which chance may lift the late share above the standard
+SURE = 1.645  # standard errors by which the late share may exceed the standard by chance
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
 # Rules for the capacity of chargers, each with a text for the headline and a text for the report.
@@ -45,7 +45,7 @@ CAPACITIES = {
     WAITS: ("Capacity by waits alone", "capacity by waits alone, with no limit on port use"),
 }
 MOST_LOTS = 8  # maximum number of concessions in the headline; their table lists all
-APART = 0.05  # the headline reports a larger gap between the served shares of day and plan
+APART = 0.05  # the headline reports a larger difference in served share between day and plan
 WHAT_IF_SHARE = 0.5  # share of the spare time for other capacities and demands
 # Bands of driving time to the nearest station end at these minutes and at the study's cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
@@ -75,10 +75,10 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
     drivers = float(simulation.sessions_per_day(wanted, waiting.sessions).sum())
     if plan.sites.empty:
-        return known | {"why_not": "no station stands"}
+        return known | {"why_not": "the plan has no station"}
     if drivers > MOST_DRIVERS:
-        what = f"{drivers:,.0f} drivers a day take more than a few seconds"
-        return known | {"why_not": f"{what}: siting simulate RUN simulates their day"}
+        what = f"{drivers:,.0f} drivers a day take more than a few seconds to simulate"
+        return known | {"why_not": f"{what}; use siting simulate RUN"}
     days_by_case = simulated(plan, waiting, demand, reach, rules)
     limits = sites.time_utilisation(standard.time_utilisation) if standard.rule == WAITING else {}
     known |= {case: _shares(days, standard.alpha) for case, days in days_by_case.items()}
@@ -197,7 +197,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     config: Config = study.config
     paid = outcome.drawn
     own = revalued(paid, asked, study.concessions, outcome.service)
-    rows = [_record("plan", "plan", "as planned for", *own)]
+    rows = [_record("plan", "plan", "as in the plan", *own)]
     others: list[tuple[str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
         other = study.with_stages({}, with_keys(config, keys))
@@ -409,14 +409,14 @@ def lines_beside(study: Any) -> Iterator[Line]:
         text = f"{low:,.0f} to {high:,.0f} kWh/day, median {middle:,.0f}; "
         text += f"{planned_in_words(study.config, wanted)}, "
         text += f"more than in {draws['planned_share']:.0%} of the draws"
-        yield Line("demand_range", "Demand, 5-95 %", text)
+        yield Line("demand_range", "Demand, 90 % range", text)
     for row in rows:
         if row["what"] == "capacity":
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             yield Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text)
-    # The low and high cases are left out, because all figures are then at one end of their ranges.
+    # The low and high cases are left out, because there every figure is at one end of its range.
     if others := [r for r in rows if r["what"] == "demand" and not r["key"].startswith("case ")]:
         each = (f"{r['key']} {r['served_share']:.0%} of {r['demand_kwh_day']:,.0f}" for r in others)
         text = f"{'; '.join(each)} kWh/day"
@@ -438,12 +438,12 @@ def planned_in_words(config: Config, wanted_kwh: float) -> str:
     """State the demand that a plan is made for, and the case or scenario of that demand."""
     asked = config.demand
     if asked.case != "central":
-        return f"{wanted_kwh:,.0f} planned for (case {asked.case})"
+        return f"the plan assumes {wanted_kwh:,.0f} (case {asked.case})"
     if asked.fleet_csv is not None:
-        return f"{wanted_kwh:,.0f} planned for"
+        return f"the plan assumes {wanted_kwh:,.0f}"
     if asked.scenario == people_to_energy.DEFAULT_SCENARIO:
         return f"{wanted_kwh:,.0f} if the policy is met"
-    return f"{wanted_kwh:,.0f} planned for (scenario {asked.scenario})"
+    return f"the plan assumes {wanted_kwh:,.0f} (scenario {asked.scenario})"
 
 
 def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -> Iterator[Line]:
@@ -456,10 +456,10 @@ def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -
     if abs(share - planned) > APART:
         text = (
             f"the program's {planned:.1%} of the energy, which depends only on each station's "
-            f"capacity, not the {share:.1%} of the simulated day"
+            f"capacity, not the {share:.1%} served on the simulated day"
         )
         text += _without_limit(others)
-        yield Line("money_hangs_on", "Basis of the money", text)
+        yield Line("money_hangs_on", "Basis of the subsidies", text)
         yield from _in_use(day["use"])
     for case, words in (("planned", "as planned"), ("free", "all drivers")):
         shares = day[case]
@@ -503,14 +503,14 @@ def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
     >>> plan = {"public_money_pkr": 57.7e6}
     >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}
     >>> _without_limit({"plan": plan, "waits": waits})
-    '. Without the limit on port use the same stations serve 13,292 kWh/day (94.9%), for \
+    '. Without the limit on port use, the same stations serve 13,292 kWh/day (94.9%), for \
 which they need PKR 21.40 m of public money (57.70 m with the limit)'
     """
     if WAITS not in others:
         return ""
     plan, waits = others["plan"], others[WAITS]
     text = (
-        f". Without the limit on port use the same stations serve "
+        f". Without the limit on port use, the same stations serve "
         f"{waits['served_kwh_day']:,.0f} kWh/day ({waits['served_share']:.1%})"
     )
     if None not in (waits["public_money_pkr"], plan["public_money_pkr"]):

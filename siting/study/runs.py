@@ -300,5 +300,5 @@ def fetch(
         lines.append(f"points of interest: {len(study.candidates):,} candidate sites from them")
     wanted = None if surfaces is None else surfaces.places
     if wanted is not None and wanted.kind == "osm_download" and study.places is not None:
-        lines.append(f"destinations: {len(study.places):,} places that draw vehicles")
+        lines.append(f"destinations: {len(study.places):,} places that attract vehicles")
     return lines or ["nothing to fetch: every input is a file"]

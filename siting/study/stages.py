@@ -182,6 +182,7 @@ PHASES = {
     "area bounds": "proving a limit",
     "areas": "building a plan area by area",
     "build": "setting up the model",
+    "counts": "proving a limit",
     "cuts": "proving a limit",
     "dive": "looking for a first plan",
     "exchanges": "exchanging stations",

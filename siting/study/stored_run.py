@@ -172,7 +172,7 @@ def study_of(source: Source) -> Study:
             raise InputError("plan", what, "use the plan of a Study, or a run folder")
         study: Study = source.study
         return study
-    require_kind("run", source, str | Path, "give a run folder, a study or a plan")
+    require_kind("run", source, str | Path, "pass a run folder, a study or a plan")
     return study_from_run(source)
 
 

@@ -77,7 +77,7 @@ def zones(people_read: People) -> Layer | None:
 
 @stage("demand.surfaces.poi_weights_csv")
 def poi_weights(config: Config) -> Table:
-    """The relative number of vehicles that a place draws, for each OSM tag."""
+    """The relative number of vehicles that a place attracts, for each OSM tag."""
     asked = config.demand.surfaces
     return reference.table("poi_weights", asked.poi_weights_csv if asked else None)
 
@@ -93,7 +93,7 @@ def road_weights(config: Config) -> Table:
 def unpeopled(
     config: Config, network: Network, places: Layer | None, poi_weights: Table
 ) -> Layer | None:
-    """Points at places and main roads, where cells are needed too; None without demand surfaces."""
+    """Places and points on main roads, which need cells too; None without demand surfaces."""
     if config.demand.surfaces is None:
         return None
     layers = [people_to_energy.road_points(network)]
@@ -364,7 +364,7 @@ def ownership_of(vehicles: Table) -> dict[str, float]:
 
 @stage(stored="surfaces")
 def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table | None:
-    """The places that draw vehicles to each cell, each with a weight; None without places."""
+    """The places that attract vehicles to each cell, each with a weight; None without places."""
     return None if places is None else people_to_energy.cell_places(cells, places, poi_weights)
 
 

@@ -278,7 +278,7 @@ def site_named(
     including those in `more`. `kind` is what the message calls a site.
     """
     if not isinstance(name, str):
-        raise InputError(where, f"{reprlib.repr(name)} is not text", "give an id or a name")
+        raise InputError(where, f"{reprlib.repr(name)} is not text", "use an id or a name")
     ids = candidates["site_id"].astype(str)
     if name in set(ids):
         return name
@@ -291,10 +291,10 @@ def site_named(
         return str(here[0])
     if here:
         what = f"{name!r} is the name of {len(here)} sites"
-        raise InputError(where, what, "give the id", tuple(here))
+        raise InputError(where, what, "use the id", tuple(here))
     fix = f"site ids range from {ids.min()} to {ids.max()}"
     fix = did_you_mean(name, dict.fromkeys([*more, *ids, *named]), fix, most)
-    raise InputError(where, f"{name!r} is no {kind}", fix)
+    raise InputError(where, f"{name!r} is not a {kind}", fix)
 
 
 @stage("offers.subsidy.concessions")
@@ -319,8 +319,8 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
     for name, members in asked.sites.items():
         for site in sites_named(candidates, members, f"{key}.sites.{name}"):
             if out.setdefault(site, name) != name:
-                what = f"{site} is in {out[site]} already"
-                faults.append(Fault(f"{key}.sites.{name}", what, "a site can be in only one"))
+                what = f"{site} is already in {out[site]}"
+                faults.append(Fault(f"{key}.sites.{name}", what, "name a site only once"))
     new = set(offers.loc[may_be_built(offers), "site_id"].astype(str))
     found = {name for site, name in out.items() if site in new}
     if empty := sorted(set(asked.sites) - found):

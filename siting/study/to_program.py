@@ -215,7 +215,7 @@ def aim_in_words(config: Config) -> str:
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:
         text += ", with all floors met"
     if subsidy_of(config).fills_gap:
-        text += ", where public money fills what the business case lacks"
+        text += ", where public money covers the shortfall of the business case"
     return text
 
 
@@ -308,7 +308,7 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     """
     if not answers:
         raise InputError("side_by_side", "nothing is given", "pass at least one answer or plan")
-    fix = "give a mapping from names to answers, outcomes or plans"
+    fix = "pass a mapping from names to answers, outcomes or plans"
     require_kind("answers", answers, Mapping, fix)
     rows = {}
     for name, given in answers.items():

@@ -38,7 +38,7 @@ class BatchLines(LiveLine):
             self.write(f"{event.done:>{width}}/{event.total}  {name}: {_outcome(event.row)}{kept}")
         names = ", ".join(event.running) or "starting"
         seconds = time.monotonic() - self.start
-        self.show(f"{seconds:,.0f} s; at work: {names}"[:60], event.done, event.total)
+        self.show(f"{seconds:,.0f} s; running: {names}"[:60], event.done, event.total)
         if event.done == event.total:
             self.stop()
 

@@ -77,19 +77,19 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
         )  # fmt: skip
     if len(wanted.fleet):
         console.say(
-            "  The fleet is fitted to these figures: the comparison shows that it reproduces "
-            "them, and is not a test."
+            "  The fleet is fitted to these figures, so the comparison is not a test: it shows "
+            "only that the fleet reproduces them."
         )
     for title, swings, column, unit in (
-        ("What moves the total most", wanted.total_swings, "swing_share", "of the total"),
-        ("What moves the map most", wanted.map_swings, "moved_cells_share", "of the energy moves"),
+        ("What changes the total most", wanted.total_swings, "swing_share", "of the total"),
+        ("What changes the map most", wanted.map_swings, "moved_cells_share", "energy moved"),
     ):
         if len(swings):
             columns = [
                 Column("Figure", "figure", no_wrap=True),
                 Column("Of", lambda row: row["vehicle_class"] or "all", "_", overflow="fold"),
                 Column(unit, column, ".1%"),
-                Column("Sure", lambda row: _SURE.get(row["confidence"], row["confidence"]),
+                Column("Confidence", lambda row: _SURE.get(row["confidence"], row["confidence"]),
                        no_wrap=True),
             ]  # fmt: skip
             console.table(columns, swings.head(6), title=title)
@@ -120,7 +120,7 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
         "share served in the worst-served zone."
     )
     if case := next(iter(frontier["risk_case"]), ""):
-        console.say(f"At risk: PKR m of public money in stations below NPV 0 in {case}.")
+        console.say(f"At risk: PKR m of public money in stations with NPV below 0 in {case}.")
     console.written(folder)
 
 
@@ -134,7 +134,7 @@ def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> 
             Column("Plan found", "purpose"),
             Column("PKR m", "subsidy_pkr", ",.2f", per=1e6),
             Column("kWh/day", "served_kwh_day", ",.0f"),
-            Column("A PKR m brought", "kwh_day_a_million", ",.1f"),
+            Column("kWh/day per PKR m", "kwh_day_a_million", ",.1f"),
             Column("", lambda row: "about here" if row["chosen"] else ""),
         ]
         console.table(columns, plans)

@@ -1,6 +1,6 @@
 """The data from which a plan is checked again: the figures that it states, and its input tables.
 
-A plan is recounted in *slices*; each slice is one year in one scenario. If a plan has neither years
+A plan is checked in *slices*; each slice is one year in one scenario. If a plan has neither years
 nor scenarios, it has one slice with the name ``""``, and tables need no ``slice`` column.
 """
 
@@ -76,7 +76,7 @@ class Aim:
     # and, if stated, ``found`` (worth of a plan made for the scenario alone).
     best: pd.DataFrame | None = None
     # ``worst_share``: `members` lists the ``demand_id`` of each group (``floor``). `slices`: the
-    # slices to compare; if it is None, those of the last year.
+    # slices to compare; if None, the slices of the last year.
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
     # ``least_cost_to_all``: the costs of stations and of drivers' time. Existing stations are free.
@@ -105,7 +105,7 @@ class ViabilityGap:
 
 @dataclass(frozen=True, eq=False)
 class OtherPlan:
-    """An earlier plan from which the plan must differ at no fewer than `sites` sites."""
+    """An earlier plan from which the plan must differ at `sites` or more sites."""
 
     offer_ids: Sequence[str]
     sites: int

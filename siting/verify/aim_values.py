@@ -16,7 +16,7 @@ from siting.verify.service_recount import shares_of, worth_of
 
 _WORDS = {
     "most_worth": "worth served",
-    "net_worth": "worth served, less the charge on its money",
+    "net_worth": "worth served, minus the charge on money",
     "least_money": "{aim.of}",
     "worst_share": "share served of the worst-served group",
     "least_regret": "largest regret",
@@ -138,16 +138,16 @@ def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> f
     """Return the largest regret; also check the best worth of each scenario."""
     best = aim.best
     if best is None or set(best["scenario"].astype(str)) != set(outcome.index):
-        raise InputError("aims, least_regret", "needs the best of every scenario")
+        raise InputError("aims, least_regret", "needs the best worth of every scenario")
     scale = largest(whole)
     regret = []
     for row in best.to_dict("records"):
         name, most = str(row["scenario"]), float(row["best"])
         got, there = float(outcome[name]), float(whole[name])
         found = float(row.get("found", most))
-        ledger.at_most(f"{name}: worth within the best found", got, found, scale)
-        ledger.at_most(f"{name}: best found within its bound", found, most, scale)
-        ledger.at_most(f"{name}: best within the demand", most, there, scale)
+        ledger.at_most(f"{name}: worth at most the best found", got, found, scale)
+        ledger.at_most(f"{name}: best found at most its bound", found, most, scale)
+        ledger.at_most(f"{name}: best at most the demand", most, there, scale)
         regret.append(most - got)
     return max(0.0, *regret)
 
@@ -170,5 +170,5 @@ def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
     # The gap to a value of 0 is undefined; any claim below 100 % is an error.
     gap = 0.0 if close else short / abs(aim.value) if aim.value else 1.0
     ledger.row(f"gap of {_label(aim)}", gap, aim.gap)
-    what = f"gap {shown(aim.gap)} claimed, {shown(gap)} recounted"
+    what = f"gap {shown(aim.gap)} claimed, {shown(gap)} recomputed"
     ledger.wrong(not aim.gap >= gap - RELATIVE * max(1.0, gap), where, what)

@@ -19,7 +19,7 @@ class Ceiling:
 
     name: str
     column: str
-    value: str | None = None  # the only value that is limited; if None, every value is
+    value: str | None = None  # the only value that is limited; if None, all values are
     stations: float = math.inf
     pkr: float = math.inf
 
@@ -144,7 +144,7 @@ def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
         ledger.wrong(len(rows) != 1, where, f"appears {len(rows)} times, not once")
         for column, due in (("low_pkr", low), ("high_pkr", high)) if len(rows) == 1 else ():
             said = float(rows[column].iloc[0])
-            what = f"{said:,.0f} is claimed, winners.csv adds up to {due:,.0f}"
+            what = f"{said:,.0f} is stated, but winners.csv adds up to {due:,.0f}"
             ledger.wrong(differs(said, due, 1.0), f"{where}, column {column}", what)
     asked = float(account.winners["ask_pkr"].sum())
     what = f"winners ask for PKR {asked:,.0f}, the budget is PKR {account.budget_pkr:,.0f}"
@@ -155,7 +155,8 @@ def _paid(winners: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Return the smallest and largest total payment (PKR) under each payment rule."""
     asked, rent = float(winners["ask_pkr"].sum()), float(winners["rent_pkr"].sum())
     paid = winners[~(winners["rent_pkr"] > 0)]
-    # The critical ask is blank if it was not computed; then only the ask is known to be enough.
+    # The critical ask is blank if it was not computed; then it is known only that the ask is
+    # enough.
     low = np.fmax(paid["ask_pkr"], paid["critical_low_pkr"])
     high = paid["critical_high_pkr"].fillna(math.inf)
     return {

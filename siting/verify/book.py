@@ -128,7 +128,7 @@ class Book:
         if isinstance(a.budget_pkr, Mapping):
             only("budget_pkr", self.years, a.budget_pkr, "no budget for years")
         elif len(self.years) > 1:
-            faults.append(Fault("budget_pkr", "one number for several years", "give it by year"))
+            faults.append(Fault("budget_pkr", "one number for several years", "give one per year"))
         if len(self.years) > 1 and a.money is not None and "year" not in a.money.columns:
             faults.append(Fault("money", "columns missing", "", ("year",)))
         return faults

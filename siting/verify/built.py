@@ -79,7 +79,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
 
 
 def _check_bids(book: Book, ledger: Ledger) -> None:
-    """Check that bundles are built whole or not at all, and that bids open in their year."""
+    """Check that bundles are built in full or not at all, and that bids open when they must."""
     offers = book.offer
     if "bundle" in offers.columns:
         named = offers["bundle"].fillna("").astype(str)
@@ -88,7 +88,7 @@ def _check_bids(book: Book, ledger: Ledger) -> None:
         whole = pd.Series(there, named.index).groupby(named).agg(["all", "any"])
         torn = whole["any"] & ~whole["all"]
         ledger.broken("built, column offer_id", "bundles only partly built", whole.index, torn)
-        ledger.row("bundles built whole or not at all", (~torn).sum(), len(whole))
+        ledger.row("bundles built in full or not at all", (~torn).sum(), len(whole))
     if "opens_year" in offers.columns and len(book.years) > 1:
         begun: dict[str, Any] = {}
         for year, now in book.by_year.items():
@@ -96,7 +96,7 @@ def _check_bids(book: Book, ledger: Ledger) -> None:
         asked = offers["opens_year"].fillna(0).astype(int)
         late = [o for o, year in begun.items() if asked[o] not in (0, int(year))]
         ledger.named("built, column year", "opens in another year", late)
-        ledger.row("stations that open in their year", len(begun) - len(late), len(begun))
+        ledger.row("stations that open in the required year", len(begun) - len(late), len(begun))
 
 
 def _check_built_year(book: Book, ledger: Ledger) -> None:
@@ -147,7 +147,7 @@ def _check_headroom(book: Book, ledger: Ledger) -> None:
         return
     new = book.stands[~book.stands["existing"] & book.stands["site_id"].isin(spare.index)]
     new = new.drop_duplicates("offer_id")
-    # The headroom must cover the added load, less what a paid grid upgrade adds to it.
+    # The headroom must cover the added load, minus the headroom that a paid grid upgrade adds.
     there = new["site_id"].map(book.kept).map(load_kw(book.offer)).where(new["extends"])
     drawn = load_kw(new) - there.astype(float).fillna(0.0)
     if "upgrade_kw" in new.columns:

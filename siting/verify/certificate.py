@@ -8,7 +8,7 @@ resources plus the largest contribution of each site (weak duality)::
 
 Here ``p_i``, ``m_r`` and ``f_g`` are the prices of demand row ``i``, limit ``r`` and floor ``g``,
 ``d_i`` and ``D_g`` are demands, and ``v_ij`` is the worth of a kWh of row ``i`` served at site
-``j``. The ``intake`` is the most that a station could earn if it were the only one. It earns
+``j``. The ``intake`` is the most that a station could earn if it were the only station. It earns
 ``v_ij + f_g - p_i`` per kWh of row ``i``, within the capacities of its chargers and the demand of
 each row. The energy that a station can serve in a set of rows is a minimum over sets ``U`` of
 charger groups: the capacity of ``U`` plus the demand of the rows that can also use a group outside
@@ -53,7 +53,7 @@ PROVABLE = ("most_worth", "net_worth", "least_money")
 # Sums are exact if all slices together have at most this many pairs (demand row, site in reach).
 EXACT_PAIRS = 5_000
 # Further prices that are tried for a site's viability gap, as shares of the price of a rupee: the
-# price that a run stores is the best only for one offer of the site. Measured (embedded city, 64
+# price that a run stores is the best for only one offer of the site. Measured (embedded city, 64
 # sockets): steps of 0.5 prove 18,169 kWh/day; steps of 0.1 prove 13,770, the bound of the run.
 GAP_PRICES = tuple(n / 10 for n in range(11))
 EPSILON = 2.0**-52
@@ -354,7 +354,7 @@ class _Bound:
                     np.repeat([f for _, f in near_rows], [len(r) for r, _ in near_rows])
                 )
                 gains = rows["worth"][row] * counts + rows["floor"][row] + rows["margin"][row] * tau
-                # In floating point, every worth is rounded up, so that the bound stays valid.
+                # In floating point, every value is rounded up, so that the bound stays valid.
                 value = (gains if self.exact else gains * (1 + 8 * EPSILON)) - rows["price"][row]
                 value = value if self.exact else np.nextafter(value, np.inf)
             most = self.sets.most(

@@ -82,7 +82,7 @@ class Ledger:
     def equal(self, check: str, claimed: float, found: float, scale: float) -> None:
         """Add a check that a figure stated by the plan equals the recomputed figure."""
         self.row(check, found, claimed)
-        what = f"{shown(claimed)} claimed, {shown(found)} recounted"
+        what = f"{shown(claimed)} claimed, {shown(found)} recomputed"
         self.wrong(differs(claimed, found, scale), check, what)
 
     def done(self) -> pd.DataFrame:

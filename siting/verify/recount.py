@@ -51,7 +51,7 @@ def _check_limits(book: Book, ledger: Ledger) -> None:
         ledger.named(other.name, "not in the offers", unknown)
         apart = len(end ^ {site[o] for o in other.offer_ids if o in site.index})
         ledger.row(f"sites only in this plan or only in {other.name}", apart, other.sites)
-        what = f"differs by {apart:,} sites, but must by {other.sites:,} or more"
+        what = f"differs at {apart:,} sites, but must differ at {other.sites:,} or more"
         ledger.wrong(apart < other.sites, other.name, what)
 
 
@@ -66,7 +66,7 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
     # The tolerance of a sum is relative to its largest part, as is the precision of solvers.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
-    # The solver's unit for payments is the highest cost of an offer, so it sets their tolerance.
+    # The solver's unit for payments is the highest cost of an offer, so this sets their tolerance.
     rupees = there.loc[there["per_rupee"], "resource"]
     part[rupees] = np.maximum(part[rupees], float(book.offer["cost_pkr"].max()))
     for row in there.sort_values("resource").to_dict("records"):

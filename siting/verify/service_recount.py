@@ -37,16 +37,16 @@ def check_service(book: Book, ledger: Ledger) -> None:
     demand = rows[["slice", "demand_id"]].merge(book.demand, how="left", on=["slice", "demand_id"])
     stray = demand["cell_id"] != rows["cell_id"]
     stray |= demand["vehicle_class"] != rows["vehicle_class"]
-    broken("cell_id", "not the demand's own cell", stray)
+    broken("cell_id", "not the cell of the demand row", stray)
 
     kwh = rows["served_kwh_day"].to_numpy(dtype=float)
     most = largest(book.demand["demand_kwh_day"])
-    broken("served_kwh_day", "negative or no number", above(-kwh, 0.0, most))
+    broken("served_kwh_day", "negative or not a number", above(-kwh, 0.0, most))
     sums = rows.groupby(["slice", "demand_id"])["served_kwh_day"].sum(min_count=1).reset_index()
     wanted = sums.merge(book.demand, how="left", on=["slice", "demand_id"])["demand_kwh_day"]
     over = above(sums["served_kwh_day"], wanted, most)
     sum_names = sums["demand_id"].astype(str) + book.when(sums)
-    ledger.broken("service, column served_kwh_day", "more than is wanted", sum_names, over)
+    ledger.broken("service, column served_kwh_day", "more than the demand", sum_names, over)
     ledger.row("energy served within the demand, kWh/day", kwh.sum(),
                book.demand["demand_kwh_day"].sum())  # fmt: skip
     if a.model == "capacitated":
@@ -177,5 +177,5 @@ def check_floors(book: Book, ledger: Ledger) -> None:
         what = f"{shown(have)} of the demand served, {shown(need)} required"
         ledger.wrong(above(need * want, kwh, max(want, scale)), label, what)
         said = float(row.get("served_share_said", have))
-        what = f"{shown(said)} of the demand claimed, {shown(have)} recounted"
+        what = f"{shown(said)} of the demand claimed, {shown(have)} recomputed"
         ledger.wrong(differs(said, have, 1.0), label, what)

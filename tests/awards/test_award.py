@@ -285,7 +285,7 @@ def test_every_fault_is_told_by_its_line_at_once(town, tmp_path):
         ("outside the study area", ("line 5",)),
         ("outside Pakistan", ("line 6",)),
         ("asks for more than the whole budget", ("line 7", "line 8")),
-        ("not PKR of 0 or more", ("line 9",)),
+        ("not an amount of PKR 0 or more", ("line 9",)),
         ("no charger or configuration 'nothing'", ("line 10",)),
         ("blank", ("line 11",)),
         ("opens in a year outside the plan", ("line 12",)),

@@ -68,7 +68,7 @@ def test_every_fault_of_the_sweeps_at_once():
     ]
     found = faults(lambda: parse_sweeps(texts))
     wanted = ["'3' is not a list", "is not KEY=", "is empty", "1 is repeated", "a list is not",
-              "not valid YAML", "no value is not", "is not a key path", "is given twice",
+              "not valid YAML", "a blank is not", "is not a key path", "is given twice",
               "output cannot be swept"]  # fmt: skip
     assert len(found) == len(wanted)
     for text, words in zip(found, wanted, strict=True):

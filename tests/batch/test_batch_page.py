@@ -84,7 +84,7 @@ def test_bars_where_nothing_is_swept_by_number():
     assert drawing.count("<rect") == 2
     assert "b · high" in drawing
     many = table_of(*[(f"n{i}", {}, {}) for i in range(50)])
-    assert "10 more are in the table" in draw_chart(many, [], [""] * 50)
+    assert "10 more studies are in the table but not drawn" in draw_chart(many, [], [""] * 50)
 
 
 def test_no_drawing_without_a_plan():

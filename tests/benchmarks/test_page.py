@@ -93,7 +93,7 @@ def test_the_page_says_what_was_stored(tmp_path):
     assert "| spopt |  |  |  | not installed: spopt (no uv to fetch it) |" in text
     assert "| 1,000 | a\\|b |" in text
     assert "2 cores (a processor), 24 GB, Linux x86_64; Python 3.13.5; numpy 2.5." in text
-    assert "0.0 to 7.2 processes wanted a core" in text
+    assert "0.0 to 7.2 processes were running or waiting for a core" in text
     assert "**These figures are from a busy machine**" in text
     assert "Measured 2026-11-24;" in text
     assert "## Wrong values" not in text

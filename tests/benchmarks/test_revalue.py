@@ -74,7 +74,7 @@ def test_it_agrees_with_the_answer(instance, name):
 def test_what_a_plan_breaks_is_said(instance):
     answer = solve(Program(instance), gap=0.0)
     poorer = replace(answer.program, instance=replace(instance, budget_pkr=3e6))
-    assert recounted(replace(answer, program=poorer)).broken == ["more money than there is"]
+    assert recounted(replace(answer, program=poorer)).broken == ["more money than is available"]
     stricter = answer.program.floor(0.99)
     assert "floors or money are not met" in recounted(replace(answer, program=stricter)).broken[0]
 

@@ -51,7 +51,7 @@ def test_karachi_without_its_data_says_so(row, monkeypatch, tmp_path):
     module, function = ROWS[row].split(":")
     finding = getattr(importlib.import_module(module), function)(whole)
     assert finding.wrong == []
-    assert "not measured: the extract is not at hand" in finding.lines[0].found
+    assert "not measured: the extract is not available" in finding.lines[0].found
     assert all(value is None for value in finding.figures.values())
 
 

@@ -245,7 +245,7 @@ def test_too_few_sites_say_how_many_it_takes(model):
     demand, candidates, reach = line()
     instance = PlainInstance.from_tables(demand, candidates, reach[reach["cost"] <= 1])
     with pytest.raises(
-        InfeasibleError, match=r"2 sites cannot serve every demand.*; give 3 or more"
+        InfeasibleError, match=r"2 sites cannot serve every demand.*; raise p to 3 or more"
     ):
         solve_classic(instance, model, p=2)
 

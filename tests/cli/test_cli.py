@@ -101,7 +101,7 @@ def test_an_infeasible_program_is_exit_1_with_what_cannot_hold(town):
     done = siting("run", town, "--set", "program.min_served_share=0.9",
                   "--set", "program.budget_pkr=1000")  # fmt: skip
     assert done.returncode == 1
-    assert "This cannot hold" in done.stderr
+    assert "Not all requirements can be met" in done.stderr
     assert "floor, city: have 66.67 %, need 90 % of the demand; lower it to 0.6666" in done.stderr
     assert "budget: have PKR 1,000, need PKR 2,000; raise it to PKR 2,000" in done.stderr
     assert not (town.parent / "runs").exists() or not list((town.parent / "runs").iterdir())
@@ -243,7 +243,7 @@ def test_cities_are_listed_and_a_new_config_is_written_once(tmp_path):
     assert load(path).demand.city == "multan"
     again = here("new", "Multan", "--out", path)
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
     unknown = here("new", "Lahoree", "--out", tmp_path / "x.yaml")
     assert unknown.returncode == 2
     assert "did you mean Lahore" in unknown.stderr
@@ -382,7 +382,7 @@ def test_a_gap_above_100_percent_is_said_first_and_by_the_exit_code(town, tmp_pa
     out = tmp_path / "out"
     done = here("run", town, "--out", out)
     assert done.returncode == FAR_FROM_PROVEN == 3
-    words = "FAR FROM PROVEN: gap 10,552%, over 100%; give it more time (solver.time_limit_s)"
+    words = "FAR FROM PROVEN: gap 10,552%, over 100%; raise the time limit (solver.time_limit_s)"
     assert done.stdout.splitlines()[0] == words
     facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
     assert facts["far_from_proven"] is True

@@ -173,7 +173,7 @@ def test_what_is_not_finite_is_null(capsys):
     ("err", "code", "what"),
     [
         (KeyboardInterrupt(), 130, "Stopped; nothing was written."),
-        (MemoryError(), 2, "needs more memory"),
+        (MemoryError(), 2, "not enough memory"),
         (OSError(28, "No space left on device", "x"), 2, "No space left"),
         (RuntimeError("odd"), 1, "siting itself failed: RuntimeError: odd"),
     ],

@@ -22,11 +22,11 @@ ONE_FAULT = [
     ("year: 2031", "year: 2061", 4, "year", "2061 is greater than 2060", ""),
     ("year: 2031", "year: 2031.0", 4, "year", "2031.0 is not a whole number", "write 2031"),
     ("year: 2031", "year: '2031'", 4, "year", "'2031' is text, not a whole", "write 2031"),
-    ("year: 2031", "year:", 4, "year", "no value", "leave the key out for the default, 2030"),
+    ("year: 2031", "year:", 4, "year", "no value", "leave the key out to use the default, 2030"),
     ("kind: file", "kind: fiel", 7, "roads.source.kind", "'fiel' is not one of place, bbox, "
      "polygon, file", "did you mean file?"),
     ("kind: file", "kind:", 7, "roads.source.kind", "no value is not one of", ""),
-    ("    kind: file\n", "", 6, "roads.source.kind", "missing; one of place, bbox", ""),
+    ("    kind: file\n", "", 6, "roads.source.kind", "missing; use one of place, bbox", ""),
     ("    path: roads.osm.bz2\n    clip", "    clip", 6, "roads.source.path", "missing (OSM", ""),
     ("clip: area.geojson", "clip: area.csv", 9, "roads.source.clip", "ending of area.csv", "use"),
     ("clip: area.geojson", "place: x", 9, "roads.source.place", "unknown key", "keys here: kind,"),
@@ -76,7 +76,7 @@ ONE_FAULT = [
     ("car: 0.01", "car: 1.01", 36, "demand.fleet_share.car", "1.01 is greater than 1", ""),
     ("boat: 0.5", "bus: 0.5", 37, "demand.fleet_share.bus",
      "'bus' is not among demand.vehicle_classes", "there are: car, boat"),
-    ("    - boat", "    - car", 40, "demand.vehicle_classes.1", "car is repeated", "leave it out"),
+    ("    - boat", "    - car", 40, "demand.vehicle_classes.1", "car is repeated", "list it once"),
     ("    - boat", "    - Boat", 40, "demand.vehicle_classes.1", "'Boat' does not fit", ""),
     ("    - boat", "    - 5", 40, "demand.vehicle_classes.1", "5 is not text", "put it in quotes"),
     ("km_day: 35", "km_dya: 35", 46, "demand.figures.car.km_dya", "unknown key; did you mean "
@@ -91,7 +91,7 @@ ONE_FAULT = [
     ("        building:\n          - yes", "        building: yes", 84,
      "candidates.sources.0.tags.building", "'yes' is not a list", "write [a, b]"),
     ("        building:\n          - yes", "        building: []", 84,
-     "candidates.sources.0.tags.building", "is empty; at least one is needed", ""),
+     "candidates.sources.0.tags.building", "is empty; at least one item is needed", ""),
     ("spacing_m: 400", "spacing_m: 49", 101, "candidates.sources.3.spacing_m",
      "49 is less than 50", "expected: distance between neighbouring candidates, m"),
     ("merge_within_m: 0", "merge_within_m: -1", 108, "candidates.merge_within_m",
@@ -101,13 +101,13 @@ ONE_FAULT = [
     ("      ac_22: 2", "      ac_22: 1.5", 114, "offers.configurations.pair.ac_22",
      "1.5 is not a whole number", "expected: number of chargers of this type"),
     ("    pair:\n      ac_22: 2", "    pair: {}", 113, "offers.configurations.pair",
-     "is empty; at least one is needed", ""),
+     "is empty; at least one item is needed", ""),
     ("    pair:\n      ac_22: 2", "    a:b: {ac_22: 2}", 113, "offers.configurations.a:b",
      "'a:b' does not fit", ""),
     ("    pair:\n", "    existing:\n", 113, "offers.configurations.existing",
      "'existing' is the name of existing stations", "choose another name"),
     ("  configurations:\n    pair:\n      ac_22: 2", "  configurations: {}", 112,
-     "offers.configurations", "is empty; at least one is needed", ""),
+     "offers.configurations", "is empty; at least one item is needed", ""),
     ("utilisation: 1", "utilisation: 15", 118, "offers.utilisation", "15 is greater than 1", ""),
     ("availability: 0.9", "availability: 0", 119, "offers.availability",
      "0 is not greater than 0", ""),
@@ -129,7 +129,7 @@ ONE_FAULT = [
     ("output:\n", "solver2: {}\noutput:\n", 279, "solver2", "unknown key; did you mean solver?",
      "keys here: name, title,"),
     ("output:\n  runs_dir: results\n  cache_dir: kept/parsed\n", "output:\n", 279, "output",
-     "no value; expected: folders of results", "leave the key out for the default"),
+     "no value; expected: folders of results", "leave the key out to use the default"),
     ("output:\n  runs_dir: results\n  cache_dir: kept/parsed\n", "output: [1]\n", 279, "output",
      "a list is not a section of keys and values", ""),
     ("case: high", "case: middle", 49, "demand.case", "'middle' is not one of low, central, high",
@@ -140,7 +140,7 @@ ONE_FAULT = [
      "4 is greater than 1", ""),
     ("        home: 1\n        destination: 0\n        en_route: 2.5",
      "        home: 0\n        destination: 0\n        en_route: 0", 67,
-     "demand.surfaces.weights.car", "all three weights are 0", "give one above 0"),
+     "demand.surfaces.weights.car", "all three weights are 0", "set at least one above 0"),
     ("    weights:\n      car:", "    weights:\n      cars:", 67, "demand.surfaces.weights.cars",
      "'cars' is not among demand.vehicle_classes", "did you mean car?"),
     ("    places:\n      kind: layer", "    places:\n      kind: lair", 62,
@@ -149,7 +149,8 @@ ONE_FAULT = [
     ("path: places.geojson", "path: places.tif", 63, "demand.surfaces.places.path",
      "ending of places.tif is not accepted", ""),
     ("      kwh_km: 0.2\n", "      kwh_km: 0.2\n      home_share: 0.5\n", 49,
-     "demand.figures.car.public_share", "is given together with home_share", "give one of them"),
+     "demand.figures.car.public_share", "is given together with home_share",
+     "set only one of them"),
     ("kind: points", "kind: h3", 23, "demand.people.kind", "'h3' is not one of points",
      "for a table with an h3 column, write kind: points; for hexagonal cells, write demand.cells"),
     ("    shape: h3\n    resolution: 9", "    kind: hex", 30, "demand.cells.shape",
@@ -159,11 +160,11 @@ ONE_FAULT = [
     ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: [2, 2.5]", 124, "offers.sizes.ac_22.1",
      "2.5 is not a whole number", "expected: number of chargers of this type"),
     ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: [2, 2]", 124, "offers.sizes.ac_22.1",
-     "2 is repeated", "leave it out"),
+     "2 is repeated", "list it once"),
     ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: 2", 124, "offers.sizes.ac_22",
      "2 is not a list", "write [a, b]"),
     ("sizes: {ac_22: [2, 4], dc_60: [1]}", "sizes: {}", 124, "offers.sizes",
-     "is empty; at least one is needed", ""),
+     "is empty; at least one item is needed", ""),
     ("least_ports: 3", "least_ports: -1", 125, "offers.least_ports", "-1 is less than 0", ""),
 ]  # fmt: skip
 
@@ -188,7 +189,7 @@ def test_a_fleet_table_leaves_nothing_for_the_fleet_model(tmp_path: Path) -> Non
     assert faults(write_study(tmp_path, text)) == [
         Fault(
             f"town.yaml, line {line}, key demand.{key}",
-            "is not used where fleet_csv is given",
+            "is not used if fleet_csv is given",
             "leave one of them out",
         )
         for line, key in ((50, "scenarios_csv"), (51, "sales_csv"), (52, "fleet_figures"))
@@ -202,11 +203,11 @@ ZONES = "kind: zones\n    path: area.geojson\n"
     ("more", "key", "what"),
     [
         ("    spread_by: places\n", "spread_path", "missing, but spread_by is places"),
-        ("    spread_path: area.geojson\n", "spread_path", "not used where spread_by is streets"),
+        ("    spread_path: area.geojson\n", "spread_path", "not used if spread_by is streets"),
         (
             "    counts: census\n    renting_column: renting\n",
             "renting_column",
-            "not used where counts is census",
+            "not used if counts is census",
         ),
         ("    spread_by: roofs\n", "spread_by", "'roofs' is not one of streets, buildings, places"),
     ],
@@ -235,7 +236,7 @@ def test_a_key_given_twice(tmp_path: Path) -> None:
     assert faults(write_study(tmp_path, text)) == [
         Fault(
             "town.yaml, line 14, key roads.speeds",
-            "this key is on line 12 already",
+            "this key is already on line 12",
             "keep one of the two",
         ),
         Fault(
@@ -340,7 +341,7 @@ def test_all_faults_of_one_section_at_once(tmp_path: Path) -> None:
     )
     found = faults(write_study(tmp_path, MINIMAL), f"program.limits={limits}")
     assert [fault.what for fault in found] == [
-        "'a' is among forbidden_sites too",
+        "'a' is also among forbidden_sites",
         "the shares add up to 1.8, more than the budget",
         "more stations (2) than sites (1)",
     ]

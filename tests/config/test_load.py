@@ -592,7 +592,7 @@ def test_an_empty_file(tmp_path: Path, text: str) -> None:
 def test_a_file_without_keys(tmp_path: Path, text: str, shown: str) -> None:
     (fault,) = faults(write_study(tmp_path, text))
     assert fault.where == "town.yaml"
-    assert fault.what == f"holds {shown}, not keys and values"
+    assert fault.what == f"contains {shown}, not keys and values"
 
 
 def test_another_encoding(tmp_path: Path) -> None:
@@ -691,7 +691,7 @@ def test_overrides_make_the_sections_they_need(tmp_path: Path) -> None:
         ("name.x=8", "override name.x", "name is 'town', which has no key 'x'", ""),
         ("reach=7", "override reach", "7 is not a section of keys and values", ""),
         ("reach={cutoff_min: 0}", "override reach, key reach.cutoff_min", "0 is not greater", ""),
-        ("reach={cutoff_min: 1, cutoff_min: 2}", "override reach", "this key is on", ""),
+        ("reach={cutoff_min: 1, cutoff_min: 2}", "override reach", "this key is already on", ""),
         ("reach.cutoff_min=[1", "override reach.cutoff_min", "the value is not valid YAML", ""),
         ("reach.cutoff_min=", "override reach.cutoff_min", "no value", "default, 10"),
         ("reach.cutoff_min='5'", "override reach.cutoff_min", "'5' is text", "write 5"),

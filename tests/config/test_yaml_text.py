@@ -83,8 +83,8 @@ def test_each_key_and_item_has_its_line() -> None:
 def test_a_key_given_twice_is_told_with_both_lines_and_the_rest_is_read() -> None:
     document = read("a:\n  b: 1\n  c: 2\n  b: 3\n  b: 4\nd: 5\n")
     assert document.slips == [
-        (("a", "b"), 4, "this key is on line 2 already", "keep one of the two"),
-        (("a", "b"), 5, "this key is on line 2 already", "keep one of the two"),
+        (("a", "b"), 4, "this key is already on line 2", "keep one of the two"),
+        (("a", "b"), 5, "this key is already on line 2", "keep one of the two"),
     ]
     assert document.value == {"a": {"b": 1, "c": 2}, "d": 5}
 

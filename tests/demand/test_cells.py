@@ -121,7 +121,7 @@ def test_a_layer_in_the_wrong_place_is_named_with_both_extents():
     assert "67.000" in text
     assert "24.860" in text
     assert "73.060" in text  # the roads
-    assert "km from one" in text
+    assert "km from a road" in text
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_places_get_cells_though_nobody_lives_there():
 
 def test_places_do_not_stand_in_for_people_far_from_every_road():
     people = people_at([(X0 + 50_000, Y0)], [5.0])
-    with pytest.raises(InputError, match="km from one"):
+    with pytest.raises(InputError, match="km from a road"):
         make_cells(people, grid_network(), also=people_at([(X0, Y0)], [0.0]))
 
 

@@ -163,7 +163,7 @@ def test_a_depot_twice_and_a_share_that_is_not_used_are_told_together(tmp_path):
     text = str(caught.value)
     assert "the depot East depot is given twice for bus" in text
     assert "demand.fleet_share.bus" in text
-    assert "is not used where demand.fleets has the class" in text
+    assert "is not used for a class that demand.fleets lists" in text
 
 
 def test_the_cli_tells_of_a_depot_outside_the_area_without_a_traceback(tmp_path):

@@ -173,10 +173,10 @@ def test_every_bad_override_at_once():
         )
     text = str(caught.value)
     for word in (
-        "km_day, home_share is not given",
+        "km_day, home_share missing",
         "no figure is called km",
-        "km_day: not km/day of at least 0 (two_wheeler)",
-        "charging_efficiency: not share of at least 0.1 and at most 1 (truck)",
+        "km_day: km/day must be at least 0 (two_wheeler)",
+        "charging_efficiency: share must be at least 0.1 and at most 1 (truck)",
     ):
         assert word in text
     assert len(caught.value.faults) == 4
@@ -190,7 +190,7 @@ def test_own_rows_replace_the_packages_one_by_one(tmp_path):
     assert figures.loc["car", "kwh_km"] == 0.17
     assert figures.loc["bus", "km_day"] == 220
     path.write_text(VEHICLES_HEAD + "car,km_day,50,60,40,km/day,mine,L\n")
-    with pytest.raises(InputError, match=r"km_day: not low <= central <= high \(car\)"):
+    with pytest.raises(InputError, match=r"km_day: must be low <= central <= high \(car\)"):
         vehicle_figures(path)
 
 
@@ -412,7 +412,7 @@ def test_profiles_that_cannot_be(tmp_path):
     by_what = {fault.what: fault.ids for fault in caught.value.faults}
     assert by_what["the 24 hourly shares do not add up to 1"] == ("two_wheeler",)
     assert by_what["a share of an hour is negative"] == ("two_wheeler_delivery",)
-    assert by_what["not low <= central <= high"] == ("three_wheeler",)
+    assert by_what["must be low <= central <= high"] == ("three_wheeler",)
     assert by_what["a class is given twice"] == ("bus",)
 
 

@@ -41,7 +41,7 @@ def test_2030_is_within_a_tenth_of_the_published_2_2_million_and_says_how_far_of
     assert share == pytest.approx(0.30, abs=0.005)
     # Cumulative: the opening stock and all electric sales from 2026 on.
     sold = fleet_model(until=2030)["electric_sales"].sum() + 76_000
-    assert check.loc["sold until 2030", "model"] == pytest.approx(sold)
+    assert check.loc["sold by 2030", "model"] == pytest.approx(sold)
     assert check["within"].all()
 
 
@@ -50,7 +50,7 @@ def test_a_scenario_that_misses_is_not_called_within():
     assert slow["within"].to_dict() == {
         "in service, 2025": True,
         "in service, 2030": False,
-        "sold until 2030": False,
+        "sold by 2030": False,
         "electric share of sales, 2030": False,
         "in service, 2025, two_wheeler": True,
         "in service, 2025, car": True,
@@ -124,7 +124,7 @@ def test_every_fault_of_an_own_fleet_at_once(tmp_path):
     with pytest.raises(InputError) as caught:
         national_fleet(2030, path=path)
     text = str(caught.value)
-    for word in ("negative", "given twice", "not low", "lack a year"):
+    for word in ("negative", "given twice", "must be low", "lack a year"):
         assert word in text
     assert str(path) in text
 
@@ -183,7 +183,7 @@ def test_own_registrations_with_faults(tmp_path):
     with pytest.raises(InputError) as caught:
         city_share(city_figures("Lahore"), ["car"], path)
     text = str(caught.value)
-    for word in ("at most 1", "not low <= central <= high", "given twice"):
+    for word in ("at most 1", "must be low <= central <= high", "given twice"):
         assert word in text
     path.write_text(head + "Lahore,car,0.2,0.1,0.4,mine,M\n")
     shares = city_share(city_figures("LAHORE"), ["car"], path)

@@ -136,7 +136,7 @@ def test_a_raster_elsewhere_is_told_with_both_extents(tmp_path):
     text = str(caught.value)
     assert "67.000-67.020 E, 24.880-24.900 N" in text
     assert "73.000-73.100 E, 33.500-33.700 N" in text
-    with pytest.raises(InputError, match="km from one"):
+    with pytest.raises(InputError, match="km from a road"):
         raster_to_cells(path, grid_network(), area=AREA)
 
 
@@ -220,7 +220,7 @@ def test_a_picture_is_no_raster_of_people(tmp_path):
     with pytest.raises(InputError) as caught:
         read_raster(path)
     assert len(caught.value.faults) == 2
-    assert "where its pixels lie" in str(caught.value)
+    assert "where its pixels are" in str(caught.value)
 
 
 def test_too_small_cells_ask_for_larger_ones(tmp_path):

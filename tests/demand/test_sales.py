@@ -261,9 +261,9 @@ def test_a_year_the_targets_do_not_cover(year):
         (["2030,0.3,0.3,0.3", "2026,0.1,0.1,0.1"], "years do not increase"),
         (["2026,0.1,0.1,0.1", "2026,0.2,0.2,0.2"], "a year is given twice"),
         (["2026,0.1,0.1,0.1", "2030,1.2,1.2,1.2"], "at most 1"),
-        (["2026,0.1,0.1,0.1", "2030,0.3,0.4,0.5"], "not low <= central <= high"),
-        (["2026,0,0,0", "2030,0.3,0.3,0.3"], "not above 0 and below the saturation"),
-        (["2026,0.1,0.1,0.1", "2030,0.98,0.98,0.98"], "not above 0 and below the saturation"),
+        (["2026,0.1,0.1,0.1", "2030,0.3,0.4,0.5"], "must be low <= central <= high"),
+        (["2026,0,0,0", "2030,0.3,0.3,0.3"], "must be above 0 and below the saturation"),
+        (["2026,0.1,0.1,0.1", "2030,0.98,0.98,0.98"], "must be above 0 and below the saturation"),
         (["2028,0.1,0.1,0.1", "2030,0.3,0.3,0.3"], "later than 2026"),
     ],
 )
@@ -297,8 +297,8 @@ def test_every_bad_override_at_once():
     for word in (
         "car.share_2030",
         "no figure is called lifetime",
-        "growth: not share/year",
-        "growth, life_years is not given",
+        "growth: share/year must be",
+        "growth, life_years missing",
     ):
         assert word in text
     assert len(caught.value.faults) == 4

@@ -134,7 +134,7 @@ def test_zones_that_do_not_fit(rows, zones, word):
         (lambda s, w: (pd.concat([s, s]), w), "given twice"),
         (lambda s, w: (s, w.drop(columns="home")), "surface weights, column home"),
         (lambda s, w: (s, w.assign(vehicle_class="tram")), r"no row for a class \(car\)"),
-        (lambda s, w: (s, w.assign(home=-1)), r"one of them above 0 \(car\)"),
+        (lambda s, w: (s, w.assign(home=-1)), r"at least one above 0 \(car\)"),
         (lambda s, w: (s, weights_of(car=(0, 0, 0))), "car"),
         (lambda s, w: (s, pd.concat([w, w])), "given twice"),
     ],

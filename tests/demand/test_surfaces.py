@@ -190,7 +190,8 @@ def test_three_surfaces_each_add_up_to_one():
     # Homes lie at the corners (200, 200) and (800, 200): all trips keep to the southern squares.
     assert found["en_route"].iloc[2] == 0
     notes = found.attrs["notes"]
-    assert any("16.7% of it lies outside" in note for note in notes)  # a bank of six in weight
+    # A bank has a sixth of the weight.
+    assert any("16.7% of its weight lies outside" in note for note in notes)
 
 
 def test_a_missing_surface_is_zero_and_says_so():

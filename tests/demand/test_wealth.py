@@ -55,10 +55,10 @@ def test_what_cannot_be_is_told_with_the_remedy(tmp_path):
     with pytest.raises(InputError, match=r"column wealth: missing; it has: .*rwi"):
         relative_wealth(cells, below, "wealth")
     elsewhere = points(tmp_path / "far.csv", cells, "rwi", [1.0, 1.0], east_m=60_000)
-    with pytest.raises(InputError, match=r"no figure within 5 km of 2 of 2 cells.*this place"):
+    with pytest.raises(InputError, match=r"no figure within 5 km of 2 of 2 cells.*study area"):
         relative_wealth(cells, elsewhere)
     none = points(tmp_path / "none.csv", cells, "rwi", [0.0, 0.0])
-    with pytest.raises(InputError, match="every figure where people live is zero"):
+    with pytest.raises(InputError, match="all figures for populated cells are zero"):
         relative_wealth(cells, none)
 
 
@@ -71,5 +71,5 @@ def test_a_raster_elsewhere_is_told_with_both_extents(tmp_path):
         transform=corner,
     ) as file:  # fmt: skip
         file.write(np.ones((2, 2), dtype="float32"), 1)
-    with pytest.raises(InputError, match="does not cover the area: it lies at"):
+    with pytest.raises(InputError, match="does not cover the area: it covers"):
         relative_wealth(cells_of([3, 1]), path)

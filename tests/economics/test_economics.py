@@ -124,7 +124,7 @@ def test_driver_s_price_and_station_s_tariff_are_never_mixed_up():
         "price_swap_2w": 112.5, "price_swap_3w": 112.5,
     }  # fmt: skip
     assert prices["low"].min() > money.loc["station_tariff", "high"]
-    with pytest.raises(InputError, match="the tariff is what the station pays"):
+    with pytest.raises(InputError, match="the station pays the tariff"):
         business_rules(prices_pkr_kwh={"dc": 39.70})
     with pytest.raises(InputError, match=r"dc: 45 PKR/kWh, 18% sales tax included, is not above"):
         business_rules(prices_pkr_kwh={"dc": 45.0}, sales_tax=0.18)
@@ -145,7 +145,7 @@ def test_each_group_has_its_price():
     # By default by capacity: 50 of 150 at the sockets.
     case = business_case(two, pd.Series({"s1": 20.0}), rules).iloc[0]
     assert case["margin_pkr_kwh"] == pytest.approx((20.8 + 2 * 60) / 3)
-    with pytest.raises(InputError, match="prices_pkr_kwh, lev: no price at this charger group"):
+    with pytest.raises(InputError, match="prices_pkr_kwh, lev: no price for this charger group"):
         business_case(two, pd.Series({"s1": 20.0}), PLAIN)
 
 
@@ -175,8 +175,8 @@ def test_prices_missing_and_unknown_at_once():
     with pytest.raises(InputError) as caught:
         require_prices(rules, several, ["lev", "ac", "dc"], ["dc", "lve"])
     assert [str(f) for f in caught.value.faults] == [
-        "money.prices_pkr_kwh: no price at charger groups in use (lev, ac); "
-        "add what drivers pay there, PKR/kWh",
+        "money.prices_pkr_kwh: no price for charger groups in use (lev, ac); "
+        "add what drivers pay per kWh, in PKR",
         "money.prices_pkr_kwh: no such charger groups (lve); use lev, ac, dc",
     ]
 

@@ -10,7 +10,7 @@ TOGETHER = [pair for pair in PAIRS if "concessions" in pair]
 
 @pytest.fixture
 def large(monkeypatch):
-    """Take every town for a large one: cuts, sower and windows come before the whole program."""
+    """Treat every town as large: cuts, construction and windows come before the whole program."""
     monkeypatch.setattr(settings, "WHOLE_FIRST", 0)
 
 

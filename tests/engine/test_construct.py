@@ -8,10 +8,10 @@ from engine.test_drives import grid_town
 from program_cases import case_of, program_of
 
 from siting.engine.clock import Clock
-from siting.engine.construct import Sower
+from siting.engine.construct import Constructor
 from siting.engine.cut_model import CutModel, Relaxed
 from siting.engine.effort import Effort
-from siting.engine.first_plans import first_plan, sow, sow_at_prices
+from siting.engine.first_plans import construct, construct_at_prices, first_plan
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent
 from siting.program.program import Program
@@ -33,7 +33,7 @@ def relaxed_plans(program):
     ids="+".join,
 )
 def test_what_is_constructed_at_prices_or_without_is_within_every_row(features):
-    sown = 0
+    constructed = 0
     for seed in range(40, 50):
         plans, root, _ = relaxed_plans(program_of(case_of(features, seed)))
         frame = plans.frame
@@ -41,16 +41,16 @@ def test_what_is_constructed_at_prices_or_without_is_within_every_row(features):
             continue
         scarce = plans.master.scarce()
         for prices in (scarce if scarce.any() else None, None):
-            choice = Sower(plans.master.cutter, plans.room, scarce=prices).run(Clock(60.0))
+            choice = Constructor(plans.master.cutter, plans.room, scarce=prices).run(Clock(60.0))
             assert frame.resources.within(choice)
             assert len(set(frame.site[choice])) == len(choice)
             # What stands is kept, as it is or extended.
             assert set(frame.site[frame.kept]) <= set(frame.site[choice])
-            sown += 1
-    assert sown > 10
+            constructed += 1
+    assert constructed > 10
 
 
-def test_money_of_several_years_is_sown_at_what_a_rupee_of_each_is_worth():
+def test_money_of_several_years_is_constructed_at_what_a_rupee_of_each_is_worth():
     instance = grid_town(side=12, sites=24, seed=3)
     wanted = pd.Series(instance.demand_kwh, index=instance.demand_ids)
     years = range(2027, 2031)
@@ -58,15 +58,15 @@ def test_money_of_several_years_is_sown_at_what_a_rupee_of_each_is_worth():
         dict.fromkeys(years, 3.0), dict.fromkeys(years, wanted), carry_over=True
     )
     plans, _, bound = relaxed_plans(program)
-    sow(plans)
+    construct(plans)
     # Late stations draw on the money of one year alone, and look cheap beside early ones.
     assert plans.best < 0.85 * bound
-    sow_at_prices(plans)
+    construct_at_prices(plans)
     assert plans.best > 0.95 * bound
 
 
 @pytest.mark.parametrize("money", [3.0, 1e6], ids=["scarce", "enough"])
-def test_a_first_plan_over_years_is_sown_at_the_prices_of_the_first_cuts(money):
+def test_a_first_plan_over_years_is_constructed_at_the_prices_of_the_first_cuts(money):
     instance = grid_town(side=12, sites=24, seed=3)
     wanted = pd.Series(instance.demand_kwh, index=instance.demand_ids)
     years = range(2027, 2031)

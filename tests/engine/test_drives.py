@@ -11,7 +11,7 @@ from program_cases import case_of, program_of
 
 from siting import settings
 from siting.engine.clock import Clock
-from siting.engine.construct import Sower
+from siting.engine.construct import Constructor
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent
@@ -185,12 +185,12 @@ def one_of_two():
     )
 
 
-def test_of_stations_that_sell_as_much_the_one_amid_its_demand_is_sown(one_of_two):
+def test_of_stations_that_sell_as_much_the_one_amid_its_demand_is_constructed(one_of_two):
     frame = Frame(Program(one_of_two), MostWorth())
     plans = Incumbent(frame, Clock(60.0), Effort(0.005, threads=1))
     plans.build()
-    sown = Sower(plans.master.cutter, plans.room).run(Clock(60.0))
-    assert frame.site[sown].tolist() == [1]
+    constructed = Constructor(plans.master.cutter, plans.room).run(Clock(60.0))
+    assert frame.site[constructed].tolist() == [1]
 
 
 def drives_frame(instance, worth):

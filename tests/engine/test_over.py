@@ -15,12 +15,12 @@ from siting import settings
 from siting.engine import milp, run
 from siting.engine.answer import Result
 from siting.engine.clock import Clock
-from siting.engine.construct import Sower
+from siting.engine.construct import Constructor
 from siting.engine.cover import covering_of
 from siting.engine.covering.run import run_covering
 from siting.engine.drives import solve_drives
 from siting.engine.effort import Effort
-from siting.engine.first_plans import first_plan, sow
+from siting.engine.first_plans import construct, first_plan
 from siting.engine.frame import Frame
 from siting.engine.greedy import best_single
 from siting.engine.incumbent import Incumbent
@@ -92,29 +92,29 @@ def test_sowing_ends_a_round_after_the_time(monkeypatch):
     plans = Incumbent(frame, OVER, Effort(0.0, threads=1))
     plans.build()
     taken = []
-    take = Sower._take_best
+    take = Constructor._take_best
     monkeypatch.setattr(
-        Sower, "_take_best", lambda self, *more: taken.append(take(self, *more)) or taken[-1]
+        Constructor, "_take_best", lambda self, *more: taken.append(take(self, *more)) or taken[-1]
     )
-    sower = Sower(plans.master.cutter, plans.room)
-    choice = sower.run(OVER)
+    constructor = Constructor(plans.master.cutter, plans.room)
+    choice = constructor.run(OVER)
     assert len(choice)
     assert len(taken) == 1
     assert frame.fits(choice)
-    assert sower.first in choice
+    assert constructor.first in choice
 
 
-def test_where_what_is_sown_cannot_live_one_station_does(monkeypatch):
+def test_where_what_is_constructed_cannot_live_one_station_does(monkeypatch):
     instance = grid_town(side=14, sites=24)
     program = Program(instance).viability_gap(GapRule(margin_pkr=0.02, cap=0.9))
     plans = Incumbent(Frame(program, MostWorth()), OVER, Effort(0.0, threads=1))
     plans.build()
     monkeypatch.setattr(sys.modules["siting.engine.first_plans"], "viable", lambda *_, **__: None)
     weighed = plans.weighed
-    monkeypatch.setattr(  # as if what is sown were no plan
-        plans, "weighed", lambda c: -math.inf if c is plans.sown else weighed(c)
+    monkeypatch.setattr(  # as if what is constructed were no plan
+        plans, "weighed", lambda c: -math.inf if c is plans.constructed else weighed(c)
     )
-    sow(plans)
+    construct(plans)
     assert plans.begun
     assert len(plans.choice) == 1
 

@@ -227,8 +227,8 @@ def test_without_time_bounds_are_told_as_such():
     program = street(6.0, far=True).floor(0.9, of=FAR)
     lines = room._Diagnosis(program, Clock(1e-9), EXACT, known=True).lines()
     said = [str(line.fault) for line in lines]
-    bound = "that is a bound, as no plan was found in the time given"
-    assert f"floor, north: have at most 66.67 %, need 90 % of the demand; 0.6666 at most: {bound}" \
+    bound = "this is only a bound, because no plan was found in time"
+    assert f"floor, north: have at most 66.67 %, need 90 % of the demand; at most 0.6666: {bound}" \
         in said  # fmt: skip
     assert not any(line.alone for line in lines)
 

@@ -344,7 +344,7 @@ def test_variants_and_zones_have_styles_of_their_own(seen: dict[str, Any]) -> No
     assert kinds["demand_run/outside"] == kinds["outside.geojson"] == "categorizedSymbol"
     assert seen["layers"]["plan/zones"]["labels"]
     assert set(seen["layers"]["plan/demand"]["styles"]) >= {
-        "Energy not served", "Energy wanted", "Share served",
+        "Energy not served", "Demand", "Share served",
     }  # fmt: skip
 
 

@@ -43,32 +43,32 @@ def all_of(folder):
 
 REFUSED = [
     # The configuration, its inputs, and a file of the user's.
-    ("run town.yaml --out other --write-lp town.yaml", "town.yaml: is there already"),
-    ("run town.yaml --write-lp people.csv", "people.csv: is there already"),
-    ("report run --out town.yaml", "town.yaml: is there already"),
-    ("report run --out notes/index.html", "index.html: is there already"),
-    ("export run --to notes/plan.xlsx", "plan.xlsx: is there already"),
-    ("new multan --out town.yaml", "town.yaml: is there already"),
-    ("run town.yaml --out notes", "notes: is there already and not empty"),
-    ("run town.yaml --out people.csv", "people.csv: is there already and is not a folder"),
+    ("run town.yaml --out other --write-lp town.yaml", "town.yaml: already exists"),
+    ("run town.yaml --write-lp people.csv", "people.csv: already exists"),
+    ("report run --out town.yaml", "town.yaml: already exists"),
+    ("report run --out notes/index.html", "index.html: already exists"),
+    ("export run --to notes/plan.xlsx", "plan.xlsx: already exists"),
+    ("new multan --out town.yaml", "town.yaml: already exists"),
+    ("run town.yaml --out notes", "notes: already exists and is not empty"),
+    ("run town.yaml --out people.csv", "people.csv: already exists and is not a folder"),
     ("batch town.yaml --out notes", "notes: has files with the names of a batch"),
     # A run: its files, and new ones in it.
-    ("export run --to run/sites.geojson", "sites.geojson: is there already"),
-    ("export run --to run/mine.geojson", "stays as siting wrote it"),
-    ("report run --out run/sites.csv", "sites.csv: is there already"),
-    ("report run --out run/mine.html", "stays as siting wrote it"),
-    ("run town.yaml --write-lp run/town.lp", "stays as siting wrote it"),
-    ("new multan --out run/stages/multan.yaml", "stays as siting wrote it"),
-    ("run town.yaml --out run/again", "stays as siting wrote it"),
-    ("run town.yaml --out run", "run: is there already and not empty"),
-    ("batch town.yaml --out run", "stays as siting wrote it"),
-    ("demand town.yaml --out run/demand", "stays as siting wrote it"),
-    ("frontier town.yaml --budgets [1e3,2e3] --out notes", "notes: is there already and not empty"),
-    ("evaluate town.yaml --sites sites.csv --out notes", "notes: is there already and not empty"),
-    ("simulate run --out notes", "notes: is there already and not empty"),
-    ("compare run run --out notes", "notes: is there already and not empty"),
-    ("replan run --budget 1000 --out notes", "notes: is there already and not empty"),
-    ("rerun run --out notes", "notes: is there already and not empty"),
+    ("export run --to run/sites.geojson", "sites.geojson: already exists"),
+    ("export run --to run/mine.geojson", "must stay unchanged"),
+    ("report run --out run/sites.csv", "sites.csv: already exists"),
+    ("report run --out run/mine.html", "must stay unchanged"),
+    ("run town.yaml --write-lp run/town.lp", "must stay unchanged"),
+    ("new multan --out run/stages/multan.yaml", "must stay unchanged"),
+    ("run town.yaml --out run/again", "must stay unchanged"),
+    ("run town.yaml --out run", "run: already exists and is not empty"),
+    ("batch town.yaml --out run", "must stay unchanged"),
+    ("demand town.yaml --out run/demand", "must stay unchanged"),
+    ("frontier town.yaml --budgets [1e3,2e3] --out notes", "already exists and is not empty"),
+    ("evaluate town.yaml --sites sites.csv --out notes", "notes: already exists and is not empty"),
+    ("simulate run --out notes", "notes: already exists and is not empty"),
+    ("compare run run --out notes", "notes: already exists and is not empty"),
+    ("replan run --budget 1000 --out notes", "notes: already exists and is not empty"),
+    ("rerun run --out notes", "notes: already exists and is not empty"),
 ]
 
 
@@ -106,7 +106,7 @@ def test_no_call_in_python_replaces_what_is_there(home):
         lambda: run_batch(list_studies([town]), Inline(), out=home / "notes"),
     ]
     for call in calls:
-        with pytest.raises(InputError, match=r"is there already|stays as|no batch wrote them"):
+        with pytest.raises(InputError, match=r"already exists|stays as|no batch wrote them"):
             call()
     assert all_of(home) == before
     assert verify_run(home / "run").faults == []
@@ -174,7 +174,7 @@ def test_two_runs_to_one_folder_the_second_is_refused_before_it_reads(home):
 def test_a_nation_is_refused_before_a_city_is_asked(tmp_path):
     path = write_nation_of(tmp_path)
     told = []
-    with pytest.raises(InputError, match="is there already and not empty"):
+    with pytest.raises(InputError, match="already exists and is not empty"):
         Nation(path, workers=1, progress=told.append).solve(tmp_path / "a")
     assert told == []
 

@@ -101,12 +101,12 @@ def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert "--lots: 0 is not a number of lots" in both
     assert "--within: 2 is not a share" in both
     assert "--radius: 0 is not a radius" in fault("lots", run, "--lots", 1, "--radius", 0)
-    with pytest.raises(InputError, match="most_m: 0 is not a radius; give metres"):
+    with pytest.raises(InputError, match="most_m: 0 is not a radius; enter a distance"):
         part_into_lots(run, 1, most_m=0)
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "x").write_text("mine")
     said = fault("lots", run, "--lots", 2, "--out", tmp_path / "there")
-    assert "is there already and not empty" in said
+    assert "already exists and is not empty" in said
     assert [path.name for path in (tmp_path / "there").iterdir()] == ["x"]
     assert "no such run folder" in fault("lots", tmp_path / "none", "--lots", 2)
 

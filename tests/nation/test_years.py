@@ -133,9 +133,9 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
     found = changed("cities.csv", set_to(1, "granted_2029_pkr", 500.0))
     assert any("budget of 2029: grants PKR 1,500" in fault for fault in found)
     found = changed("cities/town/years.csv", set_to(0, "spent_pkr", 1500.0))
-    assert "draws PKR 1,500, 1,000 by year, more than is granted" in found[0]
+    assert "draws PKR 1,500; 1,000 (by year), which exceeds the money granted" in found[0]
     found = changed("cities/half/years.csv", set_to(1, "served_kwh_day", 5.0))
-    assert "by year, unlike in cities.csv" in found[0]
+    assert "(by year), but cities.csv has other figures" in found[0]
 
     page = opened(out / "index.html").page
     assert page.locator("#of-2029").is_hidden()
@@ -154,7 +154,7 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
     assert not count
     assert again.bound_kwh_day == pytest.approx(10, rel=1e-6)
     # What was proven within less money proves nothing of more; the plans still are plans.
-    with pytest.raises(InputError, match="has money by year, 2029, 2030, but this nation has one"):
+    with pytest.raises(InputError, match=r"has yearly money \(2029, 2030\), but this nation has a"):
         Nation(path, ["years=null", "budget_pkr=3000"], earlier=out)
     more = Nation(
         path, ["years.budgets_pkr={2029: 1000, 2030: 3000}", "solver.rounds=2"], earlier=out
@@ -377,14 +377,14 @@ def test_an_earlier_plan_in_years_is_a_start_where_at_once_is_too_dear(blocks):
 
 def test_a_gain_by_year_is_refused_in_words():
     program = Program(Instance.from_tables(**small())).years({2027: 3.0, 2030: 3.0})
-    with pytest.raises(InputError, match="are 3 numbers, and there are 2 years"):
+    with pytest.raises(InputError, match="has 3 numbers for 2 years"):
         program.net_worth([1.0, 1.0, 1.0])
     with pytest.raises(InputError, match="give a positive worth per rupee"):
         program.net_worth([0.0, 0.0])
     with pytest.raises(InputError, match="subsidies would be paid early"):
         program.viability_gap(GapRule(1.0, 0.5)).net_worth([1.0, 2.0])
     said = program.net_worth([2e-6, 0.0])._repr_latex_()
-    assert "less a charge of 2, 0 kWh/day for each PKR m by year" in said
+    assert "less a charge of 2, 0 kWh/day for each PKR m in each year" in said
 
 
 def test_every_fault_before_anything_is_solved(tmp_path):
@@ -400,15 +400,15 @@ def test_every_fault_before_anything_is_solved(tmp_path):
     assert any("2025 is before this year, 2026" in f for f in found)
     assert sum("years end in 2031" in f and "set: [year=2031]" in f for f in found) == 2
     for given, what in (
-        ("years=null", "there is no money; give budget_pkr, or years"),
+        ("years=null", "there is no money; set budget_pkr, or years"),
         ("years.budgets_pkr={2029: 0, 2030: 0}", "no year has a budget"),
         ("years.budgets_pkr={2030: 1, 2029: 1}", "the years are not in ascending order"),
     ):
         assert what in faults(lambda given=given: load_nation(path, [given]))[0]
     own = ["set=['program.years={budgets_pkr: {2030: 5}}', offers.subsidy.rule=need]"]
     found = faults(lambda: load_nation(path, own))
-    assert any("sets program.years" in f and "years are the nation's" in f for f in found)
-    assert any("cannot be divided under offers.subsidy.rule need" in f for f in found)
+    assert any("sets program.years" in f and "the nation sets the years" in f for f in found)
+    assert any("offers.subsidy.rule need cannot divide money" in f for f in found)
     floor = ["cities.1={config: b/town.yaml, least_pkr: 1200}"]
     found = faults(lambda: load_nation(path, floor))
     assert any("have PKR 1,000, need PKR 1,200" in f for f in found)

@@ -96,7 +96,7 @@ def test_the_pc1_has_its_headings_and_its_sums(run, tmp_path):
     parts = rows(document, "Component")
     assert sum(number(r[1]) for r in parts[1:-1]) == number(parts[-1][1]) == number(total[4])
     yearly = rows(document, "Item")
-    assert yearly[-1][0] == "in all"
+    assert yearly[-1][0] == "total"
     running = sum(number(r[1]) for r in yearly[1:-1])
     assert running == pytest.approx(number(yearly[-1][1]), abs=len(yearly) / 2)
     money = {r[0]: number(r[1]) for r in rows(document, "Source")[1:]}
@@ -119,7 +119,7 @@ def test_need_is_told_at_the_hurdle_and_dates_agree(stored_town, tmp_path):
     write_paper(run, "tender", tmp_path / "tender.docx", lots=tmp_path / "lots")
     conditions = dict(rows(docx.Document(str(tmp_path / "tender.docx")), "Of"))
     paid = siting.plan_from_run(run).outcome.subsidy_pkr
-    assert f"PKR {paid:,.0f} in all" in conditions["basis of the ceilings"]
+    assert f"a total of PKR {paid:,.0f}" in conditions["basis of the ceilings"]
 
 
 @pytest.mark.slow
@@ -190,10 +190,10 @@ def fault(*words):
 
 def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert "no paper 'pc2'" in fault(run, "--kind", "pc2")
-    assert "there are pc1, load, licence, tender" in fault(run, "--kind", "pc2")
+    assert "use one of pc1, load, licence, tender" in fault(run, "--kind", "pc2")
     mine = tmp_path / "mine.docx"
     mine.write_text("mine")
-    assert "is there already" in fault(run, "--kind", "pc1", "--out", mine)
+    assert "already exists" in fault(run, "--kind", "pc1", "--out", mine)
     assert mine.read_text() == "mine"
     assert "does not end in .docx" in fault(run, "--kind", "pc1", "--out", tmp_path / "a.pdf")
     assert "a tender needs lots" in fault(run, "--kind", "tender")

@@ -95,7 +95,7 @@ def test_aims_in_a_notebook_have_no_bare_per_cent_sign():
     said = program.scenarios({"low": 0.5, "high": 0.5}).tail(0.9).least_money("cost_pkr")
     said = said._repr_latex_()
     assert r"the best average of the worst 10\% of outcomes, kWh/day" in said
-    assert "the least cost in all, PKR" in said
+    assert "the least total cost, PKR" in said
 
 
 def test_the_key_of_a_later_aim_stands_in_three_files():

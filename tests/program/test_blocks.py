@@ -60,7 +60,7 @@ def test_worth_by_slices_that_are_not_asked_for_is_a_fault():
         (NOW.rename({"d1": "d9"}), r"worth: 1 not demand rows \(d9\)\n.*missing \(d1\)"),
         (pd.concat([NOW, NOW[:1]]), r"worth: 1 demand rows twice \(d1\)"),
         (-NOW, "worth: . not numbers of 0 or more"),
-        (NOW.astype(str) + " kWh", "not numbers but"),
+        (NOW.astype(str) + " kWh", "must be numbers, but has type"),
         (NOW * 0, "is 0 for every row with demand"),
     ],
 )
@@ -160,7 +160,7 @@ def test_too_many_courses_are_refused_before_they_are_made(monkeypatch):
     program = years(asked())
     assert len(replace(program).options) > 2
     monkeypatch.setattr(settings, "MOST_OPTIONS", 2)
-    with pytest.raises(InputError, match=r"program.years: more than \d+ courses over \d years"):
+    with pytest.raises(InputError, match=r"program.years: more than \d+ combinations .* \d years"):
         _ = replace(program).options
 
 

@@ -128,7 +128,7 @@ def test_a_cutoff_leaves_out_what_is_farther():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"budget_pkr": -1.0}, "budget_pkr: is -1.0; give PKR"),
+        ({"budget_pkr": -1.0}, "budget_pkr: is -1.0; enter an amount of PKR"),
         ({"budget_pkr": float("nan")}, "budget_pkr: is nan"),
         ({"budget_pkr": float("inf")}, "budget_pkr: is inf"),
         ({"demand": cell("demand_kwh_day", 1, -3.0)}, "below 0 kWh/day (d2)"),
@@ -136,7 +136,7 @@ def test_a_cutoff_leaves_out_what_is_farther():
         ({"demand": cell("demand_id", 1, "d1")}, "duplicate (d1)"),
         ({"demand": cell("vehicle_class", 1, "tram")}, "not in the compatibility table (tram)"),
         ({"reach": cell("site_id", 1, "s9")}, "without any offer, not even one"),
-        ({"compatibility": lambda t: t[t["charger_group"] != "lev"]}, "no vehicle class can use"),
+        ({"compatibility": lambda t: t[t["charger_group"] != "lev"]}, "without a vehicle class"),
         ({"demand": lambda t: t.assign(demand_kwh_day=0.0)}, "nothing to serve: all 5 rows are 0"),
         ({"demand": lambda t: t.iloc[:0]}, "nothing to serve: no rows"),
         ({"offers": lambda t: t.assign(reason="no grid")}, "none of 3 can be built: 3 x no grid"),

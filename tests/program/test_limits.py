@@ -86,7 +86,10 @@ def test_a_forbidden_site_is_left_out():
         ({"forbidden": ["s9"]}, "forbidden sites: 1 without any offer (s9)"),
         ({"required": ["s2"], "forbidden": ["s2"]}, "1 forbidden as well (s2); name"),
         ({"forbidden": ["s1"]}, "where a station exists, which no plan closes (s1)"),
-        ({"limits": [Limit("x", "k", "t", -1.0, {})]}, "limit x: at_most is -1; give t 0 or more"),
+        (
+            {"limits": [Limit("x", "k", "t", -1.0, {})]},
+            "limit x: at_most is -1; enter an amount of 0 t or more",
+        ),
         ({"limits": [Limit("x", "k", "t", np.nan, {})]}, "limit x: at_most is nan"),
         (
             {"limits": [Limit("x", "k", "t", 1.0, {"s2:a": -1.0})]},
@@ -131,7 +134,7 @@ def test_a_required_site_with_every_offer_ruled_out_says_why():
     [
         ([False, False, True], "1 at sites without an existing station (s2:a)"),
         ([True, False, False], "1 that are existing stations themselves (s1:a)"),
-        (["no", "yes", "no"], "not true or false but"),
+        (["no", "yes", "no"], "must be true or false, but has type"),
     ],
 )
 def test_an_extension_of_nothing_is_a_fault(extends, words):
@@ -147,7 +150,7 @@ def test_an_extension_of_nothing_is_a_fault(extends, words):
             {"budget_pkr": 11.0},
             {"required": ["s1", "s2"]},
             "budget_pkr: have 11 PKR, need 12 PKR for existing and required stations, each at its "
-            "minimum use (s1, s2); raise it to 12 PKR or more, or require less",
+            "minimum use (s1, s2); raise it to 12 PKR or more, or require fewer stations",
         ),
         (
             {},

@@ -126,7 +126,7 @@ def test_every_graphic_is_labelled_in_words(opened, phased):
     )
     assert None not in labels
     assert len(labels) == len(set(labels)) > 5
-    assert {"Energy wanted", "Energy not served", "Roads", "Service areas"} <= set(labels)
+    assert {"Demand", "Energy not served", "Roads", "Service areas"} <= set(labels)
     assert {label for label in labels if in_urdu(label) is None} == set()
 
 
@@ -134,10 +134,10 @@ def test_every_graphic_is_labelled_in_words(opened, phased):
 def test_a_class_can_be_chosen(opened, plain):
     one = opened(plain)
     everything = one.text("#legend")
-    assert "All of it is served" in everything
+    assert "All demand is served" in everything
     one.page.select_option("#class", label="Two wheeler")
     # The town has one class.
-    assert one.text("#legend") == f"{everything} 2 of 2 stations serve it"
+    assert one.text("#legend") == f"{everything} 2 of 2 stations serve this class"
 
 
 @pytest.mark.slow
@@ -330,7 +330,7 @@ def test_a_station_is_found_by_name_and_shown_on_the_ground(opened, plain):
     assert all("33.6" in lead and "73.0" in lead for lead in leads)
     one.page.locator("#find").fill("no such place")
     one.page.keyboard.press("Enter")
-    assert one.text("#found") == "Nothing has that name"
+    assert one.text("#found") == "Nothing has this name"
 
 
 @pytest.mark.slow
@@ -341,7 +341,7 @@ def test_only_stations_that_serve_the_class_are_shown(opened, report_run, tmp_pa
     assert one.count(".site.new") == 150
     one.page.select_option("#class", index=1)
     assert one.count(".site.new") == 149
-    assert "149 of 150 stations serve it" in one.text("#legend")
+    assert "149 of 150 stations serve this class" in one.text("#legend")
     assert one.count("#site-table tbody tr[hidden]") == 1
 
 

@@ -55,7 +55,7 @@ def test_the_curve_is_drawn_with_its_bound_knee_and_fairness(run_copy, frontier)
     page = page_of(run_copy, frontier)
     section = page.all("section", id="curve")[0]["text"]
     assert "bends most at PKR\N{NO-BREAK SPACE}1,000" in section
-    assert "other settings" not in section
+    assert "settings that differ" not in section
     points = {
         e["attrs"]["class"]: [tuple(map(float, p.split(","))) for p in e["attrs"]["points"].split()]
         for e in page.all("polyline")
@@ -81,7 +81,7 @@ def test_a_curve_of_other_settings_says_so(run_copy, frontier, tmp_path):
     settings["program"]["budget_pkr"] = 7  # the budget is what a curve is about
     (other / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     assert (
-        "other settings than this plan, in: reach."
+        "settings that differ from this plan's: reach."
         in page_of(run_copy, other).all("section", id="curve")[0]["text"]
     )
 
@@ -93,11 +93,11 @@ def test_a_curve_of_other_settings_says_so(run_copy, frontier, tmp_path):
         (lambda f: (f / "frontier.csv").unlink(), "it has no frontier.csv"),
         (
             lambda f: edit_json(f / "frontier.json", lambda d: d.update(name="lahore")),
-            "belongs to study 'lahore', the run to 'town'",
+            "belongs to study 'lahore', but the run to 'town'",
         ),
         (lambda f: edit_table(f, served_kwh_day=99.0), "above its bound"),
         *later((lambda f: edit_table(f, served_kwh_day=0.5), "differs from frontier.json")),
-        *later((lambda f: edit_table(f, budget_pkr=[2.0, 1.0, 0.0]), "does not rise")),
+        *later((lambda f: edit_table(f, budget_pkr=[2.0, 1.0, 0.0]), "is not in rising order")),
         *later((lambda f: edit_table(f, worst_class_share="low"), "is not a number")),
         *later(
             (lambda f: (f / "frontier.csv").write_text("a\n1\n"), "column budget_pkr: is missing")

@@ -40,14 +40,14 @@ def test_every_missing_file_is_named_at_once(run_copy):
         (run_copy / name).unlink()
     faults = refused(run_copy)
     assert len(faults) == 3
-    assert all("is missing" in f and "make the run again" in f for f in faults)
+    assert all("is missing" in f and "run the study again" in f for f in faults)
 
 
 def test_another_format_is_the_only_fault_told(run_copy):
     edit_json(run_copy / "run.json", lambda f: (f.clear(), f.update(format=99, siting="9.0")))
     assert refused(run_copy) == [
         f"{run_copy / 'run.json'}, key format: format 99, written by siting 9.0; this version "
-        "reads format 3; make the run again"
+        "reads format 3; run the study again"
     ]
 
 
@@ -134,7 +134,7 @@ def test_a_figure_that_the_plan_does_not_have_is_named(run_copy, change, where):
     edit_json(run_copy / "run.json", change)
     text = "\n".join(refused(run_copy))
     assert where in text
-    assert "make the run again" in text
+    assert "run the study again" in text
 
 
 @pytest.mark.slow

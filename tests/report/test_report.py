@@ -60,7 +60,7 @@ def test_headline_figures_are_those_of_the_run(page, stored):
         ("New stations", "new_stations"),
         ("Existing stations", "existing_stations"),
         ("Subsidy", "subsidy_pkr"),
-        ("Cost in all", "cost_pkr"),
+        ("Total cost", "cost_pkr"),
         ("Proven gap", "gap"),
     ):
         assert page.figure(name) == facts[key]

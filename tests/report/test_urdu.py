@@ -50,8 +50,8 @@ def test_the_font_is_the_one_that_its_licence_names_and_has_every_letter_of_the_
         ("PKR -1,200", "\u2068-1,200\u2069 روپے"),
         ("11 kV line", "\u206611 kV\u2069 لائن"),
         ("3 of 12", "12 میں سے 3"),
-        ("Weak: used to 12 % only", "کمزور: صرف 12\u00a0% استعمال"),
-        ("No demand is served of: car.", "ان کو کچھ نہیں ملتا: کار۔"),
+        ("Weak: only 12 % of its capacity is used", "کمزور: صرف 12\u00a0% استعمال"),
+        ("No demand is served for: car.", "ان کو کچھ نہیں ملتا: کار۔"),
     ],
 )
 def test_a_text_is_told_with_its_numbers_in_their_places(english, urdu):

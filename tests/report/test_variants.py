@@ -51,9 +51,9 @@ def test_each_variant_has_a_readable_report(tmp_path, name):
     proven = {
         "least_cost": "no plan that serves as much needs less public money.",
         "coverage": "no plan for this money serves more.",
-    }.get(name, "no plan is better at the first aim.")
+    }.get(name, "no other plan is better on the first aim.")
     assert f"It is proven that {proven}" in first
-    budgets = page.all("table", **{"aria-label": "Public money used, of the money available"})
+    budgets = page.all("table", **{"aria-label": "Public money used, out of the amount available"})
     assert len(budgets) == (0 if name == "least_cost" else 1)
 
 
@@ -70,5 +70,6 @@ def test_a_plan_that_pays_what_the_business_case_lacks(tmp_path):
     # Sockets that sell so little never earn their grid connection: nothing is built.
     assert page.figure("New stations") == page.figure("Energy served") == 0
     text = first_screen(page)
-    assert "No new station is built. Without any, the plan serves 0.0 % of the 12 kWh/day" in text
-    assert "where public money fills what the business case lacks" in text
+    said = "No new station is built. Without any station, the plan serves 0.0 % of the 12 kWh/day"
+    assert said in text
+    assert "where public money covers the shortfall of the business case" in text

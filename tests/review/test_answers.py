@@ -80,7 +80,7 @@ def test_every_fault_of_the_answers_is_told_by_its_line(folder, tmp_path):
     said = str(caught.value)
     for text in (
         "is none of sanctioned, refused, withdrawn (line 2)",
-        "line 3: 'North pump' is no site",
+        "line 3: 'North pump' is not a site",
         "column kw: is only allowed with the answer sanctioned (line 4)",
         "column kw: not a number of 0 or more (line 5)",
         "two answers for one place (line 5)",

@@ -101,7 +101,7 @@ def test_places_match_by_place_where_ids_differ(runs):
 def test_the_verb_writes_its_folder(runs, tmp_path):
     done = here("compare", runs / "one", runs / "two", "--out", tmp_path / "out")
     assert done.exit_code == 0, done.stderr
-    assert "1 the same in all, 0 with different chargers, 1 only in two" in done.stdout
+    assert "1 the same in all runs, 0 with different chargers, 1 only in two" in done.stdout
     assert {"figures.csv", "compare.html"} <= {p.name for p in (tmp_path / "out").iterdir()}
 
 
@@ -113,9 +113,8 @@ def test_the_verb_writes_tables_and_a_map(three_runs, tmp_path):
     assert done.exit_code == 0, done.stderr
     assert "Energy served, kWh/day" in done.stdout
     assert "program.budget_pkr" in done.stdout
-    assert "New stations: 0 the same in all, 1 with different chargers, 1 only in two; big" in (
-        done.stdout
-    )
+    said = "New stations: 0 the same in all runs, 1 with different chargers, 1 only in two; big"
+    assert said in done.stdout
     names = {p.name for p in out.iterdir()}
     assert names >= {"figures.csv", "settings.csv", "sites.csv", "differences.geojson",
                      "compare.json", "differences.png"}  # fmt: skip

@@ -60,7 +60,7 @@ def test_the_west_pump_serves_eight_and_all_of_it_would_be_lost(poor):
     assert why.state == "built"
     assert why.figures["served_kwh_day"] == pytest.approx(8)
     assert why.figures["marginal_kwh_day"] == pytest.approx(8)
-    assert said["Lost without it"].startswith("8 kWh/day; its neighbours would take over 0")
+    assert said["Lost without it"].startswith("8 kWh/day; other stations would take over 0")
     assert "125 rupees of subsidy per kWh/day served" in said["What it costs"]
     assert said["What limits it"].startswith("reach: all 8 kWh/day of demand within reach")
     assert "East pump" in said["Next best place"]
@@ -141,7 +141,7 @@ def test_an_offer_that_never_breaks_even_is_not_said_to_serve_anything(tmp_path)
     siting.run(write_town(tmp_path / "town"), [*NEED, little], out=tmp_path / "run")
     why = explain_site(tmp_path / "run", "West pump", alternatives=0)
     assert why.offers["said"].unique().tolist() == [
-        "cannot break even at these prices, even sold out"
+        "cannot break even at these prices, even if sold out"
     ]
     assert why.offers["plan_kwh_day"].isna().all()
     assert "nothing can be built here: cannot break even" in dict(why.reasons)["Why not"]
@@ -198,7 +198,7 @@ def test_a_forbidden_and_an_impossible_place_say_so(folder, poor):
 def test_a_wrong_id_names_the_nearest(poor):
     with pytest.raises(InputError) as caught:
         explain_site(poor, "s001")
-    assert "'s001' is no site; did you mean s0001, s0002?" in str(caught.value)
+    assert "'s001' is not a site; did you mean s0001, s0002?" in str(caught.value)
     with pytest.raises(InputError) as caught:
         explain_site(poor, "Weast pump")
     assert "West pump" in str(caught.value)

@@ -178,8 +178,8 @@ def test_every_unknown_site_is_named_with_what_it_may_be(run):
     with pytest.raises(InputError) as caught:
         replan(run, drop=["s0009"], require=["Weast pump"])
     text = [str(fault) for fault in caught.value.faults]
-    assert text[0].startswith("drop: 's0009' is no site; did you mean s000")
-    assert text[1] == "require: 'Weast pump' is no site; did you mean West pump?"
+    assert text[0].startswith("drop: 's0009' is not a site; did you mean s000")
+    assert text[1] == "require: 'Weast pump' is not a site; did you mean West pump?"
 
 
 @pytest.mark.slow

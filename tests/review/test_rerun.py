@@ -196,7 +196,7 @@ def test_where_no_plan_is_left_that_is_a_difference(stored):
     reseal(stored / "run")
     code, _, err = here(stored / "run", "-q")
     assert code == 1
-    assert "there was a plan, now there is none" in err
+    assert "the run had a plan, but now there is none" in err
 
 
 def test_every_input_file_of_a_configuration_is_in_run_json(tmp_path):

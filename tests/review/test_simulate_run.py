@@ -62,7 +62,7 @@ def test_the_towns_day_in_figures(run):
     assert whole.loc["free", "arrivals_day"] == pytest.approx(100, rel=0.1)
     assert len(found.hours) == 48
     text = "\n".join(found.lines)
-    assert "counts kW, not the time a port is taken" in text
+    assert "counts kW, not the time for which a port is taken" in text
     assert "takes 1.2 kWh in 173 min" in text
 
 
@@ -163,7 +163,7 @@ def test_a_station_that_nobody_reaches_stands_idle(tmp_path, solving):
     whole = found.classes[found.classes["vehicle_class"] == "all"].set_index("case")
     assert whole.loc["free", "arrivals_day"] == 0  # two-wheelers cannot plug in there
     assert whole.loc["free", "out_of_reach_day"] > 5
-    assert "100.0% of drivers have no station in reach" in found.lines[-1]
+    assert "100.0% of drivers have no station within reach" in found.lines[-1]
     assert "nan" not in "\n".join(found.lines)
 
 

@@ -320,7 +320,7 @@ def test_a_figure_that_was_changed_is_said_to_differ(tmp_path):
         (["Wset pump"], "did you mean West pump"),
         (["c00001", "--class", "cars"], "--class: no vehicle class 'cars'"),
         (["c00001", "--year", "2040"], "--year: 2040 is not a year of this run; it has 2030"),
-        (["c00001", "--scenario", "few"], "it plans for one demand"),
+        (["c00001", "--scenario", "few"], "the run has no scenarios"),
     ],
 )
 def test_what_is_not_there_is_a_plain_error(plain_run, words, said):

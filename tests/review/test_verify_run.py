@@ -36,7 +36,7 @@ def test_a_run_as_it_was_written_holds(run):
     assert [note.split(":")[0] for note in found.notes] == [OWN_WORD]
     assert list(found.held) == ["files", "recount", "bound", "tables", "written"]
     assert "demand" in found.held["tables"]
-    proven = "the certificate proves 12 kWh/day (in fractions), the run says 12: proven"
+    proven = "the certificate proves 12 kWh/day (in exact fractions), and the run states 12: proven"
     assert found.held["bound"] == proven
 
 
@@ -152,7 +152,7 @@ def test_a_bound_that_was_edited_is_a_fault(run):
     reseal(run)
     faults = verify_run(run).faults
     assert any(
-        "12.3 kWh/day is claimed, the certificate was written for 12" in f.what for f in faults
+        "12.3 kWh/day is claimed, but the certificate was written for 12" in f.what for f in faults
     )
 
 
@@ -163,7 +163,8 @@ def test_a_bound_edited_with_its_certificate_is_told_as_not_proven(run):
     table("certificate", "price", lambda p: p.where(p.index > 0, 12.0))(run)
     reseal(run)
     held = verify_run(run).held["bound"]
-    assert held.startswith("the certificate proves 18 kWh/day (in fractions); the 12 of the run")
+    words = "the certificate proves 18 kWh/day (in exact fractions); the 12 of the run"
+    assert held.startswith(words)
     assert "not repeated" in held
 
 

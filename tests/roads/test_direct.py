@@ -205,7 +205,7 @@ def test_a_ring_on_its_own_is_no_street_and_a_loop_on_a_street_is_one(tmp_path: 
     path = tmp_path / "town.osm"
     ring: Way = (1, [1, 2, 6, 5, 1], ROAD)
     path.write_text(osm(CORNERS, [ring]))
-    assert both(path) == "graph: holds no street; take an extract with roads"
+    assert both(path) == "graph: contains no street; use an extract that contains roads"
     path.write_text(osm(CORNERS, [ring, (2, [1, 9], ROAD)]))
     assert sorted(edges_of(both(path))) == [(1, 1), (1, 1), (1, 9), (9, 1)]
 

@@ -161,7 +161,7 @@ def test_an_answer_that_drips_is_given_up_in_time(
 
 def test_what_another_host_would_say_is_not_asked(server: Server, tmp_path: Path) -> None:
     server.script = ["elsewhere"]
-    with pytest.raises(DownloadError, match=r"redirects to another, localhost .*\(1 try\)"):
+    with pytest.raises(DownloadError, match=r"redirects to another server, localhost .*\(1 try\)"):
         download_streets(AREA, settings(server, tmp_path))
     assert kept(tmp_path) == []
     assert len(server.asked) == 1

@@ -211,10 +211,10 @@ def test_zone_by_the_centre_and_true_metres() -> None:
 @pytest.mark.parametrize(
     ("graph", "words"),
     [
-        (nx.MultiDiGraph(crs="EPSG:4326"), "holds no street"),
+        (nx.MultiDiGraph(crs="EPSG:4326"), "contains no street"),
         (town((1, 2, {})), "no two places can be reached from each other"),
         (town(*both(1, 2, highway="busway")), "only bus ways"),
-        (town(*both(1, 2, length=-1.0)), r"2 edges below 0 m \(1-2-0, 2-1-0\)"),
+        (town(*both(1, 2, length=-1.0)), r"2 edges shorter than 0 m \(1-2-0, 2-1-0\)"),
         (nx.MultiDiGraph(town(*both(1, 2)).edges), "no coordinate reference system"),
         (nx.MultiDiGraph([("a", "b")], crs="EPSG:4326"), r"not whole numbers \(a, b\)"),
         (nx.MultiDiGraph([(1, 2)], crs="EPSG:4326"), r"without x and y \(1, 2\)"),
@@ -251,7 +251,7 @@ def test_osmnx_own_travel_times_are_taken() -> None:
     assert network.edges["travel_min"].tolist() == pytest.approx([1.0, 1.0])
     assert network.edges["speed_kmh"].tolist() == [60, 60]
     assert network.edges["speed_source"].tolist() == ["graph", "graph"]
-    with pytest.raises(InputError, match="2 edges without a value in s"):
+    with pytest.raises(InputError, match="2 edges without a value of at least 0 s"):
         Network.from_graph(town(*both(1, 2)))
 
 
@@ -294,11 +294,11 @@ def test_a_link_row_of_its_own_counts() -> None:
     [
         (lambda s: s.drop(columns="peak_factor"), "column peak_factor: missing"),
         (lambda s: s[s["city_group"] != "other"], "no rows for 'other'; it has: islamabad"),
-        (lambda s: pd.concat([s, s.tail(1)]), r"comes twice \(service\)"),
+        (lambda s: pd.concat([s, s.tail(1)]), r"appears twice \(service\)"),
         (lambda s: s[s["highway"] != "unclassified"], "no row unclassified"),
-        (lambda s: s.assign(free_kmh=0), r"not above 0 km/h \(motorway, trunk"),
-        (lambda s: s.assign(free_kmh=np.nan), "not above 0 km/h"),
-        (lambda s: s.assign(peak_factor=0.5), "peak_factor: below 1"),
+        (lambda s: s.assign(free_kmh=0), r"must be above 0 km/h \(motorway, trunk"),
+        (lambda s: s.assign(free_kmh=np.nan), "must be above 0 km/h"),
+        (lambda s: s.assign(peak_factor=0.5), "peak_factor: must be at least 1"),
     ],
 )
 def test_speed_tables_that_cannot_be_used(change: Any, words: str) -> None:

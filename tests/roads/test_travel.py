@@ -335,7 +335,7 @@ def test_reach_names_what_is_wrong() -> None:
         reach(roads, cells, sites, 5, 0)
     with pytest.raises(InputError, match="cells, column snap_m: missing"):
         reach(roads, cells.drop(columns="snap_m"), sites, 5, 10)
-    with pytest.raises(InputError, match=r"candidates, column snap_m: not 0 m or more \(s0001\)"):
+    with pytest.raises(InputError, match=r"column snap_m: must be at least 0 m \(s0001\)"):
         reach(roads, cells, sites.assign(snap_m=-1.0), 5, 10)
 
 
@@ -388,7 +388,7 @@ def test_snap_against_brute_force() -> None:
 def test_snap_names_what_is_wrong() -> None:
     roads = network([(1, 2, 1), (2, 1, 1)])
     points = gpd.GeoDataFrame(geometry=[Point(321_000, 3_730_000), None], crs=32643)
-    with pytest.raises(InputError, match=r"1 rows without a place \(1\)"):
+    with pytest.raises(InputError, match=r"1 rows have no location \(1\)"):
         snap(points, roads, 100)
 
 

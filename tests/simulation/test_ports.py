@@ -39,13 +39,13 @@ def plan_tables(*chargers, existing_ports=3):
             "chargers": chargers,
         }
     )
-    offers = sites.assign(existing=["stands" in text for text in chargers], ports=existing_ports,
+    offers = sites.assign(existing=["existing" in text for text in chargers], ports=existing_ports,
                           availability=0.8)  # fmt: skip
     return sites, offers
 
 
 def test_ports_of_a_station_in_words():
-    sites, offers = plan_tables("2 x dc_120 + 2 x ac_22 + 1 x swap_2w", "1 x 60 kW (stands)")
+    sites, offers = plan_tables("2 x dc_120 + 2 x ac_22 + 1 x swap_2w", "1 x 60 kW (existing)")
     ports = station_ports(sites, offers, charger_catalogue())
     assert list(ports.drop(columns="availability").itertuples(index=False, name=None)) == [
         ("s0", "ac", "ac_22", 2, 22.0, 0.0),
@@ -57,7 +57,7 @@ def test_ports_of_a_station_in_words():
 
 
 def test_an_extended_station_has_the_ports_of_both():
-    sites, offers = plan_tables("1 x 22 kW (stands) + 1 x dc_60")
+    sites, offers = plan_tables("1 x 22 kW (existing) + 1 x dc_60")
     standing = offers.assign(offer_id="s0:existing", ports=1, availability=1.0)
     offers = pd.concat([offers.assign(existing=False), standing], ignore_index=True)
     ports = station_ports(sites, offers, charger_catalogue())

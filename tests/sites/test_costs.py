@@ -98,11 +98,11 @@ def test_bays_and_neeca_s_points_rule_offers_out():
     least = site_costs(neeca_points="minimum")
     offers = make_offers(places, wide, **TABLES, costs=least, headroom_kw=1.0)
     assert offers["reason"].to_list() == [
-        "needs 240 kW, more than the headroom of 1 kW; needs 4 bays, the site has 3",
+        "needs 240 kW, more than the headroom of 1 kW; needs 4 bays, but the site has 3",
         "needs 7 kW, more than the headroom of 1 kW",  # what a car draws there
         "needs 240 kW, more than the headroom of 1 kW",
         "needs 7 kW, more than the headroom of 1 kW; "
-        "1 charging points, NEECA requires 3 for 120 bays",
+        "1 charging points, but NEECA requires 3 for 120 bays",
         "needs 240 kW, more than the headroom of 1 kW",
         "needs 7 kW, more than the headroom of 1 kW",
     ]
@@ -110,8 +110,8 @@ def test_bays_and_neeca_s_points_rule_offers_out():
     assert offers["site_bays"].to_list() == [3, 3, 120, 120, 8, 8]  # of a fuel station
     free = make_offers(places, wide, **TABLES, costs=site_costs(site_bays=0))
     assert free["reason"].to_list() == [
-        "needs 4 bays, the site has 3", "", "", "", "needs 4 bays, the site has 0",
-        "needs 1 bays, the site has 0",
+        "needs 4 bays, but the site has 3", "", "", "", "needs 4 bays, but the site has 0",
+        "needs 1 bays, but the site has 0",
     ]  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_the_parking_rule_read_as_the_most_points():
     choices = {"three": {"ac_22": 3}, "four": {"ac_22": 4}}
     most = make_offers(places, choices, **TABLES, costs=site_costs(neeca_points="maximum"))
     assert most["reason"].to_list() == [
-        "", "", "", "4 charging points, NEECA allows 3 at 120 bays", "", "",
+        "", "", "", "4 charging points, but NEECA allows 3 at 120 bays", "", "",
     ]  # fmt: skip
     assert (make_offers(places, choices, **TABLES)["reason"] == "").all()  # it binds nothing
     with pytest.raises(InputError, match="True is not a reading of the parking rule"):
@@ -192,7 +192,7 @@ def test_a_standing_station_is_extended_for_the_price_of_what_is_added():
     more = offer(offers, "s0001:existing+hub")
     new = offer(offers, "s0002:hub")
     assert (more["existing"], more["extends"], new["extends"]) == (False, True, False)
-    assert more["chargers"] == "1 x 60 kW (stands) + 2 x dc_120"
+    assert more["chargers"] == "1 x 60 kW (existing) + 2 x dc_120"
     assert more["vehicle_classes"] == "car, van, bus, truck"
     assert more["power_kw"] == 300  # but 240 are added, which the headroom carries
     assert more["ports"] == 2 + 4
@@ -201,7 +201,7 @@ def test_a_standing_station_is_extended_for_the_price_of_what_is_added():
     assert more["standing_kwh_day"] == pytest.approx(60 * 24 * 0.15 * 0.5)
     assert more["capacity_dc_kwh_day"] == pytest.approx(300 * 24 * 0.15 * 0.5)
     # Two bays are taken already.
-    assert more["reason"] == "needs 6 bays, the site has 5"
+    assert more["reason"] == "needs 6 bays, but the site has 5"
     light = offer(offers, "s0001:existing+small")
     assert light["reason"] == ""
     assert light["capacity_lev_kwh_day"] == pytest.approx(4 * 3.3 * 24 * 0.15 * 0.5)

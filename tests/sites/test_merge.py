@@ -47,7 +47,7 @@ def test_a_place_too_far_from_a_road_is_told_apart_with_the_reason():
     sites, dropped = merge_candidates([places([(0, 0), (100, 90)])], grid_network(), 50, 80)
     assert at_of(sites) == [(0, 0)]
     assert dropped["name"].to_list() == ["B"]
-    assert dropped["reason"].to_list() == ["90 m from the nearest road, limit 80 m"]
+    assert dropped["reason"].to_list() == ["90 m from the nearest road (limit: 80 m)"]
 
 
 def test_a_place_beside_a_road_counts_however_far_the_next_junction():
@@ -188,7 +188,7 @@ def test_every_fault_at_once():
 
 @pytest.mark.parametrize("layers", [[], [places([(0, 0)]).iloc[:0]]])
 def test_no_place_at_all(layers):
-    with pytest.raises(InputError, match="no place"):
+    with pytest.raises(InputError, match="no layer contains a place"):
         merge_candidates(layers, grid_network(), 50, 100)
 
 

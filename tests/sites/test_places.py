@@ -259,7 +259,7 @@ def test_ports_of_stations(tmp_path):
     assert stations["existing_ports"].iloc[0] == 4
     assert stations["existing_ports"].iloc[1:].isna().all()
     with pytest.raises(
-        InputError, match=r"ports: not whole numbers of at least 1 \(line 2, line 3"
+        InputError, match=r"ports: must be whole numbers of at least 1 \(line 2, line 3"
     ):
         existing_stations(
             stations_file(tmp_path, head + "73.05,33.7,9,yes,0\n73.06,33.7,9,yes,two\n")

@@ -111,7 +111,7 @@ def test_only_what_fits_a_site_is_offered_there_and_else_the_smallest_with_its_r
     # Three bays hold a 60 kW charger and sockets, 60 kW of headroom do not.
     assert by_site["s0002"] == ["4_lev_3", "8_lev_3", "1_dc_60"]
     assert by_site["s0003"] == ["4_lev_3"]
-    assert offers["reason"].to_list() == [""] * 4 + ["needs 1 bays, the site has 0"]
+    assert offers["reason"].to_list() == [""] * 4 + ["needs 1 bays, but the site has 0"]
     bought = make_offers(places, {}, sizes=SOME, upgrade=True, **TABLES)
     there = bought.loc[bought["site_id"] == "s0002", "configuration"].to_list()
     assert there == ["4_lev_3", "8_lev_3", "1_dc_60", "4_lev_3__1_dc_60+upgrade",
@@ -130,7 +130,7 @@ def test_bundles_keep_their_rows_with_reasons_beside_sizes():
     places = sites(None, bays=[1])
     offers = make_offers(places, {"hub": {"dc_120": 2}}, sizes=SOME, **TABLES)
     assert offers["configuration"].to_list() == ["hub", "4_lev_3"]
-    assert offers["reason"].to_list() == ["needs 4 bays, the site has 1", ""]
+    assert offers["reason"].to_list() == ["needs 4 bays, but the site has 1", ""]
 
 
 def test_a_standing_station_is_extended_by_any_number_that_fits():
@@ -142,7 +142,7 @@ def test_a_standing_station_is_extended_by_any_number_that_fits():
                                 "existing+1_dc_60", "existing+4_lev_3__1_dc_60",
                                 "existing+1_dc_120", "existing+4_lev_3__1_dc_120"]  # fmt: skip
     more = here.loc["existing+4_lev_3__1_dc_60"]
-    assert more["chargers"] == "1 x 60 kW (stands) + 4 x lev_3 + 1 x dc_60"
+    assert more["chargers"] == "1 x 60 kW (existing) + 4 x lev_3 + 1 x dc_60"
     assert (more["power_kw"], more["standing_kw"], more["ports"]) == (60 + 13.2 + 60, 60, 8)
     assert more["capacity_dc_kwh_day"] == pytest.approx(120 * 24 * 0.15)
     alone = make_offers(places, {"x": {"lev_3": 4, "dc_60": 1}}, **TABLES).set_index("site_id")
@@ -155,7 +155,7 @@ def test_a_smallest_station_leaves_the_smaller_ones_out_and_bundles_alone():
     assert (offers["ports"].to_numpy()[1:] >= 8).all()
     assert offers["configuration"].to_list()[:2] == ["one", "8_lev_3"]
     short = make_offers(sites(None, None, bays=[1, 9]), {}, sizes=SOME, least_ports=8, **TABLES)
-    assert short["reason"].to_list()[0] == "needs 2 bays, the site has 1"
+    assert short["reason"].to_list()[0] == "needs 2 bays, but the site has 1"
     assert (short["reason"] == "").sum() == len(short) - 1
 
 
@@ -206,11 +206,11 @@ def test_sizes_that_no_site_can_hold_are_told_with_what_the_smallest_needs():
     with pytest.raises(InputError) as caught:
         make_offers(sites(None, None, bays=[1, 1]), {}, sizes={"dc_60": [1, 2]}, **TABLES)
     assert str(caught.value).startswith(
-        "offers.sizes: no site can hold any of them: the smallest, 1 x dc_60, needs 2 bays and "
+        "offers.sizes: no size fits any site: the smallest, 1 x dc_60, needs 2 bays and "
         "60 kW; the sites have at most 1 bay and 800 kW; list smaller numbers, or give"
     )
     with pytest.raises(
-        InputError, match=r"and 50 kW; list smaller numbers, or let power .*upgrade"
+        InputError, match=r"and 50 kW; list smaller numbers, or allow extra power .*upgrade"
     ):
         make_offers(sites(None), {}, sizes={"dc_60": [1]}, headroom_kw=50.0, **TABLES)
 
@@ -223,7 +223,7 @@ def test_a_smallest_station_above_every_site_or_size_is_told():
         "offers.least_ports: no site can hold a station of 20 ports: the smallest, 48 x lev_3, "
         "needs 12 bays and 64.8 kW; the sites have at most 2 bays and 800 kW; lower it, or give"
     )
-    with pytest.raises(InputError, match="60 is more than the ports of any size, at most 48"):
+    with pytest.raises(InputError, match="60 is more than the ports of the largest size, 48"):
         make_offers(places, {}, sizes={"lev_3": [4, 48]}, least_ports=60, **TABLES)
 
 
@@ -303,7 +303,7 @@ def test_shown_are_the_steps_of_what_extends_a_station_and_one_reason_a_site():
 def test_a_step_is_told_as_chargers_more_or_fewer():
     assert step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60") == "4 x lev_3 more"
     assert step_text("8 x lev_3 + 1 x dc_60", "8 x lev_3") == "1 x dc_60 fewer"
-    assert step_text("1 x 60 kW (stands)", "1 x 60 kW (stands) + 2 x dc_60") == "2 x dc_60 more"
+    assert step_text("1 x 60 kW (existing)", "1 x 60 kW (existing) + 2 x dc_60") == "2 x dc_60 more"
     assert step_text("8 x lev_3", "8 x lev_3") == ""
     assert step_text("8 x lev_3", "4 x lev_3 + 1 x dc_60") == "4 x lev_3 fewer, 1 x dc_60 more"
     assert step_text("as in the contract", "8 x lev_3") == ""

@@ -129,7 +129,7 @@ def test_places_and_ports_are_counted_apart(tmp_path):
     assert lines["Places"] == (
         "3 (stations within 300 m count as one), 1 of them with fast chargers; 3 sockets, 1 DC port"
     )
-    assert lines["What binds"].startswith(
+    assert lines["Binding limits"].startswith(
         "all 3 places are used, each at the largest available size"
     )
     page = write_report(tmp_path / "run").read_text(encoding="utf-8")

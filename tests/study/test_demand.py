@@ -286,7 +286,7 @@ def test_the_folder_holds_layers_tables_and_what_lies_outside(town, tmp_path):
         app, ["demand", str(town), "--out", str(out), "--sensitivity", "--draws", "50"]
     )
     assert result.exit_code == 0, result.output
-    assert "What moves the total most" in result.output
+    assert "What changes the total most" in result.output
     outside = gpd.read_file(out / "outside.geojson")
     assert outside["people"].to_list() == [6]
     assert outside["demand_kwh_day"].to_list() == pytest.approx([4])  # 12 vehicles, 18 people

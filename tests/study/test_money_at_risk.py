@@ -157,11 +157,11 @@ def test_no_year_before_a_fleet_of_the_user_s_own(tmp_path):
         (["money.opening_year=2031"], r"money.opening_year: is 2031, after the target year 2030"),
         (
             ["money.opening_year=2029", "program.years={budgets_pkr: {2030: 1e5}}"],
-            r"money.opening_year: cannot go with program.years",
+            r"money.opening_year: cannot be combined with program.years",
         ),
         (
             ["money.opening_year=2029", "money.sales_path=[0.5, 1]"],
-            r"money.opening_year: cannot go with money.sales_path",
+            r"money.opening_year: cannot be combined with money.sales_path",
         ),
         (["money.first_year_share=0.67"], r"money.first_year_share: no longer exists"),
         (["money.full_after_years=4"], r"money.full_after_years: no longer exists"),
@@ -229,7 +229,7 @@ def test_it_is_told_wherever_served_is(slower):
     assert words in facts["headline"]["money_at_risk"]["text"]
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "have a negative NPV, with" in page
-    assert "New stations below NPV 0" in page
+    assert "New stations with NPV below 0" in page
     lost = slow["subsidy_below_npv_0_pkr"]
     theirs = town.parent / "theirs.csv"
     theirs.write_text(
@@ -265,9 +265,9 @@ def test_the_share_of_all_drivers_comes_first_and_the_money_s_figure_is_named(sl
     assert labels.index("Drivers served") < labels.index("Energy served")
     # One socket keeps few of the drivers that its output could: two answers on one page.
     assert abs(day["served_share"] - plan.served_share) > 0.05
-    assert "the program's 100.0% of the energy" in told["Basis of the money"]
+    assert "the program's 100.0% of the energy" in told["Basis of the subsidies"]
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "Business cases are computed from the plan" in page
+    assert "Business cases are based on the share of energy served in the plan" in page
     near = study_from_run(folder)
     agreed = {**near.day, "free": {**near.day["free"], "served_share": plan.served_share - 0.04}}
     fields = [one.field for one in lines_beside(near.with_stages({"day": agreed}))]
@@ -326,10 +326,10 @@ def test_members_are_named_by_a_column_of_the_layer_too(tmp_path):
          r"concessions.sites.north: has no site"),
         (["offers.subsidy={rule: gap, concessions: {}}"], r"concessions: names no concession"),
         (["offers.subsidy={rule: share, concessions: {sites: {north: [s0001]}}}"],
-         r"offers.subsidy.concessions: cannot go with offers.subsidy.rule: share"),
+         r"offers.subsidy.concessions: cannot be combined with offers.subsidy.rule: share"),
         (["offers.subsidy={rule: gap, concessions: {sites: {north: [s0001]}}}",
           "program.years={budgets_pkr: {2030: 1e5}}"],
-         r"offers.subsidy.concessions: cannot go with program.years"),
+         r"offers.subsidy.concessions: cannot be combined with program.years"),
     ],
 )  # fmt: skip
 def test_a_concession_that_cannot_be_is_named(tmp_path, keys, message):
@@ -352,5 +352,5 @@ def test_a_concession_where_nothing_can_be_built_is_named(tmp_path):
     offers["reason"] = "no room"
     with pytest.raises(InputError, match=r"concessions.column: 'name' names no concession at a"):
         by_name.with_stages({"offers": offers}).concessions  # noqa: B018
-    with pytest.raises(InputError, match=r"sites.north: 'Nowhere' is no site"):
+    with pytest.raises(InputError, match=r"sites.north: 'Nowhere' is not a site"):
         Study(town, ["offers.subsidy={rule: gap, concessions: {sites: {north: [Nowhere]}}}"]).asked  # noqa: B018

@@ -115,7 +115,7 @@ def test_cells_too_coarse_for_the_cutoff(tmp_path):
     # Half a kilometre at v km/h takes 30 / v min: a third of the cutoff at v = 90 / cutoff.
     assert doubts_of(asked, cells, None, DOT, 1.01 * 90 / cutoff) == []
     (line,) = doubts_of(asked, cells, None, DOT, 0.9 * 90 / cutoff)
-    assert line.startswith("cells are 1.0 km wide: half a cell takes")
+    assert line.startswith("cells are 1.0 km wide: driving half a cell takes")
     assert "cells of 900 m or less" in line
 
 

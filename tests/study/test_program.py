@@ -259,7 +259,7 @@ def test_what_does_not_go_together_is_told_before_anything_is_read(town, keys, k
 def test_two_things_cannot_both_be_best_until_one_comes_first(town):
     keys = {"zones": ZONES, "fairness": "max_min", "least_cost": {"served_share": 0.5}}
     (fault,) = check(change(town, **keys)).faults
-    assert "two aims cannot both be first: name the order" in fault.what
+    assert "two aims cannot both be first: set their order" in fault.what
     assert fault.fix == "add program.aims: [fairness, least_cost]"
     # The money counts where fairness comes first: both hubs, and no cheaper plan is as fair.
     plan = siting.run(change(town, aims=["fairness", "least_cost"], budget_pkr=2000))
@@ -461,8 +461,8 @@ def test_a_group_in_use_without_a_price_is_refused_before_solving(town):
     with pytest.raises(InputError) as caught:
         siting.run(town)
     assert [str(f) for f in caught.value.faults] == [
-        "money.prices_pkr_kwh: no price at charger groups in use (lev); "
-        "add what drivers pay there, PKR/kWh",
+        "money.prices_pkr_kwh: no price for charger groups in use (lev); "
+        "add what drivers pay per kWh, in PKR",
         "money.prices_pkr_kwh: no such charger groups (levv); "
         "use lev, lev_dc, ac, dc, swap_2w, swap_3w",
     ]

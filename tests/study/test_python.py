@@ -105,7 +105,9 @@ def test_a_network_comes_back_from_its_file_to_the_last_bit(town, tmp_path):
     study = in_memory(town, roads=network)
     assert_frame_equal(study.network.edges, network.edges, check_exact=True)
     (tmp_path / "a.geojson").touch()
-    with pytest.raises(ConfigError, match=r"roads\.source\.clip: cannot be used with a network"):
+    with pytest.raises(
+        ConfigError, match=r"roads\.source\.clip: cannot be used with a Parquet network"
+    ):
         in_memory(town, roads={"source": {"kind": "file", "path": network, "clip": "a.geojson"}})
 
 
@@ -461,7 +463,7 @@ def test_a_matrix_of_minutes_is_drives_with_ids_or_by_place(town, tmp_path):
     assert siting.rerun(own.plan.save(tmp_path / "run")).same
     for wrong, what in (
         (by_place[:1], r"a matrix of 1 x 2, but the study has 2 cells and 2 sites"),
-        (wide.rename(columns={"s0001": "s0099"}), "column site_id: 1 that the study does not have"),
+        (wide.rename(columns={"s0001": "s0099"}), "site_id: 1 ids that the study does not have"),
         (-by_place, "below 0 min"),
     ):
         with pytest.raises(InputError, match=what):
@@ -485,12 +487,12 @@ def test_demand_of_ones_own_is_taken_kept_and_run_again(town, tmp_path):
     plan = first.plan
     assert plan.new_sites["name"].tolist() == ["East pump"]
     assert plan.served_share == pytest.approx(9 / 12)
-    assert "Demand, 5-95 %" not in dict(plan.headline())
+    assert "Demand, 90 % range" not in dict(plan.headline())
     folder = plan.save(tmp_path / "run")
     assert (folder / "given" / "demand.table.parquet").is_file()
-    assert any("a table of your own" in line for line in first.demand_notes)
+    assert any("your own table" in line for line in first.demand_notes)
     assert siting.rerun(folder).same
-    with pytest.raises(InputError, match="a table of your own: there is no chain behind it"):
+    with pytest.raises(InputError, match="a table of your own, so there is no calculation"):
         siting.trace(folder, first.demand["cell_id"].iloc[0])
     assert_frame_equal(first.with_(demand={"table": None}).demand, study.demand)
 
@@ -509,7 +511,7 @@ def test_faults_of_ones_own_demand_are_told_together(town):
         study.with_(demand=near).demand  # noqa: B018
     text = str(err.value)
     assert "below 0 kWh/day" in text
-    assert "column vehicle_class: 1 that the study does not have" in text
+    assert "column vehicle_class: 1 ids that the study does not have" in text
     years = {"budgets_pkr": {2030: 1_000, 2035: 1_000}}
     with pytest.raises(ConfigError, match="the table is for one year and one future"):
         study.with_(demand=near, program={"years": years})

@@ -157,12 +157,13 @@ def test_a_run_says_how_its_plan_fares(ran):
     assert draws["p05_kwh_day"] == pytest.approx(12) == draws["p95_kwh_day"]
     lines = dict(plan.headline())
     assert lines.keys() >= {
-        "Day, as planned", "Day, all drivers", "Service standard", "Demand, 5-95 %",
+        "Day, as planned", "Day, all drivers", "Service standard", "Demand, 90 % range",
         "Capacity by waits and time",
     }  # fmt: skip
     # Of a fleet that is a table there is no scenario, and the cases are no outcomes.
     assert "Under other demand" not in lines
-    assert "median 12; 12 planned for, more than in 0% of the draws" in lines["Demand, 5-95 %"]
+    text = "median 12; the plan assumes 12, more than in 0% of the draws"
+    assert text in lines["Demand, 90 % range"]
     assert "not met" in lines["Service standard"]
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "If demand turns out differently" in page
@@ -236,7 +237,7 @@ def test_what_the_limit_on_time_in_use_costs_is_worked_out_by_hand(tmp_path):
     assert sockets["places_over"] == sum(over) > 0
     told = dict(plan.headline())
     assert f"above the limit of 30% at {sum(over)} of" in told["Ports in use"]
-    assert f"serve {alone + min(alone, 80):,.0f} kWh/day" in told["Basis of the money"]
+    assert f"serve {alone + min(alone, 80):,.0f} kWh/day" in told["Basis of the subsidies"]
     assert "Capacity by waits alone" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
 
 
@@ -309,8 +310,8 @@ def test_people_by_minutes_to_the_nearest_station_are_those_of_the_reach(tmp_pat
 @pytest.mark.slow
 def test_a_plan_without_a_station_has_no_day(tmp_path):
     plan = siting.run(write_town(tmp_path), ["program.budget_pkr=0"])
-    assert plan.facts["day"]["why_not"] == "no station stands"
-    assert dict(plan.headline())["Simulated day"] == "none: no station stands"
+    assert plan.facts["day"]["why_not"] == "the plan has no station"
+    assert dict(plan.headline())["Simulated day"] == "none: the plan has no station"
 
 
 @pytest.mark.slow

@@ -110,7 +110,7 @@ def test_a_layer_with_numbers_that_no_size_has_is_judged_beside_the_best(town, t
 
 
 def test_a_type_without_a_price_in_its_group_is_told(town):
-    with pytest.raises(InputError, match=r"no price at charger groups in use \(lev\); add what"):
+    with pytest.raises(InputError, match=r"no price for charger groups in use \(lev\); add what"):
         _ = siting.Study(town, [SIZES, "money.prices_pkr_kwh={dc: 120}"]).business_rules
 
 

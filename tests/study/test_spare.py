@@ -66,9 +66,9 @@ def test_what_had_no_time_is_blank_and_said_to_be(hurried):
         assert "Nearest other station" in facts["alternatives"][site]  # what takes no time is there
     late = "not computed in time"
     stations = f"{len(new)} new station{'s' * (len(new) > 1)}"
-    blank = f"{stations}; {late}: what is lost without {len(new)} of them"
+    blank = f"{stations}; {late}: the loss without {len(new)} of them"
     untold = f"of the {blank.replace('; ', ', ', 1)}"
-    assert f"{untold}; siting explain RUN SITE computes it for one station" in facts["warnings"]
+    assert f"{untold}; siting explain RUN SITE computes both for one station" in facts["warnings"]
     own, *others = facts["what_if"]
     assert own["served_kwh_day"] == pytest.approx(plan.outcome.served_kwh_day)
     assert len(others) == 3
@@ -138,8 +138,8 @@ def test_a_card_says_which_part_of_it_is_missing():
     lost = {"s1": 4.0, "s2": 0.0, "s3": 2.0}
     told = Cards(("s1", "s2", "s3", "s4"), lost, {"s1": Replanned(1.0, "s9:hub")}, {})
     assert told.in_words() == (
-        "4 new stations; not computed in time: what is lost without 1 of them, "
-        "a re-plan without 1 of them"
+        "4 new stations; not computed in time: the loss without 1 of them, "
+        "the re-plan without 1 of them"
     )
     assert told.facts()["s4"] == {"as_it_stands_kwh_day": None, "replanned_kwh_day": None}
     assert told.facts()["s1"] == {"as_it_stands_kwh_day": 4.0, "replanned_kwh_day": 1.0}

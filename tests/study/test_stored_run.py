@@ -190,7 +190,7 @@ def test_every_file_missing_or_edited_is_named_at_once(run):
     faults = faults_of(run)
     assert len(faults) == 3
     assert "config.yaml: was changed after the run" in faults[0]
-    assert "override it" in faults[0]
+    assert "override keys" in faults[0]
     assert "demand.parquet: was changed" in faults[1]
     assert "reach.parquet: is missing" in faults[2]
 

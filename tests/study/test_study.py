@@ -296,7 +296,7 @@ def test_a_road_file_alone_makes_a_plan_that_says_what_it_lacks(town, caplog):
     used_up = [line for line in facts["warnings"] if "where a station can be built has one" in line]
     assert bool(used_up) == (len(plan.new_sites) == len(plan.candidates))
     path.write_text(ROADS_ONLY.replace("    - {kind: streets, spacing_m: 900}\n", ""), "utf-8")
-    with pytest.raises(InputError, match="none gives a place"):
+    with pytest.raises(InputError, match="none of the sources contains a usable site"):
         _ = Study(path).candidates
     path.write_text(
         ROADS_ONLY.replace("  people:", "  surfaces: {places: {kind: osm_file, path: roads.osm}}\n"

@@ -190,14 +190,14 @@ KEPT = {"budget_pkr": 3000, "charger_groups": ["lev"], "rule": "kept"}
         (
             {"limits": {"split": {"lev": 0.7}, "split_like": "pm_e_drive"}},
             "split_like",
-            "besides limits.split",
+            "in addition to limits.split",
         ),
         (
             {"limits": {"envelopes": {"a": KEPT, "b": KEPT}}},
             "envelopes",
             "more than one envelope reserves money for lev",
         ),
-        ({"budget_pkr": 2000, "limits": {"envelopes": {"a": KEPT}}}, "envelopes", "PKR 3,000 are"),
+        ({"budget_pkr": 2000, "limits": {"envelopes": {"a": KEPT}}}, "envelopes", "PKR 3,000 is"),
         (
             {"limits": {"envelopes": {"a": KEPT}, "split": {"lev": 0.5}}},
             "envelopes.a.rule",
@@ -206,7 +206,7 @@ KEPT = {"budget_pkr": 3000, "charger_groups": ["lev"], "rule": "kept"}
         (
             {"least_cost": {"served_share": 0.5}, "limits": {"split": {"lev": 0.5}}},
             "split",
-            "has no effect if the first aim is the least money",
+            "has no effect if the first aim is to spend least",
         ),
         ({"limits": {"corridors": {"every_km": 50}}}, "corridors.roads", "no road is named"),
     ],
@@ -240,5 +240,5 @@ def test_a_site_is_found_by_name_where_places_were_joined_to_the_candidates():
         {"site_id": ["s1", "s2", "s3"], "name": ["West pump", None, "East end"]}, index=[0, 1, 0]
     )
     assert site_named(joined, " east END", "--require") == "s3"
-    with pytest.raises(InputError, match="'s4' is no site"):
+    with pytest.raises(InputError, match="'s4' is not a site"):
         site_named(joined, "s4", "--require")

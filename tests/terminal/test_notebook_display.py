@@ -69,18 +69,18 @@ def test_a_study_shows_its_stages_as_they_come(study):
         "what if",
         "demand range",
     ]
-    assert all(row[1:] == ["not asked for yet"] for row in rows[3:])
+    assert all(row[1:] == ["not computed yet"] for row in rows[3:])
     assert repr(fresh) == "Study 'town' (A <b>town</b>); computed: nothing yet"
     assert len(fresh.offers) == 2
     rows = {row[0]: row[1:] for row in Text(fresh._repr_html_()).rows[3:]}
     assert rows["offers"] == ["2 offers, 0 ruled out", f"{fresh.seconds['offers']:,.1f}"]
-    assert rows["solve"] == ["not asked for yet"]
+    assert rows["solve"] == ["not computed yet"]
 
 
 def test_a_plan_shows_its_headline_and_who_is_served(study):
     rows = Text(study.plan._repr_html_()).rows
     assert rows[0] == ["A <b>town</b>"]
-    assert ["Vehicle class", "Wanted, kWh/day", "Served, kWh/day", "Share"] in rows
+    assert ["Vehicle class", "Demand, kWh/day", "Served, kWh/day", "Share"] in rows
     assert ["two wheeler", "12", "12", "100.0%"] in rows
     text = [" ".join(line.split()) for line in repr(study.plan).splitlines()]
     assert "Energy served 12 of 12 kWh/day (100.0%)" in text
@@ -143,7 +143,7 @@ def test_an_answer_shows_sixteen_rows_and_says_where_the_rest_is():
         "site   kWh/day",
         "s0000        0",
     ]
-    assert repr(Answer()).splitlines()[-1] == "… and 14 more: .stations has all"
+    assert repr(Answer()).splitlines()[-1] == "… and 14 more: all are in .stations"
     assert "s0015" in Answer()._repr_html_()
     assert "s0016" not in Answer()._repr_html_()
 

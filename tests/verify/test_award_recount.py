@@ -74,7 +74,7 @@ def test_a_true_award_holds() -> None:
         (lambda a: {"reserve_pkr_kw": 20.0}, "above their reserve price (ab, c)"),
         (lambda a: {"budget_pkr": 800.0}, "winners ask for PKR 900, the budget is PKR 800"),
         (lambda a: {"payments": with_cell(a.payments, 0, "high_pkr", 800.0)},
-         "800 is claimed, winners.csv adds up to 900"),
+         "800 is stated, but winners.csv adds up to 900"),
         (lambda a: {"payments": with_cell(a.payments, 1, "low_pkr", 1.0)}, "adds up to 1,150"),
         (lambda a: {"payments": a.payments.iloc[1:]}, "appears 0 times"),
         (lambda a: {"offers": with_cell(a.offers, 0, "subsidy_pkr", 1.0)}, "do not draw the"),

@@ -52,7 +52,7 @@ def test_floors():
     told = replace(exact, floors=exact.floors.assign(served_share=[13 / 17, 0.6, 1.0]))
     passes(told)
     lie = changed(told, "floors", 2, "served_share", 0.99)
-    assert "floor buses: 0.99 of the demand claimed, 1 recounted" in faults_of(lie)
+    assert "floor buses: 0.99 of the demand claimed, 1 recomputed" in faults_of(lie)
 
 
 def test_the_worst_share():
@@ -60,7 +60,7 @@ def test_the_worst_share():
     worst = Aim("worst_share", 0.6, 0.61, 1 / 60, "share", members=groups)
     passes(aimed(plain(), worst))
     for aim, words in (
-        (replace(worst, value=0.60001), "0.60001 claimed, 0.6 recounted"),
+        (replace(worst, value=0.60001), "0.60001 claimed, 0.6 recomputed"),
         (replace(worst, bound=0.59), "0.59 is below the value 0.6"),
         (replace(worst, gap=0.016), "gap 0.016 claimed, 0.0166"),
     ):
@@ -89,7 +89,7 @@ def test_worth_and_decay(decay, factor):
         replace(honest, worth=each.assign(per_kwh=each["per_kwh"] * TOO_MUCH)),
         changed(honest, "served", 0, "worth", value * TOO_MUCH),
     ):
-        assert "recounted" in faults_of(lie)
+        assert "recomputed" in faults_of(lie)
 
 
 @pytest.mark.slow
@@ -101,11 +101,11 @@ def test_money_and_drives_can_be_aims():
     )
     passes(aimed(plain(), *aims))
     for n, change, words in (
-        (0, {"value": 60.001}, "subsidy_pkr, PKR: 60.001 claimed, 60 recounted"),
+        (0, {"value": 60.001}, "subsidy_pkr, PKR: 60.001 claimed, 60 recomputed"),
         (0, {"bound": 60.1}, "60.1 is above the value 60"),
         (0, {"gap": 0.08}, "gap 0.08 claimed, 0.0833"),
-        (1, {"value": 99.9}, "99.9 claimed, 100 recounted"),
-        (2, {"value": 64.9}, "energy times drive, kWh min/day: 64.9 claimed, 65 recounted"),
+        (1, {"value": 99.9}, "99.9 claimed, 100 recomputed"),
+        (2, {"value": 64.9}, "energy times drive, kWh min/day: 64.9 claimed, 65 recomputed"),
         (2, {"bound": 66.0}, "66 is above the value 65"),
     ):
         lie = [replace(aim, **change) if k == n else aim for k, aim in enumerate(aims)]
@@ -127,7 +127,7 @@ def test_the_cost_to_all_can_be_an_aim():
     passes(aimed(plain(), replace(both_ways, to_all=replace(costs, ways=2.0))))
     what = "yearly cost of stations and drivers' time, PKR/year"
     for change, words in (
-        ({"value": 7_965.1}, f"{what}: 7,965.1 claimed, 7,965 recounted"),
+        ({"value": 7_965.1}, f"{what}: 7,965.1 claimed, 7,965 recomputed"),
         ({"bound": 7_966.0}, "7,966 is above the value 7,965"),
         ({"to_all": replace(costs, value_pkr_h={"car": 60.0})}, "value_pkr_h: figures missing"),
     ):
@@ -165,9 +165,9 @@ def test_years_with_floors_and_decay():
     assert "floor buses in 2028: 0.5 of the demand served, 0.500002 required" in faults_of(lie)
     early = changed(town, "floors", 0, "share", 0.61)
     assert "floor cars in 2027: 0.6 of the demand served" in faults_of(early)
-    assert "65 claimed, 71 recounted" in faults_of(replace(town, decay=None))
+    assert "65 claimed, 71 recomputed" in faults_of(replace(town, decay=None))
     ever = replace(worst, slices=["2027"])
-    assert "0.5 claimed, 0.6 recounted" in faults_of(aimed(town, ever))
+    assert "0.5 claimed, 0.6 recomputed" in faults_of(aimed(town, ever))
 
 
 def test_scenarios_with_resources_floors_and_worth():
@@ -185,7 +185,7 @@ def test_scenarios_with_resources_floors_and_worth():
     )
     lie = changed(town, "floors", 1, "share", 0.60001)
     assert "floor cars in fast: 0.6 of the demand served, 0.60001 required" in faults_of(lie)
-    assert "40.1 claimed, 40 recounted" in faults_of(aimed(town, replace(tail, value=40.1)))
+    assert "40.1 claimed, 40 recomputed" in faults_of(aimed(town, replace(tail, value=40.1)))
 
 
 def test_worth_can_differ_between_slices():
@@ -193,7 +193,7 @@ def test_worth_can_differ_between_slices():
     town = replace(scenarios(), worth=rows_of("slice demand_id per_kwh", *rows))
     value = 0.25 * 16.0 + 0.75 * 13.0
     passes(aimed(town, Aim("most_worth", value)))
-    assert "recounted" in faults_of(aimed(town, Aim("most_worth", value * TOO_MUCH)))
+    assert "recomputed" in faults_of(aimed(town, Aim("most_worth", value * TOO_MUCH)))
     with pytest.raises(InputError, match=r"worth: missing for demand rows \(d3\)"):
         recount(replace(town, worth=town.worth.iloc[:-1]))
 
@@ -318,7 +318,7 @@ def test_coverage_with_floors_decay_and_years():
     bikes = changed(town, "floors", 1, "floor", "city")
     assert "floor city in 2028: 0.76" in faults_of(bikes)
     over = changed(town, "service", 3, "served_kwh_day", 6.0 * TOO_MUCH)
-    assert "more than is wanted (d3 in 2028)" in faults_of(over)
+    assert "more than the demand (d3 in 2028)" in faults_of(over)
     early = changed(town, "service", 3, "slice", "2027")
     assert "served by a site that is not built (d3 by s2 in 2027)" in faults_of(early)
     unfit = changed(town, "service", 1, "site_id", "s2")
@@ -337,6 +337,6 @@ def test_tiny_demand_beside_large_is_recounted():
         aims=(Aim("most_worth", 10.000001),),
     )
     passes(town)
-    assert "more than is wanted (d2)" in faults_of(
+    assert "more than the demand (d2)" in faults_of(
         changed(town, "service", 1, "served_kwh_day", 4.002)
     )

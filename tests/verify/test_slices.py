@@ -47,8 +47,8 @@ YEAR_LIES = {
         ("service", 4, "served_kwh_day", 6.0 * TOO_MUCH + 0.1),
         "1 serve more than their chargers can (s1 in 2028 by 0.1000",
     ),
-    "not wanted": (("demand", 4, "demand_kwh_day", 5.9), "more than is wanted (d2 in 2028)"),
-    "another weight": (("slices", 1, "weight", 1.99), "71 claimed, 70.71 recounted"),
+    "not wanted": (("demand", 4, "demand_kwh_day", 5.9), "more than the demand (d2 in 2028)"),
+    "another weight": (("slices", 1, "weight", 1.99), "71 claimed, 70.71 recomputed"),
 }
 
 
@@ -172,18 +172,18 @@ def best_of(**columns):
 
 
 SCENARIO_LIES = {
-    "the mean": (with_aim(0, value=11.7501), "11.7501 claimed, 11.75 recounted"),
+    "the mean": (with_aim(0, value=11.7501), "11.7501 claimed, 11.75 recomputed"),
     "the regret": (with_aim(1, value=1.001), "largest regret, kWh/day: 1.001 claimed, 1"),
     "a bound above": (with_aim(1, bound=1.1), "1.1 is above the value 1"),
-    "a gap too small": (with_aim(1, bound=0.5, gap=0.49), "gap 0.49 claimed, 0.5 recounted"),
-    "the tail served": (with_aim(2, value=8.01), "8.01 claimed, 8 recounted"),
+    "a gap too small": (with_aim(1, bound=0.5, gap=0.49), "gap 0.49 claimed, 0.5 recomputed"),
+    "the tail served": (with_aim(2, value=8.01), "8.01 claimed, 8 recomputed"),
     "a tail's bound": (with_aim(2, bound=7.9), "7.9 is below the value 8"),
-    "the tail unserved": (with_aim(3, value=3.99), "3.99 claimed, 4 recounted"),
+    "the tail unserved": (with_aim(3, value=3.99), "3.99 claimed, 4 recomputed"),
     "that tail's bound": (with_aim(3, bound=4.1), "4.1 is above the value 4"),
     "other chances": (
         changed(changed(scenarios(), "slices", 0, "probability", 0.75), "slices", 1, "probability",
                 0.25),
-        "11.75 claimed, 9.25 recounted",
+        "11.75 claimed, 9.25 recomputed",
     ),
     "better than the best": (with_aim(1, best=best_of(best=[7.9, 14.0])), "slow: worth within the"),
     "a best never found": (with_aim(1, best=best_of(found=[8.0, 14.1])), "fast: best found within"),

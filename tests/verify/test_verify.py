@@ -58,12 +58,12 @@ TABLE_LIES = [
     ("sites", 0, "subsidy_pkr", 1.0, "column subsidy_pkr: 1 different from the money drawn (s1)"),
     ("sites", 0, "served_kwh_day", 14.0, "not the sum of its service (s1)"),
     ("service", 0, "site_id", "s2", "served by a site that is not built (d1 by s2)"),
-    ("service", 1, "served_kwh_day", 4.0 * TOO_MUCH, "more than is wanted (d2)"),
-    ("service", 0, "served_kwh_day", -1e-6, "negative or no number (d1 by s1)"),
-    ("service", 0, "served_kwh_day", np.nan, "negative or no number (d1 by s1)"),
+    ("service", 1, "served_kwh_day", 4.0 * TOO_MUCH, "more than the demand (d2)"),
+    ("service", 0, "served_kwh_day", -1e-6, "negative or not a number (d1 by s1)"),
+    ("service", 0, "served_kwh_day", np.nan, "negative or not a number (d1 by s1)"),
     ("service", 0, "travel_min", 5.0 * TOO_MUCH, "different from the reach table"),
-    ("service", 0, "cell_id", "c9", "not the demand's own cell"),
-    ("service", 0, "demand_id", "d9", "not the demand's own cell"),
+    ("service", 0, "cell_id", "c9", "not the cell of the demand row"),
+    ("service", 0, "demand_id", "d9", "not the cell of the demand row"),
     ("service", 1, "vehicle_class", "bicycle", "cannot plug in (d2 by s1)"),
     ("reach", 0, "cell_id", "c2", "out of reach (d1 by s1, d2 by s1, d3 by s1)"),
     ("offers", 0, "subsidy_pkr", 66.0, "66 is more than 65"),
@@ -78,7 +78,7 @@ TABLE_LIES = [
     ("offers", 2, "existing", True, "existing stations closed by the plan (s2)"),
     ("served", 0, "served_kwh_day", 13.0 * TOO_MUCH, "energy served, kWh/day: 13.000052 claimed"),
     ("money", 0, "spent_pkr", 60.0 * TOO_MUCH, "money spent, PKR: 60.00024 claimed, 60"),
-    ("money", 0, "granted_pkr", 66.0, "money granted, PKR: 66 claimed, 65 recounted"),
+    ("money", 0, "granted_pkr", 66.0, "money granted, PKR: 66 claimed, 65 recomputed"),
 ]
 
 
@@ -96,9 +96,9 @@ def test_a_lie_in_a_table_is_found(table, row, column, value, expected):
         ({"budget_pkr": 60 / TOO_MUCH}, "subsidy within the budget, PKR: 60 is more than 59.99"),
         ({"cutoff_min": 5.0 / TOO_MUCH}, "more than 4.99998 min"),
         ({"headroom_kw": pd.Series({"s1": 30 / TOO_MUCH})}, "more than the grid headroom (s1)"),
-        ({"aims": (Aim("most_worth", 14.0, 14.0),)}, "14 claimed, 13 recounted"),
+        ({"aims": (Aim("most_worth", 14.0, 14.0),)}, "14 claimed, 13 recomputed"),
         ({"aims": (Aim("most_worth", 13.0, 12.9),)}, "12.9 is below the value 13"),
-        ({"aims": (Aim("most_worth", 13.0, 14.3, 0.099),)}, "gap 0.099 claimed, 0.1 recounted"),
+        ({"aims": (Aim("most_worth", 13.0, 14.3, 0.099),)}, "gap 0.099 claimed, 0.1 recomputed"),
         ({"required_sites": ["s1", "s2"]}, "1 required and not built (s2)"),
         ({"forbidden_sites": ["s1"]}, "1 forbidden and built (s1)"),
     ],
@@ -137,11 +137,11 @@ def test_small_and_large_towns_are_measured_alike(scale):
     )
     passes(small)
     more = changed(small, "service", 1, "served_kwh_day", 4.0 * scale * TOO_MUCH)
-    assert "more than is wanted (d2)" in faults_of(more)
+    assert "more than the demand (d2)" in faults_of(more)
     less = changed(small, "offers", 0, "capacity_lev_kwh_day", 3.9999 * scale)
     assert "more than their chargers can" in faults_of(less)
     text = faults_of(aimed(small, Aim("most_worth", 13.0 * scale * TOO_MUCH)))
-    assert "recounted" in text
+    assert "recomputed" in text
 
 
 def test_two_offers_at_one_site_are_found():
@@ -198,7 +198,7 @@ def test_coverage_serves_without_a_limit_of_its_own():
     text = faults_of(replace(part, serves_all=True))
     assert "13 kWh/day served, 17 within reach of the stations" in text
     over = changed(cover, "service", 0, "served_kwh_day", 10.0 * TOO_MUCH)
-    assert "more than is wanted (d1)" in faults_of(over)
+    assert "more than the demand (d1)" in faults_of(over)
 
 
 @pytest.mark.parametrize("model", ["capacitated", "coverage"])
@@ -209,7 +209,7 @@ def test_a_plan_with_nothing_built_is_honest_too(model):
         served=None, money=None, aims=(Aim("most_worth", 0.0, 0.0, 0.0),),
     )  # fmt: skip
     assert passes(empty)["found"].sum() == 0
-    assert "gap 0.5 claimed, 1 recounted" in faults_of(
+    assert "gap 0.5 claimed, 1 recomputed" in faults_of(
         aimed(empty, Aim("most_worth", 0.0, 5.0, 0.5))
     )
 
@@ -265,7 +265,7 @@ def test_plans_differ_by_as_many_sites_as_they_should():
     near, far = OtherPlan(["s1:big"], 1), OtherPlan(["s2:fast"], 2)
     passes(replace(plain(), others=[far]))
     text = faults_of(replace(plain(), others=[far, near]))
-    assert text == "the other plan: differs by 0 sites, but must by 1 or more"
+    assert text == "the other plan: differs at 0 sites, but must differ at 1 or more"
     gone = OtherPlan(["s9:x", "s2:fast"], 2, "plan 1")
     assert "plan 1: 1 not in the offers (s9:x)" in faults_of(replace(plain(), others=[gone]))
 

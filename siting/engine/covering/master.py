@@ -138,7 +138,7 @@ class PatchModel(CutModel):
 
 
 def patches_of(covering: Covering, most: int) -> Ints:
-    """Return the patch of each row, which is the first of a few distant options that covers it.
+    """Return the patch of each row: the first option that covers it, of a few options far apart.
 
     There are at most `most` patches; rows that none of these options covers form the last one.
     """

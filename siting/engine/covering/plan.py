@@ -110,7 +110,7 @@ class CoveringPlan:
 
     @property
     def blocked(self) -> Flags:
-        """Whether an option, or another of its group, is in the plan."""
+        """Whether each option, or another option of its group, is in the plan."""
         stands = self.slot >= 0
         if self.alone:
             return stands

@@ -40,9 +40,10 @@ class Knapsack:
         self._alone = len(self._heads) == len(self.cost)
 
     def fill(self, sold: Floats) -> tuple[float, Floats, float]:
-        """Return the largest earnings, each option's value, and the price of a unit of budget.
+        """Return the largest earnings, the fraction taken of each option, and the price of budget.
 
-        `sold`: each option's earnings, i.e. the sum of the prices of the rows it covers.
+        `sold`: each option's earnings, i.e. the sum of the prices of the rows it covers. The price
+        is that of one unit of budget.
         """
         taken = self._best(sold, 0.0)
         value, spent = float(sold @ taken), float(self.cost @ taken)
@@ -100,7 +101,7 @@ class Prices:
 
     price: Floats  # price of each row
     bound: float  # bound on the weight of any plan
-    taken: Floats  # value of each option in the relaxed program, averaged over the last steps
+    taken: Floats  # fraction of each option in the relaxed program, averaged over the last steps
     worth: float  # price of a unit of budget, in weight
 
     def loss(self, covering: Covering) -> Floats:

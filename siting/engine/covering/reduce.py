@@ -1,12 +1,12 @@
 """Exact reductions of a covering problem: fewer rows and options with the same best value.
 
-These are removed in turn:
+The following are removed in turn:
 
 - required options, the rest of their groups, and the rows they cover;
 - options that alone exceed the budget, and options that cover nothing;
 - dominated options: another option of the group costs no more and covers at least the same rows;
 - rows without weight or options;
-- all but one of the rows with the same options; the remaining row has the summed weight.
+- all but one of the rows with the same options; the remaining row gets the sum of their weights.
 
 A plan of the reduced covering, together with the required options, is a plan of the whole covering.
 The weight of the whole plan is higher by the weight that the required options cover. Optimal plans
@@ -26,11 +26,11 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A reduced covering problem, and the positions of its rows and options in the whole one."""
+    """A reduced covering problem, and the positions of its rows and options in the whole."""
 
     covering: Covering  # the reduced covering; none of its options is required
     option: Ints  # position of each remaining option in the whole covering
-    row: Ints  # position of each row of the whole covering in the reduced one; -1 if removed
+    row: Ints  # reduced position of each row of the whole covering; -1 if removed
     forced: Ints  # required options of the whole covering
     certain: float  # weight that the required options cover
 
@@ -133,7 +133,7 @@ def _same(matrix: sparse.csr_array, one: Ints, other: Ints) -> bool:
 def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
     """Return whether each option (column) covers nothing or is dominated in its group.
 
-    Domination across groups is rare in a city, and searching for it does not pay.
+    Domination across groups is rare in a city, and searching for it is not worthwhile.
     """
     size = np.bincount(matrix.indices, minlength=matrix.shape[1])
     out = size == 0

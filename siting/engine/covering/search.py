@@ -38,9 +38,9 @@ def greedy(
 
 
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
-    """Make the most profitable exchange until none is profitable; then add options that fit.
+    """Repeat the most profitable exchange until none is profitable; then add options that fit.
 
-    At first, a unit of unspent budget counts as `worth`, and in the end as 0.
+    A unit of unspent budget first counts as `worth`, and in the end as 0.
     """
     cost = plan.covering.cost
     while not clock.over:
@@ -62,7 +62,7 @@ def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
 
 
 class Kicks:
-    """Iterated local search: remove some options, refill from a random half of all, then exchange.
+    """Iterated local search: remove options, add others from a random half of all, then exchange.
 
     The search starts from `plan` and changes it; `worth` is the dual price of a unit of budget.
     """
