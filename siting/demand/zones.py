@@ -232,7 +232,8 @@ def _on_places(
 
 
 def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fault]:
-    return rows_fault(f"{path}, column {column}", mask, path, f"{mask.sum():,} rows {what}")
+    text = f"{mask.sum():,} of {len(mask):,} rows {what}"
+    return rows_fault(f"{path}, column {column}", mask, path, text)
 
 
 def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:

@@ -79,7 +79,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     (m to the nearest road), indexed as `points`. Raises `InputError` for a missing geometry.
     """
     lost = points.geometry.isna() | points.geometry.is_empty
-    what = f"{lost.sum():,} rows have no location"
+    what = f"{lost.sum():,} of {len(points):,} rows have no location"
     refuse(rows_fault("points, geometry", lost, points.index, what))
     centres = points.geometry.to_crs(network.crs).centroid
     spots = np.column_stack([centres.x, centres.y])

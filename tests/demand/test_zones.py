@@ -240,7 +240,7 @@ def test_ownership_is_read_and_below_zero_refused(tmp_path):
     assert owned.iloc[0] == 40
     assert np.isnan(owned.iloc[1])
     wrong = written(tmp_path, frame.assign(cars=[-1.0, 8.0]), "wrong.gpkg")
-    with pytest.raises(InputError, match=r"column cars: 1 rows are not a number of at least 0"):
+    with pytest.raises(InputError, match=r"column cars: 1 of 2 rows are not a number of at least"):
         read_zones(wrong, ownership_column="cars")
     with pytest.raises(InputError, match="column vans: missing"):
         read_zones(wrong, ownership_column="vans")

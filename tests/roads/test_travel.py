@@ -388,7 +388,7 @@ def test_snap_against_brute_force() -> None:
 def test_snap_names_what_is_wrong() -> None:
     roads = network([(1, 2, 1), (2, 1, 1)])
     points = gpd.GeoDataFrame(geometry=[Point(321_000, 3_730_000), None], crs=32643)
-    with pytest.raises(InputError, match=r"1 rows have no location \(1\)"):
+    with pytest.raises(InputError, match=r"1 of \d rows have no location \(1\)"):
         snap(points, roads, 100)
 
 
