@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = list(ROWS) if given.only is None else given.only.split(",")
     unknown = [name for name in chosen if name not in ROWS]
     if unknown:
-        print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(ROWS)}", file=sys.stderr)
+        print(f"no benchmark {', '.join(unknown)}; known names: {', '.join(ROWS)}", file=sys.stderr)
         return 2
     out = given.out or (None if given.short else PAGE)
     kept = given.kept or (None if given.short else KEPT)

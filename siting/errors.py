@@ -36,13 +36,13 @@ def did_you_mean(
     """Return the fix for an unknown name: similar names, or else `otherwise`, by default all names.
 
     >>> did_you_mean("LAHOR", ["Lahore", "Multan"]), did_you_mean("x", ["Lahore", "Multan"])
-    ('did you mean Lahore?', 'there are: Lahore, Multan')
+    ('did you mean Lahore?', 'known names: Lahore, Multan')
     """
     by_fold = {one.casefold(): one for one in known}
     near = get_close_matches(name.strip().casefold(), by_fold, most, cutoff=0.6)
     if near:
         return f"did you mean {', '.join(by_fold[one] for one in near)}?"
-    return f"there are: {', '.join(by_fold.values())}" if otherwise is None else otherwise
+    return f"known names: {', '.join(by_fold.values())}" if otherwise is None else otherwise
 
 
 class Override(str):

@@ -168,7 +168,7 @@ class Plan(Shown, PlanTables):
         """Return one of the `layers` with geometry as a GeoJSON feature collection, in lon/lat."""
         drawn = {n: one for n, one in self.layers.items() if isinstance(one, gpd.GeoDataFrame)}
         if layer not in drawn:
-            fix = f"there are: {', '.join(drawn)}"
+            fix = f"known names: {', '.join(drawn)}"
             raise InputError("layer", f"{layer!r} is not a layer with geometry", fix)
         return geojson_of(drawn[layer], name=layer, note=noted(self))
 

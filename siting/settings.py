@@ -125,9 +125,9 @@ COLD = 2500
 
 # Maximum number of rounds of cuts at a node. Measured: CPU time is similar from 6 to 24. A cut that
 # stays slack for more rounds than this is removed or left out; the effect of this rule was not
-# measured. Also the number of rounds for a bound that holds for any yearly budgets. Measured
-# (synthetic Karachi, prices of a rupee given): 2 rounds prove 51,325 kWh/day in 44 CPU s; 8 rounds
-# prove 50,431 in 58 CPU s.
+# measured. Also the number of rounds for a bound that holds for every choice of yearly budgets.
+# Measured (synthetic Karachi, given prices of public money): 2 rounds prove 51,325 kWh/day in
+# 44 CPU s; 8 rounds prove 50,431 in 58 CPU s.
 NODE_ROUNDS = 12
 # Number of rounds of cuts before the first plan of a program with years. Measured (synthetic
 # Karachi and Lahore): two rounds give good prices.
@@ -136,7 +136,7 @@ PRICE_ROUNDS = 2
 # the root, in a pool of cuts, and to the prices of a covering problem. Measured: CPU time is
 # similar from 1e-5 to 4e-5 (root).
 STALLED = 2e-5
-# Value used instead of `STALLED` at a node of the tree, and in the search for the price of a rupee.
+# Value used instead of `STALLED` at a node of the tree, and when public money is priced.
 # It also applies at the root if cuts are slow there. Not measured.
 NODE_STALLED = 2e-4
 PRICING_STALLED = 5e-3  # the same share in column generation with links (not measured)

@@ -228,7 +228,8 @@ def _is_ours(lock: Path) -> bool:
         text = lock.read_bytes()[:200]
     except OSError:
         return False
-    # An empty file also counts as a lock, because its writer may have been killed before signing.
+    # An empty file also counts as a lock, because its writer may have been killed
+    # before it wrote its process id.
     return not text or text.startswith(b"process ")
 
 

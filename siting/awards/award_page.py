@@ -130,11 +130,11 @@ def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
     winners, losers = _told(made.winners, "W"), _told(made.losers, "L")
     by_mark = {row["bid"]: row["mark"] for row in (*winners, *losers)}
     adds = {"adds": f"Adds {outcome.proof.unit},,.0f"}
-    money = f"of a budget of PKR {outcome.budget_pkr:,.0f}" if outcome.budget_pkr < 1e15 else ""
+    money = f" of a budget of PKR {outcome.budget_pkr:,.0f}" if outcome.budget_pkr < 1e15 else ""
     note = f'<p class="note">{html_text(plan.note)}</p>' if plan.note else ""
     body = f"""{note}
-<p><b>{len(winners):,} of {len(winners) + len(losers):,} bids win</b> and draw
-PKR {outcome.subsidy_pkr:,.0f} {money}. With these bids, the plan serves
+<p><b>{len(winners):,} of {len(winners) + len(losers):,} bids win</b> and receive
+PKR {outcome.subsidy_pkr:,.0f}{money}. With these bids, the plan serves
 {outcome.served_kwh_day:,.0f} kWh/day, {plan.served_share:.1%} of the demand. Proof:
 {html_text(str(outcome.proof))}.</p>
 <figure>{_map(made.places, by_mark, roads)}<figcaption class="legend">{_WON} winners,

@@ -207,7 +207,7 @@ def _limits(study: Study, places: pd.DataFrame) -> list[Limit]:
         groups = dict(iter(places.groupby(texts_of(places, cap.column))["offer_id"]))
         groups.pop("", None)
         if cap.value is not None and cap.value not in groups:
-            fix = f"there are: {', '.join(sorted(groups))}"
+            fix = f"known names: {', '.join(sorted(groups))}"
             faults.append(Fault(f"award.caps.{name}.value", f"no bid has {cap.value!r}", fix))
         share_pkr = (cap.budget_share or math.inf) * budget
         most_pkr = share_pkr if cap.pkr is None else min(cap.pkr, share_pkr)
@@ -284,7 +284,7 @@ def read_bids(
     counts = counts_of(layer, path, list(file.labels), none, catalogue, file.faults)
     file.faults += [
         Fault(str(path), f"no charger or configuration {name!r}",
-              f"there are: {', '.join(sorted(known))}", tuple(lines))
+              f"known names: {', '.join(sorted(known))}", tuple(lines))
         for name, lines in catalogue.unknown.items()
     ]  # fmt: skip
     out = out.assign(counts=pd.Series(counts, index=out.index, dtype=object), line=labels)

@@ -208,9 +208,10 @@ class Demand(Section):
     housing: Housing = Housing()
     """effect of housing on home charging, by zone"""
     table: LayerFile | None = None
-    """your own demand, instead of the modelled demand: a CSV with the cell_id of a study's cells,
-    or a layer; each row of a layer is assigned to the nearest cell, if that cell is within
-    reach.max_snap_m; columns: demand_kwh_day and, unless there is only one class, vehicle_class"""
+    """your own demand, used instead of the modelled demand: a CSV with a column cell_id (the ids of
+    a study's cells), or a layer; each row of a layer is assigned to the nearest cell, if that cell
+    is within reach.max_snap_m; other columns: demand_kwh_day and, unless there is only one class,
+    vehicle_class"""
     wealth: Wealth | None = None
     """relative wealth by place; cars move to wealthier homes in the same zone and, if the zones
     have no ownership_column, also to wealthier zones; default: cars follow population"""
@@ -242,10 +243,10 @@ class Demand(Section):
             for name in getattr(self, word) or {}:
                 if name in by_depot:
                     what = "is not used for a class that demand.fleets lists"
-                    yield (word, name), what, "leave one of them out"
+                    yield (word, name), what, f"leave out {word}.{name}, or the fleets of {name}"
         for word in ("scenarios_csv", "sales_csv", "fleet_figures"):
             if self.fleet_csv is not None and getattr(self, word):
-                yield (word,), "is not used if fleet_csv is given", "leave one of them out"
+                yield (word,), "is not used if fleet_csv is given", f"leave out {word} or fleet_csv"
 
     def _unless_listed(self, name: str, key: tuple[str | int, ...]) -> Iterator[Refusal]:
         if name not in self.vehicle_classes:

@@ -250,7 +250,7 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Iterator[Refusal]:
         least[province] += floor_pkr
     for name, money in config.provinces.items():
         if name not in known:
-            fix = did_you_mean(name, known, None if known else "there are: none")
+            fix = did_you_mean(name, known, None if known else "known names: none")
             yield ("provinces", name), "contains no city of the nation", fix
             continue
         least[name] = max(least[name], money.least(budget))

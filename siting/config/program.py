@@ -121,14 +121,14 @@ class LeastCost(Section):
 
 
 class LeastGain(Section):
-    """The least gain that public money must bring, and how strictly this rule applies."""
+    """The least gain that public money must add, and how strictly this rule applies."""
 
     per_million: float = Field(10.0, ge=0, le=1e9)
-    """least gain that PKR 1 m must bring, in the unit of the objective; 0: no limit; a gain of 10
+    """least gain that PKR 1 m must add, in the unit of the objective; 0: no limit; a gain of 10
     kWh/day means PKR 27 of public money per kWh over ten years, about the cost of the energy;
     ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
-    """least gain that PKR 1 m must bring, by the year in which the money is drawn, in place of
+    """least gain that PKR 1 m must add, by the year in which the money is drawn, in place of
     per_million; only with program.years and `rule: always`"""
     rule: Literal["within_gap", "always"] = "within_gap"
     """within_gap: stations with a smaller gain are removed, as long as the plan stays within
@@ -417,7 +417,7 @@ class Program(Section):
     the yearly cost of stations and drivers' time; default: least_cost_to_all, but no later aim if
     decay already counts drives or the method is greedy"""
     least_gain: LeastGain = LeastGain()
-    """minimum gain that each further PKR 1 m must bring; money that brings less is not spent"""
+    """minimum gain that each further PKR 1 m must add; money that adds less is not spent"""
     years: Years | None = None
     """a multi-year plan; default: one year"""
     scenarios: Scenarios | None = None

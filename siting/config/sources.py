@@ -138,8 +138,9 @@ class PeoplePoints(Section):
     """width of a raster cell, degrees, if the points are cell centres; people are then spread over
     the cell; default: all people live at the point"""
     clip_to_roads: bool = False
-    """whether to leave out people outside the outline of the roads, for a layer that extends beyond
-    the study area; false: all people count, but those too far from a road cannot be served"""
+    """whether to leave out people outside the area covered by the road network, for a layer that
+    extends beyond the study area; false: all people count, but those too far from a road cannot be
+    served"""
     source: Source = ""
     licence: Licence = ""
 
@@ -188,8 +189,8 @@ class PeopleZones(Section):
     """layer or OSM file of the buildings or places; places count equally or, if there is a `weight`
     column, in proportion to it; not used with `spread_by: streets`"""
     clip_to_roads: bool = False
-    """whether the people of a zone count in proportion to the share of its area inside the outline
-    of the roads; false: all people of the zone count"""
+    """whether the people of a zone count in proportion to the share of its area inside the area
+    covered by the road network; false: all people of the zone count"""
     source: Source = ""
     licence: Licence = ""
 

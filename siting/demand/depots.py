@@ -91,7 +91,7 @@ def with_depots(
         for figure, value in means.items():
             vehicles.loc[row, [f"{figure}{end}" for end in ("", "_low", "_high")]] = value
         for figure in ("km_day", "home_share"):
-            said = ["mean of the fleets by depot", "ASSUMPTION"]
+            said = ["mean over the depots' fleets", "ASSUMPTION"]
             vehicles.loc[row, [f"{figure}_source", f"{figure}_confidence"]] = said
         vehicles.loc[row, "housing_weight"] = 0.0
     return fleet, vehicles, city_share

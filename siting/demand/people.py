@@ -185,7 +185,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
         (thousands, "are written with commas", "write plain digits, 1234 for 1,234"),
         (odd & ~decimal & ~thousands, "are not numbers", "write plain digits"),
         (np.isfinite(numbers) & (numbers < 0), "are negative", "correct them (some rasters mark "
-         "missing data by a negative number: leave those rows out)"),
+         "missing data with a negative number: leave those rows out)"),
     ):  # fmt: skip
         text = f"{mask.sum():,} of {len(layer):,} rows {what}"
         faults += rows_fault(where, mask, path, text, fix)

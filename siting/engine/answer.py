@@ -220,7 +220,8 @@ class Answer(Solved):
         """
         names = [one.name for one in self.program.slices]
         if slice_name is not None and slice_name not in names:
-            known = f"there are: {', '.join(names)}" if any(names) else "omit slice_name: one slice"
+            known = ", ".join(names)
+            known = f"known names: {known}" if any(names) else "omit slice_name: one slice"
             raise InputError("slice_name", f"no slice {slice_name!r}", known)
         s = -1 if slice_name is None else names.index(slice_name)
         instance, pairs, wanted = self.program.instance, self.pairs, self.program.demand_kwh[:, s]

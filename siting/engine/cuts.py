@@ -153,7 +153,7 @@ class Cutter:
         """Return a function that turns gap prices (``tau``) by site into coefficients by option.
 
         `parts`: the parts of the year; `worths`: value of a kWh in each of their pairs; `prices`:
-        price of each of their rows; `rupee`: price of a rupee paid to each offer.
+        price of each of their rows; `rupee`: price of public money paid to each offer.
         """
         frame, layout = self.frame, self.frame.layout
         rule = frame.program.gap

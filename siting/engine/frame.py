@@ -351,7 +351,10 @@ def _none(*, infeasible: bool) -> Answered:
 
 
 def overlap(kwh: Floats, row: Ints, site: Ints, sites: int) -> sparse.csr_array:
-    """Return the demand shared by each pair of sites; `row` and `site` are the pairs in reach."""
+    """Return, for every two sites, the demand that both can reach.
+
+    `row` and `site` list the pairs of demand row and site.
+    """
     by_row = sparse.csr_array((np.sqrt(kwh[row]), (row, site)), shape=(len(kwh), sites))
     degree = np.diff(by_row.indptr)
     if float((degree.astype(float) ** 2).sum()) > 3e7:

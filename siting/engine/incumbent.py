@@ -86,7 +86,8 @@ class Incumbent:
         self.built = False  # whether there is a plan built area by area
         self.rounded: set[bytes] = set()  # choices from which plans have been made
         self.bounds: Bounds | None = None  # bounds at the prices of the root
-        self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
+        # For each option, a bound on the plans that contain it.
+        self.at_most: Floats = np.full(frame.count, math.inf)
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
         self.bound_only = False  # whether only the bound is still being improved

@@ -75,7 +75,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
 
 
 def _rate_by_year(program: Program, limits: Floats) -> Floats:
-    """Return the price of a rupee granted in each year, from the prices of the resources."""
+    """Return the price of public money granted in each year, from the prices of the resources."""
     plan, years = program.year_plan, _years(program)
     worth = np.zeros(len(years))
     for row, _, year, price in _of_resources(program, limits.tolist()):
@@ -87,7 +87,7 @@ def _rate_by_year(program: Program, limits: Floats) -> Floats:
 
 
 def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[float, Floats] | None:
-    """Return a bound on the first aim for any yearly budgets: a constant and a rate per rupee.
+    """Return a bound on the first aim for all yearly budgets: a constant and a rate per rupee.
 
     In the aim's unit, the constant plus ``sum of m_t rate_t`` over the years bounds all plans that
     draw the money ``m_t``. The dual prices come from relaxations with the program's budgets:

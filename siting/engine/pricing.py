@@ -512,8 +512,8 @@ class Pricing:
         more[self.cap_row[short]] = reduced[short] / self.cap_by[short]
         reduced -= self.a.T @ more
         price += more
-        # Several energy columns outside the relaxation may promise gains on one demand row. The
-        # row's price rises, so that the demand is not counted more than once.
+        # Several energy columns outside the relaxation may have a favourable reduced cost on the
+        # same demand row. The row's price rises, so that the demand is not counted more than once.
         most, more = self._outbid(reduced)
         less, gain = reduced - self.a.T @ more, reduced[:count]
         total = sum_at_limits(price + more, m.row_lower, m.row_upper)

@@ -99,7 +99,7 @@ def dive(
 def _ways(
     site: Ints, chosen: list[int], lower: Floats, upper: Floats
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Yield the bounds to try in turn: fix all chosen options, fix the first, exclude the first."""
+    """Yield variable bounds to try in turn: fix all chosen options, fix the first, exclude it."""
     first = chosen[:1]
     for some in (chosen, first) if len(chosen) > 1 else (first,):
         low, high = lower.copy(), upper.copy()

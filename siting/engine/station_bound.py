@@ -41,7 +41,7 @@ class Prices:
     """Prices in the unit of the aim, 0 or more."""
 
     demand: Floats  # price of a kWh/day by demand row and slice; nan if unknown
-    money: Floats  # price of a rupee paid in each year
+    money: Floats  # price of public money paid in each year
     limits: Floats  # price of a unit of each resource
     gaps: Floats | None = None  # price of a rupee of gap by site and year; None if not computed
 
@@ -167,8 +167,8 @@ def bound_by(
     gaps, most = np.zeros((frame.sites, years)), np.zeros(frame.count)
     for t in range(years):
         column = layout.subsidy_column[:, t]
-        # If unspent money lapses, the price of a rupee may be negative: a rupee paid early saves a
-        # rupee in a later year in which money is scarcer.
+        # If unspent money lapses, the price of public money may be negative: a rupee paid early
+        # saves a rupee in a later year in which money is scarcer.
         rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)

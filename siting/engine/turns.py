@@ -94,10 +94,10 @@ def go_on_with_tree(inc: Incumbent) -> None:
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
     """Return a function that tests whether the time left is too short to gain much.
 
-    Two paces are known: the mean pace of all turns, and the pace of the fastest step in its last
-    turn. The time is too short if twice the higher of the two paces would leave the gap unproven,
-    and if the fastest step would close less than the requested gap. Each step that makes plans gets
-    a turn before the time can count as too short.
+    Two rates of progress (gap closed per second) are used: the mean rate of all turns, and the rate
+    of the fastest step in its last turn. The time is too short if twice the higher rate would leave
+    the gap unproven, and if the fastest step would close less than the requested gap. Each step
+    that makes plans gets a turn before the time can count as too short.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 

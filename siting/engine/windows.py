@@ -169,7 +169,7 @@ class Windows:
         with the money that the plan uses so far; a result may exceed the budget.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: for each year,
-        the price of a rupee (in the unit of the aim) if the plan uses exactly the budget. At a
+        the price of public money (aim's unit per PKR) if the plan uses exactly the budget. At a
         price of 0, each area keeps its money.
         """
         points, left = [point for point, _ in pairs], []

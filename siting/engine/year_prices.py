@@ -35,7 +35,7 @@ from siting.program.resources import BUDGET, budget_rows
 
 
 def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> tuple[Prices, Ints] | None:
-    """Return prices for a program over years and the offers that its relaxations use, or None.
+    """Return, for a multi-year program, prices and the offers that its relaxations use; else None.
 
     The result is None if the program has one year, if its aim is not the worth served, if public
     money pays viability gaps, or if a year cannot be solved in time.

@@ -71,7 +71,7 @@ def plot_plan(plan: Any, what: str) -> Figure:
     if what not in PICTURES:
         raise InputError("plot", f"no picture {what!r}", f"use one of {', '.join(PICTURES)}")
     if what in _NEEDED and what not in plan.tables:
-        raise InputError("plot", f"the plan has no table {what} to draw", _NEEDED[what])
+        raise InputError("plot", f"the plan lacks the table {what} for this picture", _NEEDED[what])
     words = {"title": f"{plan.title}: {PICTURES[what]}", "note": noted(plan)}
     if what == "map":
         layer = demand_layer(plan.cells, plan.demand)

@@ -38,7 +38,7 @@ def require_ending(path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in ENDINGS:
         fix = f"use one of {', '.join(ENDINGS)}"
-        raise InputError(str(path), f"ending {suffix or '(none)'} is not known", fix)
+        raise InputError(str(path), f"unknown file extension {suffix or '(none)'}", fix)
 
 
 def write_exchange(
@@ -67,7 +67,7 @@ def write_exchange(
         require_free(one)
     wanted = listed("layers", names) or list(usual)
     unknown, known = [name for name in wanted if name not in layers], ", ".join(layers)
-    faults = naming("layer", "is not a layer of the plan", unknown, f"there are: {known}")
+    faults = naming("layer", "is not a layer of the plan", unknown, f"known names: {known}")
     if len(wanted) > 1 and usual == ONE:
         faults.append(Fault(str(path), "can hold only one layer", "write one file per layer"))
     bare = [name for name in wanted if not isinstance(layers.get(name), gpd.GeoDataFrame)]

@@ -198,9 +198,9 @@ def draw_differences(
             land.scatter(x[chosen], y[chosen], s=s, c=c, marker=marker, edgecolors="white",
                          linewidths=0.8, zorder=5, label=f"{text} ({chosen.sum():,})")  # fmt: skip
 
-    mark("existing, in all", (status == "all") & old, EXISTING, "D", 34)
-    mark("in all, same chargers", (status == "all") & ~old, IN_ALL, "o", 40)
-    mark("in all, different chargers", status == "changed", CHANGED, "s", 46)
+    mark("existing, in all plans", (status == "all") & old, EXISTING, "D", 34)
+    mark("in all plans, same chargers", (status == "all") & ~old, IN_ALL, "o", 40)
+    mark("in all plans, different chargers", status == "changed", CHANGED, "s", 46)
     names = sorted(set(in_runs[status == "some"]), key=lambda n: (n.count(";"), n))
     for i, name in enumerate(names):
         chosen = (status == "some") & (in_runs == name)

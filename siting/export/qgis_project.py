@@ -87,7 +87,7 @@ def write_qgis_project(
     text = qgis_xml(root)
 
     def write(part: Path) -> None:
-        # The time in the archive is fixed, so that the same plan gives the same file.
+        # Timestamps in the archive are fixed, so that the same plan gives the same file.
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
             inside = zipfile.ZipInfo("plan.qgs", (2000, 1, 1, 0, 0, 0))
             inside.compress_type = zipfile.ZIP_DEFLATED

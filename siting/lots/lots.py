@@ -194,7 +194,7 @@ def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None
         faults.append(Fault("lots", f"{lots} is not a number of lots", "enter 1 or more"))
     for name, value in (("within", within), ("loss", loss)):
         if not 0 <= value < 1:
-            fix = "enter a share from 0 to below 1"
+            fix = "enter a share of at least 0 and less than 1"
             faults.append(Fault(name, f"{value:g} is not a share", fix))
     if not 0 < most_m < math.inf:
         faults.append(Fault("most_m", f"{most_m:g} is not a radius", "enter a distance above 0 m"))
@@ -347,8 +347,9 @@ def _alike(
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
     """Return the reason why no connected lots have a spread of at most `within`."""
     even = kwh.sum() / count
-    said = f". {count} lots within {within:.0%} are impossible: in any division into connected "
-    said += f"lots they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"
+    said = f". {count} lots cannot be within {within:.0%} of each other: in every division into "
+    said += f"connected lots, the largest and smallest differ by at least {least:.1%}. An even "
+    said += f"share is {even:,.0f} kWh/day"
     order = np.argsort(-kwh, kind="stable")
     large = order[kwh[order] > even][:3]
     for i in large:

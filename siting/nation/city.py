@@ -39,10 +39,10 @@ from siting.tables import mean_drive_min
 # Number of studies that a process caches; caching helps because a city is solved many times.
 # Measured: the studies and programs of eleven synthetic cities (row 17) need 1.5 GB.
 MOST_KEPT = 12
-# Two queries count as equal if their budgets or prices differ by less than this share.
+# Two solves count as equal if their budgets or prices differ by less than this share.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
-# A worker process with several threads answers one query at a time.
+# A worker process with several threads runs one solve at a time.
 _one_at_a_time = threading.Lock()
 
 Row = dict[str, Any]
@@ -50,13 +50,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Ask:
-    """A query to a city: find the best plan for a budget, or at given prices of a rupee."""
+    """A solve of a city: find the best plan for a budget, or at given prices of public money."""
 
     city: str
-    purpose: str  # reason for the query, such as the name of a split, `price` or `fill`
+    purpose: str  # reason for the solve, such as the name of a split, `price` or `fill`
     money: tuple[float, ...]  # public money for the plan (PKR); in a multi-year plan, for each year
-    # Price of a rupee: the energy (kWh/day) that a rupee must bring; in a multi-year plan, one per
-    # year. If None, there is no price, and the plan serves the most energy that `money` allows.
+    # Price of public money: the energy (kWh/day) that a rupee must add; in a multi-year plan, one
+    # per year. If None, there is no price, and the plan serves the most energy that `money` allows.
     prices: tuple[float, ...] | None = None
     least_share: float = 0.0  # minimum share of the demand to serve
     least_stations: int = 0  # minimum number of new stations
@@ -73,20 +73,20 @@ class Ask:
 
     @property
     def free(self) -> bool:
-        """Whether the query sets no minimum share served and no minimum number of stations."""
+        """Whether the solve sets no minimum share served and no minimum number of stations."""
         return self.least_share == 0 and self.least_stations == 0
 
     @property
     def told(self) -> Row:
-        """The part of the query that is stored with its answer."""
+        """The settings of the solve that are stored with its answer."""
         keys = ("city", "purpose", "budget_pkr", "money", "prices", "free")
         return {key: getattr(self, key) for key in keys}
 
     def like(self, other: Mapping[str, Any]) -> bool:
-        """Return whether the answer to another query to the city is also valid for this query.
+        """Return whether the answer of another solve of the city is also valid for this solve.
 
-        `other` has at least the keys ``money``, ``prices`` and ``free`` of `told`. Both queries
-        must set floors, or neither. Without prices, the other query's money must be nearly equal
+        `other` has at least the keys ``money``, ``prices`` and ``free`` of `told`. Both solves
+        must set floors, or neither. Without prices, the other solve's money must be nearly equal
         and not higher. With prices, its prices must be nearly equal, and its money must not be
         lower, because a bound for a smaller budget does not hold for a larger one.
         """
@@ -100,7 +100,7 @@ class Ask:
         return bool(((mine * (1 - NEAR) <= theirs) & (theirs <= mine + 1e-6)).all())
 
     def of(self, config: Config) -> Config:
-        """Return the configuration with which a city is solved to answer this query."""
+        """Return the configuration with which the city is solved."""
         program = config.program
         kept = {
             name: Envelope.model_construct(budget_pkr=pkr, charger_groups=groups, rule="ceiling")
@@ -231,7 +231,7 @@ def facts_of(study: Study) -> Row:
 
 
 def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
-    """Return the configuration of a city for a query, with `limit_s` as the time limit."""
+    """Return the configuration for a solve of a city, with `limit_s` as the time limit."""
     threads = min(threads, config.solver.threads)
     return with_keys(ask.of(config), {"solver.time_limit_s": limit_s, "solver.threads": threads})
 
@@ -244,9 +244,9 @@ def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[
 
 @_guarded
 def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
-    """Return the plan and the bound that answer a query to a city.
+    """Return the plan and the bound that a solve of a city finds.
 
-    ``bound_kwh_day`` is an upper bound on the energy of any plan or, if the query has prices, on
+    ``bound_kwh_day`` is an upper bound on the energy of any plan or, if the solve has prices, on
     ``energy - price * money``.
     """
     study = _asked(config, ask, limit_s, threads, start)
@@ -282,10 +282,10 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
 
 @_guarded
 def bound(config: Config, ask: Ask, limit_s: float) -> Row:
-    """Return a bound on a city's energy that holds for any yearly budgets.
+    """Return a bound on a city's energy that holds for every choice of yearly budgets.
 
-    The bound follows from the relaxations of the query's program. ``bound_kwh_day`` is an upper
-    bound on ``energy - price * money`` at the row's ``prices``: dual prices plus the query's own
+    The bound follows from the relaxations of the solve's program. ``bound_kwh_day`` is an upper
+    bound on ``energy - price * money`` at the row's ``prices``: dual prices plus the solve's own
     prices, if it has any. The status is ``none`` if the relaxations prove no such bound.
     """
     asked = _asked(config, ask, limit_s, 1, ()).asked

@@ -206,7 +206,7 @@ def added_up(
 
     `cities` has the `corners` of each city; any `prices` (kWh/day per PKR) are valid. Columns:
     ``row`` (``city`` or ``pot``), ``name``, ``price`` (0 for an infinite limit), ``money_pkr`` (the
-    amount that is best for the city at the price, or the limit of the pot) and ``term_kwh_day``.
+    amount that is best for the city at the price, or the limit of the `Pot`) and ``term_kwh_day``.
 
     >>> line = Points(np.array([0.0, 4.0]), np.array([0.0, 8.0]), 0.0, 4.0)
     >>> added_up({"a": line}, [Pot("budget", ("a",), at_most=3.0)], {"budget": 2.0})[
@@ -257,7 +257,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def prices_of(city: str, pots: Sequence[Pot], prices: Mapping[str, float], years: int) -> Floats:
-    """Return a city's price of a rupee in each year: the sum over the city's pots."""
+    """Return a city's price of public money in each year: the sum over the city's limits."""
     of_city = np.zeros(years)
     for pot in pots:
         if city in pot.cities:

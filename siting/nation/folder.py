@@ -199,11 +199,11 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 # --- the answers ---------------------------------------------------------------------------------
 # An answer is reused only if the package version, the city's configuration and the envelopes are
-# unchanged. An answer to a query with floors also needs the same floors.
+# unchanged. The answer to a solve with floors also needs the same floors.
 
 
 def write_answers(folder: Path, nation: Rounds) -> None:
-    """Write the file `ANSWERS`, which has all queries to the cities and their answers."""
+    """Write the file `ANSWERS`, which has all solves of the cities and their results."""
     told = {
         "siting": __version__,
         "years": list(nation.years),
@@ -267,7 +267,7 @@ def _hashes(nation: Rounds) -> dict[str, str]:
     texts = {}
     for name, config in nation.studies.items():
         years = config.program.years
-        if years is not None:  # the hash leaves out budgets, which differ between queries
+        if years is not None:  # the hash leaves out budgets, which differ between solves
             nothing = dict.fromkeys(years.budgets_pkr, 0.0)
             config = with_keys(config, {"program.years.budgets_pkr": nothing})
         texts[name] = to_yaml(config) + json.dumps(kept)

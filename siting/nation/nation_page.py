@@ -65,9 +65,10 @@ then shortens its drives.</p>
 <p class="quiet">Served at least: from the plans found, without another solve.</p>
 <h2>Why no division does better</h2>
 {_terms(plan)}
-<p class="quiet">The price of a rupee is the energy that a rupee must bring{each}. If the money of a
-city's plan is subtracted from the plan's energy at this price, the result never exceeds the figure
-in the city's row. The row of a budget or limit shows the value of its money at its price. All rows
+<p class="quiet">The price of public money is the energy that a rupee must add{each}. If the money
+of a city's plan is subtracted from the plan's energy at this price, the result never exceeds the
+figure in the city's row. The row of a budget or limit shows the value of its money at its price.
+All rows
 sum to a bound on every division. The bounds of the cities are in
 <a href="bounds.csv">bounds.csv</a>; <code>siting nation</code> on this folder adds them up
 again.</p>
@@ -150,9 +151,9 @@ def _map(plan: NationPlan, column: str, most: float) -> str:
     width, height = _xy(EAST, SOUTH)
     return (
         f'<figure><svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="Map of '
-        f'Pakistan with the money of each city">{"".join(parts)}</svg>'
-        "<figcaption>A circle's area shows the money granted. Outlines of the provinces are "
-        "schematic, and say nothing about any boundary.</figcaption></figure>"
+        f'Pakistan with the money for each city">{"".join(parts)}</svg>'
+        "<figcaption>The area of a circle shows the money granted to the city. The provinces' "
+        "outlines are schematic and imply nothing about boundaries.</figcaption></figure>"
     )
 
 

@@ -64,7 +64,7 @@ class NationPlan(Shown):
         One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
         plans), ``bound_kwh_day``.
     asks
-        Every query to a city, with the plan and the bound that answer it.
+        Every solve of a city, with the plan and the bound that it found.
     terms
         The certificate (`siting.nation.division_bound.added_up`).
     pots
@@ -106,7 +106,7 @@ class NationPlan(Shown):
 
     @property
     def price(self) -> float:
-        """The price of a rupee in the certificate (kWh/day); for several years, the mean price."""
+        """The price of public money in the certificate (kWh/day per PKR); if yearly, the mean."""
         names = self.terms["name"].astype(str)
         budgets = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]
         if not self.years:

@@ -50,7 +50,7 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
                                "no plan for less money was found")),
         ("PKR 1 m more", _step(plans, chosen.max() + 1, "more, according to the next more "
                                "expensive", "no plan that serves more was found")),
-        ("In the nation", "at the certificate's price, PKR 1 m must bring "
+        ("In the nation", "at the certificate's price, PKR 1 m must add "
                           f"{', '.join(prices)} kWh/day here"),
     ]  # fmt: skip
     if years:
@@ -95,7 +95,7 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
 
 def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
-    """Return, as text, the energy (kWh/day) that PKR 1 m must bring in a city in each year."""
+    """Return, as text, the energy (kWh/day) that PKR 1 m must add in a city in each year."""
     mine = terms[(terms["row"] == "city") & (terms["name"] == city)]
     columns = price_columns(years)
     numbers = mine[columns].iloc[0].to_list() if len(mine) else [0.0] * len(columns)

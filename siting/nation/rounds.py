@@ -1,4 +1,4 @@
-"""Solve the cities in rounds, for budgets or at prices of a rupee, and divide the budget."""
+"""Solve the cities in rounds, for budgets or at prices of public money, and divide the budget."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LARGER, LEAST_TIME = 0.75, 0.25
 # If the gap of a solve at a price exceeds `LOOSE` times the energy, the city is solved again with
 # twice the time, up to `MOST_TIMES` times the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
-# A city with bounds for any budgets is asked less often, and gets this multiple of the time limit.
+# A city with bounds for any budgets is solved less often, with this multiple of the time limit.
 LONGER = 3.0
 # Cells of two cities overlap if more than this share of a cell is in both; otherwise, they touch.
 SLIVER = 0.02
@@ -49,7 +49,7 @@ BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
-# Yearly keys of a query or its answer, and the columns of the bounds table made from them.
+# Yearly keys of a solve or its answer, and the columns of the bounds table made from them.
 BY_YEAR = {
     "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
     "served_by_year": "served_{}_kwh_day",
@@ -57,7 +57,7 @@ BY_YEAR = {
 
 
 class Rounds:
-    """The cities of a nation, the queries to them, and the division of the budget.
+    """The cities of a nation, the solves of the cities, and the division of the budget.
 
     `config`, `cities` and `provinces` come from `siting.config.load_nation`; `rows` are earlier
     answers. In a multi-year plan, every amount of money (PKR) has one value per year.
@@ -88,7 +88,7 @@ class Rounds:
     # --- the money and its limits -----------------------------------------------------------------
 
     def limit_s(self, city: str) -> float:
-        """Return a city's time limit per query (s), which grows with the city's demand."""
+        """Return a city's time limit per solve (s), which grows with the city's demand."""
         asked = {n: f for n, f in self.facts.items() if n not in self.failed}
         size = {n: f["demand_kwh_day"] ** LARGER for n, f in asked.items()}
         mean = math.fsum(size.values()) / max(len(size), 1)
@@ -174,10 +174,10 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a query to a city; if `free` is true, its plan need not meet any floor."""
+        """Return a solve of a city; if `free` is true, its plan need not meet any floor."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
-        # A query without prices may use only a part of each envelope, so that every city has one.
+        # A solve without prices may use only a part of each envelope, so that every city has one.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -217,7 +217,7 @@ class Rounds:
         self.tell(f"{name}: failed, the other cities continue: {' '.join(why.split())}")
 
     def answer(self, asks: Sequence[Ask]) -> None:
-        """Solve the new queries, and solve again those whose answer has a large gap."""
+        """Run the new solves, and repeat those whose answer has a large gap."""
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
             mine = [r for r in self.rows if r["city"] == ask.city and r["status"] != "bound"]
@@ -258,15 +258,15 @@ class Rounds:
 
     @property
     def bounded(self) -> set[str]:
-        """The cities with a bound for any yearly budgets."""
+        """The cities with a bound for every choice of yearly budgets."""
         return {row["city"] for row in self.rows if row["status"] == "bound"}
 
     def _relax(self, asks: Sequence[Ask]) -> None:
-        """Prove bounds of cities for any yearly budgets, from the relaxations of queries.
+        """Prove bounds of cities for every choice of yearly budgets, from relaxations.
 
         Each bound becomes a row without a plan.
         """
-        # A bound's prices are its query's prices plus dual prices, so the query's are compared.
+        # A bound's prices are its solve's prices plus dual prices, so the solve's are compared.
         known = [row | {"prices": row["asked"]} for row in self.rows if row.get("asked")]
         new = [a for a in asks if not any(r["city"] == a.city and a.like(r) for r in known)]
         tasks = {
@@ -417,12 +417,12 @@ class Rounds:
         self.answer([ask for split in SPLITS for ask in self.of_split(split, bounded)])
 
     def of_split(self, split: str, names: Sequence[str]) -> list[Ask]:
-        """Return the queries to cities for one of the simple `SPLITS`."""
+        """Return the solves of cities for one of the simple `SPLITS`."""
         money = self.split(split)
         return [self.ask(name, split, money[name], free=True) for name in names]
 
     def _ask_in_rounds(self) -> None:
-        """Solve the cities at prices of a rupee and for better divisions, in rounds."""
+        """Solve the cities at prices of public money and for better divisions, in rounds."""
         for number in range(self.config.solver.rounds):
             whole, shared, (_, terms) = self.divided(), self.divided(whole=False), self.proof()
             served = -math.inf if whole is None else whole.energy
@@ -444,15 +444,15 @@ class Rounds:
                 if whole is not None:
                     more = self.within(name, self._with_what_is_left(whole.granted, name))
                     asks.append(self.ask(name, "trade", more, free=False))
-            # Divisions would improve these relaxations little: at the right prices of a rupee, many
-            # divisions are about equally good.
+            # Divisions would improve these relaxations little: at the right prices of public
+            # money, many divisions are about equally good.
             self._relax([replace(ask, least_share=0.0, least_stations=0) for ask in relaxed])
             self.answer(asks)
 
     def _priced(
         self, name: str, proven: pd.DataFrame, shared: Divided | None, served: float
     ) -> list[Ask]:
-        """Return queries to a city at prices of a rupee (for relaxations if it is bounded)."""
+        """Return solves of a city at prices of public money (relaxations if it is bounded)."""
         bounded = name in self.bounded
         tried = [self._mean_price()] if bounded else self._rupees(name)
         if bounded or not tried:

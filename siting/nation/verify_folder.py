@@ -110,7 +110,7 @@ def _city(
             odd = [k for k in compared if not _same(said.get(k, math.nan), is_.get(k, math.nan))]
             faults += naming(where, what, odd, MENDED)
         others = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
-        what = "differs from the nation's query to the city"
+        what = "differs from the nation's solve of the city"
         faults += naming(str(run / "config.yaml"), what, others, MENDED)
     refuse(faults)
     return "its run is verified and agrees with the nation's figures", None
@@ -177,7 +177,7 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
     lost = "".join(f"; nothing about {name}, which failed" for name in nation.failed)
     notes.append(
         f"not provable from the folder alone: its configuration, the time of writing "
-        f"({facts['written']}), the run times, and the cities' answers to all queries but the "
+        f"({facts['written']}), the run times, and the cities' results of all solves but the "
         f"last ({ANSWERS}), whose bounds were not proven again{lost}"
     )
     return f"all {len(names):,} files equal those rebuilt from the answers and the runs", None

@@ -331,8 +331,8 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     basis = []
     if lacking > float(parted.lots["ceiling_pkr"].sum()) + 1:
         # The ceilings assume the planned sales, but the plan's public money assumes lower sales.
-        other = f"at the plan's hurdle: a total of PKR {lacking:,.0f}, lacking_pkr of lots.csv"
-        basis = [("basis of the ceilings", Blank(f"planned sales, as listed, or {other}"))]
+        other = f"the plan's hurdle (PKR {lacking:,.0f} in total, column lacking_pkr of lots.csv)"
+        basis = [("basis of the ceilings", Blank(f"planned sales (as listed), or {other}"))]
     word.head("Conditions")
     word.table(("Subject", "Condition"), [
         ("lots", f"{facts['lots']}, listed in Annex 1; each lot is awarded as a whole"),

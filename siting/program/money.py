@@ -124,7 +124,7 @@ def margins_of(instance: Instance, rule: GapRule) -> Floats:
     wanted = {names[k] for k in np.unique(instance.demand_class[instance.demand_kwh > 0])}
     missing = sorted(wanted - set(by_class))
     bad = sorted(k for k, v in by_class.items() if not (math.isfinite(v) and v >= 0))
-    fix = f"there are: {', '.join(names)}"
+    fix = f"known names: {', '.join(names)}"
     faults = naming("margin_pkr", "unknown vehicle classes", unknown, fix)
     faults += naming("margin_pkr", "vehicle classes without a margin", missing, "add their margins")
     faults += naming("margin_pkr", "not a number of 0 or more", bad, "enter amounts in PKR")

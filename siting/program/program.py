@@ -154,7 +154,7 @@ class Program:
             `siting.program.slices.Years.of` explains.
         """
         if self.year_plan is not None:
-            raise InputError("years", "are set twice", "name them once, all together")
+            raise InputError("years", "are set twice", "give all years in one call")
         years = Years.of(budgets_pkr, **rules)
         # Data by scenario are repeated for every year. If `demand` is given, it replaces that data.
         mine = self._reshaped(lambda amount: np.tile(amount, (1, len(years.years))))
@@ -174,7 +174,7 @@ class Program:
             program already has years.
         """
         if self.scenario_plan is not None:
-            raise InputError("scenarios", "are set twice", "name them once, all together")
+            raise InputError("scenarios", "are set twice", "give all scenarios in one call")
         scenarios = Scenarios.of(probabilities)
         mine = self._reshaped(lambda amount: np.repeat(amount, len(scenarios.names), axis=1))
         return replace(mine, scenario_plan=scenarios)._with_demand(demand)
@@ -267,7 +267,7 @@ class Program:
         """
         groups = groups_of(self.instance, of, self.zones)
         shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
-        unknown, fix = sorted(set(shares) - set(groups)), f"there are: {', '.join(groups)}"
+        unknown, fix = sorted(set(shares) - set(groups)), f"known names: {', '.join(groups)}"
         faults = naming("floors", "unknown zones or classes", unknown, fix)
         for name, value in sorted(shares.items()):
             if not (is_number(value) and 0 <= value <= 1):

@@ -123,7 +123,7 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
     demand = f.get("demand")
     if "scenarios" in f["blocks"] and isinstance(demand, dict):
         which = f"fleet of {demand.get('fleet')}, case {demand.get('case')}"
-        lines.append(("Figures on this page", f"for the demand of the configuration: {which}"))
+        lines.append(("Figures on this page", f"for the demand of the configuration ({which})"))
     return lines
 
 

@@ -22,9 +22,9 @@
   const kinds = new Map();
   const kindOf = (site) =>
     site.status === "some" ? `only in ${site.in}`
-      : site.status === "changed" ? "in all, different chargers"
-        : site.old ? "existing, in all" : "in all, same chargers";
-  const fixed = { "existing, in all": "#111827", "in all, same chargers": "#1e3a8a", "in all, different chargers": "#f0b000" };
+      : site.status === "changed" ? "in all plans, different chargers"
+        : site.old ? "existing, in all plans" : "in all plans, same chargers";
+  const fixed = { "existing, in all plans": "#111827", "in all plans, same chargers": "#1e3a8a", "in all plans, different chargers": "#f0b000" };
   for (const name of [...Object.keys(fixed), ...[...new Set(data.sites.map(kindOf))].sort()])
     if (!kinds.has(name) && data.sites.some((site) => kindOf(site) === name)) {
       const taken = [...kinds.keys()].filter((k) => !(k in fixed)).length;

@@ -102,7 +102,7 @@ def render_differences(comparison: Any) -> str:
         "credits": comparison.credits,
         "sites": sites,
     }
-    words = {"all": "the same in all", "changed": "different chargers"}
+    words = {"all": "the same in all plans", "changed": "different chargers"}
     page = environment().get_template("differences.html")
     return page.render(
         title=comparison.titles[0],

@@ -82,7 +82,7 @@ def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
     if (zone != "").any():
         zones, what = run.settings["program"]["zones"], "zones of this plan"
         if zones and zones["kind"] == "grid":
-            what = f"squares of {zones['size_m'] / 1000:g} km, the {what}"
+            what = f"squares of {zones['size_m'] / 1000:g} km, which are the {what}"
         return what, zone.where(zone != "", OUTSIDE).to_numpy()
     if 2 <= counted.nunique() <= MOST_COUNTED_ZONES:
         return "zones in which people were counted", counted.to_numpy()

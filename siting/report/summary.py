@@ -148,7 +148,7 @@ def proven(facts: dict[str, Any]) -> str:
     >>> proven({"gap": 0.003, "bound_kwh_day": 12.0, "status": "optimal"})
     'It is proven that no plan for this money serves over 0.30 % more than this one.'
     >>> proven({"gap": 0.02, "bound_kwh_day": None, "aims": ["least money"]})
-    'It is proven that no plan that serves as much needs over 2.00 % less public money.'
+    'It is proven that no plan that serves as much energy needs over 2.00 % less public money.'
     """
     gap, aims = facts["gap"], facts.get("aims", [])
     if gap is None:
@@ -158,7 +158,7 @@ def proven(facts: dict[str, Any]) -> str:
         # The text of the aim tells whether all money counts, or only public money.
         total = any(cost in facts.get("aim", "") for cost in ("total cost", "cost in all"))
         what = "money in total" if total else "public money"
-        return f"It is proven that no plan that serves as much needs {more}less {what}."
+        return f"It is proven that no plan that serves as much energy needs {more}less {what}."
     if aims[:1] == ["best worst share"]:
         return f"It is proven that no plan serves the worst-served zone {more}better."
     if facts["bound_kwh_day"] is None:

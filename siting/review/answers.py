@@ -61,7 +61,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
         ("site", "must name a site or a bid, not both", "give one of them",
          (site != "") == (bid != "")),
         ("bid", "is not a bid of the run",
-         f"there are: {', '.join(sorted({*of} - {''})) or 'none'}",
+         f"known names: {', '.join(sorted({*of} - {''})) or 'none'}",
          (bid != "") & ~bid.isin(set(of))),
         ("answer", "two answers for one place", "keep one", (key != "") & key.duplicated()),
     ):  # fmt: skip

@@ -73,7 +73,7 @@ def read_their_layer(path: Path, catalogue: Catalogue) -> Layer:
     ids = _row_ids(layer, path, id_column, faults)
     faults += _shape_faults(layer, path, ids)
     existing = _existing(layer, path, ids, faults)
-    have, names = f"there are: {', '.join(catalogue.known)}", catalogue.names.items()
+    have, names = f"known names: {', '.join(catalogue.known)}", catalogue.names.items()
     wrong = [f"{name}={ours}" for name, ours in names if ours not in catalogue.known]
     faults += naming("map-config", "no such configuration", wrong, have)
     counts = counts_of(layer, path, ids, existing, catalogue, faults)
@@ -254,7 +254,7 @@ def their_plan(
     have = ", ".join(catalogue.known)
     broken = [
         f"{name}: no such charger or configuration in the study; scored without it "
-        f"({_some(rows)}); there are: {have}; map {name} to one of these"
+        f"({_some(rows)}); known names: {have}; map {name} to one of these"
         for name, rows in catalogue.unknown.items()
     ]
     built = {*kept["site_id"], *new["site_id"]}

@@ -210,7 +210,7 @@ def replan(
     if layer is not None:
         if folder is not None and "candidates" not in study.reused:
             fix = "add the sites first, then change the rest in a second replan"
-            raise InputError("add", "cannot be combined with a change of the candidates", fix)
+            raise InputError("add", "cannot be combined with a change to the candidates", fix)
         notes += notes_on_added
         study = _with_places(study, layer, added, far)
     before = first.plan if folder is None else plan_of(first, folder)

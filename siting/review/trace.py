@@ -216,7 +216,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> tup
     wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
     times = wealth ** run.value("ownership_weight", vehicle_class)
     lived = f"{people[at]:,.6g}"
-    lived += "" if times[at] == 1 else f" x {times[at]:.4g} for relative wealth"
+    lived += "" if times[at] == 1 else f" x {times[at]:.4g} (relative wealth)"
     surfaces = run.table("surfaces")
     if surfaces is None:
         total = (people * times)[inside].sum()

@@ -98,7 +98,8 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         elif name == "tag":
             tags[attributes["k"]] = attributes["v"]
         elif name == "node":
-            # Editors mark deleted elements, which have no position.
+            # OSM editing programs keep deleted elements in the file, marked as deleted and without
+            # a position.
             if not _deleted(attributes):
                 lon, lat = float(attributes["lon"]), float(attributes["lat"])
                 add_id(int(attributes["id"]))

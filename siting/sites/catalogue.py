@@ -133,7 +133,7 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
     """
     shares = table("time_utilisation").set_index("charger_group")["use_share"].astype(float)
     unknown = [name for name in own or {} if name not in shares.index]
-    fix = f"there are: {', '.join(shares.index)}"
+    fix = f"known names: {', '.join(shares.index)}"
     refuse(naming("service, time_utilisation", "no such charger group", unknown, fix))
     return {str(group): float(share) for group, share in shares.items()} | dict(own or {})
 

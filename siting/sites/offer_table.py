@@ -128,7 +128,8 @@ def make_offers(
         what = f"{existing_policy!r} is not a policy"
         faults.append(Fault("existing_policy", what, "use " + ", ".join(POLICIES)))
     if upgrade:
-        faults += [Fault("grid table, column item", f"has no {item}", "add it, or use no upgrade")
+        faults += [Fault("grid table, column item", f"has no {item}",
+                         "add it, or turn off upgrades")
                    for item in ("upgrade_fixed", "upgrade_kw")
                    if (given["grid"]["item"] == item).sum() != 1]  # fmt: skip
     refuse(faults)

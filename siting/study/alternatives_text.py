@@ -56,7 +56,7 @@ class Cards:
 
     @property
     def blank(self) -> str:
-        """A text on how many results were not computed in time; empty if none is missing."""
+        """Text stating how many results were not computed in time; empty if none is missing."""
         lacking = {
             "the loss without": len(self.new) - len(self.lost),
             "the re-plan without": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),

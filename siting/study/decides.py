@@ -37,7 +37,7 @@ NAMES = {
     "price_dc": "Price at fast chargers",
     "price_swap_2w": "Price of swapping, two-wheelers",
     "price_swap_3w": "Price of swapping, three-wheelers",
-    "station_tariff": "Tariff of the station's power",
+    "station_tariff": "Electricity tariff paid by the station",
     "attendants": "Attendants at a station with fast chargers",
     "attendants_other": "Attendants at a station without fast chargers",
     "fixed_charge": "Fixed charges",

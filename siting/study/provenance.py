@@ -131,8 +131,8 @@ def demand_notes(
     lines = list(people_read.notes)
     if (left_out := float(people_read.outside["people"].sum())) > 0:
         lines.append(
-            f"{left_out:,.0f} people in the layer live outside the outline of the roads and "
-            "are not part of the study"
+            f"{left_out:,.0f} people in the layer live outside the area covered by the "
+            "road network and are not part of the study"
         )
     if (far := cells["node_id"].isna()).any():
         kwh = demand.loc[demand["cell_id"].isin(cells.loc[far, "cell_id"]), "demand_kwh_day"].sum()

@@ -151,7 +151,7 @@ def people_read(config: Config, network: Network) -> People:
         return People(people, people.iloc[:0])
     inside = people.geometry.representative_point().within(outline(network))
     if not inside.any():
-        what = f"none of its {len(people):,} rows lies inside the outline of the roads"
+        what = f"none of its {len(people):,} rows lies in the area covered by the road network"
         raise InputError(str(source.path), what, "use a layer that covers this area")
     return People(people[inside].reset_index(drop=True), people[~inside].reset_index(drop=True))
 
@@ -195,7 +195,7 @@ def _people_by_zone(config: Config, source: PeopleZones, network: Network) -> Pe
     elif beyond > MOST_OUTSIDE * zones["people"].sum():
         notes.append(
             f"{beyond / zones['people'].sum():.0%} of the zones' people would live outside the "
-            "outline of the roads if they were spread evenly: all are placed inside "
+            "area covered by the road network if they were spread evenly: all are placed inside "
             "(demand.people.clip_to_roads: true leaves that share out)"
         )
     if source.spread_by == "streets":

@@ -111,7 +111,7 @@ def robust_override(config: Config) -> str:
     """
     if config.program.scenarios is not None:
         what = "program.scenarios names scenarios already"
-        raise InputError("robust", what, "leave one of them out")
+        raise InputError("robust", what, "leave out robust or program.scenarios")
     if config.demand.fleet_csv is not None:
         what = "slow and fast sales are not defined if demand.fleet_csv sets the fleet"
         raise InputError("robust", what, "name scenarios in program.scenarios, with cases")

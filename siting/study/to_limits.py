@@ -311,7 +311,7 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
     out: dict[str, str] = {}
     if asked.column is not None:
         if asked.column not in candidates.columns:
-            has = "there are: " + ", ".join(c for c in candidates.columns if c != "geometry")
+            has = "known names: " + ", ".join(c for c in candidates.columns if c != "geometry")
             what = f"no layer of sites has a column {asked.column!r}"
             raise InputError(f"{key}.column", what, has)
         text = texts_of(candidates, asked.column)

@@ -104,7 +104,7 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
     ledger.broken("losers.csv, column over_pkr", what, lost["bid"], untrue)
     drawn = account.offers.groupby("bid")["subsidy_pkr"].sum()
     apart = differs(drawn, summed["ask_pkr"].reindex(drawn.index), 1.0)
-    what = "bids whose offers do not draw the amount asked for in the file of bids"
+    what = "bids whose offers draw another amount than the ask in the file of bids"
     ledger.broken("offers, column subsidy_pkr", what, drawn.index, apart)
 
 

@@ -15,7 +15,7 @@ charger groups: the capacity of ``U`` plus the demand of the rows that can also 
 ``U`` (Hall). The intake is the integral of this energy over the worth per kWh (Edmonds).
 
 If the subsidy covers the viability gap, the gap of each site has a price ``tau``. With ``c`` as the
-price of a rupee, a kWh earns ``tau x margin`` more. The station earns ``tau x need`` less, and
+price of public money, a kWh earns ``tau x margin`` more. The station earns ``tau x need`` less, and
 ``max(0, tau - c) x (largest payment)`` more. Several values of ``tau`` are tried, and each offer
 uses the value that gives the tightest bound. If the plan has several years, a station contributes
 over its whole course, upgrades included.
@@ -52,9 +52,10 @@ BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
 # Sums are exact if all slices together have at most this many pairs (demand row, site in reach).
 EXACT_PAIRS = 5_000
-# Further prices that are tried for a site's viability gap, as shares of the price of a rupee: the
-# price that a run stores is the best for only one offer of the site. Measured (embedded city, 64
-# sockets): steps of 0.5 prove 18,169 kWh/day; steps of 0.1 prove 13,770, the bound of the run.
+# Further prices that are tried for a site's viability gap, as shares of the price of public
+# money: the price that a run stores is the best for only one offer of the site. Measured (embedded
+# city, 64 sockets): steps of 0.5 prove a bound of 18,169 kWh/day; steps of 0.1 prove one of 13,770,
+# the bound of the run.
 GAP_PRICES = tuple(n / 10 for n in range(11))
 EPSILON = 2.0**-52
 # An offer may exceed the budget or a limit by this share before it is ruled out.

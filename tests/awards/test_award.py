@@ -359,7 +359,7 @@ def test_the_folder_holds_and_shows_an_edited_ask(folder, tmp_path):
         ("winners.csv", "a,X,", "b,X,", "bids of the file are in neither table (a)"),
         ("losers.csv", ",700,0,", ",600,0,", "sum differs from the file of bids (b)"),
         ("payments.csv", "pay as bid,800", "pay as bid,700", "winners.csv adds up to 800"),
-        ("bids.csv", ",300,", ",400,", "do not draw the amount asked for in the file of bids (c)"),
+        ("bids.csv", ",300,", ",400,", "draw another amount than the ask in the file of bids (c)"),
     ],
 )
 def test_an_edited_award_is_told_in_words(folder, tmp_path, name, old, new, said):

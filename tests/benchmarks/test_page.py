@@ -185,7 +185,7 @@ def test_no_time_is_no_wrong_value(one_row, capsys):
 
 def test_a_row_nobody_knows_is_named(capsys):
     assert command.main(["--only", "roads,rods"]) == 2
-    assert "no benchmark rods; there are: start, reach" in capsys.readouterr().err
+    assert "no benchmark rods; known names: start, reach" in capsys.readouterr().err
 
 
 def test_other_rows_are_kept(one_row, tmp_path):

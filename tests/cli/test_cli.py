@@ -462,7 +462,7 @@ def test_arguments_are_checked_before_a_run_is_opened(tmp_path, monkeypatch):
     assert "'fr' is not one of 'en', 'ur'" in " ".join(refused.output.split())
     refused = CliRunner().invoke(app, ["export", str(tmp_path), "--to", "plan.doc"])
     assert refused.exit_code == 2
-    assert "ending .doc is not known" in refused.output
+    assert "unknown file extension .doc" in refused.output
     assert ".parquet" in refused.output
 
 

@@ -75,7 +75,7 @@ ONE_FAULT = [
      "true is not a number", ""),
     ("car: 0.01", "car: 1.01", 36, "demand.fleet_share.car", "1.01 is greater than 1", ""),
     ("boat: 0.5", "bus: 0.5", 37, "demand.fleet_share.bus",
-     "'bus' is not among demand.vehicle_classes", "there are: car, boat"),
+     "'bus' is not among demand.vehicle_classes", "known names: car, boat"),
     ("    - boat", "    - car", 40, "demand.vehicle_classes.1", "car is repeated", "list it once"),
     ("    - boat", "    - Boat", 40, "demand.vehicle_classes.1", "'Boat' does not fit", ""),
     ("    - boat", "    - 5", 40, "demand.vehicle_classes.1", "5 is not text", "put it in quotes"),
@@ -190,7 +190,7 @@ def test_a_fleet_table_leaves_nothing_for_the_fleet_model(tmp_path: Path) -> Non
         Fault(
             f"town.yaml, line {line}, key demand.{key}",
             "is not used if fleet_csv is given",
-            "leave one of them out",
+            f"leave out {key} or fleet_csv",
         )
         for line, key in ((50, "scenarios_csv"), (51, "sales_csv"), (52, "fleet_figures"))
     ]

@@ -125,7 +125,7 @@ def test_the_plan_draws_itself(plan: siting.Plan) -> None:
         assert figure._repr_png_().startswith(b"\x89PNG")  # what a notebook shows
     with pytest.raises(InputError, match="no picture 'pie'; use one of map, classes"):
         plan.plot("pie")
-    with pytest.raises(InputError, match="no table years to draw"):
+    with pytest.raises(InputError, match="lacks the table years for this picture"):
         plan.plot("years")
 
 

@@ -1,7 +1,7 @@
 """Rounds of a nation by year whose cities have bounds for any budgets, with stand-ins for cities.
 
 A city serves 1 kWh/day for every PKR 1,000, up to its demand, and no energy is worth the price of
-a rupee, so that queries at prices serve only the floor.
+public money, so that solves at prices serve only the floor.
 """
 
 import math
@@ -19,7 +19,7 @@ PKR = 100_000.0  # in each of two years
 
 
 class Cities:
-    """Answers queries to cities at once; the facts of the cities in `failed` cannot be read."""
+    """Answers solves of cities at once; the facts of the cities in `failed` cannot be read."""
 
     threads = 1
 

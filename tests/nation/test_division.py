@@ -137,7 +137,7 @@ def test_the_folder_adds_up_and_says_what_does_not(tmp_path):
         return faults(lambda: read_nation(copy))
 
     bound = f'"bound_kwh_day": {facts["bound_kwh_day"]}'
-    assert "add up to" in changed("nation.json", bound, '"bound_kwh_day": 15')[0]
+    assert "sum to" in changed("nation.json", bound, '"bound_kwh_day": 15')[0]
     assert "grants PKR" in changed("nation.json", '"at_most_pkr": 3000', '"at_most_pkr": 2000')[-1]
     run = json.loads((out / "cities" / "half" / "run.json").read_text())["objective_kwh_day"]
     found = changed("cities/half/run.json", f'"objective_kwh_day": {run}', '"objective_kwh_day": 9')
@@ -315,7 +315,7 @@ def test_the_verb(tmp_path):
     done = run.invoke(app, ["nation", str(path), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     assert "by population" in done.output
-    assert "adds up" in run.invoke(app, ["nation", str(tmp_path / "out")]).output
+    assert "sums agree" in run.invoke(app, ["nation", str(tmp_path / "out")]).output
     asked = [
         "nation",
         str(tmp_path / "out"),

@@ -124,7 +124,7 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
 
     budget = f"{plan.terms['name'].iloc[2]}"
     assert budget == "the nation's budget of 2029"
-    assert "add up to 17.5" in changed("bounds.csv", other_weights)[0]
+    assert "sum to 17.5" in changed("bounds.csv", other_weights)[0]
     assert (
         "a city's weights are below 0 or do not sum to 1"
         in changed("bounds.csv", set_to(16, "weight", 0.7))[0]
@@ -372,7 +372,7 @@ def test_an_earlier_plan_in_years_is_a_start_where_at_once_is_too_dear(blocks):
     assert late
 
 
-# --- what a rupee of a year must bring, and bad input --------------------------------------------
+# --- what a rupee of a year must add, and bad input ---------------------------------------------
 
 
 def test_a_gain_by_year_is_refused_in_words():

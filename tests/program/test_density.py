@@ -157,7 +157,7 @@ def test_kept_money_goes_to_nobody_else():
     assert more.at_most == pytest.approx(10.0)
 
 
-# --- what a rupee must bring ---------------------------------------------------------------------
+# --- what a rupee must add ----------------------------------------------------------------------
 
 
 def test_what_brings_too_little_is_not_built_and_its_money_is_left():

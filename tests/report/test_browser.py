@@ -204,7 +204,7 @@ def test_the_year_slider_moves_by_keyboard(opened, phased, size):
     assert "Largest circle" in one.text("#legend")
     assert one.count(".leaflet-unserved-pane path") == 1
     one.page.locator(".leaflet-wanted-pane path").last.click(force=True)
-    assert "gets" in one.text(".leaflet-popup-content")
+    assert "served" in one.text(".leaflet-popup-content")
     one.page.keyboard.press("Escape")
     one.page.locator("#year").focus()
     one.page.keyboard.press("End")

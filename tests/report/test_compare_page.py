@@ -37,7 +37,7 @@ def test_it_tells_what_differs_without_a_script(page):
     assert URDU in row["text"]
     assert "1 x socket" in row["text"]
     tiles = [e["text"] for e in found.all("dt")]
-    assert tiles == ["New stations, the same in all", "New stations, different chargers",
+    assert tiles == ["New stations, the same in all plans", "New stations, different chargers",
                      "New stations, only in two"]  # fmt: skip
     assert any("program.budget_pkr" in e["text"] for e in found.all("code"))
     assert found.data["credits"]
@@ -61,7 +61,7 @@ def test_it_opens_without_an_error_or_a_request(page, opened):
     assert drawing.get_attribute("aria-label").startswith("Roads and stations")
     labels = one.page.locator("label").all_inner_texts()
     assert [" ".join(text.split()) for text in labels] == [
-        "in all, same chargers (1)",
+        "in all plans, same chargers (1)",
         "only in two (1)",
     ]
 

@@ -76,7 +76,7 @@ def test_zones_of_the_program_are_the_districts(tmp_path):
     )
     run = record_of(folder)
     found = districts(run)
-    assert found["what"] == "squares of 2 km, the zones of this plan"
+    assert found["what"] == "squares of 2 km, which are the zones of this plan"
     told = pd.read_csv(folder / "zones.csv", encoding="utf-8-sig").set_index("zone")
     assert sorted(row["name"] for row in found["rows"]) == sorted(told.index)
     for row in found["rows"]:

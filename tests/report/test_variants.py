@@ -49,7 +49,7 @@ def test_each_variant_has_a_readable_report(tmp_path, name):
         assert f"{line['label']} {as_on_the_page(line['text'])}" in first
     assert as_on_the_page(facts["aim"]) in first
     proven = {
-        "least_cost": "no plan that serves as much needs less public money.",
+        "least_cost": "no plan that serves as much energy needs less public money.",
         "coverage": "no plan for this money serves more.",
     }.get(name, "no other plan is better on the first aim.")
     assert f"It is proven that {proven}" in first

@@ -74,8 +74,8 @@ def test_a_site_of_its_own_with_unknown_chargers_alone_is_left_out(town, tmp_pat
     assert any("left out: odd" in note for note in found.notes)
     assert found.theirs.new_sites["name"].tolist() == ["East pump"]
     (rule,) = (rule for rule in found.broken if "strange_9" in rule)
-    assert "there are: " in rule
-    assert "socket" in rule.partition("there are: ")[2]
+    assert "known names: " in rule
+    assert "socket" in rule.partition("known names: ")[2]
 
 
 @pytest.mark.slow

@@ -281,7 +281,7 @@ def test_a_key_that_stands_twice_is_a_fault(run):
 @pytest.mark.slow
 def test_a_page_in_urdu_or_with_a_curve_is_the_run_s_too(run, tmp_path):
     write_report(run, language="ur")
-    assert verify_run(run).held["written"].endswith("report.html, in Urdu")
+    assert verify_run(run).held["written"].endswith("report.html does too, in Urdu")
     curve = tmp_path / "curve"
     now = datetime.now(UTC)
     frontier_to_folder(run / "config.yaml", [2000.0, 5000.0], out=curve, now=now)

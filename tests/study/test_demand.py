@@ -83,7 +83,7 @@ def test_zones_beyond_the_roads_are_cut_where_asked_for_and_told_where_not(town)
     people = {"kind": "zones", "path": "zones.geojson"}
     study = Study(change(town, people=people))
     assert study.cells["people"].sum() == pytest.approx(12)
-    assert any("would live outside the outline" in note for note in study.demand_notes)
+    assert any("would live outside the area covered" in note for note in study.demand_notes)
     cut = Study(change(town, people=people | {"clip_to_roads": True}))
     inside, outside = cut.cells["people"].sum(), cut.people_outside["people"].sum()
     assert inside + outside == pytest.approx(12, rel=1e-6)

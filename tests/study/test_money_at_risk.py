@@ -315,7 +315,7 @@ def test_members_are_named_by_a_column_of_the_layer_too(tmp_path):
     assert Study(town, [rule.format("{column: operator}")]).concessions == {"s0002": "PSO"}
     with pytest.raises(InputError, match=r"column: no layer of sites has a column .owner."):
         Study(town, [rule.format("{column: owner}")]).concessions  # noqa: B018
-    with pytest.raises(InputError, match=r"sites.north: s0002 is in PSO already"):
+    with pytest.raises(InputError, match=r"sites.north: s0002 is already in PSO"):
         Study(town, [rule.format("{column: operator, sites: {north: [s0002]}}")]).asked  # noqa: B018
 
 

@@ -294,7 +294,7 @@ def test_the_studys_program_is_asked_further_and_solved(town):
 
 @pytest.mark.slow
 def test_zones_of_the_study_are_a_word_of_its_program(town):
-    with pytest.raises(InputError, match=r"no zones; name them in program\.zones"):
+    with pytest.raises(InputError, match=r"there are no zones; set program\.zones"):
         siting.Study(town).program.floor(0.5, of="zone")
     boxes = gpd.GeoSeries.from_wkt(
         [f"POLYGON(({a} 33.5,{b} 33.5,{b} 33.7,{a} 33.7,{a} 33.5))"
@@ -373,7 +373,7 @@ def test_layers_have_units_and_geojson_is_lonlat(town):
     found = plan.to_geojson("sites")
     assert {f["properties"]["name"] for f in found["features"]} == {"West pump", "East pump"}
     assert found["features"][0]["geometry"]["coordinates"][1] == pytest.approx(33.6)
-    with pytest.raises(InputError, match="there are: sites, demand"):
+    with pytest.raises(InputError, match="known names: sites, demand"):
         plan.to_geojson("offers")
 
 

@@ -106,7 +106,9 @@ def test_the_packaged_shares_have_range_source_and_mark():
 
 
 def test_shares_that_cannot_be_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"no such charger group .*there are: lev, lev_dc, ac, dc"):
+    with pytest.raises(
+        InputError, match=r"no such charger group .*known names: lev, lev_dc, ac, dc"
+    ):
         time_utilisation({"dcc": 0.2})
     with pytest.raises(InputError, match=r"time_utilisation.dc: 1.5 is not a share of time"):
         ServiceStandard("waiting", time_utilisation={"dc": 1.5})

@@ -44,7 +44,7 @@ def headline(plan):
     return dict(plan.headline())
 
 
-# --- what a rupee must bring ---------------------------------------------------------------------
+# --- what a rupee must add ----------------------------------------------------------------------
 
 
 @pytest.mark.slow
