@@ -129,7 +129,7 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
         "a city's weights are below 0 or do not sum to 1"
         in changed("bounds.csv", set_to(16, "weight", 0.7))[0]
     )
-    assert "add up to" in changed("certificate.csv", set_to(2, "price", 0.004))[0]
+    assert "sum to" in changed("certificate.csv", set_to(2, "price", 0.004))[0]
     found = changed("cities.csv", set_to(1, "granted_2029_pkr", 500.0))
     assert any("budget of 2029: grants PKR 1,500" in fault for fault in found)
     found = changed("cities/town/years.csv", set_to(0, "spent_pkr", 1500.0))

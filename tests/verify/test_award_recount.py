@@ -77,7 +77,7 @@ def test_a_true_award_holds() -> None:
          "800 is stated, but winners.csv adds up to 900"),
         (lambda a: {"payments": with_cell(a.payments, 1, "low_pkr", 1.0)}, "adds up to 1,150"),
         (lambda a: {"payments": a.payments.iloc[1:]}, "appears 0 times"),
-        (lambda a: {"offers": with_cell(a.offers, 0, "subsidy_pkr", 1.0)}, "draw another amount than the"),
+        (lambda a: {"offers": with_cell(a.offers, 0, "subsidy_pkr", 1.0)}, "draw another amount"),
     ],
 )  # fmt: skip
 def test_what_is_edited_shows_in_words(edit, said) -> None:
