@@ -145,9 +145,9 @@ def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> f
         name, most = str(row["scenario"]), float(row["best"])
         got, there = float(outcome[name]), float(whole[name])
         found = float(row.get("found", most))
-        ledger.at_most(f"{name}: worth does not exceed the best worth found", got, found, scale)
-        ledger.at_most(f"{name}: best worth found does not exceed its bound", found, most, scale)
-        ledger.at_most(f"{name}: best worth does not exceed the demand", most, there, scale)
+        ledger.at_most(f"{name}: worth within the best worth found", got, found, scale)
+        ledger.at_most(f"{name}: best worth found within its bound", found, most, scale)
+        ledger.at_most(f"{name}: best worth within the demand", most, there, scale)
         regret.append(most - got)
     return max(0.0, *regret)
 

@@ -186,8 +186,8 @@ SCENARIO_LIES = {
         "11.75 claimed, 9.25 recomputed",
     ),
     "better than the best": (with_aim(1, best=best_of(best=[7.9, 14.0])), "slow: worth within the"),
-    "a best never found": (with_aim(1, best=best_of(found=[8.0, 14.1])), "fast: best found within"),
-    "a best beyond all": (with_aim(1, best=best_of(best=[8.1, 14.0])), "slow: best within the dem"),
+    "a best never found": (with_aim(1, best=best_of(found=[8.0, 14.1])), "fast: best worth found"),
+    "a best beyond all": (with_aim(1, best=best_of(best=[8.1, 14.0])), "slow: best worth within"),
     "one plan a scenario": (
         changed(scenarios(), "built", 1, "offer_id", "s1:big"),
         "built, column slice: 1 not the same in every scenario (s1 in slow, s1 in fast)",
