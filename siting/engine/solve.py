@@ -266,7 +266,7 @@ class _Solve:
             return
         # Later aims may give up a share of this aim's gap; the bound must prove the rest.
         inc.effort = replace(inc.effort, gap=(1 - settings.KEPT) * inc.effort.gap)
-        inc.yields_from = math.inf
+        inc.yields_from = math.inf  # this gap is already the share that must be proven
         if self.effort.threads == 1:
             return
         self.clock = self.clock.handed_on()

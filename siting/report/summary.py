@@ -156,8 +156,7 @@ def proven(facts: dict[str, Any]) -> str:
     more = f"over {percent(gap, 2)} " if gap > 0 else ""
     if aims[:1] == ["least money"]:
         # The text of the aim tells whether all money counts, or only public money.
-        total = any(cost in facts.get("aim", "") for cost in ("total cost", "cost in all"))
-        what = "money in total" if total else "public money"
+        what = "money in total" if "total cost" in facts.get("aim", "") else "public money"
         return f"It is proven that no plan that serves as much energy needs {more}less {what}."
     if aims[:1] == ["best worst share"]:
         return f"It is proven that no plan serves the worst-served zone {more}better."

@@ -11,6 +11,7 @@ from siting.sites.configurations import EXTENDED, UPGRADED
 from siting.texts import counted
 
 _PART = re.compile(r"^\s*(?P<number>\d+)\s*[x×*]\s*(?P<what>.+?)\s*$", re.IGNORECASE)
+# Layers that earlier versions exported say "stands".
 _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \((?:existing|stands)\)$", re.IGNORECASE)
 # Name of one port of each charger group.
 _PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC port",

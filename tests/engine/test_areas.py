@@ -42,16 +42,21 @@ def at_prices(frame, price, live):
     return AreaBound(frame, price, by, live)
 
 
-@pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][1::16]))
-def test_no_plan_is_above_the_bound_by_areas(first):
-    rng, seen, finite = np.random.default_rng(2), 0, 0
+def frames_with(first):
+    """Yield a feature and some of its pairs, each with the frame of a town that has them."""
     for features in [(first,), *[pair for pair in PAIRS if pair[0] == first][::8]]:
         try:
             frame = framed(features, seed_of(features, 1))
         except InputError:  # the two do not go together
             continue
-        if frame is None or not frame.layout.by_pair:
-            continue
+        if frame is not None and frame.layout.by_pair:
+            yield features, frame
+
+
+@pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][1::16]))
+def test_no_plan_is_above_the_bound_by_areas(first):
+    rng, seen, finite = np.random.default_rng(2), 0, 0
+    for features, frame in frames_with(first):
         plans, tight = values_of(frame), with_least_payments(frame)
         for size in (1, 2, TOWN["sites"]):
             every = np.ones(frame.count, dtype=bool)
@@ -71,13 +76,7 @@ def test_no_plan_is_above_the_bound_by_areas(first):
 def test_no_plan_is_above_the_bound_by_counts(first, large):
     """A plan has at most, or at least, the rounded number of stations of the relaxation."""
     seen = 0
-    for features in [(first,), *[pair for pair in PAIRS if pair[0] == first][::8]]:
-        try:
-            frame = framed(features, seed_of(features, 1))
-        except InputError:  # the two do not go together
-            continue
-        if frame is None or not frame.layout.by_pair:
-            continue
+    for features, frame in frames_with(first):
         nothing = np.zeros(0, dtype=np.int64)
         priced = Pricing(frame, ENDLESS, start=nothing, some=nothing, seed=1).run(0.0)
         if priced.counts is None:
