@@ -479,48 +479,50 @@ def _spread(values: list[float]) -> str:
 INTRODUCTION = f"""\
 `python -m benchmarks.ablation` writes this page. A *plan-building step* (below: *step*) is a part
 of the engine that makes plans. One step at a time is replaced by a function that does nothing, and
-the programs that call this step are solved again. Each program is a row of the tables. Each run
-uses one thread. All seconds, including those of the time limits, are CPU seconds of the process.
-The limit is {TOWN_S:.0f} s for the medium towns of the tests, {REAL_S:.0f} s for the five places
-with a configuration file, and {CITY_S:.0f} s for *city*. *City* is a quarter of the synthetic city
-of rows 13 to 16 of [Performance](../performance.md). The towns, except *small*, are solved by the
-method for large programs (`WHOLE_FIRST = -1`). In *years, many offers* the offers are also priced
-in (`MANY_OFFERS = 1`). The *cost to all* is the combined yearly cost of stations and drivers' time,
-and *construction* is the construction heuristic.
+the programs that call this step are solved again. In the tables below, each program is one row.
+Each run uses one thread. All seconds, including those of the time limits, are CPU seconds of the
+process. The limit is {TOWN_S:.0f} s for the medium towns of the tests, {REAL_S:.0f} s for the five
+places with a configuration file, and {CITY_S:.0f} s for *city*. *City* is a quarter of the
+synthetic city of rows 13 to 16 of [Performance](../performance.md). The towns, except *small*, are
+solved by the method for large programs (`WHOLE_FIRST = -1`). In *years, many offers* the offers are
+also priced in (`MANY_OFFERS = 1`). The *cost to all* is the combined yearly cost of stations and
+drivers' time, and *construction* is the construction heuristic.
 
 The machine was busy, which lengthens CPU times. Two runs with the same seed therefore differ if the
-time limit ends them. The size of this noise is visible where a step of the second aim is switched
-off. This cannot affect the first aim, but the value of the first aim still changed by 0.4 % in
-central Lahore and by 0.3 % in Islamabad. In the five places with a configuration file, changes of
-this size mean nothing. A row that is missing from the first table was not run.
+time limit ends them. A step of the second aim cannot affect the first aim. When such a step was
+switched off, the value of the first aim still changed by 0.4 % in central Lahore and by 0.3 % in
+Islamabad. In the five places with a configuration file, changes of this size mean nothing. A row
+that is missing from the first table was not run.
 
 **Concluded**: four steps were removed from the engine: programs near the incumbent, exchange by
 cuts, construction at root prices, and resizing. Removing any one of them worsened the first aim by
-at most 0.02 %. Resizing returned an unchanged plan on all six rows.
+at most 0.02 %. Resizing returned the plan unchanged on all six rows that call it.
 
-Two steps can replace each other, which does not show if only one of them is switched off. An
-example is row 16 with decaying coverage (Saddar, PKR 60 m). A gap of 1 % is proven after 32 s
-without the dives into the master problem, and after 47 s without exchange by cuts. Without both
-steps it is not proven within 120 s. The dives therefore remain in the engine, and the gap of 1 % is
-proven after 39 s. The other rows of 13 to 16 were not run at full size. Steps whose names are
-joined by + were switched off together."""
+If two steps can replace each other, switching off only one of them does not show that one of the
+two is needed. An example is row 16 with decaying coverage (Saddar, PKR 60 m). A gap of 1 % is
+proven after 32 s without the dives into the master problem, and after 47 s without exchange by
+cuts. Without both steps it is not proven within 120 s. The dives therefore remain in the engine,
+and the gap of 1 % is proven after 39 s. Of rows 13 to 16, no other row was run at full size. Steps
+whose names are joined by + were switched off together."""
 SUMMARY = f"""\
 A row is *worse* or *better* without a step if two conditions hold. First, at least one of the two
-runs does not prove the requested gap (0.5 %; 5 % for costs and drives). Second, the means over the
-seeds differ by more than {VALUE:.1%} of the value of an aim, or by more than {POINTS} points of its
-gap. The first aim that differs decides. If both runs prove the requested gap, the row is *alike*
-whatever the values, and the run times show which run was faster.
+runs (with and without the step) does not prove the requested gap (0.5 %; 5 % for costs and drives).
+Second, for at least one aim, the mean values over the seeds differ by more than {VALUE:.1%}, or the
+mean gaps by more than {POINTS} points. The first aim that differs decides. If both runs prove the
+requested gap, the row is *alike*, whatever the values are, and the run times show which run was
+faster.
 
-If the first seed differed by this much, two more seeds were run as far as time allowed. A step that
-finds incumbents can still be unnecessary, if other steps find equally good plans. A step that only
-changes a given plan was not tested on rows where it always returned this plan unchanged. All other
-missing runs were left out for lack of time."""
+If the results with the first seed differed by this much, two more seeds were run as far as time
+allowed. A step that finds incumbents can still be unnecessary, if other steps find equally good
+plans. A step that only changes a given plan was not tested on rows where it always returned this
+plan unchanged. All other missing runs were left out for lack of time."""
 DETAIL = """\
 *Value* and *gap* are changes caused by switching the step off: the mean over the seeds, ± half the
 range. A negative change of the value is worse, and so is a positive change of the gap. *Incumbents*
-is the largest number of incumbents that any run found inside the step. For a step that changes a
-given plan, it is the number of plans that were changed. Incumbents of the dive into the whole
-relaxation and of exchange in coverings are not counted, because these plans are valued later."""
+is the largest number of incumbents that any run found inside the step. For a step that only changes
+given plans, this column counts the plans that the step changed. Incumbents of the dive into the
+whole relaxation and of exchange in coverings are not counted, because these plans are evaluated
+later."""
 
 
 def main(rows: str = "all", makers: str = "") -> None:

@@ -154,12 +154,8 @@ class Outcome(Solved):
     def read(cls, facts: Mapping[str, Any], frame: Callable[[str], pd.DataFrame]) -> Outcome:
         """Return the outcome that a run folder stores.
 
-        Parameters
-        ----------
-        facts
-            The result of `Outcome.facts`, read from JSON.
-        frame
-            Function that returns the table for a file name.
+        `facts` is the result of `Outcome.facts`, read from JSON. `frame` returns the table for a
+        file name.
         """
         proofs = []
         for one in facts["proofs"]:

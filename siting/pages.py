@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from siting.texts import html_text
@@ -64,30 +64,6 @@ def table(
     )
     head, body = f"<thead><tr>{head}</tr></thead>", f"<tbody>{body}</tbody>"
     return f'<div class="wide"><table>{head}{body}</table></div>'
-
-
-def cells_of(
-    columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]
-) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return the headings, cells and CSS classes of columns, as `table` expects them.
-
-    `columns` maps a column's name to its heading. In a column of numbers, a comma and a `format`
-    code follow the heading. The code ``m`` means millions.
-
-    >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
-    (['Money'], [['1,200']], ['n'])
-    """
-    heads, _, forms = zip(*(head.partition(",") for head in columns.values()), strict=True)
-    named = dict(zip(columns, forms, strict=True))
-    cells = [[_text(row[name], form) for name, form in named.items()] for row in rows]
-    return [*heads], cells, ["n" if form else "" for form in forms]
-
-
-def _text(value: Any, form: str) -> str:
-    if not form or isinstance(value, str):
-        return str(value)
-    form, unit = (",.2f", 1e6) if form == "m" else (form, 1.0)
-    return figure(value, form, unit, blank="")
 
 
 def figure(value: Any, form: str = ",.0f", unit: float = 1.0, blank: str = "–") -> str:

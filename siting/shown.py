@@ -181,7 +181,6 @@ def sentences(lines: Iterable[str], **other: Any) -> Block:
 
 
 def _as_text(block: Block) -> list[str]:
-    """Return a table as lines, whose cells are padded with spaces."""
     rows = [[column.head for column in block.columns]] if block.columns else []
     rows += block.texts()
     # The last column may contain sentences, which are not cut.

@@ -321,7 +321,6 @@ def _payments(winners: pd.DataFrame) -> pd.DataFrame:
 
 
 def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
-    """Return why a bid lost, as text for its bidder."""
     if ruled_out:
         return ruled_out
     if ask is None:

@@ -19,12 +19,6 @@ from siting.texts import html_text
 # Reasons why a bid lost: its ask was too high, or its critical ask was not computed in time.
 TOO_MUCH = "asked "
 NOT_IN_TIME = "other bids serve more for the money; its critical ask was not computed in time"
-# Table headings by column, with number formats.
-_BID = {"mark": "No.", "bid": "Bid", "bidder": "Bidder", "name": "Place", "chargers": "Chargers",
-        "money": "Ask (PKR),s", "critical": "Critical ask (PKR),s"}  # fmt: skip
-_LOST = {**_BID, "over": "Lost by (PKR),s", "why": "Why"}
-_PAID = {"rule": "Rule", "paid": "Public money (PKR),s", "share": "Of the budget,s",
-         "means": "Meaning"}  # fmt: skip
 _MEANS = {
     "pay as bid": "each winner is paid what it asked for",
     "pay the critical ask": "each winner is paid the highest ask at which it would still have won: "
@@ -99,7 +93,7 @@ def _bids(title: str, bids: pd.DataFrame, last: Column) -> Block:
         Column(title, "bid", overflow="fold", min_width=6, max_width=14),
         Column("Bidder", "bidder", overflow="fold", min_width=6, max_width=14),
         Column("Place", "name", overflow="fold", min_width=8),
-        _figure("Ask, PKR m", _asked),
+        _figure("Ask, PKR m", lambda r: _asked(r, 1e6, ",.3f")),
         _figure("Critical", lambda r: _millions(r["critical_low_pkr"], r["critical_high_pkr"])),
         last,
     ]
@@ -115,13 +109,26 @@ def _figure(head: str, value: Any, form: str = ">", per: float = 1) -> Column:
     return Column(head, value, form, per=per, overflow="fold", min_width=7, max_width=15)
 
 
-def _asked(row: Mapping[Any, Any]) -> str:
-    rent, ask = row["rent_pkr"] / 1e6, row["ask_pkr"] / 1e6
-    return f"pays {rent:,.3f}" if rent > 0 else f"{ask:,.3f}"
+def _asked(row: Mapping[Any, Any], unit: float = 1.0, form: str = ",.0f") -> str:
+    rent, ask = row["rent_pkr"] / unit, row["ask_pkr"] / unit
+    return f"pays {rent:{form}}" if rent > 0 else f"{ask:{form}}"
 
 
 def _millions(low: float, high: float) -> str:
     return between(low, high, 1e6, ",.3f")
+
+
+# The columns of the page's tables.
+_BID = (
+    Column("No.", "mark"), Column("Bid", "bid"), Column("Bidder", "bidder"),
+    Column("Place", "name"), Column("Chargers", "chargers"), Column("Ask (PKR)", _asked, ">"),
+    Column("Critical ask (PKR)", "critical", ">"),
+)  # fmt: skip
+_LOST = (*_BID, Column("Lost by (PKR)", "over", ">"), Column("Why", "why"))
+_PAID = (
+    Column("Rule", "rule"), Column("Public money (PKR)", "paid", ">"),
+    Column("Of the budget", "share", ">"), Column("Meaning", "means"),
+)  # fmt: skip
 
 
 def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
@@ -129,7 +136,7 @@ def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
     outcome, plan = made.plan.outcome, made.plan
     winners, losers = _told(made.winners, "W"), _told(made.losers, "L")
     by_mark = {row["bid"]: row["mark"] for row in (*winners, *losers)}
-    adds = {"adds": f"Adds {outcome.proof.unit},,.0f"}
+    adds = Column(f"Adds {outcome.proof.unit}", "adds", ",.0f")
     money = f" of a budget of PKR {outcome.budget_pkr:,.0f}" if outcome.budget_pkr < 1e15 else ""
     note = f'<p class="note">{html_text(plan.note)}</p>' if plan.note else ""
     body = f"""{note}
@@ -143,7 +150,7 @@ number.</figcaption></figure>
 <section><h2>What is paid</h2>
 {table_of(_PAID, _paid(made.payments, outcome.budget_pkr))}</section>
 <h2>Winners</h2>
-{_table({**_BID, **adds}, winners)}
+{_table((*_BID, adds), winners)}
 <p class="quiet">What a winner adds is the worth that the award would lose if only this winner
 were missing.</p>
 <h2>Losers</h2>
@@ -156,7 +163,7 @@ is between them.</p>
     return sheet(f"{plan.title}: award", body)
 
 
-def _table(columns: dict[str, str], bids: list[dict[Any, Any]]) -> str:
+def _table(columns: Sequence[Column], bids: list[dict[Any, Any]]) -> str:
     return table_of(columns, bids) if bids else "<p>None.</p>"
 
 
@@ -165,14 +172,11 @@ def _told(bids: pd.DataFrame, letter: str) -> list[dict[Any, Any]]:
     rows: list[dict[Any, Any]] = bids.to_dict("records")
     for n, row in enumerate(rows, 1):
         over, why = row.get("over_pkr", math.nan), str(row.get("why", ""))
-        ask = f"{row['ask_pkr']:,.0f}"
-        if not row["ask_pkr"] and row["rent_pkr"]:
-            ask = f"pays {row['rent_pkr']:,.0f}"
         low, high = row["critical_low_pkr"], row["critical_high_pkr"]
         ruled_out = low != low and bool(why) and why != NOT_IN_TIME
         critical = "cannot win" if ruled_out else between(low, high)
         lost_by = f"{over:,.0f}" if high >= 0 and over > 0 else ""
-        row |= {"mark": f"{letter}{n}", "money": ask, "critical": critical, "over": lost_by}
+        row |= {"mark": f"{letter}{n}", "critical": critical, "over": lost_by}
         row["why"] = "" if why.startswith(TOO_MUCH) else why  # `over` already has the amount
     return rows
 

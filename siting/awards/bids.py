@@ -195,7 +195,6 @@ def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _limits(study: Study, places: pd.DataFrame) -> list[Limit]:
-    """Return the limits on bids: alternatives, and the caps from the ``award`` section."""
     out = []
     for (bidder, group), rows in places[places["one_of"] != ""].groupby(["bidder", "one_of"]):
         first = rows.drop_duplicates("bid")["offer_id"]

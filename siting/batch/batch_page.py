@@ -103,7 +103,7 @@ def _table(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> s
         f'<span title="{html_text(key)}">{html_text(key.rpartition(".")[2])}</span>'
         for key in swept
     ]
-    heads = ["Study", *keys, "Status", *(head for head, *_ in FIGURES.values())]
+    heads = ["Study", *keys, "Status", *(column.head for column in FIGURES)]
     sides = ["", *("n" if table[key].dtype == float else "" for key in swept), ""]
     records = zip(table.to_dict("records"), links, strict=True)
     rows = [_row(row, swept, link) for row, link in records]
@@ -118,5 +118,4 @@ def _row(row: Mapping[Any, Any], swept: Sequence[str], link: str) -> list[str]:
     if row["error"]:
         text = row["error"] if row["study"] else f"{row['config']}\n{row['error']}"
         return [*cells, html_text(text)]
-    figures = FIGURES.items()
-    return cells + [pages.figure(row[key], form, unit, "") for key, (_, form, unit) in figures]
+    return cells + [column.text(row) for column in FIGURES]

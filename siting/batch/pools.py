@@ -1,4 +1,4 @@
-"""Executors of a batch: processes on this machine, or a Dask cluster."""
+"""Executors of a batch or a nation: processes on this machine, or a Dask cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -24,6 +24,9 @@ Task = tuple[Callable[..., Row], tuple[Any, ...]]
 ANSWER_S, WORKERS_S = 15, 60
 # Seconds between progress reports while no task finishes.
 TICK_S = 1.0
+# Number of shared pools that `Workers` tries. Each task that then remains gets a pool of its own.
+POOLS = 2
+KILLED = "its process was killed, perhaps for lack of memory"
 
 
 def cores() -> int:
@@ -40,10 +43,16 @@ def share_threads(workers: int) -> int:
     return max(cores() // max(workers, 1), 1)
 
 
+def lost(why: Exception | str) -> Row:
+    """Return the row of a task that was lost."""
+    error = why if isinstance(why, str) else f"{type(why).__name__}: {why}"
+    return {"status": "failed", "error": error}
+
+
 def rows_of[K](
     executor: Executor, tasks: Mapping[K, Task], idle: Callable[[], object] = lambda: None
-) -> Generator[tuple[K, Row | str]]:
-    """Run tasks, and yield the key of each with its row or, if it was lost, the reason as text.
+) -> Generator[tuple[K, Row]]:
+    """Run tasks, and yield the key and the row of each when it finishes or is `lost`.
 
     Tasks that a broken executor leaves undone are not yielded. `idle` is called once a second while
     no task finishes.
@@ -58,7 +67,7 @@ def rows_of[K](
             except BrokenExecutor:
                 pass
             except Exception as err:  # the client of a cluster closes if its scheduler is lost
-                yield key, f"{type(err).__name__}: {err}"
+                yield key, lost(err)
         waiting = set(futures)
         while waiting:
             ready, waiting = wait(waiting, TICK_S, return_when="FIRST_COMPLETED")
@@ -69,7 +78,7 @@ def rows_of[K](
                     pass
                 # A task that is cancelled, lost or not serialisable does not stop the others.
                 except Exception as err:
-                    yield futures[future], f"{type(err).__name__}: {err}"
+                    yield futures[future], lost(err)
             if not ready:
                 idle()
     finally:
@@ -142,3 +151,52 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
         # If no worker is left by now, its replacement is assumed to have one thread.
         threads = min((int(w["nthreads"]) for w in workers.values()), default=1)
         yield client.get_executor(), threads
+
+
+class Workers(ExitStack):
+    """An executor that continues if worker processes die; they start with the first task.
+
+    `workers` is the number of local processes (None: one per core). `dask` is the address of a Dask
+    scheduler to use instead.
+    """
+
+    def __init__(self, workers: int | None = None, dask: str | None = None) -> None:
+        super().__init__()
+        self.workers, self.dask = workers or cores(), dask
+        self.threads = share_threads(self.workers)
+        self._pool: Executor | None = None
+
+    def _begin(self) -> Executor:
+        if self._pool is None:
+            self.callback(setattr, self, "_pool", None)  # when the processes are stopped
+            if self.dask is not None:
+                self._pool, self.threads = self.enter_context(dask_pool(self.dask))
+            else:
+                self._pool = self.enter_context(local_pool(self.workers))
+        return self._pool
+
+    def each[K](self, tasks: Mapping[K, Task]) -> Iterator[tuple[K, Row]]:
+        """Yield the key and the row of each task when it finishes.
+
+        If the pool of processes breaks, a second pool runs the remaining tasks. If it breaks too,
+        each remaining task gets its own pool.
+        """
+        left = dict(tasks)
+        for _ in range(POOLS):
+            if left:
+                yield from self._done(left)
+        for key, task in left.items():
+            self.close()
+            alone = {key: task}
+            yield from self._done(alone)
+            if alone:
+                yield key, lost(KILLED) | {"seconds": 0.0}
+
+    def _done[K](self, left: dict[K, Task]) -> Iterator[tuple[K, Row]]:
+        """Run tasks in one pool, and yield their rows; if it breaks, tasks remain in `left`."""
+        for key, row in rows_of(self._begin(), dict(left)):
+            del left[key]
+            row.setdefault("seconds", 0.0)  # a lost task has none
+            yield key, row
+        if left:
+            self.close()

@@ -18,7 +18,7 @@ import pandas as pd
 
 from siting import __version__
 from siting.batch.batch_page import PAGE, render, short_columns, status_words
-from siting.batch.pools import Row, Task, cores, local_pool, rows_of, share_threads
+from siting.batch.pools import KILLED, Row, Task, cores, local_pool, lost, rows_of, share_threads
 from siting.batch.studies import BatchStudy
 from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table
 from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
@@ -32,7 +32,6 @@ from siting.writing import clear_part_files, require_free, write_text
 _WORK_FILE = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
 # Seconds between writes of the table during the batch.
 WRITE_S = 10.0
-WAITING: Row = {"status": "waiting", "error": ""}
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ def _locally(
         for study in begun:
             with local_pool(1) as pool:
                 dead = batch.drain(pool, [study], threads_by_key)
-            batch.give_up(dead, "its process was killed, perhaps for lack of memory")
+            batch.give_up(dead, KILLED)
         todo = [s for s in left if s not in begun]
 
 
@@ -172,7 +171,7 @@ class _Batch:
     def __init__(self, studies: Sequence[BatchStudy], out: Path, progress: Report | None) -> None:
         self.studies, self.out = studies, out
         self.tell = progress or (lambda _: None)
-        self.rows: list[Row] = [dict(WAITING) for _ in studies]
+        self.rows: list[Row] = [{"status": "waiting", "error": ""} for _ in studies]
         self.place = {s.key: i for i, s in enumerate(studies) if s.key}
         self.token = secrets.token_hex(8)
         self.done = 0
@@ -183,7 +182,7 @@ class _Batch:
         """Store the rows of unreadable studies, and of those that an earlier start completed."""
         for i, study in enumerate(self.studies):
             if study.fault:
-                self.take(i, {"status": "failed", "error": study.fault}, kept=False)
+                self.take(i, lost(study.fault), kept=False)
             elif (row := self._finished(study, retry=retry)) is not None:
                 self.take(i, row, kept=True)
 
@@ -216,11 +215,8 @@ class _Batch:
 
         with closing(rows_of(executor, tasks, idle)) as rows:
             for key, row in rows:
-                study = left.pop(key)
-                if isinstance(row, str):
-                    self.give_up([study], row)
-                else:
-                    self.take(self.place[key], row, kept=False)
+                del left[key]
+                self.take(self.place[key], row, kept=False)
         return list(left.values())
 
     def take(self, i: int, row: Row, *, kept: bool) -> None:
@@ -235,7 +231,7 @@ class _Batch:
     def give_up(self, studies: Sequence[BatchStudy], why: str) -> None:
         """Record studies as failed; the next start tries them again."""
         for study in studies:
-            self.take(self.place[study.key], {"status": "failed", "error": why}, kept=False)
+            self.take(self.place[study.key], lost(why), kept=False)
 
     def running(self) -> tuple[str, ...]:
         """Return the keys of the studies in progress."""

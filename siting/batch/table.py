@@ -10,17 +10,19 @@ import pandas as pd
 import pyarrow as pa
 
 from siting.batch.studies import BatchStudy
+from siting.shown import Column
 from siting.writing import write_plain_csv, write_whole
 
 TABLE, TABLE_CSV = "results.parquet", "results.csv"
 MADE_BY = {"made_by": "siting batch"}
-# Heading, format and divisor of each figure on the page.
-FIGURES = {
-    "served_share": ("Served", ".1%", 1.0), "served_kwh_day": ("kWh/day", ",.0f", 1.0),
-    "bound_kwh_day": ("At most", ",.0f", 1.0), "gap": ("Gap", ".2%", 1.0),
-    "subsidy_pkr": ("Subsidy, PKR m", ",.2f", 1e6), "cost_pkr": ("Cost, PKR m", ",.2f", 1e6),
-    "new_stations": ("Stations", ",.0f", 1.0), "seconds": ("Seconds", ",.1f", 1.0),
-}  # fmt: skip
+# The columns of figures on the page.
+FIGURES = (
+    Column("Served", "served_share", ".1%"), Column("kWh/day", "served_kwh_day", ",.0f"),
+    Column("At most", "bound_kwh_day", ",.0f"), Column("Gap", "gap", ".2%"),
+    Column("Subsidy, PKR m", "subsidy_pkr", ",.2f", per=1e6),
+    Column("Cost, PKR m", "cost_pkr", ",.2f", per=1e6),
+    Column("Stations", "new_stations", ",.0f"), Column("Seconds", "seconds", ",.1f"),
+)  # fmt: skip
 _BEFORE = ("status", "stopped", "served_share", "served_kwh_day", "bound_kwh_day", "gap", "proof")
 _AFTER = ("subsidy_pkr", "cost_pkr", "new_stations", "seconds", "folder", "note", "error")
 
@@ -42,7 +44,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         for study, row in zip(studies, rows, strict=True)
     ]
     table = pd.DataFrame(told)
-    for name in FIGURES:
+    for name in (str(column.value) for column in FIGURES):
         whole = name == "new_stations"
         table[name] = pd.to_numeric(table[name]).astype("Int64" if whole else "float64")
     for name in ("stopped", "proof", "folder", "note", "error"):

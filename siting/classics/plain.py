@@ -148,24 +148,11 @@ class PlainInstance(ReadOnlyArrays):
         reach of a cell can serve all vehicle classes. Rows of the reach table for cells without
         demand or for sites outside the candidates are left out, as in `siting.Instance`.
 
-        Parameters
-        ----------
-        demand, reach
-            Tables as `siting.tables` specifies them.
-        candidates
-            A table as `siting.tables` specifies it; only ``site_id`` is required.
-        cost
-            Column of the reach table used as the cost.
-        fixed_cost, capacity
-            Columns of the candidates, as in `from_tables`; capacity in kWh/day.
+        The tables are as `siting.tables` specifies them; of the candidates, only ``site_id`` is
+        required. `cost` is the column of the reach table used as the cost. `fixed_cost` and
+        `capacity` (kWh/day) are columns of the candidates, as in `from_tables`. An `InputError`
+        lists all errors in the tables.
 
-        Raises
-        ------
-        InputError
-            If the tables have errors; the message lists them all.
-
-        Examples
-        --------
         >>> demand = pd.DataFrame({"demand_id": ["d1"], "cell_id": ["c1"],
         ...     "vehicle_class": ["car"], "demand_kwh_day": [50.0]})
         >>> reach = pd.DataFrame({"cell_id": ["c1"], "site_id": ["s1"], "travel_min": [4.0]})
@@ -239,7 +226,6 @@ def _check_tables(
     demand: pd.DataFrame, candidates: pd.DataFrame, reach: pd.DataFrame, cost: str, weight: str,
     fixed_cost: str, capacity: str, cost_per: str,
 ) -> None:  # fmt: skip
-    """Raise an `InputError` that lists every error in the three tables and in their shared ids."""
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")
     counts = Column(weight, "number", "", "weight of the demand")

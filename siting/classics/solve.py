@@ -184,8 +184,6 @@ def solve_classic(
 
 
 class _Solve:
-    """One classic model: its instance, p and radius."""
-
     def __init__(self, instance: PlainInstance, model: ClassicModel, p: int, radius: float) -> None:
         self.instance, self.model, self.p, self.radius = instance, model, p, radius
         self.needed = instance.wanted()
@@ -391,7 +389,6 @@ def _radius_faults(model: str, radius: float | None) -> list[Fault]:
 
 
 def _reach_faults(instance: PlainInstance, radius: float) -> list[Fault]:
-    """Return errors for the demands that must be served but cannot be."""
     there = np.diff(instance.start) > 0
     nearest = np.full(len(there), math.inf)
     nearest[there] = instance.cost[instance.start[:-1][there]]

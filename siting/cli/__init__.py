@@ -7,10 +7,10 @@ with a gap above 100 %, and 130 if Ctrl-C stopped the command before there was a
 import io
 import sys
 
-from siting.cli import library, planning, after_run  # isort: skip  # in the order of --help
+from siting.cli import planning, after_run  # isort: skip  # in the order of --help
 from siting.cli.app import app
 
-__all__ = ["after_run", "app", "library", "main", "planning"]
+__all__ = ["after_run", "app", "main", "planning"]
 
 
 def main() -> None:

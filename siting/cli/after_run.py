@@ -253,13 +253,6 @@ def papers(
     return Reply.written(write_paper(run_folder(folder), kind, out, lots=lots))
 
 
-def _names(pairs: list[str]) -> dict[str, str]:
-    """Parse ``THEIRS=OURS`` arguments into a mapping."""
-    if odd := tuple(text for text in pairs if not all(text.partition("="))):
-        raise InputError("map-config", "not THEIRS=OURS", "write e.g. fast=dc_hub", odd)
-    return {theirs: ours for theirs, _, ours in (text.partition("=") for text in pairs)}
-
-
 @verb(
     AFTER,
     "siting evaluate configs/islamabad.yaml --sites theirs.geojson",
@@ -283,9 +276,12 @@ def evaluate(
     """
     from siting.review import evaluate_to_folder
 
-    asked, named = asked_of_folder(overrides, out), _names(items(map_config))
+    pairs = [text.partition("=") for text in items(map_config)]
+    if odd := tuple("".join(pair) for pair in pairs if not all(pair)):
+        raise InputError("map-config", "not THEIRS=OURS", "write e.g. fast=dc_hub", odd)
+    names = {theirs: ours for theirs, _, ours in pairs}
     evaluation, folder = evaluate_to_folder(
-        config, sites, names=named, same_stations=same_stations, **asked
+        config, sites, names=names, same_stations=same_stations, **asked_of_folder(overrides, out)
     )
     gaps = () if evaluation.best is None else (evaluation.best.outcome.gap,)
     return Reply(lambda: evaluation.facts, evaluation, folder, gaps=gaps)

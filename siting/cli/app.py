@@ -192,13 +192,11 @@ class Reply:
             self.shown()
 
 
-# Options that several commands have, in the order of ``--help``.
+# Options that several commands have, in the order of ``--help``, and the keys that they set.
 _SOLVER: dict[str, Any] = {
-    "overrides": Overrides,
-    "budget": Budget,
-    "gap": Gap,
-    "time_limit": TimeLimit,
-}
+    "overrides": Overrides, "budget": Budget, "gap": Gap, "time_limit": TimeLimit,
+}  # fmt: skip
+_KEYS = {"budget": "program.budget_pkr", "gap": "solver.gap", "time_limit": "solver.time_limit_s"}
 
 
 def verb(
@@ -269,18 +267,17 @@ def _with_common_options(
 
 
 def asked_of_solver(
-    overrides: Sequence[str] | None, gap: float | None = None, time_limit: float | None = None,
-    budget: float | None = None, budget_key: str = "program.budget_pkr",
-) -> list[str]:  # fmt: skip
+    overrides: Sequence[str] | None, *, budget_key: str = _KEYS["budget"], **options: float | None
+) -> list[str]:
     """Return the overrides of a command, including its solver options; errors name the option."""
-    options = (
-        ("--budget", budget_key, budget),
-        ("--gap", "solver.gap", gap),
-        ("--time-limit", "solver.time_limit_s", time_limit),
-    )
+    keys = _KEYS | {"budget": budget_key}
     return [
         *(Override(text, "--set {}") for text in overrides or ()),
-        *(Override(f"{key}={value!r}", name) for name, key, value in options if value is not None),
+        *(
+            Override(f"{keys[name]}={value!r}", f"--{name.replace('_', '-')}")
+            for name, value in options.items()
+            if value is not None
+        ),
     ]
 
 

@@ -26,7 +26,6 @@ def run_folders(here: Path = Path()) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def _facts(folder: Path) -> dict[str, Any] | None:
-    """Return the values of `LISTED`, if present; None if ``run.json`` cannot be read."""
     try:
         found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -35,7 +34,6 @@ def _facts(folder: Path) -> dict[str, Any] | None:
 
 
 def _written(facts: dict[str, Any]) -> datetime:
-    """Return the time a run was written; the earliest possible time if unknown."""
     try:
         return datetime.fromisoformat(str(facts.get("written"))).astimezone(UTC)
     except (ValueError, OverflowError):

@@ -130,7 +130,6 @@ def cells_on_roads(
 
 
 def _place_faults(where: str, layer: gpd.GeoDataFrame) -> list[Fault]:
-    """Return the errors in a layer's coordinate reference system and geometry."""
     faults = []
     if layer.crs is None:
         faults.append(Fault(where, "has no coordinate reference system", "declare EPSG:4326"))

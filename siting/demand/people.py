@@ -88,13 +88,13 @@ def read_people(
         x, y, half = geometry.x.to_numpy(), geometry.y.to_numpy(), raster_deg / 2
         geometry = gpd.GeoSeries(shapely.box(x - half, y - half, x + half, y + half), crs=4326)
     people = pd.to_numeric(layer[column]).to_numpy(dtype=float)
-    own = {} if raster_deg is not None else _own(layer, (column,))
+    own = {} if raster_deg is not None else user_columns(layer, (column,))
     return gpd.GeoDataFrame({"people": people} | own, geometry=geometry.to_numpy(), crs=4326)
 
 
-def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
+def user_columns(layer: pd.DataFrame, used: Collection[str]) -> dict[str, Any]:
     """Return the user's columns that the package does not use, renamed ``user_NAME``."""
-    known = {*told, *LONLAT_ALIASES, *LONLAT_ALIASES.values()}
+    known = {*used, *LONLAT_ALIASES, *LONLAT_ALIASES.values()}
     own = [c for c in layer.columns if c not in known and layer[c].dtype != "geometry"]
     return {f"user_{column}": plain_column(layer[column]).array for column in own}
 
@@ -130,7 +130,7 @@ def _read_h3(path: Path, name: str, column: str) -> gpd.GeoDataFrame:
     refuse(faults)
     hexagons = [shapely.Polygon([at[::-1] for at in h3.cell_to_boundary(c)]) for c in cells]
     people = pd.to_numeric(frame[column]).to_numpy(dtype=float)
-    own = _own(frame, (name, column))
+    own = user_columns(frame, (name, column))
     return gpd.GeoDataFrame({"h3": cells, "people": people} | own, geometry=hexagons, crs=4326)
 
 

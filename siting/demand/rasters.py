@@ -201,8 +201,12 @@ def read_window(
             crs = pyproj.CRS.from_wkt(source.crs.to_wkt())
             at = source.transform
             _require_on_earth(source, crs, path)
-            area_in_crs = None if area is None else _in_crs(area, crs)
-            column, row, wide, high = _extent_in_pixels(source, area_in_crs, crs, path)
+            if area is not None:
+                # Lines in lon/lat are curved in `crs`. Corners every 0.01 degrees limit the error
+                # to about 1 m.
+                corners = gpd.GeoSeries([area.segmentize(0.01)], crs=4326)
+                area = cast(Area, corners.to_crs(crs).iloc[0])
+            column, row, wide, high = _extent_in_pixels(source, area, crs, path)
             if wide * high > MOST_PIXELS:
                 what = f"{wide * high:,} pixels are too many"
                 raise InputError(str(path), what, "use a smaller area")
@@ -218,7 +222,7 @@ def read_window(
     elif DENSITY_WORDS.search(said):
         text = "%s is read as persons per pixel, but describes itself as %r: set "
         log.warning(text + "density=True if its values are persons per km2", path.name, said)
-    return Window(people, west, north, at.a, at.e, crs, area_in_crs)
+    return Window(people, west, north, at.a, at.e, crs, area)
 
 
 def _require_usable(source: Any, path: Path) -> None:
@@ -244,7 +248,6 @@ def _require_usable(source: Any, path: Path) -> None:
 
 
 def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
-    """Raise an error if a raster's corners lie outside the range of lon/lat."""
     bounds = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs).to_crs(4326).total_bounds
     if not (np.abs(bounds) <= [180.0 + 1e-6, 90.0 + 1e-6] * 2).all():
         what = "lies beyond 180 degrees of longitude or 90 of latitude"
@@ -301,9 +304,3 @@ def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows:
     edges = np.sin(np.radians(north + np.arange(rows + 1) * height))
     bands = np.abs(np.diff(edges)) * np.radians(abs(width)) * AUTHALIC_RADIUS_M**2
     return np.asarray(bands / 1e6, dtype=float)
-
-
-def _in_crs(area: Area, crs: pyproj.CRS) -> Area:
-    """Return an area, given in lon/lat, in the coordinate system `crs`."""
-    # Lines in lon/lat are curved in `crs`. Corners every 0.01 degrees limit the error to about 1 m.
-    return cast(Area, gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs).iloc[0])

@@ -109,7 +109,6 @@ def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
 
 
 def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> list[Fault]:
-    """Return the errors in the targets, given the figures of each class."""
     ceilings = figures[figures["figure"] == "saturation"].set_index("vehicle_class")["value"]
     of = targets["vehicle_class"]
     shares, ceiling = targets[list(ENDS)].astype(float), of.map(ceilings).astype(float)

@@ -115,7 +115,6 @@ def read_zones(
 
 
 def _overlap_faults(ids: Sequence[str], shapes: Shapes, where: str) -> list[Fault]:
-    """Return an error for each pair of zones whose overlap is more than a sliver."""
     one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     one, other = one[one < other], other[one < other]
     area_km2 = shapely.area(shapes) / 1e6
@@ -131,7 +130,6 @@ def _overlap_faults(ids: Sequence[str], shapes: Shapes, where: str) -> list[Faul
 
 
 def _gap_warnings(shapes: Shapes, crs: int) -> list[str]:
-    """Return a warning about the holes between zones, or an empty list if there are none."""
     parts = shapely.get_parts(shapely.union_all(shapes))
     rings = [ring for part in parts if part.geom_type == "Polygon" for ring in part.interiors]
     holes = gpd.GeoSeries([shapely.Polygon(ring) for ring in rings], crs=crs)

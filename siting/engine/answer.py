@@ -58,17 +58,10 @@ class AimProof:
     proof: Proof
 
     @classmethod
-    def of(
-        cls, aim: Aim, answer: Answer, bound: float, *, gap_asked: float, stopped: Stopped,
-        nodes: int = 0, seconds: dict[str, float] | None = None, noise: float = 0.0,
-    ) -> AimProof:  # fmt: skip
-        """Return the proof of the value that a plan reaches for an aim; see also `Proof.of`."""
-        unit, maximise = aim.unit(answer.program.worth_unit), not aim.less_is_better
-        proof = Proof.of(
-            aim.value(answer), bound, gap_asked=gap_asked, stopped=stopped, unit=unit,
-            maximise=maximise, nodes=nodes, seconds=seconds, noise=noise,
-        )  # fmt: skip
-        return cls(aim.name, proof)
+    def of(cls, aim: Aim, answer: Answer, bound: float, **known: Any) -> AimProof:
+        """Return the proof of a plan's value for an aim; `known`: the other facts of `Proof.of`."""
+        unit, more = aim.unit(answer.program.worth_unit), not aim.less_is_better
+        return cls(aim.name, Proof.of(aim.value(answer), bound, unit=unit, maximise=more, **known))
 
 
 class Solved:
@@ -194,7 +187,6 @@ class Answer(Solved):
 
     @property
     def _years(self) -> Sequence[int | None]:
-        """The years in order, or a single None if the program has no years."""
         return self.program.year_plan.years if self.program.year_plan else (None,)
 
     @property
@@ -254,18 +246,12 @@ class Answer(Solved):
         for s, one in enumerate(self.program.slices):
             wanted = float(self.program.demand_kwh[:, s].sum())
             served = math.fsum(self.energy[:, s])
-            rows.append(
-                {
-                    "slice": one.name,
-                    "year": self._years[one.year],
-                    "scenario": names[one.scenario],
-                    "demand_kwh_day": wanted,
-                    "served_kwh_day": served,
-                    "served_share": served / wanted if wanted else 0.0,
-                    "worth": self.worth_in(s),
-                }
-            )
-        return pd.DataFrame(rows).astype({"year": "Int64"})
+            energy = wanted, served, served / wanted if wanted else 0.0
+            year, scenario = self._years[one.year], names[one.scenario]
+            rows.append((one.name, year, scenario, *energy, self.worth_in(s)))
+        columns = ["demand_kwh_day", "served_kwh_day", "served_share", "worth"]
+        table = pd.DataFrame(rows, columns=["slice", "year", "scenario", *columns])
+        return table.astype({"year": "Int64"})
 
     def worth_in(self, s: int) -> float:
         """Return the worth served in the slice at position `s`."""

@@ -21,6 +21,7 @@ Source: M. Guignard, S. Kim: Lagrangean decomposition. Mathematical Programming 
 from __future__ import annotations
 
 import math
+from itertools import batched
 
 import highspy
 import numpy as np
@@ -95,10 +96,9 @@ class AreaBound:
         least = gap * abs(self._alone) / unit / max(len(areas), 1)
         order = [n for n in np.argsort(-most, kind="stable").tolist() if most[n] > least]
         gain, total = np.zeros(frame.sites), 0.0  # `gain`: gain of each site's area
-        for k in range(0, len(order), threads):
+        for now in batched(order, threads):
             if clock.over:
                 break
-            now = order[k : k + threads]
             work = [self._program(areas[n], rows[n], clock, seed) for n in now]
             run_native([model for model, _ in work], clock)
             for n, (model, relaxed) in zip(now, work, strict=True):
@@ -113,9 +113,7 @@ class AreaBound:
 
     def _rows(self, area: Ints) -> tuple[Ints, Ints]:
         """Return the local rows of an area, and other rows whose upper limits the area keeps."""
-        inside = np.zeros(self.frame.sites)
-        inside[area] = 1.0
-        there = self._touches @ inside
+        there = self._touches @ np.bincount(area, minlength=self.frame.sites)
         touched, local = there > 0, there == self._sites_of_row
         return np.flatnonzero(touched & local), np.flatnonzero(touched & ~local & self._packed)
 
@@ -124,8 +122,7 @@ class AreaBound:
     ) -> tuple[highspy.Highs, float]:
         """Return the integer program of an area, and its value in the relaxation."""
         frame, m, (local, others) = self.frame, self.frame.matrix, rows
-        inside = np.zeros(frame.sites + 1, dtype=bool)
-        inside[area] = True
+        inside = np.bincount(area, minlength=frame.sites + 1) > 0
         mine = inside[frame.column_site]
         mine[: frame.count] &= self.live
         columns = np.flatnonzero(mine)
@@ -145,6 +142,5 @@ class AreaBound:
 
 
 def _at_limit(value: Floats, lower: Floats, upper: Floats) -> Floats:
-    """Return each value times its upper limit if the value is positive, else its lower limit."""
     side = np.where(value > 0, upper, lower)
     return np.asarray(value * np.where(value != 0, side, 0.0))

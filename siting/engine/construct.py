@@ -146,7 +146,6 @@ class Constructor:
         return gain, sold
 
     def _lacks(self) -> bool:
-        """Return whether a limit or floor is still unmet."""
         return bool(self._towards().any()) or any(one.any() for one in self._lacking() or ())
 
     def _lacking(self) -> list[Floats] | None:

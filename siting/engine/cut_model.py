@@ -90,8 +90,6 @@ class CutModel(ABC):
         self.dual, self.reduced = np.zeros(self._base), np.zeros(0)
         self.binding: list[tuple[float, Row]] = []
 
-    # --- decisions ---------------------------------------------------------------------------
-
     def allow(self, allowed: Flags, opened: Flags, least: Floats, most: Floats) -> None:
         """Apply the branching decisions of a node."""
         low, self._high = np.zeros(self.count), allowed.astype(float)
@@ -110,8 +108,6 @@ class CutModel(ABC):
         """Undo all branching decisions."""
         sizes = np.array([len(kind) for kind in self.kinds], dtype=float)
         self.allow(np.ones(self.count, dtype=bool), self.must, np.zeros(len(sizes)), sizes)
-
-    # --- cuts --------------------------------------------------------------------------------
 
     def add_rows(self, rows: Sequence[Row]) -> None:
         """Add cuts."""
@@ -150,8 +146,6 @@ class CutModel(ABC):
             gone = set(old.tolist())
             self.rows = [row for n, row in enumerate(self.rows) if n not in gone]
             self._slack = np.delete(self._slack, old)
-
-    # --- solving -----------------------------------------------------------------------------
 
     def solve(self) -> Relaxed | None:
         """Return the optimum under the current decisions and cuts; None if time ran out."""

@@ -82,7 +82,7 @@ class Cutter:
                 if part.slice == m.s and member[part.pairs].any():
                     self.counted[m.column, p] = member[part.pairs]
         # Parts whose cuts on worth need a linear program, and groups of parts linked by measures.
-        self.alone = [p for p, one in enumerate(parts) if one.capacitated and one.uniform is None]
+        self.alone = [p for p, one in enumerate(parts) if one.capacitated and not one.uniform]
         self.linked = self._linked()
 
     def _linked(self) -> list[list[int]]:
@@ -118,8 +118,6 @@ class Cutter:
         offer = np.where(choice >= 0, self.offer[p][choice], -1)
         able = (offer >= 0) & (self.parts[p].capacity[offer] > 0).any(axis=1)
         return np.where(able, offer, -1).astype(np.int32).tobytes()
-
-    # --- coefficients ------------------------------------------------------------------------
 
     def option_amounts(self, p: int, by_offer: Floats) -> Floats:
         """Return, for each option, the amount in `by_offer` of its offer in a part's slice."""
@@ -191,8 +189,6 @@ class Cutter:
         years = [m for m in self.money if least and m.kind == "money" and least[m.index].any()]
         minus = -np.ones(1)
         return out + [Cut(np.array([m.column]), minus, 0.0, -least[m.index], {}) for m in years]
-
-    # --- cuts at a point ---------------------------------------------------------------------
 
     def of_worths(self, taken: Floats) -> list[Cut]:
         """Return cuts on worth at a point, for the parts that need no linear program."""

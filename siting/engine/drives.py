@@ -106,7 +106,6 @@ def _nearer(frame: Frame, horizon_min: float) -> Frame:
 
 
 def _worth_of(frame: Frame) -> Reached:
-    """Return the earlier aim that counts worth, with the value it reached."""
     return next(one for one in frame.reached if one.aim.of_worth)
 
 

@@ -14,21 +14,15 @@ _FIGURES = ("gap", "drives_gap", "time_limit_s", "least_gain", "threads", "seed"
 
 @dataclass(frozen=True)
 class Effort:
-    """The options of a solve."""
+    """The options of a solve; `siting.engine.solve.solve` explains them."""
 
-    # Relative gap at which to stop. If it is 0, ties between plans are broken exactly.
     gap: float = 0.005
     time_limit_s: float = 120.0
     threads: int = 2
     seed: int = 1
-    # ``exact`` runs until the gap is proven; ``greedy`` finds a good plan and a bound in seconds;
-    # ``milp`` passes the whole PuLP problem to a solver.
     method: Method = "exact"
-    solver: str = HIGHS  # solver for ``milp``, by its name in PuLP
-    # Relative gap for aims that include drive times; taken as 0 if `gap` is 0.
+    solver: str = HIGHS
     drives_gap: float = 0.05
-    # Stations that gain less than this (kWh/day per rupee of public money) are removed, as long as
-    # the plan stays within the gap.
     least_gain: float = 0.0
 
     def faults(self) -> list[Fault]:

@@ -297,7 +297,7 @@ class Elastic:
         cost[[self.columns + k for k in aimed]] = -1.0
         options: dict[str, Any] = {"threads": 1, "solver": "simplex" if self.small else "ipm"}
         if whole:
-            near = min(effort.gap, settings.CONFLICT_GAP)
+            near = min(effort.gap, settings.MINOR_SHARE)
             gaps = {"mip_abs_gap": settings.EXACT, "mip_rel_gap": near}
             options = {"threads": effort.threads, **gaps, **STRICT}
         model = model_of(

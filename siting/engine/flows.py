@@ -18,7 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from siting import settings
-from siting.engine.frame import Frame, first_of_each
+from siting.engine.frame import Frame, best_of_each, first_of_each
 from siting.program.instance import Flags, Floats, Ints
 
 
@@ -34,7 +34,7 @@ class Flows:
         self.first = frame.count
         self.site, self.group = frame.energy_site, frame.energy_group
         self.kind, self.slice = service.kind[frame.energy_row], frame.energy_slice
-        self.upper = frame.matrix.upper[self.first : self.first + len(pair)]
+        self.upper = frame.matrix.upper[frame.energies]
         self.order = np.lexsort((service.minutes[pair], self.group))
         self.linked = np.zeros(len(pair), dtype=bool)
         self.most = settings.NEAREST_PAIRS // (2 if len(start) else 1)
@@ -50,19 +50,12 @@ class Flows:
         order = self.order[np.isin(self.site[self.order], sites)]
         self.inside[order[first_of_each(self.group[order], self.most)]] = True
 
-    def columns(self) -> Ints:
-        """Return the energy columns that are in the relaxation."""
-        return self.first + np.flatnonzero(self.inside)
-
     def price_in(self, reduced: Floats, least: float) -> bool:
         """Add each row's best columns with gains above `least`; return whether any were added."""
-        promise = reduced[self.first : self.first + len(self.site)] * self.upper
+        promise = reduced[self.frame.energies] * self.upper
         new = np.flatnonzero(~self.inside & (promise > least))
-        order = new[np.lexsort((-promise[new], self.group[new]))]
-        self.inside[order[first_of_each(self.group[order], settings.AT_ONCE)]] = True
+        self.inside[new[best_of_each(self.group[new], promise[new], settings.AT_ONCE)]] = True
         return bool(len(new))
-
-    # --- links -------------------------------------------------------------------------------
 
     def link_broken(self, taken: Floats, energy: Floats) -> bool:
         """Add the linking constraints that a point violates; return whether any were added."""
@@ -97,7 +90,7 @@ class Flows:
     def less_by_links(self, price: Floats) -> Floats:
         """Return by how much the links, at the given prices, lower each column's reduced cost."""
         out = np.zeros(self.frame.matrix.a.shape[1])
-        out[self.first : self.first + len(price)] = price
+        out[self.frame.energies] = price
         for s in range(len(self.frame.program.slices)):
             mine = (self.slice == s) & (price > 0)
             given = np.zeros((self.frame.sites, self.frame.able[s].shape[1]))

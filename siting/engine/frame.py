@@ -119,8 +119,7 @@ class Frame:
         `near`: demand shared by each pair of sites, by default `shared_demand`.
         """
         near = self.shared_demand if near is None else near
-        left, out = np.zeros(self.sites, dtype=bool), []
-        left[sites] = True
+        left, out = np.bincount(sites, minlength=self.sites) > 0, []
         rest = near @ left.astype(float)  # demand that each site shares with the remaining sites
         while left.any():
             area: list[int] = []
@@ -370,3 +369,9 @@ def first_of_each(group: Ints, count: int) -> Flags:
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     rank = np.arange(len(group)) - np.repeat(starts, np.diff(starts, append=len(group)))
     return np.asarray(rank < count)
+
+
+def best_of_each(group: Ints, score: Floats, count: int) -> Ints:
+    """Return the positions of the `count` highest scores in each group, group by group."""
+    order = np.lexsort((-score, group))
+    return order[first_of_each(group[order], count)]

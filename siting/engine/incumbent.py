@@ -21,7 +21,6 @@ from siting.engine.frame import Frame
 from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered
 from siting.engine.master import Master
-from siting.engine.plans import Plans
 from siting.engine.pricing import CountBound, Priced
 from siting.engine.schedule import Ended
 from siting.engine.slack import Room
@@ -39,11 +38,6 @@ class Known:
     priced: Priced  # the result for the options of `whole`
 
     @property
-    def bound(self) -> float:
-        """The bound on any plan from the relaxation."""
-        return self.priced.bound
-
-    @property
     def taken(self) -> Floats:
         """The value of each current option."""
         return self.priced.taken[self.options]
@@ -52,6 +46,52 @@ class Known:
         """Return the missing options whose bound `at_most` is above `enough`; none if too many."""
         new = np.setdiff1d(np.flatnonzero(at_most > enough), self.options)
         return new if len(new) <= settings.WIDER * len(self.options) else new[:0]
+
+
+# The options of two plans to be combined, and the generation of the resulting plan.
+type Pair = tuple[Ints, Ints, int]
+
+
+class Plans:
+    """Plans from different starts (generation 0), and the plans made by combining them."""
+
+    def __init__(self) -> None:
+        self._generations: list[list[tuple[float, Ints]]] = []  # best plan first in each generation
+
+    def add(self, choice: Ints, value: float, generation: int = 0) -> None:
+        """Add a choice to a generation, unless it is infeasible or already there."""
+        while len(self._generations) <= generation:
+            self._generations.append([])
+        plans, choice = self._generations[generation], np.sort(choice)
+        if not math.isfinite(value) or any(np.array_equal(choice, one) for _, one in plans):
+            return
+        plans.append((value, choice))
+        plans.sort(key=lambda plan: -plan[0])
+
+    def have_pairs(self, incumbent: Ints | None) -> bool:
+        """Return whether there are two plans that can be combined."""
+        return incumbent is not None and any(
+            len(plans) > 1 or (plans and not np.array_equal(plans[0][1], incumbent))
+            for plans in self._generations
+        )
+
+    def take(self, most: int, incumbent: Ints) -> list[Pair]:
+        """Remove and return pairs of plans of the same generation, earlier generations first.
+
+        The best plan of a generation is paired with its median plan, which is good and usually
+        different. If no generation has two plans, single plans are paired with the incumbent.
+        """
+        out: list[Pair] = []
+        for n, plans in enumerate(self._generations):
+            while len(plans) > 1 and len(out) < most:
+                _, second = plans.pop(len(plans) // 2)
+                out.append((plans.pop(0)[1], second, n + 1))
+        if out:
+            return out
+        for n, plans in enumerate(self._generations):
+            if plans and len(out) < most and not np.array_equal(plans[0][1], incumbent):
+                out.append((incumbent, plans.pop()[1], n + 1))
+        return out
 
 
 class Incumbent:
@@ -70,6 +110,9 @@ class Incumbent:
         self.frame, self.clock, self.effort = frame, clock, effort
         self.start, self.known = start, known
         self.briefly, self.turns, self.yields_from = briefly, turns, yields_from
+        self.greedy = effort.method == "greedy"
+        # Largest difference that counts as a rounding error if values are near 0.
+        self.noise = settings.NOISE * abs(frame.matrix.size)
         self.room = Room(frame)
         self.choice: Ints | None = None
         self.best = -math.inf
@@ -122,11 +165,6 @@ class Incumbent:
         return None if self.known is None else self.known.priced.prices
 
     @property
-    def greedy(self) -> bool:
-        """Whether to use the greedy method."""
-        return self.effort.method == "greedy"
-
-    @property
     def gap(self) -> float:
         """Relative gap between incumbent and bound."""
         if not math.isfinite(self.best):
@@ -135,11 +173,6 @@ class Incumbent:
         if over <= max(settings.ARITHMETIC * abs(self.best), self.noise):
             return 0.0
         return over / max(abs(self.best), 1e-300)
-
-    @property
-    def noise(self) -> float:
-        """Largest difference that counts as a rounding error if values are near 0."""
-        return settings.NOISE * abs(self.frame.matrix.size)
 
     @property
     def done(self) -> bool:

@@ -2,13 +2,14 @@
 
 If a station closes, other stations take over as much of its demand as they can. The worth that the
 plan still loses is the station's marginal worth. It may be low even for a station that serves much
-energy, if other stations have spare capacity.
+energy, if other stations have spare capacity. At the end of a solve, stations whose marginal worth
+per rupee is too low are removed (`trimmed`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,15 +17,18 @@ import numpy as np
 import pandas as pd
 
 from siting import settings
+from siting.engine.answer import LeftOut, Result
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
+from siting.engine.effort import Effort
 from siting.engine.fixed import only_offers
 from siting.engine.frame import Frame
 from siting.engine.slack import Room
 from siting.engine.valuer import valuer_of
 from siting.errors import Fault, SolveError
-from siting.program.aims import MostWorth
+from siting.program.aims import Aim, MostWorth
 from siting.program.instance import Floats, Instance, Ints
+from siting.program.objective import ENERGY_UNIT
 from siting.program.program import Program
 
 
@@ -122,17 +126,16 @@ class Marginal:
         here = np.flatnonzero(self._frame.site == at).tolist()
         return _table([self._row(self._choice, option, self.value) for option in here])
 
-    def best_elsewhere(self, without: Collection[str], *, larger: bool = False) -> pd.DataFrame:
-        """Return a table with the best single station to replace those at the given sites.
+    def best_elsewhere(self, site: str, *, larger: bool = False) -> pd.DataFrame:
+        """Return a table with the best single station elsewhere to replace that at a site.
 
         The table has the columns of `offers_at`, and is empty if no station adds worth. The station
-        must fit the budget and limits once the sites in `without` are empty; ``gain`` is the worth
-        that it then adds. `larger`: whether to include other offers at sites that have a station.
+        must fit the budget and limits once the site is empty; ``gain`` is the worth that it then
+        adds. `larger`: whether to include other offers at sites that have a station.
         """
-        frame, choice = self._frame, self._choice.copy()
-        gone = [self._position[site] for site in without]
+        frame, choice, gone = self._frame, self._choice.copy(), self._position[site]
         choice[gone] = -1
-        allowed = self._room.fits(choice)[: frame.count] & ~np.isin(frame.site, gone)
+        allowed = self._room.fits(choice)[: frame.count] & (frame.site != gone)
         if not larger:
             allowed &= choice[frame.site] < 0
         if self._valuer is not None:
@@ -171,6 +174,39 @@ class Marginal:
         value = self._worth(self._room.changed(choice, option))
         names = str(self.instance.site_ids[at]), str(self.instance.offer_ids[offer])
         return _Row(*names, value, value - before, float(self.instance.offer_subsidy[offer]))
+
+
+def trimmed(
+    program: Program, aim: Aim, result: Result, clock: Clock, effort: Effort
+) -> tuple[Result, LeftOut]:
+    """Remove stations that gain too little; return the result and the stations removed.
+
+    A plan may contain stations of little use, built because money was left over. The plan stays
+    within the requested gap, and the bound of the original program remains valid. No station is
+    removed if the program has years, counts coverage or pays viability gaps, if the aim is not
+    energy, or if the plan is not within the requested gap.
+    """
+    plain = aim.is_plain_worth and program.worth_unit == ENERGY_UNIT
+    plain &= program.capacitated and program.gap is None and program.year_plan is None
+    lowest = result.bound / (1 + effort.gap)
+    if not plain or effort.gap <= settings.ARITHMETIC or result.value < lowest:
+        return result, LeftOut()
+    frame = Frame(program, aim)
+    floors = any(floor.share > 0 for floor in program.floors)
+
+    def allowed(choice: Ints) -> bool:
+        return frame.fits(choice) and (not floors or frame.serve(choice, clock).found)
+
+    offers = program.instance.offer_ids[program.options.last[result.choice]]
+    plan = Marginal(program, offers.tolist())
+    kept, worth = plan.without_the_least(effort.least_gain, lowest, allowed, clock)
+    gone = np.setdiff1d(result.choice, kept)
+    if not len(gone):
+        return result, LeftOut()
+    last = program.options.last[gone]
+    money = float(program.instance.offer_subsidy[last].sum())
+    out = LeftOut(tuple(map(str, program.instance.offer_ids[last])), money, result.value - worth)
+    return replace(result, choice=kept, value=worth), out
 
 
 def _table(rows: list[_Row]) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from siting.engine.parts import parts_of
 from siting.engine.relax import dive
 from siting.engine.shortfall import Shortfalls
 from siting.engine.slack import Room
-from siting.engine.station_bound import Prices
+from siting.engine.station_bound import Prices, sum_at_limits
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import matrix_of
 from siting.program.resources import BUDGET
@@ -130,8 +130,6 @@ class Master(CutModel):
         """Return the bound of the last optimum, with the charge on money added back."""
         return super().bound_of(reduced, dual) + self._refund
 
-    # --- cuts --------------------------------------------------------------------------------
-
     def add(self, cuts: list[Cut]) -> None:
         """Add cuts as rows, each scaled so that its largest coefficient is 1."""
         rows = []
@@ -189,7 +187,6 @@ class Master(CutModel):
 
         # Cuts are deeper at a mean of this and earlier optima than at the optimum itself.
         points = [self._middle, taken]
-        # Some energy measures are skipped in this round.
         awake = [m for m in self.cutter.energies if not self._rests[m.column][1]]
         resting = [m for m in self.cutter.energies if self._rests[m.column][1]]
         for point in points:
@@ -221,9 +218,7 @@ class Master(CutModel):
     def most(self) -> float:
         """Value of the aim if each column is at its better bound (may be infinite)."""
         m = self.matrix
-        best = np.where(m.cost > 0, m.upper, m.lower)
-        counted = m.cost != 0
-        return float(m.cost[counted] @ best[counted]) * self.size
+        return sum_at_limits(m.cost, m.lower, m.upper) * self.size
 
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
         """Add the cuts that are tight at a choice; return the bound on the choice's worth.

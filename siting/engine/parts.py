@@ -47,11 +47,10 @@ class Part:
         self.slice, self.kinds, self.groups = s, kinds, sorted(groups)
         self.capacitated = frame.layout.capacitated
         self.sites = frame.sites
-        self.rows = np.flatnonzero(np.isin(service.kind, kinds) & (service.kwh[:, s] > 0))
-        local = np.full(len(service.kwh), -1, dtype=np.int64)
-        local[self.rows] = np.arange(len(self.rows))
+        mine = np.isin(service.kind, kinds) & (service.kwh[:, s] > 0)
+        local, self.rows = np.cumsum(mine) - 1, np.flatnonzero(mine)
         self.wanted = service.kwh[self.rows, s] / unit
-        inside = np.flatnonzero(local[service.row] >= 0)
+        inside = np.flatnonzero(mine[service.row])
         # Sorting makes the pairs of one site adjacent.
         self.pairs = inside[np.argsort(service.site[inside], kind="stable")]
         self.row = local[service.row[self.pairs]]
@@ -92,14 +91,11 @@ class Part:
             out.append((self.capacity[:, sorted(union)].sum(axis=1), beside))
         return out
 
-    @cached_property
-    def uniform(self) -> float | None:
-        """The worth of a kWh if it is the same for all pairs; else None."""
-        if not len(self.worth):
-            return 1.0
-        first = float(self.worth[0])
-        alike = np.abs(self.worth - first) <= settings.ROUNDING * abs(first)
-        return first if alike.all() else None
+    @property
+    def uniform(self) -> bool:
+        """Whether a kWh is worth the same in all pairs."""
+        first = self.worth[:1]
+        return bool((np.abs(self.worth - first) <= settings.ROUNDING * np.abs(first)).all())
 
     @cached_property
     def graph(self) -> FlowGraph:
@@ -122,8 +118,6 @@ class Part:
         np.maximum.at(out, self.row, value)
         return out
 
-    # --- intake of stations ------------------------------------------------------------------
-
     def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
         """Return the most that each offer could earn as the only station, or 0 without demand.
 
@@ -135,8 +129,8 @@ class Part:
         positive = worth[worth > 0]
         if not len(positive):
             return out
-        # The first few pairs may already contain many different values.
-        levels = np.unique(positive[: settings.WORTHS_SEEN])
+        # The first pairs mostly have many different values; sorting all pairs would take longer.
+        levels = np.unique(positive[: self.sites])
         if len(levels) <= 3:
             levels = np.unique(positive)
         if len(levels) > 3:

@@ -148,13 +148,11 @@ _Row = tuple[str, str, str, float]
 
 
 def _table(rows: list[_Row]) -> pd.DataFrame:
-    """Return a table of the nonzero prices."""
     table = pd.DataFrame(rows, columns=["row", "name", "slice", "price"])
     return table[table["price"] != 0].reset_index(drop=True)
 
 
 def _of_demand(program: Program, price: Floats) -> Iterator[_Row]:
-    """Yield the price of each demand row in each slice, as rows of the table."""
     ids = program.instance.demand_ids.astype(str)
     for s, one in enumerate(program.slices):
         for name, by_slice in zip(ids, price[:, s].tolist(), strict=True):
@@ -172,7 +170,6 @@ def _of_resources(program: Program, price: Sequence[float]) -> Iterator[_Row]:
 
 
 def _years(program: Program) -> list[str]:
-    """Return the years as text; without years, one blank."""
     return [str(year) for year in program.year_plan.years] if program.year_plan else [""]
 
 
@@ -182,7 +179,7 @@ def _of_duals(frame: Frame, price: Floats, reduced: Floats) -> Iterator[_Row]:
     # The prices of demand come from demand rows or, if there are none, from column bounds.
     merged = np.zeros_like(service.kwh)
     row, when = frame.energy_row, frame.energy_slice
-    x = slice(frame.count, frame.count + len(row))
+    x = frame.energies
     # The upper bound of a column may come from the site's capacity, not from the demand.
     wanted = service.kwh[row, when] / layout.energy_unit
     binds = frame.matrix.upper[x] >= wanted * (1 - settings.ROUNDING)

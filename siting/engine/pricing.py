@@ -40,7 +40,7 @@ from siting.engine.area_bound import AreaBound
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.flows import Flows
-from siting.engine.frame import Frame, first_of_each
+from siting.engine.frame import Frame, best_of_each
 from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered, model_of, run_model
 from siting.engine.parallel import in_parallel
@@ -192,8 +192,7 @@ class Pricing:
             scores += [able, able / np.maximum(cost, 1e-9)]
         out = np.zeros(self.count, dtype=bool)
         for score in scores:
-            order = np.lexsort((-score, frame.site))
-            best = order[first_of_each(frame.site[order], 1)]
+            best = best_of_each(frame.site, score, 1)
             # Options that end in the same offer are added together, whenever they build this offer.
             out |= np.isin(last, last[best])
         out[frame.kept] = True
@@ -205,8 +204,9 @@ class Pricing:
     def _columns(self) -> Ints:
         """Return the relaxation's columns in order: options, energy, other columns, payments."""
         options = np.flatnonzero(self.active)
+        energies = self.count + np.flatnonzero(self.flows.inside)
         paid = self.frame.payments(options)
-        return np.concatenate([options, self.flows.columns(), self.frame.other_columns, paid])
+        return np.concatenate([options, energies, self.frame.other_columns, paid])
 
     def _solve(self, columns: Ints, tolerance: float = 0.0) -> Answered:
         """Solve the relaxation over the given columns, and keep the prices of all rows."""
@@ -424,7 +424,6 @@ class Pricing:
         return by
 
     def _note(self, bound: float, price: Floats) -> None:
-        """Add a bound to `bounds_by_kept`, with the prices of the rows that keep earlier aims."""
         kept = price[self.frame.rows_of("kept")]
         self.bounds_by_kept.append((bound, abs(self.matrix.size) * kept))
 
@@ -452,7 +451,12 @@ class Pricing:
         mine = (columns >= self.count) & (columns < self.count + len(energy))
         energy[columns[mine] - self.count] = point[mine]
         broken = self.flows.link_broken(taken, energy)
-        return broken | (self.floors is not None and self._round(taken))
+        if self.floors is not None:
+            rows, least = self.floors.broken(taken, self.price)
+            if len(least):
+                self._add_rows(rows, least)
+                broken = True
+        return broken
 
     def _split(self, columns: Ints, point: Floats, by: BySites) -> bool:
         """Add the rows for single sites that a point violates; return whether there are any."""
@@ -466,16 +470,7 @@ class Pricing:
         self.site_price = np.zeros(self.of_sites.shape[0])
         return bool(broken.any())
 
-    def _round(self, taken: Floats) -> bool:
-        """Add the rounded floors that the relaxation violates; return whether there are any."""
-        assert self.floors is not None
-        rows, least = self.floors.broken(taken, self.price)
-        if len(least):
-            self._add_rows(rows, least)
-        return len(least) > 0
-
     def _add_rows(self, rows: sparse.csr_array, least: Floats) -> None:
-        """Add rows to the relaxation, each with its lower limit."""
         self.frame = self.frame.with_rows(rows, least)
         self.matrix, self.a = self.frame.matrix, self.frame.by_column
         none = np.zeros(len(least))
@@ -490,8 +485,7 @@ class Pricing:
         np.maximum.at(there, site[self.active], gain[self.active])
         promises = gain - there[site] > settings.EXACT * max(abs(bound), 1e-9)
         new = np.flatnonzero(~self.active & self.live & promises)
-        order = new[np.lexsort((-gain[new], site[new]))]
-        return order[first_of_each(site[order], settings.AT_ONCE)]
+        return new[best_of_each(site[new], gain[new], settings.AT_ONCE)]
 
     # --- the bound ---------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from scipy import sparse
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Ints
 
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
@@ -86,9 +86,12 @@ def viable(
             break
         lacks = served.point[gap]
         if pooled.any():
-            # In a concession with a shortfall, the stations that have a shortfall themselves are
+            # In a concession with a shortfall, stations that have a shortfall of their own are
             # dropped.
-            own = _own_lacks(frame, served.point)[sites] / np.maximum(need_at[sites], 1e-9)
+            entries = frame.matrix.a[family].tocoo()
+            earned = entries.data * served.point[entries.col]
+            own = -np.bincount(frame.column_site[entries.col], earned, frame.sites)[sites]
+            own = own / np.maximum(need_at[sites], 1e-9)
             own = np.where(lacks > settings.ARITHMETIC, np.maximum(own, 0.0), 0.0)
             lacks = np.where(pooled, own, lacks)
         lacking = np.flatnonzero(lacks > settings.ARITHMETIC)
@@ -109,10 +112,3 @@ def viable(
             by_site[j] = less[need[less].sum(axis=1).argmax()] if len(less) else -1
         choice = by_site[by_site >= 0]
     return kept
-
-
-def _own_lacks(frame: Frame, point: Floats) -> Floats:
-    """Return each site's own shortfall, without its concession (scaled; negative: a surplus)."""
-    rows = frame.matrix.a[frame.matrix.family["gap"]].tocoo()
-    site = frame.column_site[rows.col]
-    return -np.bincount(site, rows.data * point[rows.col], frame.sites)

@@ -76,8 +76,11 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     best = frame.serve(choice, clock)
     if not best.found:
         return choice
-    alike, out = _Alike(frame), choice.copy()
-    reached, far = _reached(frame, choice, best.point)
+    alike, out, now = _Alike(frame), choice.copy(), _Sales(frame, choice, best.point)
+    # The energy that each station could serve from each site, and its mean driving time.
+    reached = (now.by_customer(now.kwh) @ now.within(np.ones(len(now.site)))).toarray()
+    drives = np.bincount(now.station, -now.kwh * now.worth[now.used], len(choice))
+    far = drives / np.maximum(np.bincount(now.station, now.kwh, len(choice)), 1e-12)
     for station in np.argsort(-far, kind="stable").tolist():
         option = out[station]
         if alike.stays[option]:
@@ -98,15 +101,6 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
             if served.found and served.objective > best.objective:
                 best, out = served, tried
     return np.sort(out)
-
-
-def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return the energy that each station could serve from each site, and its mean driving time."""
-    now = _Sales(frame, choice, point)
-    reached = (now.by_customer(now.kwh) @ now.within(np.ones(len(now.site)))).toarray()
-    drives = np.bincount(now.station, -now.kwh * now.worth[now.used], len(choice))
-    energy = np.bincount(now.station, now.kwh, len(choice))
-    return reached, drives / np.maximum(energy, 1e-12)
 
 
 class _Sales:

@@ -56,7 +56,7 @@ def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
     """Return the figure that permits the given excess, rounded so that it permits no less."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
-        step = settings.CONFLICT_GAP
+        step = settings.MINOR_SHARE
     elif one.unit == PKR or (whole and one.asked % 1 == 0):
         step = 1.0
     else:
@@ -105,7 +105,6 @@ def _written(value: float, unit: str) -> str:
 
 
 def _said(value: float, unit: str) -> str:
-    """Return a figure with its unit for a message."""
     if unit in (SHARE, COST_SHARE):
         return f"{100 * value:.4g} %"
     return f"PKR {value:,.10g}" if unit == PKR else f"{value:,.10g} {unit}"

@@ -83,7 +83,7 @@ def cut_by(inc: Incumbent, rounds: float, stalled: float) -> bool:
     """Add cuts for some rounds; return whether more rounds may lower the bound further."""
     before, known = inc.root, inc.known
     # Optima with a value above the bound of a known relaxation lead to poor plans.
-    far = known is not None and (before is None or before.bound > known.bound)
+    far = known is not None and (before is None or before.bound > known.priced.bound)
     inc.master.open_all()
     passed = None if far else inc.relaxations
     root, low = inc.master.tighten(rounds, stalled, inc.proven_at, passed)

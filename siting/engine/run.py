@@ -63,7 +63,7 @@ def begin(inc: Incumbent) -> None:
     if inc.coarse:
         inc.limit(inc.master.most)
     if inc.known is not None:
-        inc.limit(inc.known.bound)
+        inc.limit(inc.known.priced.bound)
     if not inc.frame.count:  # there are no options
         inc.weighed(np.zeros(0, dtype=np.int64))
         inc.infeasible = inc.choice is None

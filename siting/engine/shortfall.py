@@ -10,6 +10,7 @@ last basis. The duals are the weights and prices of the cut (`siting.engine.cuts
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import batched
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,6 @@ class Shortfall:
             self.most_cost = float(np.abs(self.cost).max(initial=0.0)) or 1.0
 
     def _add(self, new: Ints) -> None:
-        """Add columns to the model, with their bounds."""
         if not len(new):
             return
         part, none = self.a[:, new], np.zeros(len(new))
@@ -152,10 +152,8 @@ class Shortfall:
         row, slice_ = frame.demand_of(self.rows[of_row])
         for p in self.group:
             part = self.cutter.parts[p]
-            local = np.full(len(frame.service.kwh), -1, dtype=np.int64)
-            local[part.rows] = np.arange(len(part.rows))
-            mine = np.flatnonzero((local[row] >= 0) & (slice_ == part.slice))
-            out[p] = (local[row[mine]], of_row[mine])
+            mine = np.flatnonzero(np.isin(row, part.rows) & (slice_ == part.slice))
+            out[p] = (np.searchsorted(part.rows, row[mine]), of_row[mine])
         return out
 
     def aim_at(self, taken: Floats, measured: Floats) -> None:
@@ -206,18 +204,14 @@ class Shortfall:
         return len(pays) > 0
 
     def cut(self, taken: Floats, measured: Floats) -> Cut | None:
-        """Return the most violated cut at a point, read from the model's optimum, or None."""
+        """Return the most violated cut at a point, which the duals of the optimum give, or None."""
         answer = answered(self.model)
         short = (float(self.claimed[0]) if self.single else 0.0) - answer.objective
         if not answer.optimal or short <= settings.SIGNIFICANT:
             return None
         reduced = np.zeros(len(self.columns))
         reduced[self.there] = answer.reduced[len(answer.reduced) - len(self.there) :]
-        return self._read(taken, measured, answer.price, reduced)
-
-    def _read(self, taken: Floats, measured: Floats, price: Floats, reduced: Floats) -> Cut | None:
-        """Return the cut that the duals give."""
-        cutter = self.cutter
+        cutter, price = self.cutter, answer.price
         weight = {
             m.column: (1.0 if self.single else max(-price[len(self.rows) + n], 0.0)) * scale
             for n, (m, _, scale) in enumerate(self.measures)
@@ -330,15 +324,14 @@ class Shortfalls:
     ) -> list[tuple[Shortfall, Cut | None]]:
         """Return each subproblem with its cut (or None) at a point; several run in parallel."""
         out: list[tuple[Shortfall, Cut | None]] = []
-        for n in range(0, len(programs), self.threads):
-            together = programs[n : n + self.threads]
+        for together in batched(programs, self.threads):
             if self.clock.over:
                 out += [(one, None) for one in together]
                 continue
             for one in together:
                 one.aim_at(point, measured)
             run_native([one.model for one in together], self.clock)
-            again = together
+            again: Sequence[Shortfall] = together
             while again := [one for one in again if one.price_in()]:
                 if self.clock.over:
                     break

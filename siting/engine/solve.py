@@ -15,9 +15,10 @@ from siting.engine.clock import Clock, Progress
 from siting.engine.cover import served_whole, solve_covered
 from siting.engine.drives import goes, solve_drives
 from siting.engine.effort import Effort
-from siting.engine.frame import Frame, first_of_each
+from siting.engine.frame import Frame, best_of_each
 from siting.engine.highs import highs_version
 from siting.engine.incumbent import Incumbent, Known
+from siting.engine.marginal import trimmed
 from siting.engine.milp import solve_whole
 from siting.engine.parallel import Task
 from siting.engine.prices import table_of
@@ -29,7 +30,6 @@ from siting.engine.served import lowered, reached_again, worked_out
 from siting.engine.solvers import HIGHS
 from siting.engine.station_bound import Bounds
 from siting.engine.ties import break_ties
-from siting.engine.trim import trimmed
 from siting.engine.turns import go_on_with_tree
 from siting.engine.why_not import is_hopeless, raise_why_not, refuse_unlisted
 from siting.engine.year_bounds import bound_by_years, has_year_bounds
@@ -467,7 +467,6 @@ class _Solve:
                 bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
             enough = value + max(gap, settings.ARITHMETIC) * abs(value)
-            # Later aims may give up a share of this aim's gap; the bound must prove the rest.
             kept = value + max((1 - settings.KEPT) * gap, settings.ARITHMETIC) * abs(value)
             new = known.promising(priced.at_most, kept)
             if not len(new):  # too many options qualify: add only those that keep the bound high
@@ -526,8 +525,7 @@ class _Solve:
         active = pricing.active if priced is None else priced.active
         beside = start
         if priced is not None and not priced.infeasible:
-            order = np.lexsort((-priced.at_most, frame.site))
-            beside = np.union1d(beside, order[first_of_each(frame.site[order], settings.BESIDE)])
+            beside = np.union1d(beside, best_of_each(frame.site, priced.at_most, settings.BESIDE))
         self._narrow(_offers_of(self.whole.options, np.union1d(np.flatnonzero(active), beside)))
         if self.choice is not None:
             self.choice = self._from_whole(start)
@@ -750,7 +748,7 @@ class _Solve:
     def _least_drives(self, frame: Frame, known: Known | None) -> float:
         """Return a lower bound on driving time, from a relaxation in a tenth of the time left."""
         if known is not None:
-            return max(frame.sign * known.bound, 0.0)
+            return max(frame.sign * known.priced.bound, 0.0)
         with self.clock.phase("relaxation", self.clock.share_after(settings.LAST_SHARE)):
             priced = bounds_on_drives(
                 frame, self.clock, self.choice, gap=self._gap_of(frame.aim), seed=self.effort.seed
@@ -824,12 +822,10 @@ class _Solve:
 
 def _with_upgrades_of(program: Program, offers: Ints) -> Program:
     """Return the program with only the upgrades among given offers as options."""
-    upgraded = np.zeros(len(program.instance.offer_ids), dtype=bool)
-    upgraded[offers] = True
+    upgraded = np.bincount(offers, minlength=len(program.instance.offer_ids)) > 0
     return replace(program, instance=replace(program.instance, offer_upgraded=upgraded))
 
 
 def _offers_of(courses: Courses, some: Ints) -> Ints:
-    """Return the offers that occur in the given options, in order."""
     offer = np.unique(courses.offer[some])
     return offer[offer >= 0]

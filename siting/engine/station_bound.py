@@ -28,7 +28,7 @@ from scipy import sparse
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
-from siting.engine.frame import Frame
+from siting.engine.frame import Frame, best_of_each
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Matrix
 
@@ -257,8 +257,7 @@ def _around(
 
     The best prices of viability gaps are written to `best`.
     """
-    order = np.lexsort((-lowest, site))
-    counts = order[np.flatnonzero(np.diff(site[order], prepend=-1))]
+    counts = best_of_each(site, lowest, 1)
     price = np.stack([one[site[counts]] for one in tried])
     value = np.stack([one[counts] for one in found])
     by_price = np.argsort(price, axis=0, kind="stable")

@@ -51,26 +51,17 @@ class _Split:
     above: float
 
 
-class Keeper(Protocol):
-    """An object that stores the best choice found and the bound, to which the tree reports."""
+class _Keeper(Protocol):
+    """The best choice found and the bound: what the tree uses of an `Incumbent`."""
 
     @property
-    def best(self) -> float:
-        """Value of the incumbent; -inf without one."""
-
+    def best(self) -> float: ...
     @property
-    def proven_at(self) -> float:
-        """Bound at which the gap is reached; -inf without an incumbent."""
-
+    def proven_at(self) -> float: ...
     @property
-    def closes_at(self) -> float:
-        """Bound at which a node is closed, at most `proven_at`."""
-
-    def limit(self, bound: float) -> None:
-        """Keep a proven bound."""
-
-    def weighed(self, choice: Ints) -> float:
-        """Return the value of a choice (-inf if infeasible); keep the best choice."""
+    def closes_at(self) -> float: ...
+    def limit(self, bound: float) -> None: ...
+    def weighed(self, choice: Ints) -> float: ...
 
 
 class Tree:
@@ -81,7 +72,7 @@ class Tree:
     """
 
     def __init__(
-        self, master: CutModel, keeper: Keeper, clock: Clock, plan_at: Callable[[Floats], None],
+        self, master: CutModel, keeper: _Keeper, clock: Clock, plan_at: Callable[[Floats], None],
         hopeless: Callable[[float], tuple[Flags, float]] | None = None,
     ) -> None:  # fmt: skip
         self._master, self._keeper, self._clock = master, keeper, clock
@@ -124,8 +115,6 @@ class Tree:
                 heapq.heappush(heap, (-child.bound, self._made, child))
         keeper.limit(max(self._closed, keeper.best))
 
-    # --- a node ------------------------------------------------------------------------------
-
     def _work(self, node: _Node) -> list[_Node] | None:
         """Return a node's children: an empty list if the node is closed, None if time ran out."""
         began = self._clock.work
@@ -157,7 +146,6 @@ class Tree:
         return [split.down, split.up]
 
     def _done(self, bound: float) -> list[_Node]:
-        """Close a node, and return no children."""
         self._closed = max(self._closed, bound)
         return []
 
@@ -176,8 +164,6 @@ class Tree:
             return self._done(node.bound)
         self._master.forbid(choice)
         return [node]
-
-    # --- splits ------------------------------------------------------------------------------
 
     def _best_of(self, splits: list[_Split], relaxed: Relaxed, work: float) -> _Split:
         """Return the split that is expected to lower the bounds of both children most.
@@ -239,7 +225,6 @@ class Tree:
         return _Split((j, 0), down, up, whole, 1 - whole)
 
     def _on_count(self, node: _Node, k: int, count: float) -> _Split:
-        """Branch on the number of stations of a kind."""
         below = math.floor(count)
         most, least = node.most.copy(), node.least.copy()
         most[k], least[k] = below, below + 1

@@ -21,8 +21,7 @@ from siting.engine.first_plans import (
     take,
     whole_stations,
 )
-from siting.engine.incumbent import Incumbent
-from siting.engine.plans import Pair
+from siting.engine.incumbent import Incumbent, Pair
 from siting.engine.pricing import CountBound
 from siting.engine.root import cut_by
 from siting.engine.schedule import Step, take_turns
@@ -152,7 +151,6 @@ def _count_turn(inc: Incumbent, bounds: CountBound) -> bool:
 
 
 def _cut_turn(inc: Incumbent) -> bool:
-    """Add cuts at the root; return whether more cuts may lower the bound further."""
     with inc.clock.phase("cuts", inc.ends):
         return cut_by(inc, settings.ROUNDS, settings.STALLED)
 
@@ -172,9 +170,9 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
             if not inc.master.cutter.money:
                 _round_all(inc, inc.relaxations, settings.TURN)
                 return bool(inc.relaxations)
-            some = list(islice(starts, settings.ROUNDINGS))
+            some = list(islice(starts, settings.CANDIDATES))
             round_viable(inc, some)
-        return len(some) == settings.ROUNDINGS
+        return len(some) == settings.CANDIDATES
 
     return turn
 
@@ -234,7 +232,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
         if inc.best <= before:
             nodes *= 1 if fewer else settings.MORE
             size *= settings.MORE
-        return nodes <= settings.MOST_NODES
+        return bool(nodes < settings.PROGRAM_NODES * settings.MORE**settings.IDLE)
 
     def turn() -> bool:
         before, began, more, worked = inc.best, inc.clock.work, True, 0.0

@@ -158,15 +158,20 @@ class _Diagnosis:
 
     def lines(self) -> list[Line]:
         """Return the lines of the requirements in the conflict."""
-        answer = self.ask((), self.all, whole=False, parts=2)
+        answer = self.elastic.ask((), self.all, self.limited(2), whole=False)
         suspects, joint = self.all, None
         if answer.optimal and answer.objective < -settings.ARITHMETIC:
             suspects = sorted(self.elastic.priced(answer)) or self.all
             if not self.small:  # a partial result in case time runs out
                 given = self.given(answer, self.all)
                 joint = self.stepped(given, 0.0)
-        elif not self.known and self.possible():
-            return []
+        elif not self.known:
+            sure, _ = self.planned(self.program)
+            if sure is None:
+                what = "no feasible plan found, and infeasibility not proven"
+                raise SolveError(Fault("time limit", what, "raise the time limit"))
+            if sure:
+                return []
         with self.clock.phase("alone", settings.ROOT_SHARE):
             for group in self.groups(suspects, {} if joint is None else joint.figures):
                 self.try_alone(group)
@@ -191,7 +196,7 @@ class _Diagnosis:
         )
         otherwise = "changing it alone is not enough" if alone else otherwise
         sites, lines = self.program.instance.site_ids, []
-        for k in sorted({*alone, *changed, *kept[: settings.REQUIREMENTS_LISTED]}):
+        for k in sorted({*alone, *changed, *kept[: 2 * settings.LISTED]}):
             one, mend = self.asked[k], joint if k in changed else self.mends.get(k)
             if mend is None:
                 lines.append(Line.of(one, 0.0, otherwise))
@@ -201,28 +206,13 @@ class _Diagnosis:
                 lines.append(bounded(one, mend.at_least))
         return lines
 
-    # --- tests -------------------------------------------------------------------------------
-
     def limited(self, parts: float) -> Clock:
         """Return a clock with a share of the remaining time."""
         return self.clock.limited(max(self.clock.left_s / parts, 0.1))
 
-    def ask(
-        self, held: Collection[int], aimed: Collection[int], *, whole: bool, parts: float
-    ) -> Answered:
-        return self.elastic.ask(held, aimed, self.limited(parts), whole=whole)
-
     def clash(self, held: Collection[int]) -> bool:
         """Return whether the given requirements are proven to be incompatible."""
-        return self.ask(held, (), whole=self.small, parts=PARTS).infeasible
-
-    def possible(self) -> bool:
-        """Return whether there is a plan."""
-        sure, _ = self.planned(self.program)
-        if sure is None:
-            what = "no feasible plan found, and infeasibility not proven"
-            raise SolveError(Fault("time limit", what, "raise the time limit"))
-        return sure
+        return self.elastic.ask(held, (), self.limited(PARTS), whole=self.small).infeasible
 
     def planned(self, program: Program) -> tuple[bool | None, Flags]:
         """Return whether there is a plan (None: time ran out), and which sites have stations."""
@@ -271,7 +261,7 @@ class _Diagnosis:
             return self.most_served(first, parts)
         # Among required sites, it matters which ones are dropped, not how many.
         whole = self.small or self.asked[first].block == "required"
-        answer = self.ask(held, aimed, whole=whole, parts=parts)
+        answer = self.elastic.ask(held, aimed, self.limited(parts), whole=whole)
         if answer.infeasible:
             return None
         bound = -answer.bound * float(self.elastic.unit[first])
@@ -299,7 +289,7 @@ class _Diagnosis:
         one, floors = self.asked[k], list(self.program.floors)
         aim = WorstShare((replace(floors.pop(one.place), share=0.0),))
         changed = replace(self.program, floors=tuple(floors), aims=(aim,))
-        run = self.run(changed, aim, max(self.effort.gap, settings.CONFLICT_GAP), parts)
+        run = self.run(changed, aim, max(self.effort.gap, settings.MINOR_SHARE), parts)
         if run.infeasible:
             return None
         least = max(one.short, one.asked - run.bound)
@@ -360,7 +350,7 @@ class _Diagnosis:
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]
         standing = self.nowhere.copy()
         standing[self.program.instance.offer_site[taken[:, -1]]] = True
-        for more in (0.0, settings.SIGNIFICANT, 1e-4):
+        for more in (0.0, settings.SIGNIFICANT, settings.MINOR_SHARE):
             changed, figures = self.program, {}
             for k, e in excess.items():
                 one = self.asked[k]

@@ -121,8 +121,6 @@ class Windows:
         """Whether even windows as large as the program have found no improvement."""
         return self.size > 2 * self.frame.sites
 
-    # --- nearness ----------------------------------------------------------------------------
-
     def _neighbours(self, seed: int, count: int) -> Ints:
         """Return a site, followed by the sites that share the most demand with it."""
         near = self._near
@@ -134,8 +132,6 @@ class Windows:
         score[seed] = np.inf
         order = np.argsort(-score, kind="stable")[:count]
         return order[score[order] > 0]
-
-    # --- rounds ------------------------------------------------------------------------------
 
     def round(self) -> float:
         """Solve one window per thread; return the plan's scaled gain."""
@@ -290,8 +286,7 @@ class Windows:
     def _program(self, sites: Ints) -> tuple[Ints, Flags]:
         """Return the columns that a window frees, and which of them are integer."""
         frame = self.frame
-        inside = np.zeros(frame.sites, dtype=bool)
-        inside[sites] = True
+        inside = np.bincount(sites, minlength=frame.sites) > 0
         column_site = frame.column_site
         free = (column_site >= 0) & inside[column_site]
         count, energies = frame.count, frame.layout.columns.energies
@@ -302,15 +297,12 @@ class Windows:
         elif frame.layout.by_pair:
             free[count:energies] = self._pairs(mine)
         else:
-            touched = np.zeros(len(frame.service.kwh), dtype=bool)
-            touched[frame.service.row[inside[frame.service.site]]] = True
-            free[count:energies] = touched[self.frame.energy_row]
+            rows = frame.service.row[inside[frame.service.site]]
+            free[count:energies] = np.isin(frame.energy_row, rows)
         subsidy = frame.layout.subsidy_column
         if subsidy.size:
-            some = np.zeros(frame.sites, dtype=bool)
-            at = np.flatnonzero(free[count:energies]) + count
-            some[column_site[at][column_site[at] >= 0]] = True
-            free[energies:] |= (column_site[energies:] >= 0) & some[column_site[energies:]]
+            used = column_site[count:energies][free[count:energies]]
+            free[energies:] |= np.isin(column_site[energies:], used[used >= 0])
         free[list(frame.layout.columns.names)] = True
         columns = np.flatnonzero(free)
         return columns, columns < count
@@ -335,10 +327,9 @@ class Windows:
         lacks = served[self._group] < self._wanted * (1 - settings.ARITHMETIC)
         least = np.full(len(served), np.inf)
         np.minimum.at(least, self._group[in_use], worth[in_use])
-        rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
-        better = lacks | in_use | (worth > least[self._group])
-        rows[self.frame.energy_row[inside & better]] = True
-        inside = inside & rows[self.frame.energy_row]
+        row, better = self.frame.energy_row, lacks | in_use | (worth > least[self._group])
+        rows = np.bincount(row[inside & better], minlength=len(self.frame.service.kwh)) > 0
+        inside = inside & rows[row]
         outside = self._outside(inside)
         # At equal value, prefer near sites in the window, and free capacity outside it.
         inside &= in_use | self._among_best(inside, worth, self.pairs, self._nearness)
@@ -348,12 +339,11 @@ class Windows:
 
     def _outside(self, inside: Flags) -> Flags:
         """Return the energy columns that join the window's demand rows to stations outside it."""
-        rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
-        rows[self.frame.energy_row[inside]] = True
-        built = np.zeros(self.frame.sites, dtype=bool)
-        built[self.frame.site[self.choice]] = True
-        site = self.frame.column_site[self.frame.energies]
-        return np.asarray(~inside & built[site] & rows[self.frame.energy_row])
+        frame = self.frame
+        rows = np.bincount(frame.energy_row[inside], minlength=len(frame.service.kwh)) > 0
+        built = np.bincount(frame.site[self.choice], minlength=frame.sites) > 0
+        site = frame.column_site[frame.energies]
+        return np.asarray(~inside & built[site] & rows[frame.energy_row])
 
     def _room(self) -> Floats:
         """Return, for each energy column, the free capacity of its station (scaled)."""
@@ -430,7 +420,6 @@ class Windows:
         return _Found(columns, values, gain, done)
 
     def _gains(self, plan: _Found) -> bool:
-        """Return whether a plan gains more than a rounding error."""
         return plan.gain > settings.ARITHMETIC * max(abs(self.value), 1e-12)
 
     def _take(self, plan: _Found, free: Flags | bool = False) -> bool:

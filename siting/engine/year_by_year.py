@@ -39,8 +39,7 @@ def planned_by_years(
     plan, instance = program.year_plan, program.instance
     assert plan is not None
     count, site = len(plan.years), instance.offer_site
-    usable = np.zeros(len(instance.offer_ids), dtype=bool)
-    usable[program.offers] = True
+    usable = np.bincount(program.offers, minlength=len(instance.offer_ids)) > 0
     granted = np.cumsum(plan.budgets_pkr)
     none = np.zeros(0, dtype=np.int64)
     open_, drawn = [none] * count, np.zeros(count)

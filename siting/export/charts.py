@@ -281,7 +281,6 @@ def _title_panel(chart: Axes, text: str, **labels: str) -> None:
 
 
 def _new_chart(height_in: float) -> tuple[Figure, Axes]:
-    """Return a figure with one empty chart."""
     figure = new_figure(8, height_in, layout="constrained")
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.15, h_pad=0.1)

@@ -135,7 +135,6 @@ def _add_styles(
 
 
 def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
-    """Add the alias and meaning of each field to a GeoPackage that already has the layers."""
     named = []
     taken: set[tuple[str, str]] = set()
     for layer, field, words, unit, meaning in dictionary.itertuples(index=False, name=None):

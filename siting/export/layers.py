@@ -192,8 +192,7 @@ def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDat
     Raises `InputError` if a row names an unknown site.
     """
     _require_known(table, "table", "site_id", sites)
-    rows = pd.Index(sites["site_id"]).get_indexer(table["site_id"])
-    points = np.asarray(sites.geometry.array, dtype=object)[rows]
+    points = sites.set_index("site_id").geometry.loc[table["site_id"]].array
     return gpd.GeoDataFrame(table.reset_index(drop=True), geometry=points, crs=sites.crs)
 
 

@@ -159,7 +159,6 @@ def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDat
 
 
 def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.GeoDataFrame:
-    """Return the stations, with additional columns from their business cases."""
     if viability is None:
         return sites
     more = [name for name in viability.columns if name not in sites.columns]

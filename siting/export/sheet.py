@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -10,7 +10,8 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from siting.pages import cells_of, page, table
+from siting.pages import page, table
+from siting.shown import Column
 from siting.texts import html_text
 
 WIDTH, HEIGHT, EDGE = 1000, 720, 12
@@ -33,15 +34,17 @@ def points_of(notes: Iterable[str]) -> str:
     return "".join(f"<li>{html_text(note[:1].upper() + note[1:])}.</li>" for note in notes)
 
 
-def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> str:
-    """Return rows as an HTML table; `columns` are as in `siting.pages.cells_of`.
+def table_of(columns: Sequence[Column], rows: Iterable[Any]) -> str:
+    """Return rows as an HTML table.
 
-    >>> table_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
+    >>> table_of([Column("Money", "a", ",.0f")], [{"a": 1200.0}])
     '<div class="wide"><table><thead><tr><th class="n">Money</th></tr></thead>\
 <tbody><tr class=""><td class="n">1,200</td></tr></tbody></table></div>'
     """
-    heads, cells, sides = cells_of(columns, rows)
-    return table([*map(html_text, heads)], [[*map(html_text, row)] for row in cells], sides)
+    heads = [html_text(column.head) for column in columns]
+    cells = [[html_text(column.text(row)) for column in columns] for row in rows]
+    sides = ["n" if column.style["justify"] == "right" else "" for column in columns]
+    return table(heads, cells, sides)
 
 
 class MapSheet:

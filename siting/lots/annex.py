@@ -21,24 +21,25 @@ SHORT = (
     Column("Minimum kW", "least_power_kw", ",.0f"),
     Column("Ceiling, PKR m", "ceiling_pkr", ",.2f", per=1e6),
 )
-# Headings of the page's tables by column, with the format of numbers (m: millions).
-LOTS = {
-    "lot": "Lot", "about": "Around", "stations": "Stations,,.0f",
-    "weak_stations": "of these weak,,.0f", "least_chargers": "Minimum chargers",
-    "energy_kwh_day": "kWh/day,,.0f", "least_power_kw": "Minimum kW,,.1f",
-    "cost_pkr": "Cost (PKR m),m", "npv_pkr": "NPV without subsidy (PKR m),m",
-    "ceiling_pkr": "Subsidy ceiling (PKR),,.0f",
-    "lacking_pkr": "Shortfall at the hurdle (PKR),,.0f",
-}  # fmt: skip
-AREAS = {
-    "lot": "Lot", "site_id": "Station", "where": "Place in the plan",
-    "centre": "Centre (lat lon)", "radius_m": "Radius (m),,.0f",
-    "least_chargers": "Minimum chargers", "least_power_kw": "Minimum kW,,.1f",
-    "bays_needed": "Bays,,.0f", "open_by": "Open by", "energy_kwh_day": "kWh/day,,.0f",
-    "loss_share": "Maximum loss,.1%",
-}  # fmt: skip
-_OF_LOT = {name: head for name, head in AREAS.items() if name not in ("lot", "centre")}
-_ALL = {name: head for name, head in LOTS.items() if name != "least_chargers"}
+# The columns of the tables on the page and in the papers of a tender.
+LOTS = (
+    Column("Lot", "lot"), Column("Around", "about"), Column("Stations", "stations", ",.0f"),
+    Column("of these weak", "weak_stations", ",.0f"), Column("Minimum chargers", "least_chargers"),
+    Column("kWh/day", "energy_kwh_day", ",.0f"), Column("Minimum kW", "least_power_kw", ",.1f"),
+    Column("Cost (PKR m)", "cost_pkr", ",.2f", per=1e6),
+    Column("NPV without subsidy (PKR m)", "npv_pkr", ",.2f", per=1e6),
+    Column("Subsidy ceiling (PKR)", "ceiling_pkr", ",.0f"),
+    Column("Shortfall at the hurdle (PKR)", "lacking_pkr", ",.0f"),
+)  # fmt: skip
+AREAS = (
+    Column("Lot", "lot"), Column("Station", "site_id"), Column("Place in the plan", "where"),
+    Column("Centre (lat lon)", "centre"), Column("Radius (m)", "radius_m", ",.0f"),
+    Column("Minimum chargers", "least_chargers"), Column("Minimum kW", "least_power_kw", ",.1f"),
+    Column("Bays", "bays_needed", ",.0f"), Column("Open by", "open_by"),
+    Column("kWh/day", "energy_kwh_day", ",.0f"), Column("Maximum loss", "loss_share", ".1%"),
+)  # fmt: skip
+_OF_LOT = [column for column in AREAS if column.value not in ("lot", "centre")]
+_ALL = [column for column in LOTS if column.value != "least_chargers"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,7 +114,6 @@ def areas_told(parted: Lots) -> pd.DataFrame:
 
 
 def _map(parted: Lots, roads: gpd.GeoDataFrame) -> str:
-    """Return the map as an ``svg`` element: the roads, the lots, and the numbered search areas."""
     lots, areas = parted.lots, parted.areas
     drawing = MapSheet(areas.total_bounds, lots.total_bounds)
     columns = (areas[name] for name in ("lon", "lat", "lot", "site_id"))

@@ -8,12 +8,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from siting.batch.pools import Workers
 from siting.config import load_nation
 from siting.interrupts import seen_through
 from siting.nation.folder import read_answers, write_nation
 from siting.nation.nation_plan import NationPlan, plan_of
 from siting.nation.rounds import Report, Rounds
-from siting.nation.workers import Workers
 from siting.program.instance import Floats
 from siting.writing import claimed_folder
 

@@ -109,7 +109,6 @@ def _facts(nation: Rounds, plan: NationPlan, written: str) -> dict[str, Any]:
 
 
 def _write_layers(folder: Path, plan: NationPlan, runs: Path) -> None:
-    """Write the stations and the cities as GeoJSON and GeoPackage, in lon/lat."""
     parts = []
     for name in plan.cities["city"]:
         path = runs / CITIES / name / "sites.geojson"

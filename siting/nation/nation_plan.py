@@ -161,7 +161,6 @@ class NationPlan(Shown):
         return lines
 
     def _of_year(self, year: int) -> str:
-        """Describe the grants, stations and energy of all cities in a year."""
         assert self.config.years is not None
         of = self.cities
         served = math.fsum(of[f"served_{year}_kwh_day"])
@@ -258,7 +257,6 @@ def plan_of(
 
 
 def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Row:
-    """Return the yearly figures of a city: its grant, subsidy, stations and energy."""
     none = [0.0] * len(years)
     values = {
         "granted_{}_pkr": granted,

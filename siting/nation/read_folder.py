@@ -136,7 +136,6 @@ def read_nation_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
-    """Return a table of the folder, with its numeric columns parsed."""
     table = read_csv(path, keep_default_na=True)
     texts, numbers = (columns.split() for columns in TABLES[name])
     for year in years if name == "cities" else ():

@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from siting.batch.pools import Workers
 from siting.config import Config, NationConfig
 from siting.errors import Fault, InfeasibleError, SolveError, naming, refuse
 from siting.nation import city as asking
@@ -27,7 +28,6 @@ from siting.nation.division_bound import (
     price_columns,
     prices_of,
 )
-from siting.nation.workers import Workers
 from siting.program.instance import Floats
 
 Report = Callable[[str], None]

@@ -21,7 +21,6 @@ from siting.errors import InputError
 from siting.export import json_text, noted
 from siting.lots import part_into_lots
 from siting.lots.annex import AREAS, LOTS, areas_told
-from siting.pages import cells_of
 from siting.papers.word import Blank, Text, Word
 from siting.plan import Plan
 from siting.study.program_inputs import subsidy_of
@@ -107,7 +106,6 @@ def write_paper(
 
 
 def _stations(plan: Plan) -> pd.DataFrame:
-    """Return the new stations with their offers, business cases, places and opening years."""
     new = pd.DataFrame(plan.new_sites.drop(columns="geometry")).sort_values("site_id")
     tables = (plan.offers, plan.tables["business"], plan.candidates)
     for key, table in zip(("offer_id", "site_id", "site_id"), tables, strict=True):
@@ -352,8 +350,9 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         ("search areas", AREAS, areas_told(parted), {"where", "energy_kwh_day", "loss_share"}),
     ), 1):  # fmt: skip
         word.head(f"Annex {n}: {name}", new_page=True)
-        shown = {key: head for key, head in columns.items() if key not in inner}
-        word.table(*cells_of(shown, rows.to_dict("records"))[:2])
+        shown = [column for column in columns if column.value not in inner]
+        cells = ([column.text(row) for column in shown] for row in rows.to_dict("records"))
+        word.table([column.head for column in shown], cells)
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 

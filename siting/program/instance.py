@@ -302,7 +302,6 @@ class Instance(ReadOnlyArrays):
 
 
 def _optional(offers: pd.DataFrame, column: str, blank: Any) -> pd.Series[Any]:
-    """Return an optional column of the offers, with blanks replaced by a value."""
     given = offers.get(column, pd.Series(blank, index=offers.index))
     return given.astype(object).where(given.notna(), blank)
 

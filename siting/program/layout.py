@@ -320,7 +320,6 @@ class Layout:
         return paid[paid >= 0]
 
     def _write_budget(self, rows: Rows) -> None:
-        """Write the constraint row for the budget, or the rows for each year's money."""
         granted = self.years.limit_pkr if self.years else np.array([self.budget_pkr])
         by_year = self.years is not None and not self.years.carry_over
         for t, pkr in enumerate(granted.tolist() if math.isfinite(self.budget_pkr) else []):

@@ -5,6 +5,11 @@ subsidies ``u`` if the program decides on them, and any columns that the aim add
 divided by the largest demand of any demand row, money by the cost of the most expensive offer, and
 each constraint row by its largest coefficient. All programs then have coefficients of similar size.
 
+A solver drops coefficients below 1e-9 and allows rows an error of 1e-7. Demand rows below 2e-9 of
+the largest are therefore set to 0. Two kinds of input raise an error, because the plan would be
+wrong: rows below 1e-7 of the largest with noticeable worth (many people with almost no demand), and
+floors on groups whose demand is below 1e-6 of the largest row.
+
 Without capacities (coverage), all demand in reach of a station is served: ``x_i <= d_i sum of y_n``
 over the options that serve row ``i``. With decay, or if an aim depends on drive times, each pair
 has its own ``x_ij``.

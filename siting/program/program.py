@@ -65,7 +65,6 @@ from siting.program.objective import ENERGY_UNIT, Decay, NearerFirst
 from siting.program.obligations import limit_faults, tolerance
 from siting.program.options import Options, course_count, opening, options_of
 from siting.program.pulp_problem import pulp_problem
-from siting.program.ranges import check_ranges
 from siting.program.resources import ResourceRows, Resources
 from siting.program.service import Merging, Service
 from siting.program.slices import Scenarios, Slice, Years, slices_of
@@ -142,16 +141,11 @@ class Program:
     ) -> Program:
         """Return the program over several years, each with its own public money (PKR).
 
-        Parameters
-        ----------
-        budgets_pkr
-            Public money granted in each year (PKR); the instance's own budget is ignored.
-        demand
-            Demand in each year (kWh/day by ``demand_id``), or in each (year, scenario) if the
-            program already has scenarios; None: the same demand in all years.
-        rules
-            ``carry_over``, ``upgrades``, ``discount_rate`` and ``last_period_years``, which
-            `siting.program.slices.Years.of` explains.
+        `budgets_pkr` is the money granted in each year (PKR); the instance's own budget is ignored.
+        `demand` has the demand (kWh/day by ``demand_id``) of each year or, if the program already
+        has scenarios, of each (year, scenario); by default, it is the same in all years. `rules`
+        are ``carry_over``, ``upgrades``, ``discount_rate`` and ``last_period_years``, which
+        `siting.program.slices.Years.of` explains.
         """
         if self.year_plan is not None:
             raise InputError("years", "are set twice", "give all years in one call")
@@ -165,13 +159,9 @@ class Program:
     ) -> Program:
         """Return the program over scenarios: one plan, chosen before the scenario is known.
 
-        Parameters
-        ----------
-        probabilities
-            Probability of each scenario; the sum is 1.
-        demand
-            Demand in each scenario (kWh/day by ``demand_id``), or in each (year, scenario) if the
-            program already has years.
+        `probabilities` has the probability of each scenario; the sum is 1. `demand` has the demand
+        (kWh/day by ``demand_id``) of each scenario or, if the program already has years, of each
+        (year, scenario).
         """
         if self.scenario_plan is not None:
             raise InputError("scenarios", "are set twice", "give all scenarios in one call")
@@ -182,14 +172,9 @@ class Program:
     def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
         """Return the program that counts the people or sessions served, not the energy.
 
-        Parameters
-        ----------
-        worth
-            Total worth of each demand row, by ``demand_id``. If the program already has years or
-            scenarios, give one series for all of them, or one for each year, scenario or (year,
-            scenario).
-        unit
-            Unit of the worth.
+        `worth` is the total worth of each demand row in `unit`, by ``demand_id``. If the program
+        already has years or scenarios, give one series for all of them, or one for each year,
+        scenario or (year, scenario).
         """
         if unit == ENERGY_UNIT:
             raise InputError("unit", "missing: the worth has no unit", "name it, e.g. people")
@@ -236,12 +221,8 @@ class Program:
     def differ_from(self, offer_ids: Iterable[str], sites: int) -> Program:
         """Return the program whose plan must differ from another plan at a minimum number of sites.
 
-        Parameters
-        ----------
-        offer_ids
-            Offers of the other plan.
-        sites
-            Minimum number of sites that have a station in only one of the two plans.
+        `offer_ids` are the other plan's offers. At least `sites` sites have a station in only one
+        of the two plans.
         """
         other = self.instance.offer_site[self.instance.positions_of(offer_ids)]
         return replace(self, distances=(*self.distances, (np.unique(other), int(sites))))
@@ -254,16 +235,10 @@ class Program:
     ) -> Program:
         """Return the program with a floor: a minimum share of demand (0 to 1) that must be served.
 
-        Parameters
-        ----------
-        share
-            One share for all groups, or a share for each zone or class, by name.
-        of
-            None for the city, ``"class"`` for each vehicle class, ``"zone"`` for each zone of the
-            program, or a series of zone names by ``demand_id``.
-        when
-            Whether the floor holds in the ``last`` year or in ``every`` year. Every floor holds in
-            all scenarios.
+        `share` is one share for all groups, or a share for each zone or class, by name. `of` is
+        None for the city, ``"class"`` for each vehicle class, ``"zone"`` for each zone of the
+        program, or a series of zone names by ``demand_id``. `when` states whether the floor holds
+        in the ``last`` year or in ``every`` year. Every floor holds in all scenarios.
         """
         groups = groups_of(self.instance, of, self.zones)
         shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
@@ -337,13 +312,9 @@ class Program:
     ) -> Program:
         """Return the program with one more aim: the highest worth minus a charge per rupee.
 
-        Parameters
-        ----------
-        least_gain
-            Worth (kWh/day, people, sessions/day) charged per rupee: one number above 0. If the
-            program already has years, it may be one number per year, some of them 0.
-        of
-            The money charged: public money drawn, or total cost.
+        `least_gain` is the worth (kWh/day, people, sessions/day) charged per rupee: one number
+        above 0 or, if the program already has years, one number per year, some of them 0. `of` is
+        the money charged: public money drawn, or total cost.
         """
         require_word("of", of, get_args(MoneyKind))
         by_year = np.ndim(least_gain) > 0
@@ -388,13 +359,9 @@ class Program:
     ) -> Program:
         """Return the program with one more aim: the lowest cost of stations and drivers' time.
 
-        Parameters
-        ----------
-        cost_pkr_year
-            Yearly cost of each offer (PKR), by ``offer_id``; existing stations add no cost.
-        pkr_kwh_min
-            Yearly cost of drivers' time (PKR) per kWh/day and minute of driving, by vehicle class:
-            ``365 * PKR_per_hour / 60 / kWh_per_session``.
+        `cost_pkr_year` is the yearly cost of each offer (PKR), by ``offer_id``; existing stations
+        add no cost. `pkr_kwh_min` is the yearly cost of drivers' time (PKR) per kWh/day and minute
+        of driving, by vehicle class: ``365 * PKR_per_hour / 60 / kWh_per_session``.
         """
         instance = self.instance
         ids, classes = instance.offer_ids.astype(str), instance.class_names
@@ -437,7 +404,6 @@ class Program:
     # --- demand ------------------------------------------------------------------------------
 
     def _reshaped(self, change: Callable[[Floats], Floats]) -> Program:
-        """Return the program with `change` applied to its data by slice."""
         demand, worth = self.demand_by_slice, self.worth_by_slice
         return replace(
             self,
@@ -649,14 +615,36 @@ class Program:
         demand = self.demand_kwh
         made = self._service(demand, by_cell=False)
         largest = float(made.kwh.max(initial=0.0))
-        reached = made.row_of_demand >= 0
-        check_ranges(demand, self.per_kwh, reached, largest, self.groups, self.worth_unit)
-        # A solver cannot distinguish these rows from 0 (`siting.program.ranges`).
+        self._check_ranges(made, largest)
+        # A solver cannot distinguish these rows from 0 (`siting.program.matrix`).
         specks = (demand > 0) & (demand < 2 * settings.EXACT * largest)
         if specks.any():
             demand = np.where(specks, 0.0, demand)
             made = self._service(demand, by_cell=False)
         return demand, made
+
+    def _check_ranges(self, made: Service, largest_kwh: float) -> None:
+        """Raise `InputError` if values too small for a solver affect worth or floors."""
+        demand, reached = self.demand_kwh, made.row_of_demand[:, None] >= 0
+        faults, little = [], []
+        least_kwh = settings.ARITHMETIC * largest_kwh
+        faint = (demand > 0) & (demand < least_kwh) & reached
+        worth = demand * self.per_kwh * reached
+        small_worth = float((worth * faint).sum() / (worth.sum() or 1.0))
+        if small_worth > settings.MINOR_SHARE:
+            what = (
+                f"rows from {demand[faint].min():.2g} to {largest_kwh:.2g} kWh/day are too far "
+                f"apart to be solved together, and {small_worth:.1%} of the {self.worth_unit} are "
+                "in the smallest rows"
+            )
+            fix = f"give each row {least_kwh:.2g} kWh/day or more, or no demand"
+            faults.append(Fault("demand", what, fix))
+        for floor in self.groups:
+            wanted = floor.wanted(demand)
+            if ((wanted > 0) & (wanted < 10 * least_kwh)).any():
+                little.append(f"{floor.name}: {wanted[wanted > 0].min():.2g} kWh/day")
+        what = f"have almost no demand compared with a row of {largest_kwh:.2g} kWh/day"
+        refuse(faults + naming("floors", what, little, "leave them out"))
 
     def _service(self, demand_kwh: Floats, *, by_cell: bool, offers: Ints | None = None) -> Service:
         instance, gap = self.instance, self.gap
@@ -702,17 +690,9 @@ class Program:
         ``instance.offer_ids[options.last[n]]``. All amounts are scaled. If ``m = matrix(…)`` has
         the same arguments, the aim's value in its own unit is ``m.size * objective``.
 
-        Parameters
-        ----------
-        aim
-            The aim; by default, the first.
-        reached
-            Earlier aims, and the values that the plan must keep (`siting.program.matrix.Reached`).
-
-        Raises
-        ------
-        InputError
-            If upgrades over the years allow too many courses.
+        The default `aim` is the first. `reached` has earlier aims and the values that the plan must
+        keep (`siting.program.matrix.Reached`). Raises `InputError` if upgrades over the years allow
+        too many courses.
         """
         self.refuse_many_courses("a PuLP problem")
         return pulp_problem(self.matrix(aim, reached), self.model)

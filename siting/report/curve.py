@@ -64,7 +64,6 @@ def read_frontier(folder: Path, run: RunRecord) -> dict[str, Any]:
 
 
 def _budgets(path: Path) -> pd.DataFrame:
-    """Return the rows of a table of budgets, with strings parsed as numbers."""
     rows = read_csv(path)
     gone = [name for name in (*_NUMBERS, "knee") if name not in rows.columns]
     faults = [Fault(f"{path}, column {name}", "is missing", _FIX) for name in gone]
@@ -77,7 +76,6 @@ def _budgets(path: Path) -> pd.DataFrame:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """Return a configuration as plain mappings and lists."""
     try:
         parsed = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as err:

@@ -73,10 +73,9 @@ def setting_text(value: Any) -> str:
 
 def figures_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
     """Return the figures of a `siting.review.compare.Comparison`: a label, and one text per run."""
-    rows = [(str(row["figure"]), row) for row in comparison.figures.to_dict("records")]
     return [
-        (figure_name(figure), [figure_text(figure, row[run]) for run in comparison.runs])
-        for figure, row in rows
+        (figure_name(row["figure"]), [figure_text(row["figure"], row[n]) for n in comparison.runs])
+        for row in comparison.figures.to_dict("records")
     ]
 
 

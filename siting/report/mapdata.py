@@ -256,7 +256,6 @@ def _cells(run: RunRecord) -> tuple[list[dict[str, Any]], dict[str, int]]:
 
 
 def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> list[list[float]]:
-    """Return the demand or the energy served at each row of a layer, by class."""
     return _short_rows(layer[[f"{what}_{name}_kwh_day" for name in classes]].fillna(0.0))
 
 

@@ -121,7 +121,8 @@ def environment() -> Environment:
         finalize=_seen,
     )
     made.tests |= {"urdu": is_urdu, "missing": figure_text.missing}
-    made.filters["exact"] = _exact
+    # A value as in run.json, for programs that read the page.
+    made.filters["exact"] = lambda v: "" if v is None else json.dumps(v, ensure_ascii=False)
     for show in ("number", "rupees", "percent", "figure", "label", "confidence"):
         made.filters[show] = getattr(figure_text, show)
     return made
@@ -154,11 +155,6 @@ def content_policy(*scripts: str, images: str = "data:", fonts: bool = False) ->
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
         f"img-src {images}{'; font-src data:' if fonts else ''}"
     )
-
-
-def _exact(value: Any) -> str:
-    """Return a value as in ``run.json``, for programs that read the page."""
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _written(text: str) -> str:

@@ -53,13 +53,11 @@ def _served(run: RunRecord) -> str:
 
 
 def _ports(run: RunRecord) -> str:
-    """Return a sentence on the number of ports at new stations, by charger group."""
     ports = (run.facts.get("places") or {}).get("new_ports")
     return f"Ports of the new stations: {ports_in_words(ports)}." if ports else ""
 
 
 def _national(run: RunRecord) -> str:
-    """Return sentences that compare the plan with the number of stations in national policy."""
     known = run.facts.get("demand", {}).get("national")
     if not known:  # runs of earlier versions lack these figures
         return ""
@@ -110,7 +108,6 @@ def _at_risk(run: RunRecord) -> str:
 
 
 def _on_the_day(run: RunRecord) -> str:
-    """Return sentences on the share of drivers that are served on the simulated day."""
     day = run.facts.get("day") or {}
     share, planned = (day.get("free") or {}).get("served_share"), run.facts["served_share"]
     if day.get("why_not", "none") or share is None:

@@ -66,7 +66,7 @@ class Explained:
 
     def __init__(self, source: Source) -> None:
         self.study = study = study_of(source)
-        self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
+        self.plan = plan_of(study, source)
         # The name of each site; blank if it has none.
         self.names = self.plan.candidates.set_index("site_id")["name"].astype("str").fillna("")
         self.asked, self.found = study.asked, self.plan.outcome
@@ -243,7 +243,7 @@ def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: f
     reasons.say("What it costs", _costs(row, served, lost))
     reasons.say("What limits it", _limited_by(*_in_reach(run, site), full=full))
     if reasons.state == "built":
-        best = run.marginal.best_elsewhere([site])
+        best = run.marginal.best_elsewhere(site)
         best = best.rename(columns={name: f"{name}_kwh_day" for name in ("value", "gain")})
         said = _next_best(run, best, lost)
         reasons.say("Next best place", said, next_best=best.to_dict("records"))
@@ -323,11 +323,9 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
     if isinstance(again, str):
         return again
     figures["planned_without"] = again.figures
-    proven = again.proven("plan without it")
-    if again.same:
-        return f"another plan without a station here {again.reaches} as much ({proven})"
     which = "a plan" if again.more > 0 else "the best plan found"
-    return f"{which} without a station here {again.difference} ({proven})"
+    which = "another plan" if again.same else which
+    return f"{which} without a station here {again.told('plan without it')}"
 
 
 # --- a place without a station -------------------------------------------------------------------
@@ -371,15 +369,13 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
     where = f"with {_offer_in_words(run, standing[site])} here"
     where += f" and nothing at {', '.join(gone[:4])}" if gone else ""
     where += " …" if len(gone) > 4 else ""
-    proven = again.proven("plan with it")
+    told = f"{where} {again.told('plan with it')}"
     if again.same:
-        return f"it could have one: a plan {where} {again.reaches} as much ({proven})"
+        return f"it could have one: a plan {told}"
     if again.more > 0:
-        return (
-            f"a better plan was missed within the requested gap: one {where} {again.difference} "
-            f"({proven}); a replan that requires {site} builds it"
-        )
-    return f"the best plan found {where} {again.difference} ({proven})"
+        missed = "a better plan was missed within the requested gap"
+        return f"{missed}: one {told}; a replan that requires {site} builds it"
+    return f"the best plan found {told}"
 
 
 # --- places with and without a station -----------------------------------------------------------
@@ -398,27 +394,20 @@ class Again:
         """Whether the difference is too small to mention."""
         return abs(self.more) <= little(self.answer.proof.unit)
 
-    @property
-    def reaches(self) -> str:
-        """The verb for a plan's result: ``serves`` energy, or ``reaches`` a value."""
-        return "serves" if self.energy else "reaches"
-
-    @property
-    def difference(self) -> str:
-        """The difference from the plan of the run, in words."""
-        how = amount(abs(self.more), self.answer.proof.unit)
-        if self.energy:
-            return f"serves {how} {'more' if self.more > 0 else 'less'}"
-        better = "better" if self.more > 0 else "worse"
-        return f"is {how} {better} ({self.answer.proofs[0].aim})"
-
-    def proven(self, which: str) -> str:
-        """Return the proven bound in words; `which` describes the plans that it bounds."""
-        proof = self.answer.proof
+    def told(self, which: str) -> str:
+        """Return the difference and the proven bound on such plans (`which`) in words."""
+        proof, how = self.answer.proof, amount(abs(self.more), self.answer.proof.unit)
+        if self.same:
+            text = f"{'serves' if self.energy else 'reaches'} as much"
+        elif self.energy:
+            text = f"serves {how} {'more' if self.more > 0 else 'less'}"
+        else:
+            better = "better" if self.more > 0 else "worse"
+            text = f"is {how} {better} ({self.answer.proofs[0].aim})"
         if not math.isfinite(proof.bound):
-            return f"no bound on a {which} was proven in time"
+            return f"{text} (no bound on a {which} was proven in time)"
         verb = "serves more" if self.energy else "is better"
-        return f"no {which} {verb} than {amount(proof.bound, proof.unit)}"
+        return f"{text} (no {which} {verb} than {amount(proof.bound, proof.unit)})"
 
     @property
     def figures(self) -> dict[str, Any]:

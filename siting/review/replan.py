@@ -203,10 +203,10 @@ def replan(
     if folder is None:
         study = first.with_(**wishes)
         study.start = first.outcome.offers
-        study.progress = progress or study.progress
     else:
         texts = [*overrides, *(f"{key}={json.dumps(value)}" for key, value in wishes.items())]
-        study = study_again(first, folder, texts, progress=progress)
+        study = study_again(first, folder, texts)
+    study.progress = progress or study.progress
     if layer is not None:
         if folder is not None and "candidates" not in study.reused:
             fix = "add the sites first, then change the rest in a second replan"

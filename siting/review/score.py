@@ -56,13 +56,11 @@ FIGURES = {
 def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the figures of a plan as JSON values, in the order of display.
 
-    Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one entry per class), ``new_stations``,
-    ``existing_stations``, ``power_kw``, ``subsidy_pkr``, ``cost_pkr``, ``subsidy_pkr_per_kwh_day``,
-    the keys of `risk` (`siting.study.robustness.risk_of`), ``mean_travel_min``, ``wait_min``,
-    ``alpha``, ``late_share`` (share of drivers who, by Erlang C, wait over ``wait_min`` in the
-    busiest hour of their station), ``late_stations`` (stations where this share is above
-    ``alpha``), ``worst_class``, ``worst_class_share``, ``people_left_out_share``, and ``gini`` (the
-    Gini coefficient of the cells' shares served, weighted by demand; 0 means equal shares).
+    Keys: those of `FIGURES`, with ``classes`` (one entry per class), ``existing_stations``,
+    ``wait_min``, ``alpha`` and ``worst_class``. ``late_share`` is the share of drivers who, by
+    Erlang C, wait over ``wait_min`` in the busiest hour of their station; at ``late_stations``, it
+    is above ``alpha``. ``gini`` is the Gini coefficient of the cells' shares served, weighted by
+    demand (0: equal shares). `risk` is the result of `siting.study.robustness.risk_of`.
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())
@@ -111,31 +109,32 @@ def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Return the figures of plans as a table: ``figure``, ``unit`` and one column per plan."""
     return pd.DataFrame(
         {"figure": key, "unit": unit, **dict(zip(scores, values, strict=True))}
-        for key, unit, values in _rows(list(scores.values()))
+        for key, unit, values in _rows(scores)
     )
 
 
-def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+def scores_in_words(scores: dict[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
     """Return one pair per figure: its label, and a list with its value in each plan as text."""
-    rows = []
+    rows, first = [], next(iter(scores.values()))
     for key, _, values in _rows(scores):
         shown = FIGURES.get(key, Figure("share", "  {vehicle_class}", ".1%"))
-        if not shown.label or (key.startswith("risk_") and not scores[0]["risk_case"]):
+        if not shown.label or (key.startswith("risk_") and not first["risk_case"]):
             continue
         texts = [figure(value, shown.form, shown.per, blank="") for value in values]
         if key == "new_stations":
-            kw = (score["power_kw"] for score in scores)
+            kw = (score["power_kw"] for score in scores.values())
             texts = [f"{text} ({one:,.0f} kW)" for text, one in zip(texts, kw, strict=True)]
         name = key.removeprefix("served_").removesuffix("_share").replace("_", " ")
-        rows.append((shown.label.format(**scores[0], vehicle_class=name), texts))
+        rows.append((shown.label.format(**first, vehicle_class=name), texts))
     return rows
 
 
-def _rows(scores: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[Any]]]:
+def _rows(scores: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, list[Any]]]:
     """Yield the key, unit and values of each figure; shares by class follow the total share."""
-    for key in (key for key in FIGURES if key in scores[0]):
-        yield key, FIGURES[key].unit, [score[key] for score in scores]
+    plans = list(scores.values())
+    for key in (key for key in FIGURES if key in plans[0]):
+        yield key, FIGURES[key].unit, [score[key] for score in plans]
         if key == "served_share":
-            for i, row in enumerate(scores[0]["classes"]):
-                shares = [score["classes"][i]["served_share"] for score in scores]
+            for i, row in enumerate(plans[0]["classes"]):
+                shares = [score["classes"][i]["served_share"] for score in plans]
                 yield f"served_{row['vehicle_class']}_share", "share", shares

@@ -358,13 +358,10 @@ def _subsidy(
 
 def _business(run: Traced, site: str) -> tuple[list[Chain], pd.Series[Any]]:
     """Return how a station's NPV is computed, and its business case; both are empty if unknown."""
-    path, unknown = run.path / "business.csv", pd.Series(dtype=object)
-    if not path.is_file():
-        return [], unknown
-    rows = pd.read_csv(path, dtype={"site_id": str}).drop(columns="note", errors="ignore")
-    rows = rows[rows["site_id"] == site]
-    if rows.empty or "npv_pkr" not in rows.columns:
-        return [], unknown
+    rows = pd.read_csv(run.path / "business.csv", dtype={"site_id": str})
+    rows = rows[rows["site_id"] == site].drop(columns="note", errors="ignore")
+    if rows.empty:
+        return [], pd.Series(dtype=object)
     row = rows.iloc[-1]
     money = run.figures[run.figures["used_for"] == "business case"]
     factors = run.figures_of(["business case"], "", *money["of"])

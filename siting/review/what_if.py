@@ -134,7 +134,7 @@ class WhatIf:
             f"{(pkr - plan.outcome.subsidy_pkr) / 1e6:,.2f}" if math.isfinite(pkr) else "no budget"
             for pkr, plan in ((usual_pkr, self.before), (now_pkr, self.plan))
         ]
-        return [*scores_in_words(list(self._scores().values())), ("Money left, PKR m", left)]
+        return [*scores_in_words(self._scores()), ("Money left, PKR m", left)]
 
     def _scores(self) -> dict[str, dict[str, Any]]:
         plans = {"before": self.before, "after": self.plan}

@@ -41,7 +41,6 @@ def network_from_file(
     is read by OSMnx. A table written by `Network.to_parquet` is used unchanged. Arguments, report
     and errors are as in those two functions.
     """
-    path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:
         return Network(*read_edge_table(path, dict(source or {})))
     if road_suffix(path) not in (*OSM_XML, *PBF):

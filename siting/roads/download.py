@@ -153,7 +153,6 @@ def _download_error(
 
 
 def _require_area(polygon: Polygon | MultiPolygon) -> None:
-    """Raise `InputError` if a shape is not an area in lon/lat, or crosses itself."""
     if not isinstance(polygon, Polygon | MultiPolygon) or polygon.is_empty:
         raise InputError("polygon", "is not an area", "use a polygon or a box")
     if not polygon.is_valid:

@@ -102,7 +102,6 @@ def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
 
 
 def _has(tags: Mapping[str, Any], names: Iterable[str], wanted: Collection[str]) -> bool:
-    """Return whether any of the named tags has a wanted value."""
     return any(value in wanted for name in names for value in _values(tags.get(name, ())))
 
 

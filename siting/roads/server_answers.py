@@ -106,8 +106,7 @@ class Answers:
         import osmnx as ox
         from osmnx import _http
 
-        silence_s = settings.get("requests_timeout", ox.settings.requests_timeout)
-        read = partial(_read, limit_s=WHOLE_ANSWER * float(silence_s))
+        read = partial(_read, limit_s=WHOLE_ANSWER * float(settings["requests_timeout"]))
         hooks = {"response": [_refuse_bad_status, read]}
         settings |= {
             "use_cache": True,
@@ -282,7 +281,6 @@ def _broken_json(text: str) -> Trouble:
 
 
 def _fault_of(answer: Any) -> Trouble | None:
-    """Return the problem with a parsed answer, or ``None`` if it is valid."""
     if isinstance(answer, dict):
         if "remark" in answer:
             # When Overpass times out, it sends the data found so far, with status 200.

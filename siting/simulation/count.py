@@ -243,7 +243,6 @@ def peak_late(simulated: Days) -> tuple[float, float]:
 def _means(
     parts: Sequence[pd.DataFrame], index: pd.Index[Any], long_wait_min: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Return the means of counts over days, and shares computed from sums over days."""
     out = pd.DataFrame(index=index)
     for name in ("arrivals", "charged", "turned_away"):
         out[f"{name}_day"] = _mean([part[name] for part in parts])[0]

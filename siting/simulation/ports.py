@@ -20,7 +20,7 @@ import pandas as pd
 from siting.errors import Fault, naming, refuse
 from siting.sites import charging_limits
 from siting.sites.chargers_text import charger_counts
-from siting.sites.standing import LARGEST_AC_KW
+from siting.sites.offer_table import LARGEST_AC_KW
 
 MINUTES = 60.0
 # Numeric columns of `station_ports`, with their types.

@@ -188,7 +188,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
         load = np.array([rules.group_load_kw(alike, row, kwh) for row, kwh in pairs])
         out[f"capacity_{group}_kwh_day"] = served[which]
         out["load_kw"] += load[which]
-        on_road = costs.road_battery(group) * battery_pkr_kwh(alike)
+        on_road = costs.road_battery(group) * float(alike["battery_pkr_kwh"].fillna(0.0).max())
         if on_road:
             out[["charger_cost_pkr", "battery_cost_pkr"]] += on_road * served[which, None]
     return pd.concat([out, connection_tier(out["load_kw"].to_numpy(), rules.grid)], axis=1)
@@ -254,11 +254,6 @@ def _classes(n: np.ndarray, types: pd.DataFrame, compatibility: pd.DataFrame) ->
     of_type = [by_group.get(group, []) for group in types["charger_group"].astype(str)]
     chosen = (chain.from_iterable(compress(of_type, row > 0)) for row in n)
     return [", ".join(dict.fromkeys(vehicles)) for vehicles in chosen]
-
-
-def battery_pkr_kwh(types: pd.DataFrame) -> float:
-    """Return the highest battery price of one group's swap cabinets (PKR/kWh)."""
-    return float(types["battery_pkr_kwh"].fillna(0.0).max())
 
 
 def _shortest(n: np.ndarray, life_years: pd.Series) -> np.ndarray:

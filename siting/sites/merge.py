@@ -207,7 +207,6 @@ def _dropped(
 
 
 def _own(places: gpd.GeoDataFrame) -> list[str]:
-    """Return the names of the columns that come from users' layers."""
     return [str(column) for column in places.columns if str(column).startswith(OWN)]
 
 

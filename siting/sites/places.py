@@ -11,13 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from siting.demand.people import id_faults, shape_faults
+from siting.demand.people import id_faults, shape_faults, user_columns
 from siting.errors import Fault, InputError, refuse
 from siting.files import (
     ABOVE_0,
     missing_columns,
     not_numbers,
-    plain_column,
     read_layer,
     row_labels,
     rows_fault,
@@ -33,8 +32,6 @@ OSM_CREDIT = "OpenStreetMap contributors (ODbL)"
 ID_COLUMNS = ("site_id", "id")
 OWN = "user_"  # prefix of columns from a user's layer
 OWN_ID = f"{OWN}id"
-
-COORDINATES = ("lon", "lat", "longitude", "latitude")  # coordinate columns of a CSV
 
 # For each optional figure of a site: its meaning, its smallest and its largest value.
 SITE_FIGURES = {
@@ -137,11 +134,8 @@ def candidates_from_layer(
             places[column] = pd.to_numeric(layer[column]).astype(float).array
     # If names come from ``name:en``, the ``name`` column becomes a user column.
     used = "name:en" if name == "name" and "name:en" in layer.columns else name
-    told = {used, *SITE_FIGURES, *COORDINATES, "kind" if kind_column == "kind" else ""}
-    for column in layer.columns[layer.dtypes != "geometry"]:
-        if column not in told and f"{OWN}{column}" not in places.columns:
-            places[f"{OWN}{column}"] = plain_column(layer[column]).array
-    return places
+    taken = ("kind" if kind_column == "kind" else "", "id" if id_column else "")
+    return places.assign(**user_columns(layer, {used, *SITE_FIGURES, *taken}))
 
 
 def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:

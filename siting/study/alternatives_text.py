@@ -131,7 +131,7 @@ def replanned_of(
     for site in some:
         if not clock.more():
             break
-        best = marginal.best_elsewhere([site], larger=True)
+        best = marginal.best_elsewhere(site, larger=True)
         gain = 0.0 if best.empty else float(best["gain"].iloc[0])
         offer = "" if best.empty else str(best["offer_id"].iloc[0])
         out[site] = Replanned(max(lost[site] - gain, 0.0), offer)

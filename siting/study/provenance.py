@@ -188,14 +188,11 @@ def figures(
     """The figures behind the demand and its location, with ranges, sources and confidence."""
     share = f"{cells['people'].sum():,.0f} people in the study area, divided by "
     share += f"{city_people:,.0f} in the city"
-    energy_figures = people_to_energy.demand_figures(area, share)
-    if config.demand.surfaces is None:
-        return energy_figures
-    parts = [energy_figures]
-    for surface in SURFACES:
+    parts = [people_to_energy.demand_figures(area, share)]
+    for surface in SURFACES if config.demand.surfaces else ():
         columns = {surface: "value", f"{surface}_low": "low", f"{surface}_high": "high"}
         weights = surface_weights.rename(columns=columns).assign(figure=surface)
-        parts.append(weights[energy_figures.columns])
+        parts.append(weights[parts[0].columns])
     return pd.concat(parts, ignore_index=True)
 
 

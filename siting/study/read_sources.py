@@ -75,12 +75,10 @@ def read_network(config: Config, speeds: Table, group: str) -> Network:
     source, peak = config.roads.source, config.roads.peak
     about = {"kind": source.kind, "licence": source.licence, "attribution": source.attribution}
     if source.kind != "file":
+        where = source.query if source.kind == "place" else area_polygon(config)
         if source.kind == "place":
             about["query"] = source.query
-        graph = roads.download_streets(
-            source.query if source.kind == "place" else area_polygon(config),
-            download_settings(config),
-        )
+        graph = roads.download_streets(where, download_settings(config))
         return roads.build_network(graph, speeds, group, peak=peak, source=about)
     about |= {"file": source.path.name, "sha256": sha256(source.path)}
     clip = None if source.clip is None else read_area(source.clip)

@@ -197,7 +197,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     config: Config = study.config
     paid = outcome.drawn
     own = revalued(paid, asked, study.concessions, outcome.service)
-    rows = [_record("plan", "plan", "as in the plan", *own)]
+    rows = [dict[str, Any](what="plan", key="plan", text="as in the plan", why_not="", **own)]
     others: list[tuple[str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
         other = study.with_stages({}, with_keys(config, keys))
@@ -211,8 +211,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     count = context.count("circumstances")
     with study.spare.clock("what if", WHAT_IF_SHARE) as clock:
         for done, (what, key, text, other) in enumerate(others, 1):
-            lost: dict[str, Any] = {"what": what, "key": key, "text": text, "why_not": NOT_IN_TIME}
-            row = lost
+            row = dict[str, Any](what=what, key=key, text=text, why_not=NOT_IN_TIME)
             # The other study may need files that the plan did not need.
             try:
                 if clock.more():
@@ -220,12 +219,13 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
                         made = _in_demand(asked, other)
                     else:
                         made = replace(asked, offers=other.offers, rules=other.business_rules)
-                    row = _record(what, key, text, *revalued(paid, made, study.concessions))
+                    found = revalued(paid, made, study.concessions)
                     if key == WAITS:
-                        for one, of in ((rows[0], asked), (row, other.asked)):
+                        for one, of in ((rows[0], asked), (found, other.asked)):
                             one["public_money_pkr"] = least_money_of(of, list(paid))
+                    row |= {"why_not": "", **found}
             except SitingError as err:
-                row = lost | {"why_not": "; ".join(map(str, err.faults))}
+                row["why_not"] = "; ".join(map(str, err.faults))
             rows.append(row)
             count(done, len(others))
     return rows
@@ -272,15 +272,18 @@ def revalued(
     asked: Asked,
     concessions: Mapping[str, str],
     service: Table | None = None,
-) -> tuple[Table, dict[str, Any]]:
-    """Return the energy that a plan serves by class under other inputs, and the money at risk.
+) -> dict[str, Any]:
+    """Return what a plan serves and earns under other inputs, as in the records of `what_if`.
 
     `paid` has the public money of the plan's offers (PKR). If `service` is None, the stations serve
     as much energy as they can, whatever they earn.
     """
     service = service_of(asked, list(paid)) if service is None else service
     case = business_of(asked, asked.offers, pd.Series(paid, dtype=float), service)
-    return by_class(asked.last_demand, service), at_risk(case, concessions)
+    served = by_class(asked.last_demand, service)
+    totals = {str(name): float(value) for name, value in served.iloc[-1, 1:].items()}
+    share = served.set_index("vehicle_class")["served_share"].astype(float)
+    return {**totals, "classes": share.drop("all").to_dict(), "money": at_risk(case, concessions)}
 
 
 def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
@@ -335,7 +338,7 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
     case, other = slow
     risk: dict[str, Any] = {}
     if case:
-        _, risk = revalued(outcome.drawn, _in_demand(asked, other), other.concessions)
+        risk = revalued(outcome.drawn, _in_demand(asked, other), other.concessions)["money"]
     return {
         "risk_case": case,
         "risk_stations": risk.get("below_npv_0"),
@@ -348,16 +351,6 @@ def slow_of(study: Any) -> tuple[str, Any]:
     """Return the other scenario with the smallest fleet, and its study; else ("", None)."""
     names = [name for key, name in _other_demands(study.config) if key == "scenario"]
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
-
-
-def _record(what: str, key: str, text: str, served: Table, money: dict[str, Any]) -> dict[str, Any]:
-    table = served.set_index("vehicle_class")
-    return {
-        **{"what": what, "key": key, "text": text, "why_not": ""},
-        **{str(name): float(value) for name, value in served.iloc[-1, 1:].items()},
-        "classes": table["served_share"].drop("all").astype(float).to_dict(),
-        "money": money,
-    }
 
 
 @stage(

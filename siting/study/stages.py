@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from inspect import signature
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Protocol, cast, overload
+from typing import Any, cast, overload
 
 import geopandas as gpd
 import pandas as pd
@@ -81,10 +81,6 @@ class Context:
         return kept_table(self.cache_dir / "stages", self.stage, parts, build)
 
 
-class _Holder(Protocol):
-    def table_of[T](self, stage: Stage[T]) -> T: ...
-
-
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
     """A function and its declared inputs. On a study, the attribute is the function's result."""
@@ -134,8 +130,8 @@ class Stage[T]:
     @overload
     def __get__(self, study: None, owner: type) -> Stage[T]: ...
     @overload
-    def __get__(self, study: _Holder, owner: type) -> T: ...
-    def __get__(self, study: _Holder | None, owner: type) -> Stage[T] | T:
+    def __get__(self, study: object, owner: type) -> T: ...
+    def __get__(self, study: Any, owner: type) -> Any:
         """Return the stage's result if accessed on a study; on its class, return the stage."""
         return self if study is None else study.table_of(self)
 
@@ -179,34 +175,26 @@ PHASES = {
     "": "working out who is served",
     "aim": "next objective",
     "alone": "who is served, year by year",
-    "area bounds": "proving a limit",
     "areas": "building a plan area by area",
     "build": "setting up the model",
-    "counts": "proving a limit",
-    "cuts": "proving a limit",
-    "dive": "looking for a first plan",
     "exchanges": "exchanging stations",
-    "filter": "ruling out irrelevant options",
     "floors": "meeting the minimum shares",
-    "kicks": "looking for a better plan",
     "nearer": "shortening drives",
-    "prices": "proving a limit",
-    "pricing": "proving a limit",
     "programs": "combining plans",
-    "reduction": "ruling out irrelevant options",
-    "relaxation": "proving a limit",
-    "rounding": "looking for a first plan",
     "crossings": "combining two plans at a time",
     "scenarios": "weighing the scenarios",
-    "search": "looking for a better plan",
-    "start": "looking for a first plan",
+    **dict.fromkeys(("start", "dive", "rounding"), "looking for a first plan"),
+    **dict.fromkeys(("search", "kicks"), "looking for a better plan"),
+    **dict.fromkeys(("filter", "reduction"), "ruling out irrelevant options"),
+    **dict.fromkeys(("area bounds", "counts", "cuts", "prices", "pricing", "relaxation"),
+                    "proving a limit"),
     "ties": "choosing among equally good plans",
     "tree": "closing the gap",
     "viable": "making each station viable",
     "whole": "solving the whole model",
     "windows": "improving the plan part by part",
     "years": "deciding when to build each station",
-}
+}  # fmt: skip
 
 
 def solve_in_words(now: Progress) -> str:

@@ -176,13 +176,11 @@ def study_of(source: Source) -> Study:
     return study_from_run(source)
 
 
-def study_again(
-    first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
-) -> Study:
+def study_again(first: Study, folder: Path, overrides: Sequence[str]) -> Study:
     """Return the study of a stored run with overrides. It shares stages with `first`."""
     config, changed = _configuration(folder, overrides)
     known = still_known(first.known_inputs.values(), changed)
-    return first.with_stages({"known_inputs": known}, config, progress=progress)
+    return first.with_stages({"known_inputs": known}, config)
 
 
 def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tuple[str, ...]]:

@@ -155,8 +155,7 @@ def _paid(winners: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Return the smallest and largest total payment (PKR) under each payment rule."""
     asked, rent = float(winners["ask_pkr"].sum()), float(winners["rent_pkr"].sum())
     paid = winners[~(winners["rent_pkr"] > 0)]
-    # The critical ask is blank if it was not computed; then it is known only that the ask is
-    # enough.
+    # If the critical ask was not computed (blank), it is known only that the ask is enough.
     low = np.fmax(paid["ask_pkr"], paid["critical_low_pkr"])
     high = paid["critical_high_pkr"].fillna(math.inf)
     return {

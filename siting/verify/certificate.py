@@ -45,8 +45,7 @@ from siting.verify.account import Account, Aim
 from siting.verify.book import Book
 
 COLUMNS = ("row", "name", "slice", "price")
-# Kinds of rows in the table of prices. A `BOUND` row has the run's stated bound instead of a
-# price.
+# Kinds of rows in the table of prices. A `BOUND` row has the run's stated bound, not a price.
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")

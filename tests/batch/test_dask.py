@@ -246,7 +246,7 @@ class Closing(Executor):
 @pytest.mark.parametrize("tasks", [0, 1, 3, 6, 9, 11])
 def test_a_nation_whose_client_closes_ends_with_the_truth(tmp_path, monkeypatch, tasks):
     pool = contextlib.nullcontext((Closing(tasks), 1))
-    monkeypatch.setattr("siting.nation.workers.dask_pool", lambda _: pool)
+    monkeypatch.setattr("siting.batch.pools.dask_pool", lambda _: pool)
     path = write_nation_of(tmp_path)
     told = ""
     try:

@@ -24,6 +24,7 @@ from siting.engine.first_plans import construct, first_plan
 from siting.engine.frame import Frame
 from siting.engine.greedy import best_single
 from siting.engine.incumbent import Incumbent
+from siting.engine.marginal import trimmed
 from siting.engine.master import Master
 from siting.engine.relax import Relaxation, solve_native
 from siting.engine.relaxed_floors import viable
@@ -34,7 +35,6 @@ from siting.engine.shortfall import Shortfalls
 from siting.engine.solve import solve
 from siting.engine.ties import break_ties
 from siting.engine.tree import Tree
-from siting.engine.trim import trimmed
 from siting.engine.windows import Windows
 from siting.errors import SitingError
 from siting.program.aims import MostWorth, ShortestDrives

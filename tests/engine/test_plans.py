@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from siting.engine.plans import Plans
+from siting.engine.incumbent import Plans
 
 
 def plan(*options):

@@ -260,7 +260,7 @@ def test_roundings_take_the_latest_optimum_first_and_end_at_the_gap(monkeypatch)
     assert np.sort(best).tobytes() in inc.rounded
     assert np.sort(best[:1]).tobytes() not in inc.rounded
     # A turn ends after its number; a choice that was made before costs nothing.
-    monkeypatch.setattr(settings, "ROUNDINGS", 1)
+    monkeypatch.setattr(settings, "CANDIDATES", 1)
     inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1))
     inc.build()
     inc.relaxations = [*points]

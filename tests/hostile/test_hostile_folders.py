@@ -18,7 +18,7 @@ def folders(tmp_path_factory):
     def folder(kind):
         if kind not in kept:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
+                patch.setattr("siting.batch.pools.Workers._begin", lambda _: Inline())
                 kept[kind] = made(kind, place)
         return kept[kind]
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import seeds
 from street_grid import somewhere, street_grid
 
-from siting.lots.search_areas import with_areas
+from siting.lots.lots import with_areas
 from siting.roads import reach
 
 CUTOFF, ACCESS, LOSS, MOST = 4.0, 15.0, 0.05, 1500.0

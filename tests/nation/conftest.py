@@ -11,6 +11,6 @@ from siting.report.leaflet import NEEDED
 def here():
     city._kept.clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
+        patch.setattr("siting.batch.pools.Workers._begin", lambda _: Inline())
         patch.setattr("siting.study.runs.why_no_report", lambda: NEEDED)  # pages take seconds
         yield

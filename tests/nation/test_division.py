@@ -246,8 +246,8 @@ def test_a_worker_that_dies_takes_one_question_with_it(tmp_path, monkeypatch):
                 return future
             return super().submit(function, *args)
 
-    monkeypatch.setattr("siting.nation.workers.Workers._begin", lambda _: Fragile())
-    monkeypatch.setattr("siting.nation.workers.local_pool", lambda _: nullcontext(Fragile()))
+    monkeypatch.setattr("siting.batch.pools.Workers._begin", lambda _: Fragile())
+    monkeypatch.setattr("siting.batch.pools.local_pool", lambda _: nullcontext(Fragile()))
     said = []
     plan = Nation(path, progress=said.append).solve()
     assert len(deaths) == 6  # each twice among others, once alone

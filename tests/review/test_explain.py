@@ -151,11 +151,11 @@ def test_an_offer_that_never_breaks_even_is_not_said_to_serve_anything(tmp_path)
 def test_a_bound_that_is_not_proven_is_never_told_as_a_number(unit, energy):
     proof = Proof.of(10.0, math.inf, gap_asked=0.01, stopped="time limit", unit=unit, maximise=True)
     again = Again(SimpleNamespace(proof=proof, served_kwh_day=10.0), 0.0, energy)
-    assert again.proven("plan with it") == "no bound on a plan with it was proven in time"
+    assert again.told("plan with it").endswith("(no bound on a plan with it was proven in time)")
     assert again.figures["bound"] is None
     json.dumps(again.figures, allow_nan=False)
     known = Again(SimpleNamespace(proof=replace(proof, bound=12.0)), 0.0, energy)
-    assert known.proven("plan with it").startswith("no plan with it ")
+    assert "(no plan with it " in known.told("plan with it")
 
 
 @pytest.mark.slow
@@ -260,7 +260,7 @@ def test_losses_and_next_best_are_those_of_whole_assignments(seed, model):
     for site, lost in lost_without(program, chosen, sites).items():
         rest = [o for o in chosen if not o.startswith(f"{site}:")]
         assert lost == pytest.approx(served(chosen) - served(rest), abs=1e-6)
-        best = marginal.best_elsewhere([site])
+        best = marginal.best_elsewhere(site)
         spent = instance.offer_subsidy[instance.positions_of(rest)].sum()
         standing = {o.partition(":")[0] for o in rest} | {site}
         worths = [

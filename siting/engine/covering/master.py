@@ -91,8 +91,6 @@ class PatchModel(CutModel):
         small = sparse.csr_array((rows.data, column.astype(np.int32), rows.indptr), shape=shape)
         return _Patch(first, last, options.astype(np.int64), sparse.csr_array(small.T))
 
-    # --- cuts --------------------------------------------------------------------------------
-
     def add_prices(self, price: Floats, patches: Ints) -> None:
         """Add a cut for each patch (group of rows); `price` is in the model's order and unit."""
         rows = []

@@ -93,8 +93,7 @@ class CoveringPlan:
 
     def move_to(self, chosen: Ints) -> None:
         """Set the plan to exactly these options."""
-        wanted = np.zeros(self.options, dtype=bool)
-        wanted[chosen] = True
+        wanted = np.bincount(chosen, minlength=self.options) > 0
         for k in self.chosen.tolist():
             if not wanted[k]:
                 self.drop(k)

@@ -82,7 +82,6 @@ def with_options(covering: Covering, keep: Flags) -> Covering:
 
 
 def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_array:
-    """Return the pairs of the given rows and options as a matrix."""
     there = options[covering.option]
     if not rows.all():
         there &= np.repeat(rows, np.diff(covering.start))

@@ -127,8 +127,6 @@ class CoveringRun:
             if self.done or found is None:
                 return
             model = self._narrow(model, found)
-        if self.done:
-            return
         with clock.phase("kicks"):
             self._kick(settings.MORE * settings.FIRST_WORK)
         if self.done:

@@ -92,7 +92,7 @@ class Kicks:
         plan, rng = self.plan, self.rng
         plan.move_to(self.best)
         stands = plan.chosen
-        out = min(int(rng.integers(1, settings.MOST_OUT + 1)), len(stands))
+        out = min(int(rng.integers(1, settings.FIRST_SIZE + 1)), len(stands))
         gone = rng.choice(stands, out, replace=False)
         for k in gone.tolist():
             plan.drop(k)
