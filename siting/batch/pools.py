@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -153,7 +153,7 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
         yield client.get_executor(), threads
 
 
-class Workers(ExitStack):
+class Workers(AbstractContextManager["Workers"]):
     """An executor that continues if worker processes die; they start with the first task.
 
     `workers` is the number of local processes (None: one per core). `dask` is the address of a Dask
@@ -161,18 +161,22 @@ class Workers(ExitStack):
     """
 
     def __init__(self, workers: int | None = None, dask: str | None = None) -> None:
-        super().__init__()
         self.workers, self.dask = workers or cores(), dask
         self.threads = share_threads(self.workers)
+        self._open = ExitStack()
         self._pool: Executor | None = None
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the processes."""
+        self._open.close()
+        self._pool = None
 
     def _begin(self) -> Executor:
         if self._pool is None:
-            self.callback(setattr, self, "_pool", None)  # when the processes are stopped
             if self.dask is not None:
-                self._pool, self.threads = self.enter_context(dask_pool(self.dask))
+                self._pool, self.threads = self._open.enter_context(dask_pool(self.dask))
             else:
-                self._pool = self.enter_context(local_pool(self.workers))
+                self._pool = self._open.enter_context(local_pool(self.workers))
         return self._pool
 
     def each[K](self, tasks: Mapping[K, Task]) -> Iterator[tuple[K, Row]]:
@@ -186,7 +190,7 @@ class Workers(ExitStack):
             if left:
                 yield from self._done(left)
         for key, task in left.items():
-            self.close()
+            self.__exit__()
             alone = {key: task}
             yield from self._done(alone)
             if alone:
@@ -199,4 +203,4 @@ class Workers(ExitStack):
             row.setdefault("seconds", 0.0)  # a lost task has none
             yield key, row
         if left:
-            self.close()
+            self.__exit__()

@@ -148,11 +148,24 @@ class PlainInstance(ReadOnlyArrays):
         reach of a cell can serve all vehicle classes. Rows of the reach table for cells without
         demand or for sites outside the candidates are left out, as in `siting.Instance`.
 
-        The tables are as `siting.tables` specifies them; of the candidates, only ``site_id`` is
-        required. `cost` is the column of the reach table used as the cost. `fixed_cost` and
-        `capacity` (kWh/day) are columns of the candidates, as in `from_tables`. An `InputError`
-        lists all errors in the tables.
+        Parameters
+        ----------
+        demand, reach
+            Tables as `siting.tables` specifies them.
+        candidates
+            A table as `siting.tables` specifies it; only ``site_id`` is required.
+        cost
+            Column of the reach table used as the cost.
+        fixed_cost, capacity
+            Columns of the candidates, as in `from_tables`; capacity in kWh/day.
 
+        Raises
+        ------
+        InputError
+            If the tables have errors; the message lists them all.
+
+        Examples
+        --------
         >>> demand = pd.DataFrame({"demand_id": ["d1"], "cell_id": ["c1"],
         ...     "vehicle_class": ["car"], "demand_kwh_day": [50.0]})
         >>> reach = pd.DataFrame({"cell_id": ["c1"], "site_id": ["s1"], "travel_min": [4.0]})

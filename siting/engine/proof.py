@@ -83,6 +83,7 @@ def far_in_words(gap: float | None) -> str:
     """
     if not is_far(gap):
         return ""
+    # A larger gap, a million per cent, says no more than that nothing is proven.
     known = gap is not None and math.isfinite(gap) and gap < 1e4
     said = f"gap {gap:,.0%}, over 100%" if known else "almost nothing is proven"
     return f"FAR FROM PROVEN: {said}; raise the time limit (solver.time_limit_s)"

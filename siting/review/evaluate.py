@@ -300,40 +300,15 @@ def evaluate_to_folder(
 ) -> tuple[Evaluation, Path]:
     """Return an evaluation, and the folder with its tables, layers and picture.
 
-    The files are ``evaluation.csv``, ``evaluation.json``, ``config.yaml``, the layers
-    ``theirs_sites.geojson`` and ``theirs_demand.geojson``, the same two for ``best``, and, with
-    Matplotlib, ``evaluation.png``. `out`: the new or empty folder to write, by default
-    ``runs_dir/NAME-evaluate-TIME``. The other parameters are those of `evaluate` and `siting.run`.
+    `out`: the new or empty folder to write, by default ``runs_dir/NAME-evaluate-TIME``. The other
+    parameters are those of `evaluate` and `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "evaluate", now)
     with seen_through() as wish, claimed_folder(out, usual) as (folder, place):
         evaluation = evaluate(study, sites, names=names, same_stations=same_stations)
         wish.at_stake = True
-        note = export.noted(evaluation.theirs)
-        export.write_csv(evaluation.table, folder / "evaluation.csv", note=note)
-        panels = {}
-        for name, whose, plan in (
-            ("theirs", "Theirs", evaluation.theirs),
-            ("best", "Best for the same money", evaluation.best),
-        ):
-            if plan is None:
-                continue
-            demand, scored = export.demand_layer(plan.cells, plan.demand), evaluation.scores[name]
-            layers = {"sites": (plan.sites, "site_id"), "demand": (demand, "cell_id")}
-            for what, (layer, key) in layers.items():
-                export.write_geojson(layer, folder / f"{name}_{what}.geojson", note=note, key=key)
-            counts = f"{scored['served_share']:.1%} served, {scored['new_stations']:,} new stations"
-            panels[f"{whose}: {counts}"] = (demand, plan.sites)
-        if find_spec("matplotlib") is not None:
-            maps.draw_side_by_side(
-                folder / "evaluation.png",
-                edges=evaluation.theirs.edges,
-                panels=panels,
-                title=evaluation.theirs.title,
-                subtitle=evaluation.sentence,
-                note=note,
-            )
+        write_evaluation(evaluation, folder)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
         facts = {
             **head_of(study.config, now),
@@ -345,3 +320,34 @@ def evaluate_to_folder(
         }
         export.write_json(facts, folder / "evaluation.json")
     return replace(evaluation, facts=facts), place
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    """Write the table, the layers of both plans and a picture into a folder.
+
+    The files are ``evaluation.csv``, ``theirs_sites.geojson``, ``theirs_demand.geojson``, the same
+    two layers for ``best``, and ``evaluation.png`` if Matplotlib is installed.
+    """
+    note = export.noted(evaluation.theirs)
+    export.write_csv(evaluation.table, folder / "evaluation.csv", note=note)
+    panels = {}
+    for name, whose, plan in (
+        ("theirs", "Theirs", evaluation.theirs),
+        ("best", "Best for the same money", evaluation.best),
+    ):
+        if plan is None:
+            continue
+        demand, scored = export.demand_layer(plan.cells, plan.demand), evaluation.scores[name]
+        for what, layer, key in (("sites", plan.sites, "site_id"), ("demand", demand, "cell_id")):
+            export.write_geojson(layer, folder / f"{name}_{what}.geojson", note=note, key=key)
+        counts = f"{scored['served_share']:.1%} served, {scored['new_stations']:,} new stations"
+        panels[f"{whose}: {counts}"] = (demand, plan.sites)
+    if find_spec("matplotlib") is not None:
+        maps.draw_side_by_side(
+            folder / "evaluation.png",
+            edges=evaluation.theirs.edges,
+            panels=panels,
+            title=evaluation.theirs.title,
+            subtitle=evaluation.sentence,
+            note=note,
+        )
