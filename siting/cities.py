@@ -93,8 +93,8 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 
     The districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
     ``renting_share`` (0 to 1, blank if unknown), ``ownership`` (share of households with four
-    rooms or more, as a proxy for vehicles). An `InputError` at `where` lists each name that is not
-    in the census or is in several districts.
+    rooms or more, as a proxy for vehicles). Raises an `InputError` at `where` that lists each name
+    that is not in the census or is in several districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -277,7 +277,7 @@ def _scalar(text: str) -> str:
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name and zones, the city lending figures, and whether it is that city."""
+    """Return a town's name and zones, its source of figures, and whether it is a library city."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError("city", "is blank or contains unprintable characters")
     lender = None if like is None else str(find_city(like)["city"])
@@ -297,7 +297,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
     if rows.empty:
         spare = [city for city in dict.fromkeys(zones["city"]) if city and city not in cities]
         similar = did_you_mean(wanted, [*cities, *spare, *zones["tehsil"]])
-        fix = "give like (a city) and people (a number) to describe any town"
+        fix = "to describe any other town, set like (a city) and people (a number)"
         fix = f"{similar}; {fix}" if similar.startswith("did") else fix
         raise InputError("city", f"neither the library nor the census has {wanted}", fix)
     districts = list(dict.fromkeys(rows["district"]))

@@ -76,7 +76,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     if changed:
         verb = "nation" if nation else "run"
         what = "contains modified files of the embedded city"
-        fix = f"siting {verb} {folder / config} runs them; or name another folder"
+        fix = f"to use these files, run `siting {verb} {folder / config}`; or name another folder"
         raise InputError(str(folder), what, fix, changed)
     for place, source in files.items():
         if not (folder / place).exists():

@@ -126,7 +126,7 @@ class UserTable:
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers; blanks, and faulty values (not >= `least`), become NaN."""
+        """Return a column as numbers; NaN for blanks, and for values that are not >= `least`."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & not_numbers(read, least)
@@ -189,7 +189,7 @@ def rows_fault(
 ) -> list[Fault]:
     """Return a list of one fault that names the rows flagged `bad`, or an empty list if none is.
 
-    `ids` are the ids of all rows, or the path of their file; then rows are named by number.
+    `ids` are the ids of all rows. If `ids` is the path of a file, rows are named by number.
 
     >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
     [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]
@@ -260,7 +260,7 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
     faults = []
     for column in ("lon", "lat"):
         bad = not_numbers(frame[column], -np.inf)
-        what = f"{bad.sum():,} of {len(frame):,} not a number"
+        what = f"{bad.sum():,} of {len(frame):,} values are not numbers"
         fix = "use degrees with a decimal point"
         faults += rows_fault(f"{path}, column {column}", bad, path, what, fix)
     refuse(faults)
@@ -274,10 +274,10 @@ def _require_pakistan(layer: gpd.GeoDataFrame, path: Path) -> None:
     outside = (x0 < west) | (x1 > east) | (y0 < south) | (y1 > north)
     swapped = outside & (x0 >= south) & (x1 <= north) & (y0 >= west) & (y1 <= east)
     if swapped.any():
-        what, rows = "longitude and latitude are swapped", swapped
+        what, rows = "have longitude and latitude swapped", swapped
     else:
-        what, rows = "outside Pakistan (60-78 E, 23-38 N)", outside
-    text = f"{rows.sum():,} of {len(layer):,} rows: {what}"
+        what, rows = "lie outside Pakistan (60-78 E, 23-38 N)", outside
+    text = f"{rows.sum():,} of {len(layer):,} rows {what}"
     refuse(rows_fault(f"{path}, geometry", rows, path, text))
 
 

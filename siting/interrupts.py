@@ -1,4 +1,4 @@
-"""Ctrl-C during work worth keeping: the first press lets the work finish, the second ends it."""
+"""Ctrl-C during work worth keeping: the first press is deferred, and the second takes effect."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Wish:
     """A handler for Ctrl-C during a block; see `seen_through`.
 
     `at_stake` is true if there is work to lose; otherwise Ctrl-C ends the block at once. `heard` is
-    true if a Ctrl-C is waiting for the end of the block. If `by_solve` is true, the first solve
-    that finds a plan sets `at_stake`.
+    true if a Ctrl-C has been deferred to the end of the block. If `by_solve` is true, the first
+    solve that finds a plan sets `at_stake`.
     """
 
     def __init__(self, *, by_solve: bool) -> None:
@@ -37,7 +37,7 @@ class Wish:
 
 @contextmanager
 def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
-    """Once there is work to lose, let the first Ctrl-C wait for the end of the block.
+    """Once there is work to lose, defer the first Ctrl-C until the end of the block.
 
     This context manager has no effect outside the main thread, or if the caller has set a handler.
     """
@@ -48,7 +48,7 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Let Ctrl-C wait for the end of a short block that must not be interrupted.
+    """Defer Ctrl-C until the end of a short block that must not be interrupted.
 
     For example, a process interrupted at its start would read half of its input and fail.
     """
@@ -78,6 +78,6 @@ def handled_by(handler: Callable[[int, object], None]) -> Iterator[Wish | None]:
 
 
 def stop_wished() -> bool:
-    """Return whether a Ctrl-C waits for the end of a block; if so, no new work should begin."""
+    """Return whether a Ctrl-C has been deferred; if so, no new work should begin."""
     handler = signal.getsignal(signal.SIGINT)
     return isinstance(handler, Wish) and handler.heard

@@ -33,7 +33,7 @@ SEAL = "sha256_of_this"
 
 
 def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a manifest: `record`, the hashes of a run folder's files, and the manifest's hash."""
+    """Return `record` with the hashes of a run folder's files, and with its own hash."""
     here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
     complete = {
         **record,
@@ -44,7 +44,7 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
-    """Return a manifest: `record`, the hashes of files below a folder, and the manifest's hash.
+    """Return `record` with the hashes of the files below a folder, and with its own hash.
 
     The files in `but` are left out.
     """
@@ -92,11 +92,12 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
 def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
     """Return a fault that names the unknown files in a folder; no fault if all are known."""
     odd = sorted(path.name for path in folder.iterdir() if path.name not in known)
-    return naming(str(folder), "not a file that the run wrote", odd, "move it elsewhere")
+    what = "contains files that the run did not write"
+    return naming(str(folder), what, odd, "move them elsewhere")
 
 
 def as_form[T: BaseModel](form: type[T], data: Any, where: str, again: str = AGAIN) -> T:
-    """Return JSON data as a Pydantic model; an `InputError` names every key of the wrong form."""
+    """Return JSON data as a Pydantic model; raise an `InputError` that names every wrong key."""
     try:
         return form.model_validate(data)
     except ValidationError as err:
@@ -151,7 +152,7 @@ def read_manifest(
 def _require_format(path: Path, record: Mapping[str, Any], reads: int) -> None:
     if record.get("format") != reads:
         what = (
-            f"format {record.get('format', 'not stated')}, written by siting "
+            f"has format {record.get('format', '(not stated)')} and was written by siting "
             f"{record.get('siting', '(not stated)')}; this version reads format {reads}"
         )
         raise InputError(f"{path}, key format", what, AGAIN)

@@ -39,8 +39,8 @@ def table(
     """Return a table as HTML, in an element that scrolls horizontally.
 
     `heads` and the cells of `rows` are HTML. The last cell of a short row spans the remaining
-    columns. `sides` has the CSS class of each column, by default ``n`` (numbers) for all but the
-    first. `kinds` has the CSS class of each row.
+    columns. `sides` lists the CSS class of each column, by default ``n`` (numbers) for all columns
+    except the first. `kinds` lists the CSS class of each row.
 
     >>> table(["City", "kW"], [["Lahore", "60"]])
     '<div class="wide"><table><thead><tr><th class="">City</th><th class="n">kW</th></tr></thead>\

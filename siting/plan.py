@@ -78,7 +78,7 @@ class Plan(Shown, PlanTables):
     service
         `siting.tables.SERVICE`: the energy that each site serves of each demand row.
     cells, candidates, dropped, offers
-        The input tables. `dropped` has the places that could not become candidates, and why.
+        The input tables. `dropped` lists the places that could not become candidates, with reasons.
     edges
         The roads, for maps.
     outcome
@@ -111,8 +111,8 @@ class Plan(Shown, PlanTables):
     def facts(self) -> dict[str, Any]:
         """The content of ``run.json``, computed on first use; empty if no run made the plan.
 
-        The simulated day, break-even values, the loss without each station, and the results under
-        other demand are part of it. The computation takes a quarter of a run's time.
+        The content includes the simulated day, break-even values, the loss without each station,
+        and the results under other demand. The computation takes a quarter of a run's time.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 

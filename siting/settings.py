@@ -28,11 +28,11 @@ SIGNIFICANT = 1e-6
 # these shares that is enough. Not measured.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
 # A smaller share matters to nobody. A program is solved if at most this share of the total worth
-# (value of the demand) is in rows that are too small for the solver's tolerances. It is the gap to
-# which the smallest change of a requirement is computed, and the step to which shares are rounded
-# in messages. Not measured.
+# (value of the demand) is in rows that are too small for the solver's tolerances. This share is
+# also the gap to which the smallest change of a requirement is computed, and the step to which
+# shares are rounded in messages. Not measured.
 MINOR_SHARE = 1e-4
-ENDLESS = 1e12  # exceeds any measure in any unit, and a gap that every plan meets (not measured)
+ENDLESS = 1e12  # above any measure in any unit; every plan meets it as a gap (not measured)
 # Sum of a covering problem's scaled weights, because HiGHS's tolerances are absolute. Not measured.
 COVERING_UNITS = 1e4
 
@@ -116,7 +116,8 @@ COLD = 2500
 # Maximum number of rounds of cuts at a node. Measured: similar. A cut that stays slack for more
 # rounds than this is removed or left out; the effect of this rule was not measured. Also the number
 # of rounds for a bound that holds for every choice of yearly budgets. Measured (synthetic Karachi,
-# given prices of public money): 2 rounds prove 51,325 kWh/day in 44 CPU s; 8, 50,431 in 58 CPU s.
+# given prices of public money): 2 rounds prove 51,325 kWh/day in 44 CPU s, and 8 rounds prove
+# 50,431 in 58 CPU s.
 NODE_ROUNDS = 12
 # Number of rounds of cuts before the first plan of a program with years. Measured (synthetic
 # Karachi and Lahore): two rounds give good prices.
@@ -153,14 +154,14 @@ LEVELS = 256  # levels to which the values per kWh of many pairs are rounded up 
 # Number of pairs that each row has in a first linear program and in a first window: the nearest or
 # the most valuable pairs. Pricing adds other pairs; a cut is valid even without them. With links,
 # the same number of pairs with the nearest stations of the relaxation is added. If a plan is known,
-# half of a row's first pairs are with its stations, and links add half as many. This number doubles
-# each time a window grows. Measured: a window of the embedded city takes 0.1 s; with all pairs, 3
-# to 15 s.
+# half of a row's first pairs are with the plan's stations, and links add half as many. This number
+# doubles each time a window grows. Measured: a window of the embedded city takes 0.1 s; with all
+# pairs, it takes 3 to 15 s.
 NEAREST_PAIRS = 8
 LINK_BROKEN = 0.01  # violation above which a link is added (not measured)
 # Penalty for money above a site's cap, as a multiple of that for a shortfall. Measured: similar.
 CAP_PENALTY = 100.0
-# Prices tried for a rupee of a viability gap, as shares of the price of money. Not measured.
+# Prices tried for a rupee of a viability gap, as shares of the price of public money. Not measured.
 GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
 # Number of halvings in the search for the best price of a viability gap, and for a first plan with
 # the least public money. Measured (embedded city): with 4 halvings, the bound is 0.13 % higher;
@@ -181,7 +182,8 @@ NEARER = 0.03  # share by which the longest drive reduces the weight of a kWh (n
 # In large programs, drive times are rounded up to multiples of the longest drive time divided by
 # this number, so that more pairs have equal weights. Not measured.
 NEARER_STEPS = 8
-# Thresholds tried in turn: options whose relaxed value reaches it are rounded up. Not measured.
+# Thresholds tried in turn: options whose relaxed value reaches the threshold are rounded up. Not
+# measured.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 # Thresholds that are tried in turn: sites whose value in the relaxation reaches the threshold keep
 # their stations in a viable plan. Measured (embedded city): plans serve 12,664 kWh/day with the
@@ -195,7 +197,7 @@ DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive uses (n
 # --- offers priced in ---------------------------------------------------------------------------
 
 MANY_OFFERS = 12  # mean number of offers per site above which pricing adds offers (not measured)
-AT_ONCE = 3  # most offers per site, or pairs per demand row, added at once (not measured)
+AT_ONCE = 3  # maximum number of offers per site, or pairs per row, added at once (not measured)
 # Relative gap of the first relaxation, whose prices only help to find missing columns; the second
 # value applies if the aim counts driving times, because a bound may then follow from these prices.
 # Measured: with 0.1, row 18 takes 7 s instead of 25 s. With 0.02 and the aim `LeastCostToAll`, the
@@ -213,10 +215,10 @@ KEPT = 0.2  # share of an aim's gap by which later aims may worsen its value (no
 # Maximum number of exchanges tried in a pass. An exchange starts with a change to a cheaper option
 # or to no option; at most this many such changes are considered. Not measured.
 TRIES = 250
-DENSE = 0.05  # share of options above which a row that they use is dense (measured: similar)
+DENSE = 0.05  # a row used by more than this share of options is dense (measured: similar)
 # Maximum number of branchings tried at a node, of free sites tried for a station, and of rounded
-# relaxations made viable in a turn. With decay, also the number of best stations outside a window
-# that a row keeps. Measured (a quarter of row 13's city, shortest drive times): if rows keep 12
+# relaxations made viable in a turn. With decay, a row also keeps this many of the best stations
+# outside a window. Measured (a quarter of row 13's city, shortest drive times): if rows keep 12
 # such stations, drive times are 14 % longer.
 CANDIDATES = 8
 MOST_VALUED = 60  # maximum number of changes that are evaluated one by one (not measured)
@@ -227,8 +229,9 @@ MOST_VALUED = 60  # maximum number of changes that are evaluated one by one (not
 # covering plan) removes. Not measured.
 FIRST_SIZE = 10
 # Once all windows of one size have been tried, their size is multiplied by this factor. The areas
-# that lower the bound grow by the same factor; a turn of areas is expected to take the time of the
-# turn before times its square. Measured (row 18): successive turns took 13, 35 and 85 s.
+# that lower the bound grow by the same factor. The expected time of a turn of areas is the time of
+# the turn before, times the square of this factor. Measured (row 18): successive turns took 13, 35
+# and 85 s.
 GROWTH = 1.6
 SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds (not measured)
 # Gap to which a window is solved. With decay, or if payments are decision variables, the first gap
@@ -248,8 +251,8 @@ PLAN_EVERY = 10
 MOST_COUNTS = 40
 ROUNDS = 6  # rounds of solves of windows, or of the root's cuts, in a turn (not measured)
 # Number of sites in an area. Plans are built area by area, and areas also yield a bound on all
-# plans. Measured (row 18, PKR 0): a plan built with areas of 15 sites serves 84,400 kWh/day; with
-# areas of 22 sites, 84,700 in twice the time; with areas of 8 sites, 84,000.
+# plans. Measured (row 18, PKR 0): a plan built with areas of 15 sites serves 84,400 kWh/day. Areas
+# of 22 sites give 84,700 kWh/day in twice the time; areas of 8 sites give 84,000.
 AREA = 15
 # Two plans that differ at more sites than this are combined (crossed) in areas of this many sites.
 # Measured (row 18, PKR 0): combining plans of 84,518 and 84,420 kWh/day gives 84,884 kWh/day in
@@ -266,7 +269,7 @@ SCARCITY = 3.0
 # Work of a turn, in iterations × nonzeros. Measured: with 5e8, the tree for Islamabad's sectors
 # (row 20) solved one node per turn.
 TURN = 2e9
-PROGRAM_GAP = 0.6  # gap of the integer master problem, by the requested gap (measured: similar)
+PROGRAM_GAP = 0.6  # gap of the integer master problem / requested gap (measured: similar)
 # Maximum number of nodes in a first integer master problem, and in a window. Not measured.
 PROGRAM_NODES = 100
 # If a solve of the integer master problem finds no better plan, the next solve may use this many
@@ -285,7 +288,8 @@ FIRST_HORIZON = 3.0  # first horizon, which is also the shortest (not measured)
 FIRST_HORIZON_OF_GAP = 10.0  # first horizon under the viability gap (not measured)
 LONGEST_HORIZON = 50.0  # longest horizon (not measured)
 TURNS = 12  # number of turns at the first horizon (not measured)
-OVER = 1e4  # penalty for a rupee above a year's money; for a year too early, it is 1 (not measured)
+# Penalty for a rupee above a year's money; the penalty for a year too early is 1. Not measured.
+OVER = 1e4
 
 # --- covering -----------------------------------------------------------------------------------
 

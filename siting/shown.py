@@ -64,10 +64,10 @@ SITE = (
 class Block:
     """A table for display. Without columns, its rows are tuples of text.
 
-    A row of one text is a sentence, and spaces before it indent it. `title` stands above the table,
-    and `below` explains its columns. `all_in` is the attribute that has all rows, and `file` the
-    file that has them, if any; `more` is the number of rows that are left out. Notebooks and text
-    show `most` of the rows. `style` returns the terminal's style of a row (``red``).
+    A row of one text is a sentence; leading spaces indent it. `title` is shown above the table, and
+    `below` explains its columns. `all_in` names the attribute with all rows, and `file` the file
+    with all rows, if any. `more` is the number of rows left out. Notebooks and text show `most` of
+    the rows. `style` returns the terminal's style of a row (``red``).
     """
 
     columns: Sequence[Column]
@@ -97,7 +97,7 @@ class Block:
     def rest(self) -> list[str]:
         """Return a sentence about the rows that `texts` leaves out; none if it has all rows."""
         more = self.more + max(len(self.rows) - self.most, 0)
-        where = f": all are in .{self.all_in}" if self.all_in else ""
+        where = f" (all rows: .{self.all_in})" if self.all_in else ""
         return [f"… and {more:,} more{where}"] if more else []
 
 
@@ -157,7 +157,7 @@ def block_of(
     table: pd.DataFrame, columns: Sequence[Column], all_in: str, file: str = "", *,
     count: int | None = None, most: int = MOST_ROWS, **other: Any,
 ) -> Block:  # fmt: skip
-    """Return the first rows of a frame as a `Block`; `count` is the number of all rows."""
+    """Return the first rows of a frame as a `Block`; `count` is the total number of rows."""
     rows = table.head(most).to_dict("records")
     more = (len(table) if count is None else count) - len(rows)
     return Block(columns, rows, all_in, file, more=more, most=most, **other)

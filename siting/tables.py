@@ -164,7 +164,7 @@ SERVICE = Table(
         _id("cell_id", "cell of the demand row"),
         _id("vehicle_class", "vehicle class of the demand row"),
         _id("site_id", "the site that serves it"),
-        _number("served_kwh_day", "kWh/day", "energy that the site serves of the demand row"),
+        _number("served_kwh_day", "kWh/day", "the part of the row's demand that the site serves"),
         _number("travel_min", "min", "driving time to the site"),
     ),
     key=("demand_id", "site_id"),
@@ -203,7 +203,7 @@ def reasons_of(offers: pd.DataFrame) -> pd.Series[str]:
 
 
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
-    """Return a fault for each deviation of a table from its specification; `where` is its name."""
+    """Return a fault for each deviation of a table from its specification; `where` names it."""
     require_kind("table", table, Table, "give one of siting.tables, such as DEMAND")
     where = where or table.name
     require_kind(where, frame, pd.DataFrame, "give a DataFrame")
@@ -219,8 +219,8 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
         if column.name in frame.columns:
             faults += _column_faults(frame, column, labels, where)
     if table.capacity_columns and not capacity:
-        what = "no column capacity_<group>_kwh_day"
-        faults.append(Fault(where, what, "add a column for what each offer can serve"))
+        what = "has no column capacity_<group>_kwh_day"
+        faults.append(Fault(where, what, "add a column with the energy that each offer can serve"))
     if set(table.key) <= set(frame.columns):
         twice = frame.duplicated(subset=list(table.key), keep=False).to_numpy()
         faults += naming(f"{where}, column {' + '.join(table.key)}", "duplicate", labels(twice))
@@ -247,13 +247,13 @@ def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
     >>> row = {"cell_id": ["c1"], "site_id": ["s1"], "travel_min": [-1.0]}
     >>> validate(pd.DataFrame(row), REACH)
     Traceback (most recent call last):
-    siting.errors.InputError: reach, column travel_min: 1 value below 0 min (c1 s1)
+    siting.errors.InputError: reach, column travel_min: 1 value is below 0 min (c1 s1)
     """
     refuse(find_faults(frame, table, where))
 
 
 def data_dictionary() -> pd.DataFrame:
-    """Return one row per column of every table: table, column, kind, unit, meaning."""
+    """Return one row per column of every table, with its kind, unit and meaning."""
     rows = [
         (table.name, column.name, column.kind, column.unit, column.meaning)
         for table in TABLES
@@ -281,22 +281,23 @@ def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: s
         faults += naming(place, _count(missing, "is", "are", "missing"), labels(missing))
     is_flag = pd.api.types.is_bool_dtype(values)
     if column.kind == "flag" and not is_flag:
-        faults.append(Fault(place, f"must be true or false, but has type {values.dtype}"))
+        what = f"values must be true or false, but the column has type {values.dtype}"
+        faults.append(Fault(place, what))
     if column.kind not in ("number", "whole"):
         return faults
     if is_flag or not pd.api.types.is_numeric_dtype(values):
         bad = (pd.to_numeric(values, errors="coerce").isna() & ~values.isna()).to_numpy()
-        what = f"must be numbers, but has type {values.dtype}"
+        what = f"values must be numbers, but the column has type {values.dtype}"
         return [*faults, Fault(place, what, "", labels(bad))]
     plain = values.to_numpy(dtype=float, na_value=np.nan)
     infinite = np.isinf(plain)
     faults += naming(place, _count(infinite, "is", "are", "infinite"), labels(infinite))
     if column.kind == "number":
         bad = (plain < 0) & ~infinite
-        what = _count(bad, "value", "values", f"below 0 {column.unit}".rstrip())
+        what = _count(bad, "value is", "values are", f"below 0 {column.unit}".rstrip())
         return faults + naming(place, what, labels(bad))
     broken = ~missing & ~infinite & (plain != np.round(plain))
-    return faults + naming(place, "not whole numbers", labels(broken))
+    return faults + naming(place, "values must be whole numbers", labels(broken))
 
 
 def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: str) -> list[Fault]:
@@ -312,7 +313,7 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
     faults += naming(f"{where}, geometry", what, labels(missing))
     wrong = (~shapes.geom_type.isin(table.geometry)).to_numpy() & ~missing
     kinds = ", ".join(sorted(set(shapes.geom_type[wrong])))
-    what = f"{kinds}, expected {' or '.join(table.geometry)}"
+    what = f"must be {' or '.join(table.geometry)}, but is {kinds}"
     return faults + naming(f"{where}, geometry", what, labels(wrong))
 
 

@@ -43,7 +43,7 @@ FIXES = {
     errno.ENOTDIR: "a part of the path is a file: name another place",
     errno.EEXIST: "a part of the path is a file: name another place",
     errno.ENAMETOOLONG: "name a shorter path",
-    errno.ELOOP: "its links lead in a circle: name another place",
+    errno.ELOOP: "the links in the path lead in a circle: name another place",
 }
 # Errors from a full disk, a quota, or a limit on file size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -235,7 +235,7 @@ def _is_ours(lock: Path) -> bool:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield a temporary folder in ``TMPDIR``; an `OutputError` names the folder, not its files."""
+    """Yield a temporary folder in ``TMPDIR``; errors name this folder, not the files in it."""
     place = ""
     try:
         place = tempfile.gettempdir()

@@ -187,7 +187,7 @@ def test_a_town_of_the_census_is_found_and_borrows_what_is_not_known_of_it(tmp_p
 
 @pytest.mark.parametrize("town", ["Gharo", "Yes", "New: Town #1", "ٹوپی", "Sector 'B\\n'"])
 def test_any_other_town_is_described_by_a_city_it_is_like(tmp_path, town):
-    with pytest.raises(InputError, match="describe any town"):
+    with pytest.raises(InputError, match="describe any other town"):
         new_config(town)
     path = tmp_path / "town.yaml"
     path.write_text(new_config(town, like="Karachi", people=50_000), encoding="utf-8")

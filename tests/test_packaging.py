@@ -40,7 +40,7 @@ def test_the_embedded_city_is_copied_once_and_never_over_changes(tmp_path):
     config.write_text("name: mine", encoding="utf-8")
     with pytest.raises(
         InputError,
-        match=r"modified files of the embedded city \(configs/islamabad.yaml\); siting run",
+        match=r"modified files of the embedded city \(configs/islamabad.yaml\); to use these",
     ):
         copy_embedded_city(tmp_path / "demo")
     assert config.read_text(encoding="utf-8") == "name: mine"

@@ -57,7 +57,7 @@ def test_every_fault_is_named_at_once_and_nothing_is_changed():
     text = str(caught.value)
     assert "demand.csv, column cell_id: missing (cell of the demand)" in text
     assert "demand.csv, column demand_kwh_day: 1 is missing" in text
-    assert "demand.csv, column demand_kwh_day: 1 value below 0 kWh/day" in text
+    assert "demand.csv, column demand_kwh_day: 1 value is below 0 kWh/day" in text
     assert "demand.csv, column demand_id: duplicate (d1)" in text
     pd.testing.assert_frame_equal(frame, before)
 
@@ -65,9 +65,9 @@ def test_every_fault_is_named_at_once_and_nothing_is_changed():
 @pytest.mark.parametrize(
     ("column", "values", "expected"),
     [
-        ("demand_kwh_day", ["3,5", "4"], "must be numbers, but has type str"),
+        ("demand_kwh_day", ["3,5", "4"], "values must be numbers, but the column has type str"),
         ("demand_kwh_day", [np.inf, 1.0], "1 is infinite"),
-        ("demand_kwh_day", [True, False], "must be numbers, but has type bool"),
+        ("demand_kwh_day", [True, False], "values must be numbers, but the column has type bool"),
         ("vehicle_class", ["car", " "], "1 is missing"),
         ("vehicle_class", ["car", None], "1 is missing"),
     ],
@@ -83,17 +83,17 @@ def test_rows_without_a_name_are_faults_all_the_same():
     frame = good_demand().assign(demand_id=["d1", None], demand_kwh_day=-1.0)
     assert texts(frame, DEMAND) == [
         "demand, column demand_id: 1 is missing (nan)",
-        "demand, column demand_kwh_day: 2 values below 0 kWh/day (d1, nan)",
+        "demand, column demand_kwh_day: 2 values are below 0 kWh/day (d1, nan)",
     ]
     nameless = frame.drop(columns="demand_id")
     assert texts(nameless, DEMAND)[1:] == [
-        "demand, column demand_kwh_day: 2 values below 0 kWh/day (row 1, row 2)"
+        "demand, column demand_kwh_day: 2 values are below 0 kWh/day (row 1, row 2)"
     ]
 
 
 def test_whole_numbers_and_flags_are_held_to():
     cells = good_cells().assign(node_id=[1.5])
-    assert texts(cells, CELLS) == ["cells, column node_id: not whole numbers (c1)"]
+    assert texts(cells, CELLS) == ["cells, column node_id: values must be whole numbers (c1)"]
     assert texts(good_cells().assign(node_id=pd.array([pd.NA], "Int64")), CELLS) == []
     sites = gpd.GeoDataFrame(
         {
@@ -110,7 +110,7 @@ def test_whole_numbers_and_flags_are_held_to():
         crs=32643,
     )
     assert texts(sites, CANDIDATES) == [
-        "candidates, column existing: must be true or false, but has type str"
+        "candidates, column existing: values must be true or false, but the column has type str"
     ]
 
 
@@ -121,7 +121,7 @@ def test_geometry_must_be_there_of_the_right_type_and_know_its_crs():
     found = texts(lines.set_crs(None, allow_override=True), CELLS)
     assert found == [
         "cells: has no coordinate reference system; declare it, e.g. EPSG:4326",
-        "cells, geometry: LineString, expected Polygon or MultiPolygon or Point (c1)",
+        "cells, geometry: must be Polygon or MultiPolygon or Point, but is LineString (c1)",
     ]
     missing = good_cells().set_geometry([None], crs=32643)
     assert texts(missing, CELLS) == ["cells, geometry: 1 is missing (c1)"]
@@ -145,11 +145,12 @@ def test_offers_need_capacity_columns_that_are_numbers():
         }
     )
     assert texts(offers, OFFERS) == [
-        "offers: no column capacity_<group>_kwh_day; add a column for what each offer can serve"
+        "offers: has no column capacity_<group>_kwh_day; add a column with the energy that each "
+        "offer can serve"
     ]
     assert texts(offers.assign(capacity_dc_kwh_day=1.0), OFFERS) == []
     bad = texts(offers.assign(capacity_dc_kwh_day=-1.0), OFFERS)
-    assert bad == ["offers, column capacity_dc_kwh_day: 1 value below 0 kWh/day (s1:fast)"]
+    assert bad == ["offers, column capacity_dc_kwh_day: 1 value is below 0 kWh/day (s1:fast)"]
 
 
 def test_a_key_of_two_columns_is_one_key():

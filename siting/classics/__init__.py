@@ -1,4 +1,4 @@
-"""Classic models: p-median, p-center, set cover, maximal cover, facility location.
+"""Classic models: p-median, p-center, set covering, maximal covering and facility location.
 
 `solve_classic` solves them on a `PlainInstance`; `mclp`, `lscp`, `p_median`, `p_center` and
 `facility_location` return PuLP programs. Studies do not import this package.

@@ -81,7 +81,7 @@ def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
 
 
 def first_plan(problem: Location, clock: Clock) -> Flags:
-    """Add sites to the existing ones, best first, if this saves cost; then `improve` the plan."""
+    """Add sites to the existing sites, best first, while this saves cost; `improve` the plan."""
     chosen = problem.existing.copy()
     cheapest = nearest(problem, chosen)[0]
     scale = max(float(cheapest.sum()), 1e-300)
@@ -145,8 +145,8 @@ def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Flo
     sites, open_sites = len(chosen), np.flatnonzero(chosen)
     at = np.cumsum(chosen) - 1  # index of each open site among the open sites
     served = site >= 0
-    # `loss`: rise in cost if an open site closes. `extra`: the part of this rise that a new site
-    # would avoid.
+    # `loss` is the rise in cost if an open site closes; `extra` is the part of this rise that a new
+    # site would avoid.
     loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(open_sites))
     near = np.flatnonzero(problem.cost < second[problem.row])
     row, new, cost = problem.row[near], problem.site[near], problem.cost[near]

@@ -37,7 +37,7 @@ class PlainInstance(ReadOnlyArrays):
         weight (infinite without a limit), and whether it must be open.
     start, site, cost
         Demand ``i`` can be served from the sites ``site[start[i]:start[i + 1]]`` at ``cost`` each
-        (minutes, metres or money), cheapest first, then by id.
+        (minutes, metres or money). The sites are sorted by cost, and then by id.
     whole
         For each pair, the cost of serving the whole demand from the site: weight x cost, or `cost`
         itself if `cost_per` is ``demand``.
@@ -93,9 +93,9 @@ class PlainInstance(ReadOnlyArrays):
         Raises
         ------
         InputError
-            If the tables have errors; the message lists them all: missing columns; missing,
+            If the tables have errors, all of which the message lists: missing columns; missing,
             negative or non-numeric values; duplicate ids; ids missing from the other table; no
-            demand; no site in reach of demand.
+            demand; or no site in reach of demand.
 
         Examples
         --------

@@ -142,7 +142,7 @@ def _start(model: str, instance: PlainInstance, p: int | None = None) -> Classic
 def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> ClassicProgram:
     """Return the PuLP program that covers every demand with the fewest sites.
 
-    Every demand that needs serving must have a site within `radius` (in the unit of the costs). `p`
+    Every demand that must be served needs a site within `radius` (in the unit of the costs). `p`
     is the maximum number of sites, existing ones included; without `p` there is no limit.
     """
     program = _start("lscp", instance.wanted().within(radius), p)
@@ -172,7 +172,7 @@ def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
 def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
     """Return the PuLP program that serves every demand from p sites at minimum cost.
 
-    Every demand that needs serving must have a site. `p` is as in `lscp`.
+    Every demand that must be served needs a site in reach. `p` is as in `lscp`.
     """
     program = _start("p_median", instance.wanted(), p)
     _serve_from_nearest(program, [])
@@ -206,7 +206,7 @@ def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
 def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> ClassicProgram:
     """Return the PuLP program that minimises the cost of opening sites and serving demand.
 
-    With `capacitated`, sites serve no more weight than their capacity, and demand may be split.
+    With `capacitated`, each site serves at most its capacity (in weight), and demand may be split.
     """
     name = "capacitated_facility_location" if capacitated else "facility_location"
     program = _start(name, instance.wanted())

@@ -4,7 +4,7 @@ The p-median, facility location and set covering are solved as integer programs.
 they start from a plan made by adding and exchanging sites; with capacities, a transport problem
 evaluates each plan. The p-center is found by bisection over the radii (Minieka 1970): a set
 covering problem decides whether p sites cover every demand within a radius. Maximal covering is
-solved as a covering with a budget of p sites (`siting.engine.covering`).
+solved as a covering problem with a budget of p sites (`siting.engine.covering`).
 
 Source: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139.
 """
@@ -70,7 +70,7 @@ class Means:
 
 
 def search_program(problem: Location, build: Callable[[], ClassicProgram], means: Means) -> Found:
-    """Return the better of two plans, one made by exchanges and one by the solver, with a bound."""
+    """Return the better of two plans (made by exchanges and by the solver), and a bound."""
     with means.clock.phase("start"):
         plan = first_plan(problem, means.clock)
     with means.clock.phase("build"):
@@ -79,7 +79,8 @@ def search_program(problem: Location, build: Callable[[], ClassicProgram], means
         return Found(plan, total(problem, plan), total(problem, plan))
     run, chosen = means.decide(program, plan)
     best = min(plan, chosen, key=lambda one: total(problem, one))
-    # Serving each row at its lowest cost is also a bound, which helps if the solve ends early.
+    # The cost of serving each row at its lowest cost is also a bound, which helps if the solve ends
+    # early.
     bound = max(run.bound, total(problem, np.ones_like(plan)) - float(problem.fixed.sum()))
     if run.status == pulp.LpSolveStatus.Infeasible:
         bound = math.inf
@@ -142,7 +143,7 @@ def radius_of(instance: PlainInstance, chosen: Flags) -> float:
 def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
     """Return the plan of p sites with the smallest radius found, and a bound on the radius.
 
-    Every demand of the instance needs serving and has a site in reach. `Found.chosen` is None if
+    Every demand of the instance must be served and has a site in reach. `Found.chosen` is None if
     even the largest radius is too small, or time ran out first.
     """
     near = max(means.gap, settings.ARITHMETIC / 10)
@@ -219,7 +220,7 @@ def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
 
 
 def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Flags:
-    """Return the given sites without the new sites that are idle or can close at no extra cost."""
+    """Return the given sites without new sites that are idle or can close at no extra cost."""
     if (shares := transport(instance, chosen)) is None:
         return chosen
     used = instance.existing.copy()

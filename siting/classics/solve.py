@@ -45,6 +45,7 @@ from siting.errors import (
     require_kind,
 )
 from siting.program.instance import Flags, Floats
+from siting.texts import counted
 
 ClassicModel = Literal[
     "mclp", "lscp", "p_median", "p_center", "facility_location", "capacitated_facility_location"
@@ -73,9 +74,10 @@ class ClassicSolution:
         Ids of the open sites, sorted, existing ones included. Dropping any new site would make the
         plan worse.
     assignment
-        One row per pair of a demand and a site that serves it: ``demand_id``, ``site_id``, ``cost``
-        (as in the reach table) and ``share`` of the demand (below 1 only in a capacitated plan). Of
-        equally near sites, the one with the lowest id serves the demand.
+        One row per pair of a demand and a site that serves it, with the columns ``demand_id``,
+        ``site_id``, ``cost`` (as in the reach table) and ``share`` (the share of the demand, below
+        1 only in a capacitated plan). Of equally near sites, the site with the lowest id serves the
+        demand.
     unserved
         Ids of the demands that are not covered (maximal covering) or have no weight.
     proof
@@ -106,7 +108,7 @@ class ClassicSolution:
             f"{gap_and_asked(proof.gap, proof.gap_asked)}, {proof.stopped}\n"
             f"  objective  {proof.objective:,.6g} {proof.unit}, bound {proof.bound:,.6g}\n"
             f"  sites      {len(self.sites):,}; demands served {served:,}, "
-            f"not {len(self.unserved):,}\n"
+            f"not served {len(self.unserved):,}\n"
             f"  solver     {self.solver} {self.solver_version}, {proof.nodes:,} nodes, "
             f"{proof.seconds.get('total', 0.0):.1f} s"
         )
@@ -155,8 +157,8 @@ def solve_classic(
     Raises
     ------
     InputError
-        If the problem has errors; the message lists them all: an unknown model, `p` or `radius`
-        missing or out of range, demands that no site can serve, too little capacity.
+        If the problem has errors, all of which the message lists: an unknown model, `p` or `radius`
+        missing or out of range, demands that no site can serve, or too little capacity.
     InfeasibleError
         If `p` sites are too few to serve every demand, or capacities in reach are too small.
     SolveError
@@ -218,7 +220,7 @@ class _Solve:
         return search_program(self.costs(radius), build[self.model], means)
 
     def answer(self, incumbent: Found, means: Means) -> ClassicSolution:
-        """Return the solution: the plan without idle sites, re-evaluated, with its proof."""
+        """Return the solution: the plan without idle sites, evaluated again, and its proof."""
         needed, bound = self.needed, incumbent.bound
         chosen, shares, objective = self.settled(incumbent, means.clock)
         if not math.isfinite(objective):
@@ -255,7 +257,7 @@ class _Solve:
         )
 
     def settled(self, incumbent: Found, clock: Clock) -> tuple[Flags, Floats, float]:
-        """Return open sites, the share that each pair serves, and the objective (inf: no plan)."""
+        """Return open sites, the demand share of each pair, and the objective (inf: no plan)."""
         needed, chosen = self.needed, incumbent.chosen
         shares = np.zeros(len(needed.site))
         if chosen is None:
@@ -290,7 +292,7 @@ class _Solve:
             fewest = search_program(_number_of_sites(self.needed), build, means).bound
             proven = math.ceil(fewest - settings.SIGNIFICANT) if math.isfinite(fewest) else 0
             least = max(self.p + 1, proven)
-            what = f"{self.p:,} sites cannot serve every demand with the pairs of the reach table"
+            what = f"with {counted(self.p, 'site')}, some demand is always out of reach"
             return InfeasibleError("p", what, f"raise p to {least:,} or more, or widen the reach")
         if means.clock.interrupted:
             return SolveError("solve", "interrupted before a plan was found")
@@ -335,8 +337,8 @@ def _stranded(needed: PlainInstance) -> Fault:
     left = shares * (wider.site == sites)
     short, need = float(wider.weight[wider.row] @ left), float(needed.weight.sum())
     where = needed.demand_ids[np.unique(wider.row[left > settings.SIGNIFICANT])]
-    what = f"with every site open {need - short:,.6g} of {need:,.6g} can be served: "
-    what += "the rest has no capacity within reach"
+    what = f"with every site open, {need - short:,.6g} of {need:,.6g} can be served, but there is "
+    what += "no capacity within reach of the rest"
     fix = f"add {short:,.6g} or more within reach of these demands"
     return Fault("candidates, capacity", what, fix, tuple(where.tolist()))
 
@@ -408,5 +410,5 @@ def _capacity_faults(instance: PlainInstance) -> list[Fault]:
     have, need = float(instance.capacity[used].sum()), float(instance.weight.sum())
     if have >= need * (1 - settings.EXACT):
         return []
-    what = f"all sites together can serve {have:,.6g}, the demand is {need:,.6g}"
+    what = f"all sites together can serve {have:,.6g}, but the demand is {need:,.6g}"
     return [Fault("candidates, capacity", what, f"add {need - have:,.6g} or more")]

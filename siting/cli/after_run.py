@@ -28,7 +28,10 @@ from siting.errors import InputError
 
 @verb(AFTER, "siting runs", quiet=False)
 def runs(
-    *, here: Path = option("DIR", "Look for runs from this folder.", default=Path(), name="--in")
+    *,
+    here: Path = option(
+        "DIR", "Look for runs in and around this folder.", default=Path(), name="--in"
+    ),
 ) -> Reply:
     """List the runs in runs/, ../runs/ and */runs/, newest first."""
     folders = run_folders(here)
@@ -70,7 +73,7 @@ def open_(folder: Run) -> Reply:
 def report(
     folder: Run,
     *,
-    out: Path | None = option("FILE", "The new file; by default report.html in the run."),
+    out: Path | None = option("FILE", "The new file; by default report.html in the run folder."),
     frontier: Path | None = option(
         "DIR", "A `siting frontier` folder; its curve is added to the report."
     ),
@@ -92,7 +95,10 @@ def verify(
         "DIR", "The `siting frontier` folder whose curve is in report.html."
     ),
 ) -> Reply:
-    """Check a run's files and recount its plan. Exit code 0 means that all checks pass."""
+    """Check a run's files and recompute its plan independently.
+
+    Exit code 0 means that all checks pass.
+    """
     from siting.review import verify_run
 
     verified = verify_run(run_folder(folder), frontier=frontier, progress=progress())
@@ -108,7 +114,7 @@ def replan(
     require: list[str] | None = option("SITE", "Site that must have a station; [A,B] for several."),
     budget_pkr: float | None = option("PKR", "The new budget.", name="--budget", min=0),
     add: Path | None = option("LAYER", "A layer of additional candidate sites."),
-    answers: Path | None = option("CSV", "A CSV of places sanctioned, refused or withdrawn."),
+    answers: Path | None = option("CSV", "CSV of sanctioned, refused or withdrawn places."),
     overrides: Overrides = None,
     out: Path | None = option("DIR", "The new folder; by default RUN-replan-TIME next to the run."),
 ) -> Reply:  # fmt: skip
@@ -142,8 +148,8 @@ def export(
     to: Path = option(
         "FILE", "A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx.", default=...),
     layer: list[str] | None = option(
-        "NAME", "A layer, or a list [A,B]. By default the stations; in .kml and .gpkg also the "
-        "demand; in .xlsx everything except the roads."),
+        "NAME", "A layer, or a list [A,B]. By default, .xlsx gets all layers but the roads, "
+        ".kml and .gpkg get stations and demand, and other files get stations."),
 ) -> Reply:  # fmt: skip
     """Export a stored run, e.g. to GeoPackage, Shapefile, GeoParquet, KML or a workbook."""
     from siting.export.exchange import require_ending
@@ -178,7 +184,7 @@ def trace(
 def explain(
     folder: Run,
     site: str | None = typer.Argument(
-        None, metavar="[SITE]", help="The id or name of a place; all places by default."),
+        None, metavar="[SITE]", help="The id or name of a place; by default, all new stations."),
     *,
     alternatives: int = option(
         "N", "Number of near-optimal plans to check for a station at the place; 0 for none.",
@@ -186,7 +192,7 @@ def explain(
     seconds: float = typer.Option(30.0, "--time-limit", "--seconds", metavar="S", min=1, max=3600,
                                   help="Time limit for each solve, s."),
 ) -> Reply:  # fmt: skip
-    """Explain why a place has a station or not, or list all stations, the most doubtful first."""
+    """Explain why a place has or lacks a station, or list all stations, the most doubtful first."""
     from siting.review import Explained, explain_plan, explain_site
 
     run = Explained(run_folder(folder))
@@ -260,15 +266,15 @@ def papers(
 )
 def evaluate(
     config: ConfigPath,
-    sites: Path = option("LAYER", "Points with their chargers.", default=...),
+    sites: Path = option("LAYER", "The given plan: points with their chargers.", default=...),
     *,
     overrides: Overrides = None,
     map_config: list[str] | None = option(
         "THEIRS=OURS",
-        "A configuration or charger, as the layer names it and as the study names it."),
+        "Name of a configuration or charger in the layer, and its name in the study."),
     same_stations: bool = flag(
-        "--same-stations", "Limit the best plan to as many new stations as the given plan."),
-    out: Path | None = option("DIR", "By default runs/NAME-evaluate-TIME."),
+        "--same-stations", "Limit the best plan to as many new stations as the given plan has."),
+    out: Path | None = option("DIR", "The new folder; by default runs/NAME-evaluate-TIME."),
 ) -> Reply:  # fmt: skip
     """Score a plan made by hand or by another tool against the best plan with the same budget.
 
@@ -278,7 +284,7 @@ def evaluate(
 
     pairs = [text.partition("=") for text in items(map_config)]
     if odd := tuple("".join(pair) for pair in pairs if not all(pair)):
-        raise InputError("map-config", "not THEIRS=OURS", "write e.g. fast=dc_hub", odd)
+        raise InputError("map-config", "is not THEIRS=OURS", "write e.g. fast=dc_hub", odd)
     names = {theirs: ours for theirs, _, ours in pairs}
     evaluation, folder = evaluate_to_folder(
         config, sites, names=names, same_stations=same_stations, **asked_of_folder(overrides, out)
@@ -312,7 +318,8 @@ def simulate(
     balk_min: float = option(
         "MIN", "Longest expected wait that drivers accept, min.", default=30.0),
     spread: float = typer.Option(
-        0.5, help="Coefficient of variation of session energy; 1: exponential."),
+        0.5, help="Spread of the energy of a session: standard deviation divided by mean. In an "
+        "exponential distribution, the spread is 1."),
     out: Path | None = option(
         "DIR", "The new folder; by default RUN-simulate-TIME next to the run."),
 ) -> Reply:  # fmt: skip

@@ -88,7 +88,7 @@ app = typer.Typer(
     name="siting",
     cls=Verbs,
     help="Plan electric-vehicle charging stations: where, of which kind, at what public cost.",
-    epilog="siting COMMAND --help lists the options of a command and an example.",
+    epilog="Run `siting COMMAND --help` to see the options of a command, with an example.",
     no_args_is_help=True,
     rich_markup_mode=None,  # boxes would triple the run time of --help
     pretty_exceptions_enable=False,
@@ -99,7 +99,7 @@ app = typer.Typer(
 def option(metavar: str, help_: str, default: Any = None, *, name: str = "", **rules: Any) -> Any:
     """Return a typer option; if `default` is ``...``, the option is required.
 
-    The option is called `name` or, if that is blank, gets its name from the parameter:
+    The option is called `name`. If `name` is blank, the option is named after the parameter:
     ``write_lp`` becomes ``--write-lp``.
     """
     names = [name] if name else []
@@ -165,9 +165,9 @@ Run = Annotated[
 class Reply:
     """The result of a command: its JSON, what the terminal shows, and its exit code.
 
-    `shown` is a result, or a function that prints one; the `folder` to which a result was written
-    is printed below it. If one of `gaps` is above 100 %, the exit code is `FAR_FROM_PROVEN`. If
-    `always` is true, the result is printed despite ``--quiet``.
+    `shown` is a result, or a function that prints a result. The `folder` to which a result was
+    written is printed below the result. If one of `gaps` is above 100 %, the exit code is
+    `FAR_FROM_PROVEN`. If `always` is true, the result is printed despite ``--quiet``.
     """
 
     json: Callable[[], Any]
@@ -322,7 +322,7 @@ def _usage_as_json() -> Iterator[None]:
     try:
         yield
     except _UsageError as err:
-        fix = "siting COMMAND --help lists the options of a command"
+        fix = "run `siting COMMAND --help` to see the options of a command"
         _json_of([Fault("command line", err.format_message(), fix)])
         raise
 

@@ -54,10 +54,10 @@ def demo(
     out: Path = option(
         "DIR", "Folder for configuration, data and runs.", default=Path("siting-demo")
     ),
-    files_only: bool = flag("--files-only", "Only copy the files, for editing; make no plan."),
+    files_only: bool = flag("--files-only", "Copy the files for editing, but make no plan."),
     nation: bool = flag("--nation", "Use three schematic cities with one budget."),
 ) -> Reply:
-    """Copy the package's schematic Islamabad to a folder and make its plan; works offline."""
+    """Copy the package's schematic Islamabad to a folder and plan its stations; works offline."""
     from siting.embedded import copy_embedded_city
 
     config = copy_embedded_city(out, nation)
@@ -95,7 +95,7 @@ def cities() -> Reply:
             Column("Zones", "zones", ",.0f"),
         ]
         Screen().table(columns, library())
-        typer.echo("siting new CITY writes a configuration for one of them.")
+        typer.echo("Run `siting new CITY` to write a configuration for one of these cities.")
 
     return Reply(lambda: json.loads(library().to_json(orient="records")), show)
 
@@ -174,11 +174,11 @@ def award(
     asks_limit: float | None = option(
         "S", "Time limit, s, for critical asks; by default 5 times the award's.", min=0),
     nearest: int | None = option(
-        "N", "Number of losing bids that get a critical ask, cheapest per kWh first; by default "
-        "all.", min=0),
-    out: Path | None = option("DIR", "By default runs/NAME-award-TIME."),
+        "N", "Number of losing bids whose critical asks are computed, cheapest per kWh first; by "
+        "default all.", min=0),
+    out: Path | None = option("DIR", "The new folder; by default runs/NAME-award-TIME."),
 ) -> Reply:  # fmt: skip
-    """Choose among bids for places, and find the largest ask at which each loser would have won."""
+    """Choose among bids for places, and find the largest ask at which each losing bid would win."""
     from siting import awards
 
     asked = asked_of_folder(overrides, out)
@@ -204,7 +204,7 @@ def demand(
         "--sensitivity", "Rank the figures by their effect on the total demand and its map."
     ),
     draws: int = typer.Option(
-        1000, min=1, max=1_000_000, help="Number of random draws from all ranges."
+        1000, min=1, max=1_000_000, help="Number of random draws of all figures from their ranges."
     ),
     seed: int = typer.Option(1, min=0, help="Random seed of the draws."),
 ) -> Reply:
@@ -251,7 +251,7 @@ def check(
 
 @verb(BEGIN, "siting fetch configs/lahore.yaml")
 def fetch(config: ConfigPath, *, overrides: Overrides = None) -> Reply:
-    """Download everything a configuration needs, to work without internet later."""
+    """Download everything that a configuration needs, so that later commands work offline."""
     from siting import study
 
     lines = study.fetch(config, overrides=overrides or [], progress=progress())
@@ -268,7 +268,7 @@ def frontier(
     ),
     *,
     overrides: Overrides = None,
-    out: Path | None = option("DIR", "By default runs/NAME-frontier-TIME."),
+    out: Path | None = option("DIR", "The new folder; by default runs/NAME-frontier-TIME."),
 ) -> Reply:
     """Plan for several budgets, and show how much energy each can serve and where returns diminish.
 
@@ -297,7 +297,7 @@ def nation(
     workers: int | None = _WORKERS,
     dask: str | None = _DASK,
     earlier: Path | None = option(
-        "DIR", "An earlier plan: reuse its solutions for the cities, and show the changes.",
+        "DIR", "Folder of an earlier plan: reuse its city solutions, and show the changes.",
         name="--from"),
     explain: str | None = option(
         "CITY", "For a nation's folder: explain a city's share of the budget."),
@@ -369,8 +369,8 @@ def batch(
     overrides: Overrides = None,
     sweep: list[str] | None = option(
         "KEY=LIST", "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for 5 evenly "
-        "spaced values. If repeated: every combination."),
-    out: Path = option("DIR", "The batch's folder; a batch already there is continued.",
+        "spaced values. If repeated, all combinations are tried."),
+    out: Path = option("DIR", "The batch's folder; an unfinished batch in it is continued.",
                        default=Path("runs/batch")),
     workers: int | None = _WORKERS,
     threads: int | None = typer.Option(
@@ -379,13 +379,13 @@ def batch(
     retry: bool = flag("--retry", "Rerun the studies that failed because of their inputs."),
     dry_run: bool = flag("--dry-run", "List the studies without running them."),
 ) -> Reply:  # fmt: skip
-    """Run many studies, each only once; a restart runs only the unfinished ones."""
+    """Run many studies, each only once; a restart runs only unfinished studies."""
     from siting import batch as many
     from siting.config import parse_sweeps
     from siting.terminal.batch_tables import BatchLines, print_batch, print_studies
 
     if dask is not None and workers is not None:
-        raise InputError("--workers", "does not work with --dask", "start workers in the cluster")
+        raise InputError("--workers", "cannot be set with --dask", "start workers in the cluster")
     studies = many.list_studies(configs, overrides or (), parse_sweeps(sweep or []), now().date())
     if dry_run:
         keys = ("config", "name", "sweep", "key", "fault")
@@ -408,7 +408,7 @@ def batch(
                 progress=lines,
             )
     except KeyboardInterrupt:
-        kept = "\nStopped. Finished studies are kept; the same command continues."
+        kept = "\nStopped. Finished studies are kept; run the same command to continue."
         raise stopped(kept) from None
     finally:
         if lines is not None:
@@ -431,7 +431,10 @@ def rerun(
     ),
     out: Path | None = option("DIR", "Also write the repetition to this run folder."),
 ) -> Reply:
-    """Repeat a run from its folder; exit 0 if inputs, objective and plan are the same, else 1."""
+    """Repeat a run from its folder.
+
+    Exit code 0 means that inputs, objective and plan are the same.
+    """
     from siting.review import rerun as repeat
 
     try:

@@ -18,7 +18,7 @@ LISTED = ("name", "title", "written", "status", "gap", "subsidy_pkr", "new_stati
 def run_folders(here: Path = Path()) -> list[tuple[Path, dict[str, Any]]]:
     """Return the runs in ``runs``, ``../runs`` and ``*/runs`` of a folder, newest first.
 
-    Each run is a path and the fields `LISTED` of its ``run.json``, if present. Folders without a
+    Each run is a path and those fields `LISTED` that its ``run.json`` has. Folders without a
     readable ``run.json`` are left out.
     """
     runs = [(path, facts) for path in _all_folders(here) if (facts := _facts(path)) is not None]
@@ -62,7 +62,7 @@ def run_folder(wanted: Path) -> Path:
         if runs := run_folders():
             return runs[0][0]
         what = "no runs in runs/, ../runs/ or */runs/"
-        raise InputError(word, what, "make one with siting run, or name its folder")
+        raise InputError(word, what, "run `siting run` to make one, or name the folder of a run")
     paths = _all_folders()
     named = [path for path in paths if path.name == word]
     begun = named or [path for path in paths if path.name.startswith(word)]
@@ -75,7 +75,7 @@ def run_folder(wanted: Path) -> Path:
         what, ids = f"matches the start of {len(named)} runs", tuple(map(str, named))
         raise InputError(word, what, "write more of the name, or @latest", ids)
     names = [path.name for path in paths]
-    fix = did_you_mean(word, names, "siting runs lists the runs near this folder")
+    fix = did_you_mean(word, names, "run `siting runs` to list the runs near this folder")
     raise InputError(word, "no such run folder, and no run has this name", fix)
 
 

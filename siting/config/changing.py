@@ -16,9 +16,10 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError, Fault, SitingError, did_you_mean
 
-# A function that writes a table or graph to a file, given its key and a folder; returns the path.
+# A function that writes a table or graph to a file in a folder, and returns the file's path. Its
+# arguments are the key, the table or graph, and the folder.
 Place = Callable[[Key, Any, Path], Path]
-# Sections that accept a file or table, with functions that make the section from it.
+# Sections that accept a file or table, each with a function that makes the section from it.
 SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
     ("demand",): lambda one: {"table": one},
@@ -59,7 +60,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
             faults += err.faults
             continue
         if whole := _given_whole(change, key):
-            what = f"is a part of `{dotted(whole)}`, which is given as a whole"
+            what = f"is part of `{dotted(whole)}`, which is set as a whole"
             faults.append(Fault(word, what, "set only one of the two"))
             continue
         if key in SOURCES and value is not None and not isinstance(value, Mapping):
@@ -128,7 +129,7 @@ def _key_of(word: str) -> Key:
     if word in _places():
         paths = ", ".join(map(dotted, _places()[word]))
         raise ConfigError(word, "is in several sections", f"write one of: {paths}")
-    fix = did_you_mean(word, _places(), "the keys are those of the YAML file")
+    fix = did_you_mean(word, _places(), "use a key of the YAML file")
     raise ConfigError(word, "unknown key", fix)
 
 

@@ -50,7 +50,7 @@ class Figures(Section):
 
 
 class Wealth(Section):
-    """Relative wealth by place: vehicles move to wealthier places; their total is unchanged."""
+    """Relative wealth by place: wealthier places get more vehicles; the total is unchanged."""
 
     path: WealthFile
     """single-band GeoTIFF (needs the raster extra) or point layer, such as Meta's Relative Wealth
@@ -182,8 +182,8 @@ class Demand(Section):
     """scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, net-zero-2060 (a
     projection) or a scenario of scenarios_csv; not used if fleet_csv is given"""
     case: Literal["low", "central", "high"] = "central"
-    """which value to use from the range of every figure; low: the end of the range that gives less
-    energy demand; high: the end that gives more energy demand"""
+    """which value to use from the range of every figure; low: the limit of the range that gives
+    less demand; high: the limit that gives more demand"""
     scenarios_csv: CsvFile | None = None
     """table of electric sales shares by scenario, in place of the packaged table"""
     sales_csv: CsvFile | None = None
@@ -213,8 +213,8 @@ class Demand(Section):
     is within reach.max_snap_m; other columns: demand_kwh_day and, unless there is only one class,
     vehicle_class"""
     wealth: Wealth | None = None
-    """relative wealth by place; cars move to wealthier homes in the same zone and, if the zones
-    have no ownership_column, also to wealthier zones; default: cars follow population"""
+    """relative wealth by place; wealthier homes get more of their zone's cars and, if the zones
+    have no ownership_column, wealthier zones also get more cars; default: cars follow population"""
     surfaces: Surfaces | None = None
     """where vehicles charge in public; default: all near home"""
 

@@ -58,7 +58,7 @@ UNITS = {
     "deg": "degrees", "lon": "degrees", "lat": "degrees", "people": "people", "total": "people",
     "pkr": "PKR", "pkr_h": "PKR/h", "pkr_kw": "PKR/kW", "pkr_kwh": "PKR/kWh",
     "month_pkr": "PKR/month", "pkr_kw_month": "PKR/month",
-    "per_million": "kWh/day, people or sessions/day per PKR m",
+    "per_million": "kWh/day, people, or sessions/day, for each PKR m",
     "gap": "share", "alpha": "share, between 0 and 1",
 }  # fmt: skip
 
@@ -153,7 +153,7 @@ def missing_file(path: Path) -> str:
 
 
 def _path(*suffixes: str) -> BeforeValidator:
-    """Return a validator of file paths with one of the endings; without endings, of folders."""
+    """Return a validator of file paths with one of the endings or, without endings, of folders."""
 
     def resolved(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str | Path):

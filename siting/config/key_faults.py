@@ -45,7 +45,7 @@ class Origins:
     overrides: dict[Key, tuple[str, str]] = field(default_factory=dict)
 
     def _nearest(self, key: Key) -> Key:
-        """Return the key if it was set, else the innermost section around it that was; else ()."""
+        """Return the key or, if unset, the innermost section around it that was set; else ()."""
         parts = (key[:length] for length in range(len(key), 0, -1))
         return next((part for part in parts if part in self.overrides or part in self.lines), ())
 
@@ -81,7 +81,10 @@ class Spot:
 
 
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
-    """Return the position of a validation error in the schema, without pydantic's additions."""
+    """Return the position of a validation error in the schema.
+
+    The parts that pydantic adds to the error's location are ignored.
+    """
     spot = Spot(annotation=root)
     for part in (part for part in location if part != "[key]"):
         models = members(spot.annotation)
@@ -252,7 +255,7 @@ MOVED: Mapping[Key, str] = {("program", "method"): "solver.method"}
 
 
 def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
-    """Yield the keys of a section and its subsections, except subsections with several kinds."""
+    """Yield the keys of a section and of its subsections, except subsections of several kinds."""
     for name, info in section.model_fields.items():
         yield (*above, name)
         inner = list(members(info.annotation).values())

@@ -84,7 +84,8 @@ class NationSolver(Section):
     time_limit_s: float = Field(10, gt=0, le=604_800)
     """mean time limit per city, s; larger cities get more time"""
     rounds: int = Field(3, ge=1, le=50)
-    """maximum number of rounds; in each round, prices change and cities trade money"""
+    """maximum number of rounds; each round divides the budget among the cities again, and
+    solves the cities again at new prices of public money"""
 
 
 class NationOutput(Section):
@@ -134,7 +135,7 @@ class NationConfig(Section):
 def load_nation(
     path: Path, overrides: Sequence[str] = (), today: date | None = None
 ) -> tuple[NationConfig, list[Config], list[str]]:
-    """Return the checked configurations of a nation and its cities, and the cities' provinces.
+    """Return the checked configurations of a nation and of its cities, and the cities' provinces.
 
     With yearly budgets, every city's plan covers the nation's years. The arguments are as in
     `siting.config.load`. Raises `ConfigError` with every error in any of the files.
@@ -194,7 +195,8 @@ def _years(config: NationConfig, cities: Sequence[Config]) -> Iterator[Refusal]:
     for i, city in enumerate(cities):
         if city.year != last:
             what = f"{city.name} is for {city.year}, but the nation's years end in {last}"
-            yield ("cities", i), what, f"end in {city.year} as well, or set: [year={last}]"
+            fix = f"end the years in {city.year}, or add set: [year={last}] to the city"
+            yield ("cities", i), what, fix
         before = clashes(city)
         for key, what, fix in clashes(_in_years(city, config)):
             if (key, what, fix) not in before:
@@ -202,7 +204,7 @@ def _years(config: NationConfig, cities: Sequence[Config]) -> Iterator[Refusal]:
         rule = city.offers.subsidy.rule
         if rule in ("need", "gap"):
             what = f"{city.name}: offers.subsidy.rule {rule} cannot divide money among years"
-            yield ("cities", i), what, "set: [offers.subsidy.rule=share], or flat"
+            yield ("cities", i), what, "add set: [offers.subsidy.rule=share], or flat, to the city"
 
 
 def _province_of(city: Config) -> str:
@@ -222,7 +224,7 @@ def _cities_apart(cities: Sequence[Config]) -> Iterator[Refusal]:
             what = f"{city.name} is already listed as cities.{first}: its demand would count twice"
             yield ("cities", i), what, "leave one out"
         if city.year != cities[0].year:
-            what = f"{city.name} is for {city.year}, {cities[0].name} for {cities[0].year}"
+            what = f"{city.name} is for {city.year}, but {cities[0].name} is for {cities[0].year}"
             yield ("cities", i), what, f"use one year for all cities: set: [year={cities[0].year}]"
 
 
@@ -245,8 +247,10 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Iterator[Refusal]:
     least = dict.fromkeys(provinces, 0.0)
     for i, (one, province) in enumerate(zip(config.cities, provinces, strict=True)):
         floor_pkr = 0.0 if one.takes_part == "never" else one.least(budget)
-        if floor_pkr > one.most(budget):
-            yield ("cities", i, "least_pkr"), _have(one.most(budget), floor_pkr), "lower it"
+        most_pkr = one.most(budget)
+        if floor_pkr > most_pkr:
+            what = f"the floor, PKR {floor_pkr:,.0f}, is above the ceiling, PKR {most_pkr:,.0f}"
+            yield ("cities", i, "least_pkr"), what, "lower the floor, or raise the ceiling"
         least[province] += floor_pkr
     for name, money in config.provinces.items():
         if name not in known:
@@ -255,14 +259,12 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Iterator[Refusal]:
             continue
         least[name] = max(least[name], money.least(budget))
         if least[name] > money.most(budget):
-            what = _have(money.most(budget), least[name])
-            yield ("provinces", name, "most_pkr"), what, "raise it"
+            most = money.most(budget)
+            what = f"the ceiling, PKR {most:,.0f}, is below the floors, PKR {least[name]:,.0f}"
+            yield ("provinces", name, "most_pkr"), what, "raise the ceiling, or lower a floor"
     whole = math.fsum(least.values())
     if whole > budget * (1 + 1e-12):
-        fix = f"raise it by PKR {whole - budget:,.0f}, or lower a floor"
+        fix = f"raise the budget by PKR {whole - budget:,.0f}, or lower a floor"
         where = ("budget_pkr",) if config.years is None else ("years", "budgets_pkr")
-        yield where, f"the floors add up to more: {_have(budget, whole)}", fix
-
-
-def _have(have: float, need: float) -> str:
-    return f"have PKR {have:,.0f}, need PKR {need:,.0f}"
+        what = f"the floors add up to PKR {whole:,.0f}, but the budget is only PKR {budget:,.0f}"
+        yield where, what, fix

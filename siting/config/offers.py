@@ -40,9 +40,9 @@ class Service(Section):
     """The service standard: the part of a charger's output that counts as capacity."""
 
     rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = "waiting"
-    """waiting: capacity is the most energy that meets two conditions: few drivers wait long in the
-    peak hour (Erlang C), and each port is in use for at most the share time_utilisation of the day;
-    rated_share: capacity is the share offers.utilisation of the day's output at full power"""
+    """waiting: capacity is the largest amount of energy with which only a few drivers wait long in
+    the peak hour (Erlang C), and each port is in use for at most the share time_utilisation of the
+    day; rated_share: capacity is the share offers.utilisation of the day's output at full power"""
     wait_min: float = Field(10, ge=0, le=240)
     """longest acceptable wait, min"""
     alpha: float = Field(0.1, gt=0, lt=1)
@@ -58,7 +58,7 @@ class Service(Section):
 
 
 class SiteCosts(Section):
-    """Costs of a station besides chargers, grid works and fees (None: the package's figures)."""
+    """Costs of a station besides chargers, grid works and fees; None means the package's figure."""
 
     preset: Literal["central", "prudent"] = "central"
     """which values to use from the ranges of the packaged costs; prudent: the values that a careful
@@ -206,8 +206,8 @@ class Offers(Section):
     sizes: Sizes | None = None
     """allowed numbers of chargers at a site, by charger type; a size combines these, with at
     most one type per charger group; sizes are added to the configurations if both are given;
-    default if there are no configurations: lev_3 4, 8, 12, 16, 24, 32, 48, 64; ac_22 2, 4; dc_60
-    1, 2, 3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4"""
+    default if there are no configurations: 4, 8, 12, 16, 24, 32, 48 or 64 lev_3; 2 or 4 ac_22; 1,
+    2, 3 or 4 dc_60; 1, 2 or 4 dc_120; 1, 2 or 4 dc_180"""
     least_ports: int = Field(0, ge=0, le=1000)
     """minimum number of ports of a size; 0: any number"""
     table_csv: CsvFile | None = None
@@ -238,7 +238,8 @@ class Offers(Section):
     """layer of the 11 kV network or substations, used to measure the length of new lines; default:
     the distance in the grid table"""
     feeders: LayerFile | None = None
-    """layer of feeders with feeder_id and headroom_kw; default: each site has its own feeder"""
+    """layer of feeders with the columns feeder_id and headroom_kw; default: each site has its own
+    feeder"""
     feeder_within_m: float | None = Field(None, gt=0, le=100_000)
     """maximum distance between a site and its feeder, m; default: any distance"""
     subsidy: Subsidy = Subsidy()
@@ -259,7 +260,7 @@ ValueOfTime = Annotated[float, Field(ge=0, le=100_000, description="a driver's t
 
 
 class Money(Section):
-    """Prices and rates of a station's business case (None: the package's figures)."""
+    """Prices and rates of a station's business case; None means the package's figure."""
 
     prices_pkr_kwh: Annotated[Mapping[TableName, Price], Field(min_length=1)] | None = None
     """price that drivers pay, by charger group, including sales tax, PKR/kWh; required for every
@@ -310,6 +311,9 @@ class Money(Section):
     def _refusals(self) -> Iterator[Refusal]:
         tariff = self.tariff_pkr_kwh
         for group, price in (self.prices_pkr_kwh or {}).items():
-            if tariff is not None and price / (1 + (self.sales_tax or 0.0)) <= tariff:
-                what = f"{price:g} is not above tariff_pkr_kwh, {tariff:g}"
-                yield ("prices_pkr_kwh", group), what, "drivers must pay more than the station does"
+            bare = price / (1 + (self.sales_tax or 0.0))
+            if tariff is not None and bare <= tariff:
+                taxed = f" ({bare:.5g} before sales tax)" if self.sales_tax else ""
+                what = f"{price:g}{taxed} is not above tariff_pkr_kwh, {tariff:g}"
+                fix = "raise the price, or lower the tariff: drivers must pay more than the station"
+                yield ("prices_pkr_kwh", group), what, fix

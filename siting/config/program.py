@@ -18,7 +18,8 @@ from siting.config.fields import (
     no_repeat,
 )
 
-# Maximum number of envelopes that reserve money; the program has a row for each subset of them.
+# Maximum number of envelopes that reserve money. The program has a row for each subset of these
+# envelopes.
 MOST_KEPT = 6
 
 
@@ -132,9 +133,9 @@ class LeastGain(Section):
     per_million; only with program.years and `rule: always`"""
     rule: Literal["within_gap", "always"] = "within_gap"
     """within_gap: stations with a smaller gain are removed, as long as the plan stays within
-    solver.gap. With years, or if public money follows the business case, no station is removed, but
-    extra money for shorter drives is refused. Under coverage, the rule has no effect; always: the
-    least gain is part of the aim, however much energy is lost"""
+    solver.gap. With years, or if public money follows the business case, stations are not removed,
+    but extra money for shorter drives is refused. Under coverage, within_gap has no effect; always:
+    the least gain is part of the aim, however much energy is lost"""
     money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
     """money that counts under the `always` rule: public money or total cost"""
 
@@ -282,7 +283,7 @@ class Mandate(Section):
     """The share of each owner's places that must have a station, existing or new."""
 
     column: Text
-    """column of the candidate layers that names the owner: brand, operator"""
+    """column of the candidate layers that names the owner, e.g. brand or operator"""
     share: PositiveShare
     """share of each owner's places that must have a station; the number is rounded up"""
     by: Text | None = None
@@ -324,9 +325,9 @@ class Limits(Section):
     """packaged split to apply (splits.csv); pm_e_drive: India's split of 2025, with 29 % for light
     vehicles and 71 % for cars, buses and trucks"""
     density: Density | None = None
-    """a station in every square that has a candidate; default: no rule"""
+    """rule that every square with a candidate must have a station; default: no rule"""
     corridors: Corridors | None = None
-    """a station along every stretch of the given roads; default: no rule"""
+    """rule that every stretch of the given roads must have a station; default: no rule"""
     least_kw_per_ev: float | None = Field(None, gt=0, le=1000)
     """minimum charging power of all stations, new and existing, kW per electric vehicle of
     ev_classes in the area; the EU's AFIR sets 1.3; default: the power is only reported"""
@@ -353,7 +354,7 @@ class Limits(Section):
                 yield ("at_least", name, "stations"), what, "require at most one station per site"
 
     def _money_twice(self) -> Iterator[Refusal]:
-        """Yield the errors in the split and in the envelopes that reserve money."""
+        """Yield errors in the split, and in the envelopes that reserve money."""
         if self.split and self.split_like != "none":
             what = "splits the budget a second time, in addition to limits.split"
             yield ("split_like",), what, "leave one out"
@@ -438,13 +439,14 @@ class Program(Section):
                 yield where, "has an effect only with rule: always", "add rule: always"
             years = list(self.years.budgets_pkr) if self.years else []
             if sorted(gains) != years:
-                what = f"needs the years of program.years: {', '.join(map(str, years)) or 'none'}"
+                known = ", ".join(map(str, years)) or "none"
+                what = f"must list the years of program.years: {known}"
                 yield where, what, "list exactly these years"
         asked, limits, kept = self.first_aims, self.limits, self.limits.kept
         money = sum(self.years.budgets_pkr.values()) if self.years else self.budget_pkr
         whole = sum(one.budget_pkr for one in kept.values())
         if asked[:1] == ("least_cost",):
-            what = "reserves budget, which has no effect if the first aim is to spend least"
+            what = "reserves money, which has no effect if the first aim is to spend least"
             if limits.split or limits.split_like != "none":
                 yield ("limits", "split" if limits.split else "split_like"), what, "leave it out"
             for name in kept:
@@ -457,7 +459,7 @@ class Program(Section):
                 yield ("aims",), f"names {aim}, which is not set", "leave it out"
         missing = [aim for aim in asked if aim not in self.aims]
         if len(asked) > 1 and self.aims and missing:
-            yield ("aims",), f"lacks {', '.join(missing)}", "list every aim that is set"
+            yield ("aims",), f"does not list {', '.join(missing)}", "list every aim that is set"
 
     @property
     def first_aims(self) -> tuple[FirstAim, ...]:

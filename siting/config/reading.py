@@ -35,7 +35,7 @@ def load(
         The file. Relative paths in it and in overrides are resolved against its folder.
     overrides
         ``key.path=value`` strings, with YAML as the value. A number in the path is an item's
-        position in a list, from 0. For an `Override`, errors state its place.
+        position in a list, from 0. Errors in an `Override` state its place.
     today
         Today's date; an earlier target year is an error. ``None`` skips this check.
     check_files
@@ -44,7 +44,8 @@ def load(
     Raises
     ------
     ConfigError
-        With one entry per error: file, line, key, and the values found and expected.
+        With one entry per error, which states the file, line, key, and the values found and
+        expected.
 
     Examples
     --------
@@ -132,7 +133,7 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
         holds = f"contains {shown(document.value)}, not keys and values"
         required = (name for name, info in model.model_fields.items() if info.is_required())
         what = "is empty" if document.value is None else holds
-        raise ConfigError(str(path), what, f"it needs at least {', '.join(required)}")
+        raise ConfigError(str(path), what, f"it needs at least the keys {', '.join(required)}")
     faults = [
         Fault(f"{path}, line {line}, key {dotted(key)}", what, fix)
         for key, line, what, fix in document.slips

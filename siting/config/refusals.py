@@ -1,4 +1,4 @@
-"""Settings that cannot be combined, in one table for both the check and the documentation.
+"""Settings that cannot be combined, in one table from which the check and the documentation work.
 
 A setting is ``key: values``. The values are a single value, several values joined by ``or``, the
 word ``given`` (any value), or ``not VALUE`` (any other value).

@@ -40,7 +40,7 @@ class Roads(Section):
     source: RoadSource = Field(discriminator="kind")
     """source of the roads"""
     speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = None
-    """city group in the speed table that gives the speed of roads without a plausible maxspeed;
+    """city group whose figures in the speed table apply to roads without a plausible maxspeed;
     default: the group of demand.city"""
     speeds_csv: CsvFile | None = None
     """speed table in place of the packaged one, with the same columns"""

@@ -118,7 +118,7 @@ class RoadsFile(Section):
 
     def _refusals(self) -> Iterator[Refusal]:
         if self.clip is not None and self.path.suffix == ".parquet":
-            what = "cannot be used with a Parquet network, from which no road is left out"
+            what = "cannot be used with a Parquet network, whose roads are all used"
             yield ("clip",), what, "leave it out, or name the OSM file"
 
 
@@ -180,8 +180,9 @@ class PeopleZones(Section):
     high_rise_column: Text | None = None
     """column with the share of households in high-rises; default: unknown"""
     ownership_column: Text | None = None
-    """column with vehicles per head, or a proxy for that, in any unit; cars move to zones with
-    higher values, and the total number of cars stays the same; default: cars follow population"""
+    """column with vehicles per head, or a proxy for that, in any unit; zones with higher
+    values get more cars, but the total number of cars stays the same; default: cars follow
+    population"""
     spread_by: Literal["streets", "buildings", "places"] = "streets"
     """basis for spreading people inside a zone: length of residential streets, footprint of
     buildings, or places"""
@@ -189,8 +190,8 @@ class PeopleZones(Section):
     """layer or OSM file of the buildings or places; places count equally or, if there is a `weight`
     column, in proportion to it; not used with `spread_by: streets`"""
     clip_to_roads: bool = False
-    """whether the people of a zone count in proportion to the share of its area inside the area
-    covered by the road network; false: all people of the zone count"""
+    """whether to count only the part of a zone's people that lives in the area covered by the road
+    network (in proportion to area); false: all people of the zone count"""
     source: Source = ""
     licence: Licence = ""
 
@@ -205,7 +206,7 @@ class PeopleZones(Section):
 
 
 class PeopleRaster(Section):
-    """People from a raster: WorldPop, GHSL, HRSL; needs the ``raster`` extra."""
+    """People from a raster, such as WorldPop, GHSL or HRSL; needs the ``raster`` extra."""
 
     kind: Literal["raster"]
     """people from a single-band GeoTIFF"""
@@ -346,7 +347,7 @@ class SitesLayer(Section):
 
 
 class SitesParcels(Section):
-    """Candidates from land parcels: one per parcel, at its point nearest to a road."""
+    """Candidates from land parcels: one per parcel, at the parcel's point nearest to a road."""
 
     kind: Literal["parcels"]
     """land parcels: the polygons of a layer file"""

@@ -140,7 +140,7 @@ def _value(document: Document, node: yaml.Node, key: Key, above: tuple[int, ...]
     if len(document.lines) >= MAX_VALUES:
         raise _broken(node, f"more than {MAX_VALUES:,} values, with aliases expanded")
     if id(node) in above:
-        raise _broken(node, "an alias inside the part that it repeats")
+        raise _broken(node, "an alias repeats the part that contains the alias")
     above = (*above, id(node))
     if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
         return _mapping(document, node, key, above)
@@ -161,7 +161,7 @@ def _mapping(
     values: dict[str, Any] = {}
     for name_node, value_node in node.value:
         if not isinstance(name_node, yaml.ScalarNode):
-            raise _broken(name_node, "a key that is not a word")
+            raise _broken(name_node, "a key is not a word")
         name, line = name_node.value, name_node.start_mark.line + 1
         below = (*key, name)
         if name in values:

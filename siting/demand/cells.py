@@ -118,7 +118,7 @@ def cells_on_roads(
         nearest_m = snapped["road_m"].to_numpy(dtype=float)[people > 0].min()
         what = f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
         what += f"{nearest_m / 1000:,.1f} km from a road; the population is at {people_extent}, "
-        what += f"the roads are at {extent(network.nodes)}"
+        what += f"and the roads are at {extent(network.nodes)}"
         fix = "use a layer that covers this city, or check its coordinates"
         raise InputError("people", what, fix)
     if far.any():
@@ -185,7 +185,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return the squares that cover a layer, and the index of each point's square (-1: polygon)."""
+    """Return the squares that cover a layer, and each point's square as an index (polygons: -1)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -211,7 +211,7 @@ def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return the H3 cells that cover a layer, and the index of each point's cell (-1: polygon).
+    """Return the H3 cells that cover a layer, and each point's cell as an index (polygons: -1).
 
     A row that names its hexagon counts as a point.
     """

@@ -25,7 +25,8 @@ def place_depots(
     area has zones. A depot more than `within_m` metres from every cell is outside the study area.
 
     The result is `fleets` with defaults, plus ``cell_id``, ``zone_id`` (``all`` without zones) and
-    ``demand_kwh_day``. An `InputError` lists depots outside the area and classes without figures.
+    ``demand_kwh_day``. Raises one `InputError` that lists all depots outside the area, and all
+    classes without figures.
 
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame({"cell_id": ["c1"], "people": 0.0, "node_id": [1], "snap_m": 0.0},

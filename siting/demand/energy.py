@@ -145,12 +145,12 @@ def zone_energy(area: Area) -> pd.DataFrame:
 
 
 def demand_figures(
-    area: Area, area_source: str = "people of the study area over people of the city"
+    area: Area, area_source: str = "people of the study area, divided by people of the city"
 ) -> pd.DataFrame:
     """Return the figures from which demand is computed, one per row, with unit, range and source.
 
     Effects of housing are included only if the area has zones. `area_source` is the source of
-    ``area_share``. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
+    ``area_share``. Columns: ``figure``, ``vehicle_class`` (blank for all), ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
     """
     fleet = area.fleet

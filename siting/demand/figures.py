@@ -50,7 +50,8 @@ def read_figures(
     `path` is a custom table, whose rows replace the package's rows for the same class and figure.
     `overrides` (by class, then by figure) replaces values of both tables. An overridden value has
     no range, and its confidence is ``ASSUMPTION``. New classes come last. Figures are in the order
-    of `limits`. An `InputError` lists all errors, after `earlier` errors that the caller found.
+    of `limits`. Raises one `InputError` that lists all errors, after the `earlier` errors that the
+    caller found.
     """
     rows = table(name)
     where = f"{name} table"
@@ -69,7 +70,7 @@ def read_figures(
     for vehicle, changes in overrides.items():
         unknown = sorted(set(changes) - set(limits))
         if unknown:
-            what = f"no figure is called {', '.join(unknown)}"
+            what = f"there is no figure called {', '.join(unknown)}"
             faults.append(Fault(f"{name} figures, {vehicle}", what, "use " + ", ".join(limits)))
         for figure, given in changes.items():
             row_of[vehicle, figure] = _assumed(given, "set by the user")
@@ -88,7 +89,7 @@ def read_figures(
                 lines.append(named | row | {"unit": limit.unit})
         unknown_only = not set(overrides.get(vehicle, limits)) & set(limits)
         if lacking and not unknown_only:
-            what = f"{', '.join(lacking)} missing"
+            what = f"lacks {', '.join(lacking)}"
             faults.append(Fault(f"{name} figures, {vehicle}", what, table_has))
     figures = pd.DataFrame(lines).astype(dict.fromkeys(ENDS, float))
     for figure, limit in limits.items():

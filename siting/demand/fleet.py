@@ -24,7 +24,7 @@ def national_fleet(
 ) -> pd.DataFrame:
     """Return the number of electric vehicles in the country at the end of a year, by class.
 
-    `path` is a CSV file with a fleet that replaces the model, with the columns of the result and
+    `path` is a CSV file with a fleet that replaces the model. It has the columns of the result and
     ``year``. Between two years of the file, a figure grows at a constant rate,
     ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 - t0))``, or linearly if it is 0 in one of them.
 

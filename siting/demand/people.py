@@ -118,10 +118,10 @@ def _read_h3(path: Path, name: str, column: str) -> gpd.GeoDataFrame:
     if bad.any():
         raise InputError(faults)
     twice = pd.Series(cells).duplicated(keep=False)
-    faults += rows_fault(where, twice, cells, "the same cell in several rows", "add the rows up")
+    faults += rows_fault(where, twice, cells, "the same cell in several rows", "add up these rows")
     resolutions = sorted({h3.get_resolution(cell) for cell in cells})
     if len(resolutions) > 1:
-        what = f"cells of several resolutions: {', '.join(map(str, resolutions))}"
+        what = f"has cells of several resolutions: {', '.join(map(str, resolutions))}"
         faults.append(Fault(where, what, "use a single resolution"))
     west, south, east, north = PAKISTAN_WSEN
     lat, lon = np.array([h3.cell_to_latlng(cell) for cell in cells]).T
@@ -146,7 +146,8 @@ def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
     length_m = network.edges["length_m"].to_numpy(dtype=float)[at]
     if not length_m.sum() > 0:
         have = "it has: " + ", ".join(sorted(set(network.edges["highway"].astype(str))))
-        raise InputError("network, column highway", f"no street is {', '.join(HOME_STREETS)}", have)
+        what = f"has no street of the classes {', '.join(HOME_STREETS)}"
+        raise InputError("network, column highway", what, have)
     middles = shapely.line_interpolate_point(lines, 0.5, normalized=True)
     people = {"people": total * length_m / length_m.sum()}
     return gpd.GeoDataFrame(people, geometry=middles, crs=network.crs).to_crs(4326)
@@ -231,7 +232,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return the name of a table's H3 column, or ``None`` if it lacks one or has coordinates."""
+    """Return the name of a table's H3 column, or ``None`` without one or with coordinates."""
     names: Collection[str] = ()
     # A later step reads the whole file and reports any error.
     with suppress(OSError, ValueError, pyarrow.ArrowException):
@@ -255,7 +256,7 @@ def _h3_text(value: object) -> str:
 
 
 def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
-    """Cut lines into equal pieces, up to `step_m` long; return midpoint, line index, length (m).
+    """Cut lines into equal pieces up to `step_m` long; return midpoints, line indices, lengths (m).
 
     >>> points, line, length_m = along(np.array([shapely.LineString([(0, 0), (300, 0)])]), 150)
     >>> [p.x for p in points], line.tolist(), length_m.tolist()

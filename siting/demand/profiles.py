@@ -22,7 +22,7 @@ SUM_TOLERANCE = 1e-6
 
 
 def session_figures(path: Path | None = None) -> pd.DataFrame:
-    """Return the mean public session by vehicle class: kWh, minutes and peak-hour share.
+    """Return mean kWh, minutes and peak-hour share of public sessions by vehicle class.
 
     `path` is a CSV file that replaces ``siting/reference/profiles.csv``. Columns:
     ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share``, each with ``…_low``
@@ -56,8 +56,9 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
 def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return `energy` with ``sessions_day`` and the mean load in the peak hour, ``peak_hour_kw``.
 
-    `energy` has ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), for a city or by zone.
-    `sessions` is the result of `session_figures`. Raises `InputError` if it lacks a class.
+    `energy` has the columns ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), for a city or by
+    zone. `sessions` is the result of `session_figures`. Raises `InputError` if `sessions` lacks a
+    class.
 
     >>> energy = pd.DataFrame({"vehicle_class": ["car"], "demand_kwh_day": [1000.0]})
     >>> session_load(energy, session_figures())[["sessions_day", "peak_hour_kw"]].values.tolist()

@@ -25,7 +25,8 @@ from siting.roads import Network
 
 log = logging.getLogger(__name__)
 
-# If a pixel is at most this share of a cell wide, its centre's cell gets all its people.
+# If a pixel's width is at most this share of a cell's width, the cell that contains the pixel's
+# centre gets all its people.
 WHOLE_PIXEL = 1 / 4
 # A wider pixel is split into parts so small that at least this many fit across a cell.
 PARTS_PER_CELL = 16
@@ -50,7 +51,8 @@ def read_raster(
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326. Rows are from north to
     south, then from west to east. Raises `InputError` if the file is unreadable or unsuitable, has
-    no data in `area`, or has undeclared negative values; `MissingExtraError` without ``rasterio``.
+    no data in `area`, or has undeclared negative values. Raises `MissingExtraError` if ``rasterio``
+    is not installed.
     """
     window = read_window(path, area, density, nodata)
     x, y, people = window.pixels(window.people != 0)

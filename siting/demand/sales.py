@@ -114,7 +114,7 @@ def fleet_model(
     last = int(min(vehicle.years[-1] for vehicle in classes))
     if not OPENING_YEAR <= until <= last:
         what = f"covers {OPENING_YEAR} to {last}, not {until}"
-        fix = "use net-zero-2060 (a projection), a target for a later year, or a fleet table"
+        fix = "use net-zero-2060 (a projection) or a fleet table, or add a target for a later year"
         raise InputError(f"scenario {scenario.name}", what, fix)
     model = pd.concat([_frame(vehicle, until) for vehicle in classes], ignore_index=True)
     # Readers compare classes within a year, so the rows of a year are kept together.
@@ -179,7 +179,8 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 def _combined(central: Array, alone: Array, sign: int) -> Array:
     """Return the lower end (`sign` -1) or the upper end (1) of a result's range.
 
-    Each row of `alone` is the result if a single figure is at that end of its range.
+    Each row of `alone` is the result with one figure at this end of its range (lower or upper) and
+    all other figures at their central values.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)

@@ -62,9 +62,10 @@ def scenario_names(path: Path | None = None) -> list[str]:
 def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the figures by class, and the targets for the electric share of sales (0 to 1).
 
-    Both tables have ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source`` and
-    ``confidence``. The first also has ``figure``, and the second ``year``, in ascending order. An
-    `InputError` lists every error in the figures and targets.
+    Both tables have the columns ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``,
+    ``source`` and ``confidence``. The first table also has ``figure``. The second table also has
+    ``year``, in ascending order. Raises one `InputError` that lists all errors in the figures and
+    targets.
     """
     rows = table("scenarios", scenario.path)
     where = str(scenario.path or "scenarios table")

@@ -15,9 +15,10 @@ from siting.reference import table
 
 
 def city_figures(city: str) -> pd.Series:
-    """Return the figures of a city: people, power company, share of time with power, speed group.
+    """Return the figures of a city, such as its people, power company and share of time with power.
 
-    The case of `city` is ignored. If the table has no such city, an `InputError` lists its cities.
+    The case of `city` is ignored. If the table has no such city, raises an `InputError` that lists
+    the cities of the table.
 
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
@@ -27,7 +28,7 @@ def city_figures(city: str) -> pd.Series:
     matches = cities[names.str.casefold() == city.casefold()]
     if matches.empty:
         fix = f"it has: {', '.join(names)}; for another city, set demand.like to the most similar "
-        fix += "of these and demand.city_people to the population"
+        fix += "of these cities, and demand.city_people to the population"
         raise InputError("city table, column city", f"has no {city}", fix)
     return matches.iloc[0]
 
@@ -57,7 +58,7 @@ def city_share(city: pd.Series, classes: Sequence[str], path: Path | None = None
 
     `city` has the city's figures, as `city_figures` or `city_like` returns them. `path` is a CSV
     file that replaces the package's registrations, with the columns ``city`` (the case is ignored),
-    ``vehicle_class`` (blank: all), ``share``, ``low``, ``high``, ``source``, ``confidence``.
+    ``vehicle_class`` (blank for all), ``share``, ``low``, ``high``, ``source``, ``confidence``.
 
     Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
     Raises `InputError` if a row is repeated. Shares must be above 0 and at most 1, and each range
@@ -128,8 +129,8 @@ def _of_the_city(row: pd.Series) -> dict[str, Any]:
         "low": share * head["low"],
         "high": min(share * head["high"], 1.0),
         "source": (
-            f"its {row['people_2023']:,.0f} people ({row['source']}) over {urban['value']:,.0f} "
-            f"({urban['source']}); {head['source']}"
+            f"its {row['people_2023']:,.0f} people ({row['source']}), divided by "
+            f"{urban['value']:,.0f} ({urban['source']}); {head['source']}"
         ),
         "confidence": "ASSUMPTION",  # assumes that EVs are proportional to population
     }

@@ -48,8 +48,8 @@ def spread_demand(
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface.
     weights
         ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights that divide a class's
-        energy among surfaces (None: the package's table). They need not sum to 1. If a surface is 0
-        in all cells of a zone, its weight goes to the other surfaces.
+        energy among surfaces (None means the package's table). The weights need not sum to 1. If a
+        surface is 0 in all cells of a zone, its weight goes to the other surfaces.
     depots
         Fleets by depot, as `place_depots` returns them. Their classes have demand only at depots.
     ownership
@@ -185,7 +185,7 @@ def _energy_faults(energy: pd.DataFrame, cells: pd.DataFrame, by_zone: bool) -> 
     faults += rows_fault(f"energy, column {' + '.join(key)}", twice, labels, "given twice")
     if by_zone and "zone_id" not in cells.columns:
         fix = "make the cells from people with a `zone_id` column"
-        faults.append(Fault("cells, column zone_id", "missing, but energy is by zone", fix))
+        faults.append(Fault("cells, column zone_id", "missing, but energy is given by zone", fix))
     elif by_zone:
         zones = energy["zone_id"].astype(str)
         lost = ~zones.isin(cells["zone_id"].astype(str)).to_numpy() & (wanted > 0)
@@ -244,7 +244,7 @@ def map_swings(
     The arguments are as in `spread_demand`, but `energy` must exclude classes with depots, which
     surfaces do not affect. `pois` are places and their weights, as in `surfaces`. Columns:
     ``figure`` (``home``, ``destination``, ``en_route``, or ``poi_weight amenity=bank``),
-    ``vehicle_class`` (blank: all), ``moved_cells_share``, ``source``, ``confidence``.
+    ``vehicle_class`` (blank for all), ``moved_cells_share``, ``source``, ``confidence``.
     """
 
     def by_cell(surfaces: pd.DataFrame, weights: pd.DataFrame) -> Floats:

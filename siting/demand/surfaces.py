@@ -47,7 +47,7 @@ def surfaces(
 ) -> pd.DataFrame:
     """Return each cell's share of homes, destinations and passing traffic (0 to 1).
 
-    `pois` (None: no destinations) and `poi_weights` are as in `poi_points`. `road_weights` and
+    `pois` (None means no destinations) and `poi_weights` are as in `poi_points`. `road_weights` and
     `trips` (``trips``, ``trip_min``, ``seed``) are as in `traffic`.
 
     Columns: ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the
@@ -108,11 +108,12 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     """Return the places that attract vehicles, as points with a relative weight.
 
     `pois` are OSM features with their keys as columns (``amenity``, ``shop`` …). `weights` has
-    ``osm_key``, ``osm_value`` (``*``: all other values but ``no``) and ``weight``; None means the
-    package's table. A place with several tags counts once, with its heaviest tag.
+    the columns ``osm_key``, ``osm_value`` (``*`` stands for any value not listed, except ``no``)
+    and ``weight``; None means the package's table. A place with several tags counts once, with its
+    heaviest tag.
 
     Columns: ``weight`` (above 0), ``tag`` (the table's row with this weight, such as ``shop=*``),
-    ``name`` (blank: none) and a point, in the coordinates of `pois`. Raises `InputError` if a
+    ``name`` (may be blank) and a point, in the coordinates of `pois`. Raises `InputError` if a
     weight is missing or negative, or a row of `weights` is repeated.
 
     >>> pois = gpd.GeoDataFrame({"amenity": ["bank", "bench"]},
@@ -193,9 +194,9 @@ def traffic(
 
     Trips start and end in proportion to the ``people`` of `cells` at a ``node_id``. Without cells,
     or if no node has people, all nodes count equally. `trips` is the maximum number of origins, and
-    `trip_min` the longest trip in minutes (``inf``: no limit). `road_weights` has ``highway`` and
-    ``weight``; None means the package's table. A class without a row has the weight of its parent
-    class if it is a link, or else of ``unclassified``.
+    `trip_min` the longest trip in minutes (``inf`` means no limit). `road_weights` has the columns
+    ``highway`` and ``weight``; None means the package's table. A class without a row has the weight
+    of its parent class if it is a link, and otherwise the weight of ``unclassified``.
 
     There is one row per piece of road of at most 200 m. Columns: ``weight``, ``highway`` (the row
     of `road_weights`) and a point in the network's coordinates. Raises `InputError` if a weight is

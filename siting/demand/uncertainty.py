@@ -93,7 +93,7 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 
     `fleet` is as in `city_energy`, and `others` has the fleets of the scenarios by name. The index
     is ``vehicle_class``, and the columns are the scenarios' percentiles (0 to 1). Classes whose
-    fleet in the area is known have 1. The result is None for fewer than two scenarios.
+    fleet in the area is known have the value 1. The result is None for fewer than two scenarios.
 
     >>> from siting.demand import FleetScenario, national_fleet
     >>> others = {name: national_fleet(2030, FleetScenario(name)) for name in PACES}
@@ -134,8 +134,8 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     One figure at a time is set to each end of its range. Its effect on the map is the share of all
     energy that moves: half the sum of the absolute changes in the shares of the total.
 
-    `shares` has ``zone_id``, ``vehicle_class``, ``cell_id`` and ``share``, and divides the energy
-    of each zone and class among cells. Without it, ``moved_cells_share`` is missing.
+    `shares` divides the energy of each zone and class among cells. It has the columns ``zone_id``,
+    ``vehicle_class``, ``cell_id`` and ``share``; without it, ``moved_cells_share`` is missing.
 
     Columns: ``rank`` (from 1, by ``swing_share``); ``figure``; ``vehicle_class`` (blank: all;
     several if their city shares have one source); ``low_kwh_day`` and ``high_kwh_day`` (the smaller

@@ -20,7 +20,7 @@ VEHICLE_LIMITS = {
 
 
 def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None) -> pd.DataFrame:
-    """Return figures by vehicle class: kWh/km, km/day, efficiency, home and public shares.
+    """Return kWh/km, km/day, efficiency, and home and public shares by vehicle class.
 
     The energy of a vehicle is ``km_day * electric_km_share * kwh_km / charging_efficiency`` kWh a
     day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids. The
@@ -34,8 +34,8 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
 
     Columns: ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``,
     ``…_confidence``; ``public_share`` (1 - ``home_share``) with its range; the class's ``source``
-    and the lowest ``confidence`` of its figures. An `InputError` lists every unknown figure,
-    incomplete new class and invalid value.
+    and the lowest ``confidence`` of its figures. Raises one `InputError` that lists all unknown
+    figures, incomplete new classes and invalid values.
 
     >>> figures = vehicle_figures(overrides={"car": {"km_day": 35}}).set_index("vehicle_class")
     >>> figures.loc["car", ["kwh_km", "km_day"]].to_list()

@@ -31,10 +31,10 @@ def relative_wealth(
 ) -> Floats:
     """Return each cell's wealth (the nearest known figure), relative to the mean over people.
 
-    `cells` are demand cells with ``people``, in metres. `path` is a single-band GeoTIFF, or a layer
-    of points with the figures in `column`, such as Meta's Relative Wealth Index in CSV. If `index`
-    is true, the figures are an index around zero, and their exponential is used. `nodata` marks
-    missing data in a raster that does not declare such a value.
+    `cells` are demand cells with ``people``, and with coordinates in metres. `path` is a
+    single-band GeoTIFF, or a layer of points with the figures in `column`, such as Meta's Relative
+    Wealth Index in CSV. If `index` is true, the figures are an index around zero, and their
+    exponential is used. `nodata` marks missing data in a raster that does not declare such a value.
 
     Raises `InputError` if the file cannot be read, a cell with people has no figure within 5 km, a
     figure is missing or below 0 (or, in an index, beyond -10 to 10), or all figures for populated

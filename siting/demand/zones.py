@@ -27,6 +27,7 @@ from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, not_numbers, read_layer, rows_fault
 from siting.roads import Network
 from siting.roads.network import utm_epsg
+from siting.texts import counted
 
 log = logging.getLogger(__name__)
 
@@ -52,18 +53,18 @@ def read_zones(
     """Return zones and their populations, as polygons in lon/lat (EPSG:4326) without overlaps.
 
     `path` is a layer file of polygons, such as tehsils or union councils. The other arguments are
-    names of columns: the number of people (None: 0 in each zone), the id (default: ``zone_id`` or
-    ``id`` if the layer has it, else ``z001`` …), the display name (default: ``name`` if the layer
-    has it, else the id), the shares (0 to 1) of households that rent and that live in high-rise
-    buildings, and vehicles per head or a proxy.
+    names of columns: the number of people (None means 0 in each zone), the id (default: ``zone_id``
+    or ``id`` if the layer has it, else ``z001`` …), the display name (default: ``name`` if the
+    layer has it, else the id), the shares (0 to 1) of households that rent and that live in
+    high-rise buildings, and vehicles per head or a proxy.
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
     (0 to 1, blank if unknown), ``ownership`` if its column is given, the layer's other columns
     (prefixed ``user_`` if the name is used here), ``geometry``. Rows are in the file's order.
-    ``attrs["warnings"]`` describes gaps between the zones. An `InputError` lists every error in the
-    file: missing columns; invalid counts, as in `read_people`; shares outside 0 to 1; missing or
-    repeated ids; geometry that is missing, invalid or not a polygon; overlaps of more than 0.1 % of
-    the smaller zone.
+    ``attrs["warnings"]`` describes gaps between the zones. Raises one `InputError` that lists all
+    errors in the file: missing columns; invalid counts, as in `read_people`; shares outside 0 to 1;
+    missing or repeated ids; geometry that is missing, invalid or not a polygon; overlaps of more
+    than 0.1 % of the smaller zone.
     """
     require_commas(path)
     layer = read_layer(path)
@@ -120,7 +121,7 @@ def _overlap_faults(ids: Sequence[str], shapes: Shapes, where: str) -> list[Faul
     area_km2 = shapely.area(shapes) / 1e6
     shared_km2 = shapely.area(shapely.intersection(shapes[one], shapes[other])) / 1e6
     share = shared_km2 / np.minimum(area_km2[one], area_km2[other])
-    what = "zones overlap by {:.3f} km2, {:.1%} of the smaller".format
+    what = "zones overlap by {:.3f} km2, {:.1%} of the smaller zone".format
     fix = "draw their border once, because people in the overlap would count twice"
     return [
         Fault(where, what(km2, part), fix, (ids[a], ids[b]))
@@ -139,8 +140,8 @@ def _gap_warnings(shapes: Shapes, crs: int) -> list[str]:
         return []
     largest = holes[[gap_km2.idxmax()]].representative_point().to_crs(4326).iloc[0]
     return [
-        f"{len(gap_km2):,} gaps between the zones, {gap_km2.sum():.3f} km2 in total, the largest "
-        f"at {largest.x:.4f} E, {largest.y:.4f} N: nobody is counted in these gaps"
+        f"{counted(len(gap_km2), 'gap')} between the zones, {gap_km2.sum():.3f} km2 in total: "
+        f"nobody is counted there (the largest gap is at {largest.x:.4f} E, {largest.y:.4f} N)"
     ]
 
 
@@ -190,7 +191,7 @@ def spread_zones(
     ).to_crs(4326)
     named = ids[without].astype(str).tolist()
     if named:
-        text = "%s zones with %s people contain no %s: the people of each are at one point (%s)"
+        text = "%s zones with %s people contain no %s: each has all its people at one point (%s)"
         some = ", ".join(named[:5]) + (" …" if len(named) > 5 else "")
         log.warning(text, len(named), f"{people[without].sum():,.0f}", basis, some)
     spread.attrs["without"] = named

@@ -12,8 +12,8 @@ it buys. Payment and telecom services cost the share f of revenue, and h is the 
     NPV       = ((1 - h) A + h K / n) F(r, n) - K - (1 - h) replacements
                                                    (year by year while q grows)
     gap       = max(0, -NPV), paid up to the subsidy rule's limit for the offer
-    payback   : the time after which the cumulative flow stays at or above 0, with an even flow
-                within each year; blank if later than n years
+    payback   : the time after which the cumulative flow stays at or above 0, if the flow is even
+                within each year; blank if this time exceeds n years
 
 Sales follow the demand of the fleet model up to the target year (`sales_path`). Chargers and swap
 batteries that wear out before the horizon ends are replaced at today's price, at the end of the
@@ -29,9 +29,9 @@ NPV is linear in q, the sales of the target year:
     worth = (1 - h) 365 m x sum over the years t of (share of q sold in t) / (1 + r)^t
     need  = K (1 - h F / n) + (1 - h) (F x fixed costs a year + replacements)
 
-Here, worth is the value of 1 kWh/day sold, and need the cost to cover. If the hurdle is a share of
-q, worth is multiplied by that share. If the hurdle is a higher discount rate, need and worth
-are computed at that rate. `gap_terms` returns need and worth for the integer program.
+Here, worth is the value of 1 kWh/day sold, and need is the cost to be covered. If the hurdle is
+a share of q, worth is multiplied by that share. If the hurdle is a higher discount rate, need and
+worth are computed at that rate. `gap_terms` returns need and worth for the integer program.
 
 Sources: the Ministry mentioned viability-gap funding (Dunya, 6 Oct 2025), but no formula was found.
 The arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,

@@ -32,7 +32,7 @@ _RULES = {
     "attendants_other": "attendants per station without fast chargers",
     "fixed_charge": "PKR per kW per month",
 }
-# For each item, the field of `BusinessRules` that has the item's value.
+# For each item, the field of `BusinessRules` with the item's value.
 _FIELDS = {item: name for name, item in ITEMS.items()}
 # Components of an offer's cost, each varied as a share of its planned value.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
@@ -77,7 +77,7 @@ class Accounts:
         return other
 
     def at(self, figure: str, value: float) -> Accounts:
-        """Return the same stations at another value of a figure (of `levers`, or an item)."""
+        """Return the same stations at another value of a lever or of an item of money.csv."""
         offers, rules = self.offers, self.rules
         if figure == SALES:
             return self.selling(self.sold_kwh_day * value)
@@ -115,13 +115,14 @@ class Accounts:
 
 
 def break_evens(accounts: Accounts) -> pd.DataFrame:
-    """Return, for each figure, the values at which stations need no public money or are lost.
+    """Return the values of each figure at which stations need no public money or are lost.
 
     Only one figure varies at a time. A charger group's price is varied only at the stations that
     sell more at that group than at any other. A station is lost if its shortfall exceeds its cap on
     public money.
 
-    `accounts` has the stations that receive public money, or all stations if none receives any.
+    `accounts` contains the stations that receive public money or, if none receives any, all
+    stations.
 
     Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a cost component),
     ``value``, ``unit``, ``stations`` (number of affected stations), ``rising`` (whether a larger
@@ -178,10 +179,10 @@ def swings(
 ) -> pd.DataFrame:
     """Return the change in the stations' total NPV (PKR) at both limits of each figure's range.
 
-    `ends` has, for each figure, a function that returns the accounts at a value of the figure, and
-    the low and high limits of its range. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change in
-    the total net present value without subsidy), ``swing_pkr`` (the range that 0 and both changes
-    span). A figure is left out if the business rules reject a limit of its range.
+    `ends` maps each figure to a function that returns the accounts at a value of the figure, and to
+    the lower and upper limits of its range. The columns are ``name``, ``low_pkr`` and ``high_pkr``
+    (changes in the total net present value without subsidy), and ``swing_pkr`` (the range that 0
+    and both changes span). A figure is left out if the business rules reject a limit of its range.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []
@@ -198,7 +199,7 @@ def swings(
 
 
 def _crossings(now: Floats, then: Floats, value: float, step: float) -> Floats:
-    """Return, for each station, the change in NPV per unit of a figure, and the break-even value.
+    """Return each station's change in NPV per unit of a figure, and its break-even value.
 
     If the change is 0, the break-even value is NaN.
     """

@@ -43,8 +43,8 @@ def business_case(
         One offer per site, as `siting.sites.make_offers` returns them. Existing stations are left
         out: their running costs are unknown, and no decision depends on them.
     served_kwh_day
-        Sales (kWh/day) by ``site_id``. A series has the sales of the target year, towards which
-        sales grow (`ramp`). A table has a column per year. Sites without a row sell nothing.
+        Sales (kWh/day) by ``site_id``. A series states the sales of the target year, towards which
+        sales grow (`ramp`). A table has one column per year. Sites without a row sell nothing.
     rules
         Prices and rates.
     subsidy
@@ -59,17 +59,18 @@ def business_case(
     Returns
     -------
     DataFrame
-        One row per new station, in the order of `offers`. Columns: ``site_id``, ``offer_id``,
-        ``margin_pkr_kwh``. Columns for the last year: ``sold_kwh_day`` (for an extended station,
-        only sales above ``standing_kwh_day``), ``revenue_pkr_year`` (paid by drivers),
-        ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
-        ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
-        ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 for a loss), ``net_pkr_year``
-        (revenue less these amounts). Columns for the horizon: ``cost_pkr``, ``replacement_pv_pkr``,
-        ``npv_pkr``, ``payback_years``, ``discounted_payback_years`` (blank if later than the
-        horizon), ``lacking_pkr`` (how far the NPV falls short of the hurdle), ``viability_gap_pkr``
-        (this shortfall, capped), ``subsidy_pkr``. Columns with subsidy: ``npv_subsidised_pkr``,
-        ``payback_subsidised_years``, ``discounted_payback_subsidised_years``.
+        One row per new station, in the order of `offers`. The first columns are ``site_id``,
+        ``offer_id`` and ``margin_pkr_kwh``. Columns for the last year: ``sold_kwh_day`` (for an
+        extended station, only sales above ``standing_kwh_day``), ``revenue_pkr_year`` (paid by
+        drivers), ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``,
+        ``om_pkr_year``, ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``,
+        ``annual_fee_pkr``, ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 for a loss),
+        ``net_pkr_year`` (revenue less these amounts). Columns for the horizon: ``cost_pkr``,
+        ``replacement_pv_pkr``, ``npv_pkr``, ``payback_years``, ``discounted_payback_years`` (both
+        blank if later than the horizon), ``lacking_pkr`` (how far the NPV falls short of the
+        hurdle), ``viability_gap_pkr`` (this shortfall, capped), ``subsidy_pkr``. Columns with
+        subsidy: ``npv_subsidised_pkr``, ``payback_subsidised_years``,
+        ``discounted_payback_subsidised_years``.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def business_case(
     cost = new_offers["cost_pkr"].to_numpy(dtype=float)
 
     def flows_of(share: float) -> tuple[Floats, Floats]:
-        """Return yearly cash flows (PKR): first before replacements and tax, then after both."""
+        """Return yearly cash flows (PKR) before replacements and tax, and the flows after both."""
         yearly = DAYS * share * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
         tax = rules.income_tax * (yearly - again - (cost / rules.years)[:, None])
         return yearly, yearly - again - tax
@@ -159,8 +160,8 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
     ``need_pkr - worth_pkr_kwh_day x q``, but at least 0. The payment is at most ``cap_pkr``.
 
     `offers` is the result of `siting.sites.make_offers`. `subsidy` is the rule with its caps
-    (`siting.sites.subsidy_pkr`). Columns: ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``,
-    ``cap_pkr``. For an extended station, only sales above ``standing_kwh_day`` count.
+    (`siting.sites.subsidy_pkr`). The columns are ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``
+    and ``cap_pkr``. For an extended station, only sales above ``standing_kwh_day`` count.
     """
     require_columns(offers)
     need, worth = gap_arrays(offers, rules, subsidy)
@@ -200,7 +201,7 @@ def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:
 
 
 def _mean(shares: pd.DataFrame, figure: Callable[[str], float]) -> Floats:
-    """For each offer, return a figure's mean over the charger groups, weighted by sales."""
+    """For each offer, return the mean of a figure over the charger groups, weighted by sales."""
     sold = [group for group in shares.columns if (shares[group] > 0).any()]
     return np.asarray(shares[sold].to_numpy() @ np.array([figure(group) for group in sold]))
 
@@ -222,9 +223,9 @@ def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: Busines
     faults += rows_fault("served_kwh_day", sites.duplicated(), sites, "a site is given twice")
     values = table.to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(values) & (values >= 0)).all(axis=1)
-    faults += rows_fault("served_kwh_day", bad, sites, "not sales of at least 0 kWh/day")
+    faults += rows_fault("served_kwh_day", bad, sites, "sales must be 0 kWh/day or more")
     if table.shape[1] not in (1, years):
-        what = f"{table.shape[1]} columns for a horizon of {years} years"
+        what = f"has {table.shape[1]} columns, but the horizon is {years} years"
         faults.append(Fault("served_kwh_day", what, "use one column, or one per year"))
     refuse(faults)
     by_site = table.set_axis(sites, axis="index").reindex(ids).fillna(0.0).to_numpy(dtype=float)

@@ -82,8 +82,8 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the share of sales at each charger group: one row per offer, one column per group.
 
-    `by_group` has sales in any unit by ``site_id`` (rows) and charger group (columns). Without
-    `by_group`, or for an offer without sales, shares are proportional to capacity.
+    `by_group` lists sales in any unit, with a row per ``site_id`` and a column per charger group.
+    Without `by_group`, or for an offer without sales, shares are proportional to capacity.
     """
     groups = capacity_groups(map(str, offers.columns))
     able = np.array([offers[f"capacity_{group}_kwh_day"].to_numpy(float) for group in groups])
@@ -134,8 +134,9 @@ def require_columns(offers: pd.DataFrame) -> None:
 def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:
     """Return the number of years after which the cumulative flow stays at or above 0.
 
-    `outlay_pkr` is the outlay at the start, at least 0. `flows_pkr` has the cash flow of each year,
-    spread evenly over the year. The result is NaN if the flows never pay the outlay back.
+    `outlay_pkr` is the outlay at the start, at least 0. `flows_pkr` lists the cash flow of each
+    year, which is spread evenly over the year. The result is NaN if the flows never pay the outlay
+    back.
 
     >>> payback_years(1000.0, np.full(10, 400.0)), payback_years(1000.0, np.full(2, 400.0))
     (2.5, nan)

@@ -18,7 +18,7 @@ from siting.tables import capacity_groups
 # Year of the rupees in which all prices and costs are stated. Stations open in the following year
 # or later.
 PRICES_OF = 2026
-# For each field of `BusinessRules`, the item of money.csv that has the field's value.
+# For each field of `BusinessRules`, the item of money.csv with the field's value.
 ITEMS = {
     "tariff_pkr_kwh": "station_tariff",
     "discount_rate": "discount_rate",
@@ -90,10 +90,11 @@ class BusinessRules:
             if not 0 <= price < np.inf:
                 faults.append(Fault(where, f"{price} is not {least}"))
             elif price / (1.0 + self.sales_tax) <= self.tariff_pkr_kwh:
-                bare = f", {self.sales_tax:.0%} sales tax included," if self.sales_tax else ""
-                what = f"{price:g} PKR/kWh{bare} is not above tariff_pkr_kwh, "
-                fix = "the station pays the tariff, and its drivers pay the price"
-                faults.append(Fault(where, f"{what}{self.tariff_pkr_kwh:g}", fix))
+                bare = price / (1.0 + self.sales_tax)
+                taxed = f" ({bare:.5g} before {self.sales_tax:.0%} sales tax)"
+                what = f"{price:g} PKR/kWh{taxed if self.sales_tax else ''} is not above "
+                fix = "raise the price, or lower the tariff: drivers must pay more than the station"
+                faults.append(Fault(where, f"{what}tariff_pkr_kwh, {self.tariff_pkr_kwh:g}", fix))
         refuse(faults)
 
 
@@ -102,8 +103,8 @@ def require_prices(
 ) -> None:
     """Check that each charger group in use has a price, and that each group with a price exists.
 
-    Existing stations in `offers` are ignored. `known` has all charger groups, and `stated` the
-    groups with a price set by the user.
+    Existing stations in `offers` are ignored. `known` lists all charger groups, and `stated` lists
+    the groups whose price the user has set.
     """
     new = offers[~offers["existing"].astype(bool)]
     groups = capacity_groups(map(str, offers.columns))
@@ -158,8 +159,8 @@ def sales_path(
     Sales follow demand, but never exceed sales in the target year, for which capacity is built.
     With several opening years, the result is the mean over these years.
 
-    `demand_kwh_day` has the demand of each year from the first opening year to the target year.
-    `opening_years` are the first years of operation, none after the target year.
+    `demand_kwh_day` maps each year, from the first opening year to the target year, to its demand.
+    `opening_years` are the first years of operation; none may be after the target year.
 
     >>> demand = {2027: 20.0, 2028: 36.0, 2029: 60.0, 2030: 100.0}
     >>> sales_path(demand, 2030, [2028])
@@ -179,16 +180,16 @@ def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRule
     """Return the packaged prices and rates (PKR/kWh, shares), with the user's overrides applied.
 
     `preset` selects a value from the range of each figure (`siting.reference.PRESETS`). `overrides`
-    are fields of `BusinessRules`. ``prices_pkr_kwh`` replaces all packaged prices. An `InputError`
-    lists every unknown field and every invalid figure.
+    are fields of `BusinessRules`. ``prices_pkr_kwh`` replaces all packaged prices. Raises one
+    `InputError` that lists all unknown fields and all invalid figures.
 
     >>> business_rules().prices_pkr_kwh["dc"]
     112.5
     >>> business_rules(prices_pkr_kwh={"dc": 39.70})
     Traceback (most recent call last):
-    siting.errors.InputError: business rules, prices_pkr_kwh, dc: 39.7 PKR/kWh, 5% sales tax \
-included, is not above tariff_pkr_kwh, 39.7; the station pays the tariff, and its drivers pay \
-the price
+    siting.errors.InputError: business rules, prices_pkr_kwh, dc: 39.7 PKR/kWh (37.81 before 5% \
+sales tax) is not above tariff_pkr_kwh, 39.7; raise the price, or lower the tariff: drivers must \
+pay more than the station
     """
     values = at_preset(table("money"), preset).set_index("item")["value"]
     refuse_unknown("business rules", BusinessRules, overrides)

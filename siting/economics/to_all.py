@@ -60,7 +60,7 @@ class CostToAll:
 
 
 def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]:
-    """Return each offer's yearly cost (PKR, before tax) by ``offer_id``; existing stations: 0."""
+    """Return the yearly cost of each ``offer_id`` (PKR, before tax); 0 for an existing station."""
     require_columns(offers)
     factor = present_value_factor(rules.discount_rate, rules.years)
     capital = offers["cost_pkr"].to_numpy(dtype=float) / factor
@@ -73,8 +73,9 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]
 def values_of_time(own: Mapping[str, float]) -> pd.DataFrame:
     """Return the value of a driver's hour by vehicle class (PKR), with the user's values applied.
 
-    `own` has values (PKR an hour) by vehicle class, which replace or extend the package's values.
-    Columns: ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
+    `own` lists values (PKR an hour) by vehicle class, which replace or extend the package's values.
+    The columns are ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source`` and
+    ``confidence``.
 
     >>> rows = values_of_time({"two_wheeler": 120.0}).set_index("vehicle_class")
     >>> float(rows.at["two_wheeler", "value"]), float(rows.at["three_wheeler", "value"])
@@ -100,8 +101,8 @@ def cost_to_all(
 
     `offers` is the result of `siting.sites.make_offers`. `classes` are the vehicle classes whose
     drivers' time counts. `time_values` is the result of `values_of_time`. `sessions` has
-    ``vehicle_class`` and ``session_kwh``. An `InputError` lists each class without a value of time
-    or session energy.
+    the columns ``vehicle_class`` and ``session_kwh``. Raises one `InputError` that lists all
+    classes without a value of time or without session energy.
     """
     value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()

@@ -24,7 +24,7 @@ SHORT = (
 # The columns of the tables on the page and in the papers of a tender.
 LOTS = (
     Column("Lot", "lot"), Column("Around", "about"), Column("Stations", "stations", ",.0f"),
-    Column("of these weak", "weak_stations", ",.0f"), Column("Minimum chargers", "least_chargers"),
+    Column("Weak stations", "weak_stations", ",.0f"), Column("Minimum chargers", "least_chargers"),
     Column("kWh/day", "energy_kwh_day", ",.0f"), Column("Minimum kW", "least_power_kw", ",.1f"),
     Column("Cost (PKR m)", "cost_pkr", ",.2f", per=1e6),
     Column("NPV without subsidy (PKR m)", "npv_pkr", ",.2f", per=1e6),
@@ -82,7 +82,8 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     title = f"{parted.title}: {counted(facts['lots'], 'lot')}"
     sections = "".join(
         f"<section><h2>Lot {row['lot']}: around {html_text(str(row['about']))}</h2>"
-        f"<p>{row['stations']} stations, at least {html_text(row['least_chargers'])}; "
+        f"<p>{counted(row['stations'], 'station')}, with at least "
+        f"{html_text(row['least_chargers'])} in total; "
         f"subsidy ceiling for the whole lot: PKR {row['ceiling_pkr']:,.0f} "
         f"(the plan pays its stations PKR {row['plan_subsidy_pkr']:,.0f}).</p>"
         f"{table_of(_OF_LOT, areas[areas['lot'] == row['lot']].to_dict('records'))}</section>"

@@ -28,6 +28,7 @@ from siting.sites.chargers_text import added_up
 from siting.study.program_inputs import subsidy_of
 from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_from_run, plan_of, study_of
+from siting.texts import counted
 from siting.writing import claimed_folder, write_text
 
 # Default maximum radius of a search area (m). German tenders used 2 km, in and outside cities.
@@ -38,7 +39,7 @@ STEP_M = 10.0  # radii are rounded down to multiples of this
 METRES_A_MINUTE = 1000.0 / 60.0
 # Stations are split at most this many times to make the lots similar.
 MOST_SPLIT = 6
-OPEN = "; whether more similar lots exist is not proven"
+OPEN = "; it is not proven whether more similar lots exist"
 
 
 def part_into_lots(
@@ -83,7 +84,7 @@ def part_into_lots(
         what = "builds no new station, so there is nothing to divide"
         raise InputError(str(plan.title), what, "set a larger budget, or allow more sites")
     if lots > len(new):
-        what = f"{lots} lots of {len(new)} new stations: each lot needs at least one station"
+        what = f"{lots} lots cannot be made from {counted(len(new), 'new station')}"
         raise InputError("lots", what, f"request {len(new)} lots or fewer")
     reach = study.config.reach
     if reach.table_csv is not None:
@@ -128,10 +129,11 @@ def part_into_lots(
     facts, notes = _alike(whole, new["site_id"].to_numpy(), lot, within, least)
     lacking = table["lacking_pkr"] / 1e6
     if lacking.max() > table["ceiling_pkr"].max() / 1e6:
-        notes.insert(2, f"at the plan's hurdle (offers.subsidy), lots fall short by PKR "
-                        f"{lacking.min():,.2f} to {lacking.max():,.2f} m, {lacking.sum():,.2f} m "
-                        f"in total; the plan pays {table['plan_subsidy_pkr'].sum() / 1e6:,.2f} m "
-                        "station by station")  # fmt: skip
+        notes.insert(2, f"shortfall at the plan's hurdle (offers.subsidy): PKR "
+                        f"{lacking.min():,.2f} to {lacking.max():,.2f} m per lot; PKR "
+                        f"{lacking.sum():,.2f} m in total; the plan pays PKR "
+                        f"{table['plan_subsidy_pkr'].sum() / 1e6:,.2f} m station by "
+                        "station")  # fmt: skip
     facts = {"siting": __version__, "name": study.config.name,
              "run_written": plan.facts.get("written", ""), "lots": lots, "within_share": within,
              "loss_share": loss, "most_radius_m": most_m, **facts, "notes": notes}  # fmt: skip
@@ -200,11 +202,11 @@ def with_areas(
     assumed to be as far from its junction as the old place is from the road. No driver is served by
     two stations, so all stations may move at once, and the losses add up.
 
-    `stations` has ``site_id``, ``snap_m`` and points (m). `service`, `cells` and `network` come
-    from the plan. `cutoff_min` and `access_kmh` are as for `siting.roads.reach`. `loss` is the
-    share of a station's energy that may be lost, and `most_m` the maximum radius (m). Two columns
-    are added: ``radius_m``, rounded down to a multiple of 10 m, and ``loss_share``, the largest
-    share lost at any place in the circle.
+    `stations` has the columns ``site_id`` and ``snap_m``, and points in metres. `service`, `cells`
+    and `network` come from the plan. `cutoff_min` and `access_kmh` are as for `siting.roads.reach`.
+    `loss` is the share of a station's energy that may be lost, and `most_m` the maximum radius (m).
+    Two columns are added: ``radius_m``, rounded down to a multiple of 10 m, and ``loss_share``, the
+    largest share lost at any place in the circle.
     """
     streets, _ = drive_matrix(network)
     junctions = network.nodes.get_coordinates().to_numpy()
@@ -350,18 +352,18 @@ def _alike(
     good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())
     notes = [
         f"energy: {kwh.min():,.0f} to {kwh.max():,.0f} kWh/day per lot, {apart:.1%} apart",
-        f"public money: PKR {pkr.min() / 1e6:,.2f} to {pkr.max() / 1e6:,.2f} m per lot, "
-        f"{pkr.sum() / 1e6:,.2f} m in total; {alone / 1e6:,.2f} m if paid station by station",
+        f"public money: PKR {pkr.min() / 1e6:,.2f} to {pkr.max() / 1e6:,.2f} m per lot; PKR "
+        f"{pkr.sum() / 1e6:,.2f} m in total; PKR {alone / 1e6:,.2f} m if paid station by station",
     ]
     if apart > within:
-        notes[0] += f", where {within:.0%} was requested"
+        notes[0] += f", although at most {within:.0%} was requested"
         notes[0] += _why(new.kwh, ids, count, within, least) if least >= within else OPEN
     if paid_apart > within:
-        notes[1] += f"; that is more than {within:.0%} apart"
+        notes[1] += f"; the lots are more than {within:.0%} apart"
         # If there are fewer profitable stations than lots, some lots have none and need money.
         if good < count and (npv != 0).all() and npv.sum() >= 0:
-            notes[1] += f", as in any division: {good} stations earn more than they cost, so at "
-            notes[1] += f"least {count - good} lots have none of them"
+            notes[1] += f", as in any division: at least {counted(count - good, 'lot')} would have "
+            notes[1] += "no station that earns more than it costs"
         else:
             notes[1] += OPEN
     can: dict[str, Any] = {}
@@ -372,7 +374,7 @@ def _alike(
         if fewer > 1:
             notes.append(f"{fewer} lots would be {theirs:.1%} apart (--lots {fewer})")
             if fewer + 1 < count:
-                notes[-1] += f"; no number between {fewer} and {count} {found}"
+                notes[-1] += f"; no number of lots between {fewer} and {count} {found}"
         elif count > 2:
             notes.append(f"no smaller number of lots {found} either")
         if new.kwh.max() > kwh.mean() and (split := new.split(count, within)):
@@ -381,7 +383,7 @@ def _alike(
             told = " and ".join(f"{i} in {n} equal parts" for i, n in parts.items())
             notes.append(f"{count} lots would be {split[1]:.1%} apart if you tender {told}")
         if apart > within:
-            notes.append("more, smaller stations (offers.sizes) can be divided more evenly")
+            notes.append("more stations of smaller sizes (offers.sizes) allow a more even division")
     facts = {
         "energy": {"least_kwh_day": kwh.min(), "most_kwh_day": kwh.max(),
                    "spread_share": apart, "least_possible_share": least,
@@ -403,8 +405,8 @@ def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: flo
     order = np.argsort(-kwh, kind="stable")
     large = order[kwh[order] > even][:3]
     for i in large:
-        said += f"; {ids[i]} alone serves {kwh[i]:,.0f}, {kwh[i] / even:.0%} of that"
+        said += f"; {ids[i]} alone serves {kwh[i] / even:.0%} of this share ({kwh[i]:,.0f} kWh/day)"
     if not len(large):
-        said += f"; {len(kwh)} stations of {kwh.min() / even:.0%} to {kwh.max() / even:.0%} of it "
-        said += f"do not add up to {count} similar lots"
+        said += f"; {len(kwh)} stations, each with {kwh.min() / even:.0%} to "
+        said += f"{kwh.max() / even:.0%} of this share, do not add up to {count} similar lots"
     return said

@@ -26,8 +26,8 @@ def road_lines(
     """Return each road as one line from end to end (m), or as several lines if it has gaps.
 
     The line of a road is the longest of the shortest paths along its streets. Parallel parts (the
-    other carriageway, ramps) form no separate lines. Case in `names` is ignored. An `InputError`
-    for the setting `key` lists every name without a road.
+    other carriageway, ramps) form no separate lines. Case in `names` is ignored. Raises an
+    `InputError` for the setting `key` that lists all names without a road.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold().str.split(r"\s*;\s*", regex=True)
@@ -48,10 +48,10 @@ def road_lines(
 def lines_of_layer(
     path: Path, name_column: str, crs: Any, key: str
 ) -> dict[str, list[shapely.LineString]]:
-    """Return the lines of a layer by name, in the coordinate system `crs` (metres).
+    """Return the lines of a layer by name, in the coordinate system `crs`, in metres.
 
-    An `InputError` for the setting `key` is raised if the column is missing, there are no rows, or
-    a shape is not a line.
+    Raises an `InputError` for the setting `key` if the column is missing, there are no rows, or a
+    shape is not a line.
     """
     layer = read_layer(path)
     refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))

@@ -165,9 +165,9 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
     if not graph.number_of_edges():
         raise InputError("graph", "contains no street", "use an extract that contains roads")
     odd = (node for node in graph.nodes if not isinstance(node, int | np.integer))
-    refuse(naming("graph, nodes", "ids that are not whole numbers", odd))
+    refuse(naming("graph, nodes", "have ids that are not whole numbers", odd))
     lost = (node for node, at in graph.nodes(data=True) if "x" not in at or "y" not in at)
-    refuse(naming("graph, nodes", "without x and y", lost))
+    refuse(naming("graph, nodes", "have no x and y", lost))
     import osmnx as ox
 
     nodes, edges = ox.graph_to_gdfs(graph)
@@ -240,7 +240,8 @@ def joined_names(values: list[Any]) -> Any:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     """Return the nodes, edges and report of a network that `Network.to_parquet` wrote.
 
-    Non-blank fields of `source` replace the report's. An `InputError` lists every invalid column.
+    Non-blank fields of `source` replace those of the report. Raises one `InputError` that lists all
+    invalid columns.
     """
     try:
         table = gpd.read_parquet(path)
@@ -265,8 +266,8 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
         crs=table.crs,
     ).sort_index()
     ends = table.index.get_level_values("v")
-    lost, fix = ends[~ends.isin(nodes.index)], "build it with siting.build_network"
-    refuse(naming(str(path), "nodes that no street leaves", lost, fix))
+    lost, fix = ends[~ends.isin(nodes.index)], "build the network with siting.build_network"
+    refuse(naming(str(path), "has nodes that no street leaves", lost, fix))
     report = table.attrs.get(_REPORT, {})
     told = {key: value for key, value in source.items() if value}
     report |= {"source": {**report.get("source", {}), **told}}

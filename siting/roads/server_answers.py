@@ -254,7 +254,10 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
 
 
 def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:
-    """Read an answer in pieces to limit its total time; the time-out limits only each pause."""
+    """Read an answer in pieces, so that its total time can be limited.
+
+    The time-out of ``requests`` limits only the pause between two pieces.
+    """
     if response.is_redirect:
         return
     until, parts = time.monotonic() + limit_s, []

@@ -29,7 +29,7 @@ _REVERSED = frozenset({"-1", "reverse", "T"})
 
 @dataclass(frozen=True)
 class Segments:
-    """Directed segments between neighbouring nodes of a way: from node, to node, piece, metres."""
+    """Directed segments (from node, to node) of ways, each with its piece and its length (m)."""
 
     u: np.ndarray
     v: np.ndarray

@@ -52,8 +52,8 @@ def parse_maxspeed(value: Any) -> float:
 def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     """Return the free speed (km/h) and peak factor of each kind of road in a group of cities.
 
-    `speeds` has ``city_group``, ``highway``, ``free_kmh`` and ``peak_factor`` (ratio of peak to
-    free driving time), as in ``siting.reference.table("speeds")``.
+    `speeds` has the columns ``city_group``, ``highway``, ``free_kmh`` and ``peak_factor`` (ratio of
+    peak to free driving time), as in ``siting.reference.table("speeds")``.
 
     The result has the index ``highway`` and the columns ``free_kmh`` and ``peak_factor``. A missing
     row for ``<kind>_link`` is added, with `LINK_SHARE` of the speed of ``<kind>``. Raises

@@ -211,7 +211,7 @@ def _require_room(pairs: float, cutoff_min: float) -> None:
     need, free = pairs * BYTES_A_PAIR, free_bytes()
     if need > free:
         what = f"about {pairs:,.0f} pairs of cells and sites lie within {cutoff_min:g} minutes "
-        what += f"and take {need / 1e9:,.1f} GB of memory, but only {free / 1e9:,.1f} GB are free"
+        what += f"and take {need / 1e9:,.1f} GB of memory, but only {free / 1e9:,.1f} GB is free"
         raise InputError("reach.cutoff_min", what, "lower it, or use larger cells or fewer sites")
 
 

@@ -218,7 +218,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     keep = np.bincount(way[within], minlength=len(size)) > 0
     whole = np.bincount(way[~there], minlength=len(size)) == 0
     if cut := int((keep & ~whole).sum()):
-        logger.warning("%s lacks nodes of %s ways; these end at the gap", path, f"{cut:,}")
+        logger.warning("%s lacks nodes of %s ways; these ways end at the gap", path, f"{cut:,}")
     there = there & keep[way]
     # A piece is two or more consecutive nodes of a way that are all in the file.
     begins = there.copy()

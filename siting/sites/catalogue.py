@@ -17,7 +17,7 @@ from siting.reference import table
 
 
 def charger_catalogue(path: Path | None = None, pkr_per_usd: float | None = None) -> pd.DataFrame:
-    """Return the charger types: power (kW), ports, installed price with range (PKR), and life.
+    """Return the charger types with their power (kW), ports, installed price (PKR) and life.
 
     A swap cabinet's price excludes batteries; ``battery_kwh`` and ``battery_pkr_kwh`` describe the
     batteries in its slots. `pkr_per_usd` is an exchange rate (PKR) at which the imported part of
@@ -25,7 +25,7 @@ def charger_catalogue(path: Path | None = None, pkr_per_usd: float | None = None
 
     Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr``,
     ``capex_low_pkr``, ``capex_high_pkr``, ``life_years``, the battery columns, ``source``,
-    ``confidence``. An `InputError` lists every repeated id, every invalid figure and every group
+    ``confidence``. Raises one `InputError` that lists all repeated ids, invalid figures, and groups
     that cannot be part of a column's name.
 
     >>> charger_catalogue().set_index("charger_id").loc["dc_60", "capex_pkr"].item()
@@ -39,7 +39,8 @@ def charger_catalogue(path: Path | None = None, pkr_per_usd: float | None = None
     ids = chargers["charger_id"].astype("str")
     faults = rows_fault(f"{column_of} charger_id", ids.duplicated(keep=False), ids, "given twice")
     odd = ~chargers["charger_group"].astype("str").str.fullmatch(r"[a-z0-9_]+")
-    what, fix = "must be lower-case letters, digits and _", "it becomes part of a column name"
+    what = "must be lower-case letters, digits and _"
+    fix = "rename it, because it becomes part of a column name"
     faults += rows_fault(f"{column_of} charger_group", odd, ids, what, fix)
     above_0 = dict.fromkeys(("power_kw", "ports", "life_years"), (ABOVE_0, "above 0"))
     money = ("capex_pkr", "battery_kwh", "battery_pkr_kwh")
@@ -61,7 +62,7 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     Columns: ``item``, ``kind`` (connection, connection_kw, line, distance, factor, headroom,
     upgrade), ``kva``, ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``, ``high``,
     ``unit``, ``source``, ``confidence``. Raises `InputError` if a required item is missing, a
-    figure is negative, or a price per kW belongs to no connection.
+    figure is negative, or a price per kW does not belong to a connection.
 
     >>> grid = grid_figures().set_index("item")
     >>> float(grid.loc["pmt_630", "max_kw"])
@@ -82,17 +83,17 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
         raise InputError(f"{where}, column kind", "each connection needs kva or max_kw")
     by_kw = grid[grid["kind"] == "connection_kw"]
     loose = ~by_kw["max_kw"].isin(tiers["max_kw"]) | by_kw["max_kw"].duplicated(keep=False)
-    what = "a price per kW belongs to no connection, or is given twice"
+    what = "a price per kW does not belong to a connection, or is given twice"
     fix = "set its max_kw to that of a connection"
     refuse(rows_fault(f"{where}, column max_kw", loose, by_kw["item"], what, fix))
     return grid
 
 
 def fee_figures() -> pd.DataFrame:
-    """Return NEECA's fees: application (PKR, once) and annual fee by level (PKR a year).
+    """Return NEECA's application fee (PKR, paid once) and annual fees by level (PKR a year).
 
-    Columns: ``item`` (application, annual), ``level``, ``max_kw`` (of the largest charger; blank:
-    no limit), ``value``, ``unit``, ``source``, ``confidence``.
+    Columns: ``item`` (application, annual), ``level``, ``max_kw`` (of the largest charger; blank
+    means no limit), ``value``, ``unit``, ``source``, ``confidence``.
     """
     return table("fees")
 
@@ -125,8 +126,8 @@ def charging_limits() -> pd.DataFrame:
 def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
     """Return the maximum share of the day for which ports may draw power, by charger group.
 
-    `own` has shares (above 0, at most 1) that replace the packaged shares. An `InputError` lists
-    every name in `own` that is not a charger group.
+    `own` has shares (above 0, at most 1) that replace the packaged shares. Raises an
+    `InputError` that lists all names in `own` that are not charger groups.
 
     >>> time_utilisation({"dc": 0.2})["dc"], time_utilisation()["lev"]
     (0.2, 0.3)
@@ -155,7 +156,7 @@ def parking_rule() -> pd.DataFrame:
 
     Press reports say that a number of points "can be established", which may mean a minimum or a
     maximum. At 50 and 100 bays, the smaller number applies. Columns: ``max_bays`` (ascending;
-    infinite: no limit), ``points``, ``source``, ``confidence``.
+    infinite means no limit), ``points``, ``source``, ``confidence``.
 
     >>> parking_rule()["points"].to_list()
     [0, 1, 2, 3, 3]

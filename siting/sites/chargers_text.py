@@ -87,7 +87,7 @@ def size_name(counts: Mapping[str, int]) -> str:
 
 
 def chargers_told(row: Mapping[Any, Any]) -> str:
-    """Return the chargers of a row (``configuration``, ``chargers``) as text."""
+    """Return the chargers of a row, which has ``configuration`` and ``chargers``, as text."""
     return told_as(str(row["configuration"]), str(row["chargers"]))
 
 

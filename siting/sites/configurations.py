@@ -131,7 +131,8 @@ def given_faults(given: OfferFigures) -> list[Fault]:
     ]
     km, kw = given.get("line_km"), given.get("headroom_kw", 0.0)
     if km is not None and not 0 <= km < np.inf:
-        faults.append(Fault("line_km", f"{km} is not a distance", "enter a distance of at least 0"))
+        fix = "enter a distance of at least 0 km"
+        faults.append(Fault("line_km", f"{km} is not a distance", fix))
     if not 0 <= kw < np.inf:
         faults.append(Fault("headroom_kw", f"{kw} is not a power of at least 0 kW"))
     return faults

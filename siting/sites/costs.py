@@ -98,8 +98,8 @@ WORKS = {f.name: f.name.replace("_pkr", "") for f in fields(SiteCosts) if f.type
 def site_costs(**overrides: Any) -> SiteCosts:
     """Return the packaged costs of a site (PKR), with the user's overrides of fields applied.
 
-    Overriding `site_bays` also removes the packaged bays by kind of place. An `InputError` lists
-    every unknown field and every invalid figure.
+    Overriding `site_bays` also removes the packaged bays by kind of place. Raises an `InputError`
+    that lists all unknown fields or, if there are none, all invalid figures.
 
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
@@ -187,7 +187,8 @@ class Subsidy:
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
     """Return the subsidy of each offer in PKR, or its maximum under ``need`` and ``gap``.
 
-    `costs` has ``cost_pkr`` and the components `COST_PARTS` (civil works and land may be absent).
+    `costs` has the column ``cost_pkr`` and the columns `COST_PARTS` (civil works and land may be
+    absent).
 
     >>> parts = pd.DataFrame({"charger_cost_pkr": [8e6], "grid_cost_pkr": [2e6],
     ...     "fee_cost_pkr": [5e4], "cost_pkr": [10_050_000.0]})

@@ -38,8 +38,8 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     not existing), ``existing_ports`` (if the file has ports), ``operational``, ``private``,
     ``source``, ``geometry``. A station counts as existing if it is in service and open to all.
     Other stations become places of kind "existing (not operating)" or "existing (private)". A
-    missing power is assumed to be 60 kW; ``source`` states this and the row's ``flag``, if any. An
-    `InputError` lists every error in the file.
+    missing power is assumed to be 60 kW; ``source`` states this and the row's ``flag``, if any.
+    Raises one `InputError` that lists all errors in the file.
     """
     layer = read_layer(path)
     faults: list[Fault] = []
@@ -51,7 +51,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     where = f"{path}, column power_kw"
     if "power_kw" not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != "geometry")
-        raise InputError(where, "missing", f"add it, with blanks if unknown; it has: {have}")
+        raise InputError(where, "missing", f"add it, with blanks if unknown; the file has: {have}")
     power_kw, bad = _largest(layer["power_kw"])
     what = f"{bad.sum():,} of {len(layer):,} rows have a power that is not a number above 0 kW"
     faults += rows_fault(where, bad, path, what, "leave it blank if unknown")

@@ -88,7 +88,7 @@ def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules:
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
-        what = f"{least:,} is more than the ports of the largest size, {most:,}"
+        what = f"the largest size has only {most:,} ports, fewer than {least:,}"
         raise InputError("offers.least_ports", what, "lower it, or list larger numbers")
     smallest = choices.iloc[_smallest(choices, sized, least)]
     bays, kw = float(smallest["bays_needed"]), float(smallest["load_kw"])
@@ -145,8 +145,8 @@ def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Rules) -> pd.DataFra
         of = f"{asked[row]:g} {'for' if few[row] else 'at'} {there[row]:g} bays"
         if few[row] or many[row]:
             verb = "requires" if few[row] else "allows"
-            said.append(f"{points[row]} charging points, but NEECA {verb} {of}")
+            said.append(f"has {counted(points[row], 'charging point')}, but NEECA {verb} {of}")
         if small[row]:
-            said.append(f"{ports[row]} ports, fewer than {rules.least_ports}")
+            said.append(f"has {counted(ports[row], 'port')}, fewer than {rules.least_ports}")
         reason[row] = "; ".join(said)
     return offers.assign(neeca_points=asked, reason=pd.Series(reason, offers.index, dtype="str"))

@@ -22,8 +22,8 @@ def nearest_line_km(
 
     `candidates` are sites in projected coordinates in metres (existing values of ``line_km`` are
     kept). `network` has 11 kV lines, or substations as points or areas, in any coordinate system.
-    `detour` is the length along streets divided by the straight distance, at least 1. An
-    `InputError` lists every error in the layers.
+    `detour` is the length along streets divided by the straight distance, at least 1. Raises one
+    `InputError` that lists all errors in the layers.
 
     >>> site = gpd.GeoDataFrame({"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643)
     >>> line = gpd.GeoDataFrame(geometry=[shapely.LineString([(-9, 0), (9, 0)])], crs=32643)
@@ -43,12 +43,13 @@ def assign_feeders(
     """Return the candidates with the nearest feeder and its spare power, ``headroom_kw`` (kW).
 
     `candidates` are sites in projected coordinates in metres (existing values of ``headroom_kw``
-    are kept). `feeders` has ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any
-    coordinate system. `within_m` is the maximum distance (m) of a site from its feeder.
+    are kept). `feeders` has the columns ``feeder_id`` and ``headroom_kw`` (kW), and lines, areas or
+    points in any coordinate system. `within_m` is the maximum distance (m) of a site from its
+    feeder.
 
-    Columns added: ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and ``feeder_m``
-    (distance to the feeder, m). Of equally near feeders, the one whose id sorts first is used. An
-    `InputError` lists every error in the tables.
+    Columns added: ``feeder_id`` (blank if there is none), ``headroom_kw`` (blank if unknown) and
+    ``feeder_m`` (distance to the feeder, m). Of equally near feeders, the feeder whose id sorts
+    first is used. Raises one `InputError` that lists all errors in the tables.
 
     >>> site = gpd.GeoDataFrame({"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643)
     >>> areas = gpd.GeoDataFrame({"feeder_id": ["f1"], "headroom_kw": [150.0]},
@@ -79,7 +80,7 @@ def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarr
 def _layer_faults(candidates: gpd.GeoDataFrame, layer: gpd.GeoDataFrame, name: str) -> list[Fault]:
     faults = []
     if candidates.crs is None or not candidates.crs.is_projected:
-        what = "not in a projected coordinate system"
+        what = "have no projected coordinate system"
         faults.append(Fault("candidates", what, "use one in metres, as merge_candidates does"))
     if layer.empty:
         return [*faults, Fault(name, "has no rows", "use a layer that has rows, or none")]

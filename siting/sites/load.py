@@ -73,10 +73,10 @@ def group_load_kw(
 ) -> float:
     """Return the load of the chargers of one group at one station (kW).
 
-    `types` are rows of the charger catalogue, all of one group, and `number` has the number of
-    each. `fastest` is the result of `fastest_kw`. `mix` is the mean session (None: all ports
-    count). `served_kwh_day` is the energy that the group can serve with power all day. `busy_share`
-    is the share of the busiest hour in which the load covers all ports in use.
+    `types` are rows of the charger catalogue, all of one group, and `number` gives the number of
+    each type. `fastest` is the result of `fastest_kw`. `mix` is the mean session; None means that
+    all ports count. `served_kwh_day` is the energy that the group can serve with power all day.
+    `busy_share` is the share of the busiest hour in which the load covers all ports in use.
     """
     kw, ports = (types[column].to_numpy(dtype=float) for column in ("power_kw", "ports"))
     full = float(number @ draw_kw(types, fastest))

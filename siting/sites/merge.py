@@ -90,7 +90,7 @@ def merge_candidates(
         raise InputError("candidates", what, "raise max_snap_m, or use other layers")
     if far.all():
         reasons = dropped["reason"].value_counts()
-        told = "; ".join(f"{count:,} {reason}" for reason, count in reasons.head(3).items())
+        told = "; ".join(f"{reason} ({count:,})" for reason, count in reasons.head(3).items())
         what = f"none of {len(places):,} places remains: {told}"
         raise InputError("candidates", what, "exclude fewer places, or use other layers")
     if far.any():

@@ -61,10 +61,10 @@ def candidates_from_pois(places: Path | gpd.GeoDataFrame, tags: Tags) -> gpd.Geo
 
     `places` is a file, OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``) or any layer with OSM keys as
     columns, or a table of features, as `siting.roads.download_features` or OSMnx returns it. `tags`
-    has the accepted values of each OSM key. For example, ``{"amenity": ["fuel", "parking"],
+    maps each OSM key to its accepted values. For example, ``{"amenity": ["fuel", "parking"],
     "shop": True}`` selects fuel stations, car parks and every shop.
 
-    Columns: ``name`` (blank: none), ``kind`` (the tag's value, from the first key that matches),
+    Columns: ``name`` (may be blank), ``kind`` (the tag's value, from the first key that matches),
     ``source`` and ``geometry`` (for an area, a point inside it). Raises `InputError` if the file
     cannot be read, no tags are given, or no place has one of the tags.
 
@@ -110,9 +110,9 @@ def candidates_from_layer(
 
     Columns: ``name``, ``kind``, ``source``, ``geometry``; if the layer has them, ``headroom_kw``
     (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time with
-    power); ``user_id`` (the user's ids as strings); all other columns, prefixed ``user_``. An
-    `InputError` lists every error: a file that cannot be read, missing columns, repeated ids,
-    invalid site figures.
+    power); ``user_id`` (the user's ids as strings); all other columns, prefixed ``user_``. Raises
+    one `InputError` that lists all errors: a file that cannot be read, missing columns, repeated
+    ids, invalid site figures.
     """
     layer = read_layer(path)
     named = (name_column, kind_column, id_column)
@@ -222,8 +222,8 @@ def candidates_from_parcels(
 
     `path` is a layer file with one polygon per parcel, and `min_area_m2` the minimum area of a
     parcel (m2). `kind`, `columns`, the result and the errors are as in
-    `siting.sites.candidates_from_layer`. The added column ``unfit`` says why a parcel is too small
-    (missing otherwise). A row that is not a polygon is also an error.
+    `siting.sites.candidates_from_layer`. The added column ``unfit`` states if a parcel is too small
+    (otherwise, it is missing). A row that is not a polygon is also an error.
     """
     layer = _read_areas(path)
     places = candidates_from_layer(path, kind=kind, **columns)
@@ -274,8 +274,8 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
 def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFrame:
     """Return the areas in which no station may be built: ``name`` and polygons in lon/lat.
 
-    `layers` has the file of each layer of polygons, and its column of names (default: ``name``). An
-    `InputError` lists every error in every layer.
+    `layers` gives the file of each layer of polygons, and the layer's column of names (default:
+    ``name``). Raises one `InputError` that lists all errors in all layers.
     """
     faults: list[Fault] = []
     parts = []

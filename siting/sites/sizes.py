@@ -30,10 +30,10 @@ def with_sizes(
     """Return the user's configurations, followed by the sizes, which are named by their numbers.
 
     `bundles` are the user's configurations, each with the number of chargers of each type. `sizes`
-    has the allowed numbers by charger type. `chargers` is the result of `charger_catalogue`. A size
-    with the same chargers as a configuration of the user is left out. An `InputError` lists every
-    unknown type, every invalid number and every configuration that has the name of a size. Another
-    `InputError` is raised for more than `MOST_SIZES` sizes.
+    maps each charger type to its allowed numbers. `chargers` is the result of `charger_catalogue`.
+    A size with the same chargers as a configuration of the user is left out. Raises one
+    `InputError` that lists all unknown types and all invalid numbers. Also raises `InputError` for
+    more than `MOST_SIZES` sizes, and for configurations named like a size with other chargers.
 
     >>> from siting.sites.catalogue import charger_catalogue
     >>> list(with_sizes({}, {"dc_60": [1], "lev_3": [4, 8]}, charger_catalogue()))
@@ -46,7 +46,7 @@ def with_sizes(
     stations = ({c: n for part in reversed(of) for c, n in part.items()} for of in combined)
     made = {size_name(of): of for of in stations if of and of not in named.values()}
     taken = [name for name in named if name in made]
-    what = "has the name of a size with different numbers"
+    what = "has the name of a size, but different chargers"
     refuse(naming("offers.configurations", what, taken, "rename it"))
     return named | made
 
@@ -76,7 +76,7 @@ def _faults(sizes: Sizes, chargers: pd.DataFrame) -> list[Fault]:
     if not faults:
         count = prod(1 + len(group) for group in _by_group(sizes, chargers)) - 1
         if count > MOST_SIZES:
-            what = f"{count:,} combinations, more than {MOST_SIZES:,}"
+            what = f"{count:,} combinations are possible, more than {MOST_SIZES:,}"
             faults.append(Fault("offers.sizes", what, "list fewer numbers or types"))
     return faults
 
@@ -92,7 +92,7 @@ def shown_offers(
     site for the same reason, one is also shown.
 
     `offers` has the columns of `siting.tables.OFFERS`. `built` has the ids of the plan's offers
-    (several at a site that is extended later). `bundles` names configurations shown in full.
+    (several at a site that is extended later). All configurations named in `bundles` are shown.
     """
     bare = offers["configuration"].astype(str).str.removeprefix(EXTENDED)
     bare = bare.str.removesuffix(UPGRADED)
@@ -123,14 +123,14 @@ def step_text(before: str, after: str) -> str:
     """Return the difference in chargers between two stations; blank if a string is unreadable.
 
     >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
-    '4 x lev_3 more'
+    '4 x lev_3 added'
     """
     (one, stood), (two, stands) = readable_counts(before), readable_counts(after)
     if not (one or stood) or not (two or stands):
         return ""
     more = {name: two.get(name, 0) - one.get(name, 0) for name in {**one, **two}}
     return ", ".join(
-        f"{abs(number)} x {name} {'more' if number > 0 else 'fewer'}"
+        f"{abs(number)} x {name} {'added' if number > 0 else 'removed'}"
         for name, number in more.items()
         if number
     )

@@ -54,9 +54,10 @@ def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
         what = " ".join(filter(None, (study.config, study.label)))
         console.say(Text.assemble(("Fault", "red"), f" {what}:"))
         console.say(f"  {study.fault}")
+    ready = len(studies) - len(faulty)
     console.print(
-        f"{len(studies) - len(faulty)} studies would be run, with run folders in {out}; "
-        f"{len(faulty)} have errors. Nothing was run."
+        f"{ready} {'study' if ready == 1 else 'studies'} would be run, with run folders in {out}; "
+        f"{len(faulty)} {'has' if len(faulty) == 1 else 'have'} errors. Nothing was run."
     )
 
 
@@ -77,7 +78,8 @@ def print_batch(result: BatchResult) -> None:
     far = table[done & table["gap"].map(is_far)]
     if len(far):
         console.warn(far_in_words(far["gap"].max(skipna=False)))
-        console.say(f"Affected: {len(far):,} of {int(done.sum()):,} studies; the worst is shown.")
+        affected = f"{len(far):,} of {int(done.sum()):,} studies"
+        console.say(f"Affected: {affected}; the warning above states the largest gap.")
     swept, columns = swept_of(table), short_columns(table)
     if done.any():
         if swept and len(set(table.loc[done, "name"])) == 1:

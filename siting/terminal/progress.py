@@ -42,7 +42,7 @@ class LiveLine:
         self.progress: Progress | None = None
 
     def write(self, line: str) -> None:
-        """Write a permanent line above the live one, wrapped between words in a terminal."""
+        """Write a permanent line above the live line; in a terminal, wrap it between words."""
         lines = [line]
         if self.console.is_terminal:
             lines = textwrap.wrap(line, self.console.width, subsequent_indent=" " * INDENT,

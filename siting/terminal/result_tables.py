@@ -23,7 +23,7 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """Print each run's name and the first fields of its ``run.json``."""
     console = Screen()
     if not runs:
-        console.print("No runs in runs/, ../runs/ or */runs/. siting demo makes one.")
+        console.print("No runs found in runs/, ../runs/ or */runs/. Run `siting demo` to make one.")
         return
     columns = [
         Column("Run", "run", overflow="fold"),
@@ -39,7 +39,7 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         for name, facts in runs
     ]
     console.table(columns, rows)
-    console.print("A command takes a name, the start of a name, or @latest: siting open @latest")
+    console.print("Commands accept a name, the start of a name, or @latest: siting open @latest")
 
 
 def _number(value: Any) -> float:
@@ -87,7 +87,7 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
         if len(swings):
             columns = [
                 Column("Figure", "figure", no_wrap=True),
-                Column("Of", lambda row: row["vehicle_class"] or "all", "_", overflow="fold"),
+                Column("Class", lambda row: row["vehicle_class"] or "all", "_", overflow="fold"),
                 Column(unit, column, ".1%"),
                 Column("Confidence", lambda row: _SURE.get(row["confidence"], row["confidence"]),
                        no_wrap=True),

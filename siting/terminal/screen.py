@@ -39,7 +39,7 @@ class Screen(Console):
         self.print(f"Written to {path}", soft_wrap=True)
 
     def block(self, block: Block) -> None:
-        """Print a table, its sentence on the rows that are left out, and its explanation."""
+        """Print a table, the number of rows left out, and the table's explanation."""
         if block.columns:
             self._table(block)
         else:

@@ -51,11 +51,11 @@ class Decay:
 class Aim:
     """The value that a plan states for one of its aims, with its bound and gap."""
 
-    # ``most_worth``: the worth of the energy served, weighted by year, averaged over scenarios.
+    # ``most_worth``: the year-weighted worth of the energy served, averaged over scenarios.
     # ``net_worth``: the same worth, minus `least_gain` for each rupee spent on the final stations
     # or, if `least_gain` is given by year, for each rupee spent in that year.
     # ``least_money``: the money spent on the final stations.
-    # ``worst_share``: the share served of the worst-served group.
+    # ``worst_share``: the share served in the worst-served group.
     # ``least_regret``: the largest regret of all scenarios.
     # ``tail``: the mean worth served (or not served) in the worst outcomes.
     # ``shortest_drives``: the sum over service rows of energy (kWh/day) times drive time (min).
@@ -72,8 +72,8 @@ class Aim:
     # ``net_worth``: the worth deducted per rupee, in `unit`; a mapping by year if years differ.
     least_gain: float | Mapping[int, float] = 0.0
     alpha: float = 0.0  # ``tail``: the share of outcomes that are not among the worst
-    # ``least_regret``: columns ``scenario``, ``best`` (the worth from which regret is measured)
-    # and, if stated, ``found`` (worth of a plan made for the scenario alone).
+    # ``least_regret``: a table with the columns ``scenario``, ``best`` (the worth from which regret
+    # is measured) and, if stated, ``found`` (the worth of a plan made for the scenario alone).
     best: pd.DataFrame | None = None
     # ``worst_share``: `members` lists the ``demand_id`` of each group (``floor``). `slices`: the
     # slices to compare; if None, the slices of the last year.
@@ -90,8 +90,8 @@ class ViabilityGap:
     # Present value (PKR) of the margin on 1 kWh/day over a station's life, by vehicle class.
     margin_pkr: Mapping[str, float]
     cap: Mapping[str, float]  # maximum public money (PKR) by ``offer_id``
-    # ``site_id``, ``subsidy_pkr``: the public money paid in total or, with a ``year`` column, up to
-    # each year. Sites without a row draw no money.
+    # The public money paid (``subsidy_pkr``) by ``site_id``, in total or, with a ``year`` column,
+    # up to each year. Sites without a row draw no money.
     subsidies: pd.DataFrame
     sales_share: float = 1.0  # the share of the planned sales at which a station breaks even
     # The concession of each site, by ``site_id``. Stations of a concession share a business case.
@@ -116,8 +116,8 @@ class OtherPlan:
 class Account:
     """All data from which `recount` checks a plan: its stated figures and its input tables."""
 
-    # The stations: ``slice``, ``site_id``, ``offer_id`` and, if the plan states them,
-    # ``built_year`` (NA: an existing station) and ``paid_pkr`` (in the year of the slice).
+    # The stations, with the columns ``slice``, ``site_id``, ``offer_id`` and, if the plan states
+    # them, ``built_year`` (NA for an existing station) and ``paid_pkr`` (in the slice's year).
     built: pd.DataFrame
     # Tables like `siting.tables.SERVICE` and `siting.tables.DEMAND`, with a column ``slice``.
     service: pd.DataFrame
@@ -131,24 +131,27 @@ class Account:
     # `serves_all`: under coverage, whether all demand in reach must be served.
     model: Literal["capacitated", "coverage"] = "capacitated"
     serves_all: bool = False
-    # ``slice``, ``year``, ``scenario``, ``weight`` of the year, ``probability`` of the scenario.
+    # The columns are ``slice``, ``year``, ``scenario``, ``weight`` (of the year) and
+    # ``probability`` (of the scenario).
     slices: pd.DataFrame | None = None
     # Whether unspent money remains available in later years, and whether stations may be upgraded.
     carry_over: bool = False
     upgrades: bool = False
     aims: Sequence[Aim] = ()  # the values that the plan states
-    # `floors`: ``floor``, ``slice``, the ``share`` that must be served and, if the plan states it,
-    # the ``served_share``. `members`: ``floor`` and the ``demand_id`` of its demand rows.
+    # `floors` has the columns ``floor``, ``slice``, ``share`` (which must be served) and, if the
+    # plan states it, ``served_share``. `members` has ``floor`` and the ``demand_id`` of each of its
+    # rows.
     floors: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
-    # `worth`: the worth of a kWh (1 by default): ``slice``, ``demand_id`` and ``per_kwh``. `decay`:
-    # the decay of this worth with drive time.
+    # `worth` has the columns ``slice``, ``demand_id`` and ``per_kwh`` (the worth of a kWh, 1 by
+    # default). `decay` is the decay of this worth with drive time.
     worth: pd.DataFrame | None = None
     decay: Decay | None = None
     gap: ViabilityGap | None = None  # the viability gap, if the subsidy rule uses it
-    # `resource_use`: ``resource``, ``offer_id``, ``use`` (per rupee drawn, if the resource has
-    # ``per_rupee`` true). `resources`: ``resource``, ``unit``, ``at_least``, ``at_most`` (NA: no
-    # limit), ``per_rupee``. ``at_most`` applies to every year, ``at_least`` to the last year.
+    # `resource_use` has the columns ``resource``, ``offer_id`` and ``use`` (per rupee drawn, if
+    # ``per_rupee`` is true for the resource). `resources` has the columns ``resource``, ``unit``,
+    # ``at_least``, ``at_most`` (NA: no limit) and ``per_rupee``. ``at_most`` applies to every year;
+    # ``at_least`` applies to the last year.
     resource_use: pd.DataFrame | None = None
     resources: pd.DataFrame | None = None
     # Sites that must have a station in the last year, and sites that must never have one.
@@ -157,10 +160,11 @@ class Account:
     others: Sequence[OtherPlan] = ()  # plans from which this one must differ
     # Headroom by ``site_id`` (kW); sites without an entry are not checked.
     headroom_kw: pd.Series | None = None
-    # Stated figures of the last slice's stations: ``site_id``, ``offer_id`` and any of
-    # ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``served_kwh_day``.
+    # Stated figures of the last slice's stations, with the columns ``site_id``, ``offer_id`` and
+    # any of ``power_kw``, ``cost_pkr``, ``subsidy_pkr`` and ``served_kwh_day``.
     sites: pd.DataFrame | None = None
-    # More stated figures: `served` has ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``,
-    # ``worth``; `money` has ``year`` and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``.
+    # More stated figures. `served` has the columns ``slice`` and any of ``served_kwh_day``,
+    # ``demand_kwh_day`` and ``worth``. `money` has the columns ``year`` and any of ``granted_pkr``,
+    # ``spent_pkr`` and ``left_pkr``.
     served: pd.DataFrame | None = None
     money: pd.DataFrame | None = None

@@ -18,7 +18,7 @@ _WORDS = {
     "most_worth": "worth served",
     "net_worth": "worth served, minus the charge on money",
     "least_money": "{aim.of}",
-    "worst_share": "share served of the worst-served group",
+    "worst_share": "share served in the worst-served group",
     "least_regret": "largest regret",
     "tail": "{aim.of} in the worst {share:.3g} of outcomes",
     "shortest_drives": "energy times drive",
@@ -71,7 +71,7 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
 
 
 def _to_all(book: Book, aim: Aim) -> float:
-    """Return the cost of stations and of drivers' time, weighted by year and probability."""
+    """Return the cost of stations and drivers' time; each slice counts by year and probability."""
     costs = aim.to_all
     assert costs is not None
     faults = []
@@ -102,14 +102,14 @@ def _to_all(book: Book, aim: Aim) -> float:
 
 
 def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
-    """Return the worth (value of the energy served) of each scenario, weighted by year."""
+    """Return the worth of each scenario: the sum over years, each multiplied by its weight."""
     rows = book.slices.set_index("slice")
     weighted = rows["weight"].astype(float) * by_slice.reindex(rows.index)
     return weighted.groupby(rows["scenario"].astype(str), sort=False).sum(min_count=1)
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return the worth to deduct for money spent, on the final stations or in each year."""
+    """Return the worth to deduct for the money spent on the final stations or in each year."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     money = [0.0, *(_money(book, aim, year) for year in book.years)]

@@ -28,11 +28,11 @@ class Ceiling:
 class AwardAccount:
     """The results that an award states, and the inputs from which they are checked."""
 
-    # One row per line of the bids file, in order: ``bid`` (a label if the file gives no name),
-    # ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns to which caps refer.
+    # One row per line of the bids file, in order. Columns: ``bid`` (a label if the file has no
+    # name), ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns to which caps refer.
     bids: pd.DataFrame
-    # Every offer made from a line of a bid: ``offer_id``, ``cost_pkr``, ``power_kw``,
-    # ``subsidy_pkr``, ``bid`` and ``line`` (its position in the bid, from 0).
+    # Every offer made from a line of a bid, with the columns ``offer_id``, ``cost_pkr``,
+    # ``power_kw``, ``subsidy_pkr``, ``bid`` and ``line`` (the line's position in the bid, from 0).
     offers: pd.DataFrame
     stands: Sequence[str]  # the offers in service in the last year
     # The tables in the award's folder.
@@ -79,7 +79,7 @@ def _check_names(
 
 
 def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> None:
-    """Check asks, rents and critical asks, and by how much each losing ask was too high."""
+    """Check asks, rents, critical asks, and the amounts by which losing asks were too high."""
     summed = bids.groupby("bid")[["ask_pkr", "rent_pkr"]].sum()
     for name, table in (("winners.csv", account.winners), ("losers.csv", account.losers)):
         known = table[table["bid"].astype(str).isin(set(summed.index))]
@@ -126,7 +126,7 @@ def _check_rules(
                 (float(len(rows)), cap.stations, "stations"),
                 (float(rows["subsidy_pkr"].sum()), cap.pkr, "PKR"),
             ):
-                what = f"wins {found:,.0f} {unit}, at most {most:,.0f} are allowed"
+                what = f"wins {found:,.0f} {unit}, but at most {most:,.0f} may be won"
                 ledger.wrong(above(found, most, 1.0), where, what)
     by_kw = math.inf if account.reserve_pkr_kw is None else account.reserve_pkr_kw
     reserve = np.fmin(account.reserve_share * won["cost_pkr"], by_kw * won["power_kw"])
@@ -147,7 +147,7 @@ def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
             what = f"{said:,.0f} is stated, but winners.csv adds up to {due:,.0f}"
             ledger.wrong(differs(said, due, 1.0), f"{where}, column {column}", what)
     asked = float(account.winners["ask_pkr"].sum())
-    what = f"winners ask for PKR {asked:,.0f}, the budget is PKR {account.budget_pkr:,.0f}"
+    what = f"winners ask for PKR {asked:,.0f}, but the budget is PKR {account.budget_pkr:,.0f}"
     ledger.wrong(above(asked, account.budget_pkr), "winners.csv, column ask_pkr", what)
 
 

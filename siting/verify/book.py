@@ -128,7 +128,8 @@ class Book:
         if isinstance(a.budget_pkr, Mapping):
             only("budget_pkr", self.years, a.budget_pkr, "no budget for years")
         elif len(self.years) > 1:
-            faults.append(Fault("budget_pkr", "one number for several years", "give one per year"))
+            what = "is one number for several years"
+            faults.append(Fault("budget_pkr", what, "give one per year"))
         if len(self.years) > 1 and a.money is not None and "year" not in a.money.columns:
             faults.append(Fault("money", "columns missing", "", ("year",)))
         return faults
@@ -193,7 +194,7 @@ class Book:
 
     @cached_property
     def capacities(self) -> pd.DataFrame:
-        """Capacities above 0: ``slice``, ``site_id``, ``charger_group``, ``can_kwh_day``."""
+        """Capacities above 0 (``can_kwh_day``), by ``slice``, ``site_id`` and ``charger_group``."""
         columns = dict(zip(self.capacity_columns, self.groups, strict=True))
         key = ["slice", "site_id"]
         long = self.stands.melt(key, self.capacity_columns, "charger_group", "can_kwh_day")
@@ -202,7 +203,7 @@ class Book:
 
     @cached_property
     def usable(self) -> pd.DataFrame:
-        """The classes that can charge at each site: ``slice``, ``site_id``, ``vehicle_class``."""
+        """The vehicle classes that can charge at each site, by ``slice`` and ``site_id``."""
         pairs = self.capacities.merge(self.plugs, on="charger_group")
         return pairs[["slice", "site_id", "vehicle_class"]].drop_duplicates()
 

@@ -28,7 +28,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
     moved = built["offer_id"].map(offers["site_id"]) != built["site_id"]
     broken("site_id", "not the site of the offer", known & moved)
     broken("site_id", "built twice", built.duplicated(["slice", "site_id"]))
-    # A station in service in a year is in service in every scenario of that year.
+    # A station that is in service in a year must be in service in every scenario of that year.
     all_ = built["year"].map(book.slices.groupby("year")["slice"].size())
     in_ = built.groupby(["year", "site_id", "offer_id"])["slice"].transform("nunique")
     broken("slice", "not the same in every scenario", in_ != all_)

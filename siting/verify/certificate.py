@@ -4,7 +4,7 @@ At any prices of demand, money and limits, the worth of every plan is at most th
 resources plus the largest contribution of each site (weak duality)::
 
     sum of p_i d_i  +  sum of m_r limit_r  -  sum of f_g share_g D_g
-      +  sum over sites of the maximum over the site's offers of  (intake  -  priced use)
+      +  sum over sites of the maximum over the site's offers of  (intake  -  value of limits used)
 
 Here ``p_i``, ``m_r`` and ``f_g`` are the prices of demand row ``i``, limit ``r`` and floor ``g``,
 ``d_i`` and ``D_g`` are demands, and ``v_ij`` is the worth of a kWh of row ``i`` served at site
@@ -52,9 +52,9 @@ PROVABLE = ("most_worth", "net_worth", "least_money")
 # Sums are exact if all slices together have at most this many pairs (demand row, site in reach).
 EXACT_PAIRS = 5_000
 # Further prices that are tried for a site's viability gap, as shares of the price of public
-# money: the price that a run stores is the best for only one offer of the site. Measured (embedded
-# city, 64 sockets): steps of 0.5 prove a bound of 18,169 kWh/day; steps of 0.1 prove one of 13,770,
-# the bound of the run.
+# money, because the price that a run stores is the best for only one offer of the site. Measured
+# (embedded city, 64 sockets): steps of 0.5 prove a bound of 18,169 kWh/day; steps of 0.1 prove a
+# bound of 13,770 kWh/day, which is the bound of the run.
 GAP_PRICES = tuple(n / 10 for n in range(11))
 EPSILON = 2.0**-52
 # An offer may exceed the budget or a limit by this share before it is ruled out.
@@ -75,14 +75,16 @@ class Certified:
 def certified(account: Account, prices: pd.DataFrame) -> Certified:
     """Return the bound on a plan's first aim that these dual prices prove.
 
-    `account`: the tables of a plan, of which only inputs are read. `prices`: the columns ``row``,
-    ``name``, ``slice`` and ``price`` (in the aim's unit). ``row`` is the kind of price:
+    `account` contains the tables of a plan; only its input tables are read. `prices` has the
+    columns ``row``, ``name``, ``slice`` and ``price`` (in the aim's unit). ``row`` is the kind of
+    price:
 
     - ``demand``: the price of a kWh/day of the ``demand_id`` in ``name``, in a slice;
     - ``resource``: the price of a unit of the resource in ``name``; below 0 for a lower limit;
     - ``money``: the price of a PKR in the year in ``slice``, which is blank without years;
     - ``floor``: the price of a kWh/day of the floor in ``name``, in a slice;
-    - ``gap``: the price of a PKR of the site's viability gap (``name``) in a year (``slice``).
+    - ``gap``: the price of a PKR of the viability gap of the site in ``name``, in the year in
+      ``slice``.
 
     A missing price is 0. Raises `InputError` if prices cannot bound the first aim, or the table is
     invalid.
@@ -273,7 +275,10 @@ class _Bound:
         return over | offers["offer_id"].isin(use.loc[much, "offer_id"])
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
-        """Return the priced use of limits by each offer: a fixed part, and a part per rupee."""
+        """Return the value of the limits that each offer uses, at the certificate's prices.
+
+        The value has a fixed part, and a part per rupee of public money.
+        """
         each, rupee = self.numbers(np.zeros(len(offers))), self.numbers(np.zeros(len(offers)))
         use = self.book.use
         for row in self.book.resources.to_dict("records"):
@@ -365,7 +370,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return the largest contribution from each year onwards (rows: years; columns: offers)."""
+        """Return the largest contribution from each year (row) onwards, for each offer (column)."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:
@@ -406,9 +411,9 @@ class _Sets:
     ) -> Numbers:
         """Return the largest total value of the energy that each offer can serve on its own.
 
-        `value`, `kwh`, `kind`: the value of a kWh, the demand (kWh/day) and the class of each row;
-        `able`: capacity by offer and group (kWh/day); `endless`: whether every capacity above 0 is
-        unlimited.
+        `value`, `kwh` and `kind` are the value of a kWh, the demand (kWh/day) and the class of each
+        row. `able` is the capacity by offer and group (kWh/day). `endless` states whether every
+        capacity above 0 is unlimited.
         """
         keep = np.flatnonzero((value > 0) & (kwh > 0))
         order = keep[np.argsort(-value[keep], kind="stable")]

@@ -81,7 +81,7 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         now = book.by_year[year]
         costs.append(at_sites({s: book.offer["cost_pkr"][o] for s, o in now.items()}))
         earned = at_sites(rows[rows["year"] == year].groupby("site_id")["earned"].sum())
-        # Stations pay nothing back, so the sum of payments stays when the shortfall shrinks.
+        # Stations pay nothing back, so the sum of payments never falls, even if the shortfall does.
         dues.append(np.maximum(at_cases(costs[-1] - earned), dues[-1]))
     # If unspent money lapses at the end of a year, a shortfall may be paid before it arises.
     paid, ahead = np.zeros(len(sites)), len(book.years) > 1 and not book.account.carry_over

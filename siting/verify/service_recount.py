@@ -136,7 +136,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
 
 
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
-    """Return the worth of the energy in column `kwh`, by slice; `drives`: whether decay applies."""
+    """Return the worth of the energy in column `kwh` by slice, with decay if `drives` is true."""
     a = book.account
     worth = rows[kwh].to_numpy(dtype=float) * book.per_kwh(rows)
     if drives and a.decay is not None:
@@ -166,7 +166,7 @@ def check_floors(book: Book, ledger: Ledger) -> None:
     recounted = shares_of(book, book.members)
     rows = book.floors.assign(slice=book.floors["slice"].astype(str))
     rows = rows.merge(recounted, on=["floor", "slice"], how="left", suffixes=("_said", ""))
-    # A floor without a row in the recounted table has no demand.
+    # A floor without a row in `recounted` has no demand.
     rows = rows.fillna({"demand_kwh_day": 0.0, "served_kwh_day": 0.0, "served_share": 1.0})
     scale = largest(recounted["demand_kwh_day"])
     for row in rows.to_dict("records"):

@@ -352,4 +352,4 @@ def test_the_verb_refuses_before_it_begins(town):
         return done.stderr
 
     assert "is not a list" in refused("--sweep", "year=2030")
-    assert "does not work with --dask" in refused("--dask", "tcp://127.0.0.1:1", "--workers", "2")
+    assert "cannot be set with --dask" in refused("--dask", "tcp://127.0.0.1:1", "--workers", "2")

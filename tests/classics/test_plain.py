@@ -181,10 +181,10 @@ def test_every_fault_of_the_tables_is_named_at_once():
     for part in (
         "cost_per: is 'each'",
         "demand, column weight: 1 is missing (d3)",
-        "demand, column weight: 1 value below 0 (d1)",
+        "demand, column weight: 1 value is below 0 (d1)",
         "candidates, column site_id: duplicate (s1)",
         "reach, column cost: 1 is infinite (d1 s2)",
-        "reach, column cost: 1 value below 0 (d1 s1)",
+        "reach, column cost: 1 value is below 0 (d1 s1)",
     ):
         assert part in text
 
@@ -245,7 +245,7 @@ def test_too_few_sites_say_how_many_it_takes(model):
     demand, candidates, reach = line()
     instance = PlainInstance.from_tables(demand, candidates, reach[reach["cost"] <= 1])
     with pytest.raises(
-        InfeasibleError, match=r"2 sites cannot serve every demand.*; raise p to 3 or more"
+        InfeasibleError, match=r"with 2 sites, some demand is always out.*; raise p to 3 or more"
     ):
         solve_classic(instance, model, p=2)
 
@@ -253,7 +253,7 @@ def test_too_few_sites_say_how_many_it_takes(model):
 def test_too_little_capacity_says_have_and_need():
     demand, candidates, reach = line()
     short = PlainInstance.from_tables(demand, candidates.assign(capacity=3.0), reach)
-    with pytest.raises(InputError, match="can serve 9, the demand is 10; add 1 or more"):
+    with pytest.raises(InputError, match="can serve 9, but the demand is 10; add 1 or more"):
         solve_classic(short, "capacitated_facility_location")
     elsewhere = PlainInstance.from_tables(demand, candidates, reach[reach["cost"] <= 1])
     with pytest.raises(InfeasibleError, match="can be served"):

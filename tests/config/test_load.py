@@ -584,7 +584,7 @@ def test_a_file_of_another_kind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "  \n", "# nothing yet\n", "---\n", "null\n"])
 def test_an_empty_file(tmp_path: Path, text: str) -> None:
-    fix = "it needs at least name, roads, demand, candidates, program"
+    fix = "it needs at least the keys name, roads, demand, candidates, program"
     assert faults(write_study(tmp_path, text)) == [Fault("town.yaml", "is empty", fix)]
 
 

@@ -173,8 +173,8 @@ def test_every_bad_override_at_once():
         )
     text = str(caught.value)
     for word in (
-        "km_day, home_share missing",
-        "no figure is called km",
+        "lacks km_day, home_share",
+        "there is no figure called km",
         "km_day: km/day must be at least 0 (two_wheeler)",
         "charging_efficiency: share must be at least 0.1 and at most 1 (truck)",
     ):

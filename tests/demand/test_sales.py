@@ -296,9 +296,9 @@ def test_every_bad_override_at_once():
     text = str(caught.value)
     for word in (
         "car.share_2030",
-        "no figure is called lifetime",
+        "there is no figure called lifetime",
         "growth: share/year must be",
-        "growth, life_years missing",
+        "lacks growth, life_years",
     ):
         assert word in text
     assert len(caught.value.faults) == 4

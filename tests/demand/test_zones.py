@@ -109,7 +109,7 @@ def test_a_gap_is_a_warning_with_its_place(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         zones = read_zones(written(tmp_path, frame))
     (warning,) = zones.attrs["warnings"]
-    assert warning.startswith("1 gaps between the zones, 0.090 km2 in total")
+    assert warning.startswith("1 gap between the zones, 0.090 km2 in total")
     lat, lon = (float(re.search(rf"([0-9.]+) {way}", warning)[1]) for way in "NE")
     hole = gpd.GeoSeries([box(300, 300, 300, 300)], crs=UTM).to_crs(4326).iloc[0]
     assert hole.contains(shapely.Point(lon, lat))

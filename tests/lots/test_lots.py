@@ -36,9 +36,10 @@ def test_the_town_by_hand(run):
     assert parted.facts["energy"]["least_possible_share"] == pytest.approx(1.0)
     assert not parted.facts["energy"]["reached"]
     assert parted.notes[0] == (
-        "energy: 4 to 8 kWh/day per lot, 100.0% apart, where 10% was requested. 2 lots cannot be "
-        "within 10% of each other: in every division into connected lots, the largest and smallest "
-        "differ by at least 100.0%. An even share is 6 kWh/day; s0002 alone serves 8, 133% of that"
+        "energy: 4 to 8 kWh/day per lot, 100.0% apart, although at most 10% was requested. 2 lots "
+        "cannot be within 10% of each other: in every division into connected lots, the largest "
+        "and smallest differ by at least 100.0%. An even share is 6 kWh/day; s0002 alone serves "
+        "133% of this share (8 kWh/day)"
     )
     assert parted.notes[2].startswith("2 lots would be 0.0% apart if you tender s000")
     assert parted.facts["fewer"] == {"lots": 1, "spread_share": 0.0}

@@ -278,7 +278,7 @@ def test_every_fault_before_anything_is_solved(tmp_path):
              "{config: b/town.yaml, least_share: 0.9}]"],
         )
     )  # fmt: skip
-    assert "have PKR 3,000, need PKR 4,700; raise it by PKR 1,700" in both[0]
+    assert "PKR 4,700, but the budget is only PKR 3,000; raise the budget by PKR 1,700" in both[0]
     assert "line 2, key budget_pkr" in both[0]
     assert "did you mean budget_pkr?" in faults(lambda: load_nation(path, ["budget_pk=1"]))[0]
     found = faults(lambda: load_nation(path, ["set=[reach.cutof_min=3]"]))

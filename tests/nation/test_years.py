@@ -411,7 +411,7 @@ def test_every_fault_before_anything_is_solved(tmp_path):
     assert any("offers.subsidy.rule need cannot divide money" in f for f in found)
     floor = ["cities.1={config: b/town.yaml, least_pkr: 1200}"]
     found = faults(lambda: load_nation(path, floor))
-    assert any("have PKR 1,000, need PKR 1,200" in f for f in found)
+    assert any("add up to PKR 1,200, but the budget is only PKR 1,000" in f for f in found)
 
 
 def test_a_gain_by_year_in_a_configuration(tmp_path):
@@ -421,7 +421,7 @@ def test_a_gain_by_year_in_a_configuration(tmp_path):
     found = load(path, [years, gain]).program.least_gain
     assert found.always
     assert found.a_rupee == {2029: 5e-6, 2030: 0.0}
-    assert "needs the years of program.years: none" in faults(lambda: load(path, [gain]))[0]
+    assert "must list the years of program.years: none" in faults(lambda: load(path, [gain]))[0]
     within = gain.replace("rule: always, ", "")
     assert "has an effect only with rule: always" in faults(lambda: load(path, [years, within]))[0]
     need = "offers.subsidy.rule=need"

@@ -46,8 +46,8 @@ def test_every_missing_file_is_named_at_once(run_copy):
 def test_another_format_is_the_only_fault_told(run_copy):
     edit_json(run_copy / "run.json", lambda f: (f.clear(), f.update(format=99, siting="9.0")))
     assert refused(run_copy) == [
-        f"{run_copy / 'run.json'}, key format: format 99, written by siting 9.0; this version "
-        "reads format 3; run the study again"
+        f"{run_copy / 'run.json'}, key format: has format 99 and was written by siting 9.0; this "
+        "version reads format 3; run the study again"
     ]
 
 

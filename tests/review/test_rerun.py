@@ -177,7 +177,7 @@ def test_what_is_no_run(tmp_path, stored):
         rerun(tmp_path / "nothing")
     assert [f.what for f in caught.value.faults] == ["no such run folder"]
     edit(stored / "run" / "run.json", format=99)
-    with pytest.raises(InputError, match="format 99, written by"):
+    with pytest.raises(InputError, match="format 99 and was written by"):
         rerun(stored / "run")
     (stored / "run" / "run.json").write_text('{"format": 3}')
     reseal(stored / "run")

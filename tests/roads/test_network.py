@@ -217,7 +217,7 @@ def test_zone_by_the_centre_and_true_metres() -> None:
         (town(*both(1, 2, length=-1.0)), r"2 edges shorter than 0 m \(1-2-0, 2-1-0\)"),
         (nx.MultiDiGraph(town(*both(1, 2)).edges), "no coordinate reference system"),
         (nx.MultiDiGraph([("a", "b")], crs="EPSG:4326"), r"not whole numbers \(a, b\)"),
-        (nx.MultiDiGraph([(1, 2)], crs="EPSG:4326"), r"without x and y \(1, 2\)"),
+        (nx.MultiDiGraph([(1, 2)], crs="EPSG:4326"), r"have no x and y \(1, 2\)"),
     ],
 )
 def test_graphs_that_are_none(graph: nx.MultiDiGraph, words: str) -> None:

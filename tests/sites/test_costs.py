@@ -102,7 +102,7 @@ def test_bays_and_neeca_s_points_rule_offers_out():
         "needs 7 kW, more than the headroom of 1 kW",  # what a car draws there
         "needs 240 kW, more than the headroom of 1 kW",
         "needs 7 kW, more than the headroom of 1 kW; "
-        "1 charging points, but NEECA requires 3 for 120 bays",
+        "has 1 charging point, but NEECA requires 3 for 120 bays",
         "needs 240 kW, more than the headroom of 1 kW",
         "needs 7 kW, more than the headroom of 1 kW",
     ]
@@ -120,7 +120,7 @@ def test_the_parking_rule_read_as_the_most_points():
     choices = {"three": {"ac_22": 3}, "four": {"ac_22": 4}}
     most = make_offers(places, choices, **TABLES, costs=site_costs(neeca_points="maximum"))
     assert most["reason"].to_list() == [
-        "", "", "", "4 charging points, but NEECA allows 3 at 120 bays", "", "",
+        "", "", "", "has 4 charging points, but NEECA allows 3 at 120 bays", "", "",
     ]  # fmt: skip
     assert (make_offers(places, choices, **TABLES)["reason"] == "").all()  # it binds nothing
     with pytest.raises(InputError, match="True is not a reading of the parking rule"):

@@ -215,7 +215,7 @@ def test_an_area_that_leaves_no_place_is_told(tmp_path):
     path = areas(tmp_path / "all.gpkg", (-900, -900, 900, 900), name=["Cantonment"])
     with pytest.raises(InputError) as caught:
         merge_candidates([places([(0, 0)])], grid_network(), 0, 100, excluded_areas([(path, None)]))
-    assert "1 no station may be built in Cantonment" in str(caught.value)
+    assert "no station may be built in Cantonment (1)" in str(caught.value)
 
 
 def test_faults_of_all_excluded_layers_are_told_at_once(tmp_path):

@@ -277,5 +277,5 @@ def test_a_price_by_the_kw_of_no_connection_is_refused(tmp_path):
     rows = table("grid")
     rows.loc[rows["item"] == "lt_40_kw", "max_kw"] = 50
     rows.to_csv(tmp_path / "grid.csv", index=False)
-    with pytest.raises(InputError, match=r"a price per kW belongs to no connection.*lt_40_kw"):
+    with pytest.raises(InputError, match=r"price per kW does not belong to a connection.*lt_40_kw"):
         grid_figures(tmp_path / "grid.csv")

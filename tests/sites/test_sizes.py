@@ -197,7 +197,7 @@ def test_sizes_that_cannot_be_are_refused(sizes, words):
 
 
 def test_a_bundle_may_not_bear_a_size_s_name_with_other_numbers():
-    with pytest.raises(InputError, match="has the name of a size with different numbers"):
+    with pytest.raises(InputError, match="has the name of a size, but different chargers"):
         with_sizes({"4_lev_3": {"lev_3": 6}}, SOME, CHARGERS)
     assert "4_lev_3" in with_sizes({"4_lev_3": {"lev_3": 4}}, SOME, CHARGERS)
 
@@ -223,7 +223,7 @@ def test_a_smallest_station_above_every_site_or_size_is_told():
         "offers.least_ports: no site can hold a station of 20 ports: the smallest, 48 x lev_3, "
         "needs 12 bays and 64.8 kW; the sites have at most 2 bays and 800 kW; lower it, or give"
     )
-    with pytest.raises(InputError, match="60 is more than the ports of the largest size, 48"):
+    with pytest.raises(InputError, match="the largest size has only 48 ports, fewer than 60"):
         make_offers(places, {}, sizes={"lev_3": [4, 48]}, least_ports=60, **TABLES)
 
 
@@ -301,11 +301,12 @@ def test_shown_are_the_steps_of_what_extends_a_station_and_one_reason_a_site():
 
 
 def test_a_step_is_told_as_chargers_more_or_fewer():
-    assert step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60") == "4 x lev_3 more"
-    assert step_text("8 x lev_3 + 1 x dc_60", "8 x lev_3") == "1 x dc_60 fewer"
-    assert step_text("1 x 60 kW (existing)", "1 x 60 kW (existing) + 2 x dc_60") == "2 x dc_60 more"
+    assert step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60") == "4 x lev_3 added"
+    assert step_text("8 x lev_3 + 1 x dc_60", "8 x lev_3") == "1 x dc_60 removed"
+    after = "1 x 60 kW (existing) + 2 x dc_60"
+    assert step_text("1 x 60 kW (existing)", after) == "2 x dc_60 added"
     assert step_text("8 x lev_3", "8 x lev_3") == ""
-    assert step_text("8 x lev_3", "4 x lev_3 + 1 x dc_60") == "4 x lev_3 fewer, 1 x dc_60 more"
+    assert step_text("8 x lev_3", "4 x lev_3 + 1 x dc_60") == "4 x lev_3 removed, 1 x dc_60 added"
     assert step_text("as in the contract", "8 x lev_3") == ""
 
 

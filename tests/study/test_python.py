@@ -141,7 +141,7 @@ BAD = {
     "a missing count": (people(lambda p: p.assign(people=[8.0, np.nan])), "column people"),
     "swapped": (
         people(lambda p: p.set_geometry(gpd.points_from_xy([33.6] * 2, [73.0] * 2), crs=4326)),
-        "longitude and latitude are swapped",
+        "longitude and latitude swapped",
     ),
     "no lengths": (no_lengths, "edges without highway or length"),
     "no table at all": (lambda _: {"people": object()}, "a study cannot read"),

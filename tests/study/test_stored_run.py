@@ -179,7 +179,7 @@ def test_another_format_is_the_only_fault_told(run, name):
     (run / "stages" / "reach.parquet").unlink()
     (fault,) = faults_of(run)
     reads = RUN_FORMAT if name == "run.json" else FORMAT
-    assert f"format 99, written by siting 9.0; this version reads format {reads}" in fault
+    assert f"format 99 and was written by siting 9.0; this version reads format {reads}" in fault
 
 
 def test_every_file_missing_or_edited_is_named_at_once(run):

@@ -188,7 +188,7 @@ def test_a_year_gone_by_is_refused(town):
 @pytest.mark.parametrize("whole", [5, None])
 def test_a_section_given_whole_and_in_part_is_refused(town, whole):
     study = Study(town, today=TODAY)
-    with pytest.raises(ConfigError, match="is a part of `solver`, which is given as a whole"):
+    with pytest.raises(ConfigError, match="is part of `solver`, which is set as a whole"):
         study.with_(**{"solver": whole, "solver.gap": 0.1})
 
 

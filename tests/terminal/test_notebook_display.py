@@ -143,7 +143,7 @@ def test_an_answer_shows_sixteen_rows_and_says_where_the_rest_is():
         "site   kWh/day",
         "s0000        0",
     ]
-    assert repr(Answer()).splitlines()[-1] == "… and 14 more: all are in .stations"
+    assert repr(Answer()).splitlines()[-1] == "… and 14 more (all rows: .stations)"
     assert "s0015" in Answer()._repr_html_()
     assert "s0016" not in Answer()._repr_html_()
 

@@ -81,7 +81,7 @@ def test_terminal_and_notebook_show_the_same_words_of_a_result(capsys, tmp_path)
     told = [" ".join(line.split()) for line in text if line]
     # The sentence on the other rows names what its reader has: a file, or an attribute.
     assert "… and 4 more in sites.csv" in shown
-    told[told.index("… and 4 more: all are in .sites")] = "… and 4 more in sites.csv"
+    told[told.index("… and 4 more (all rows: .sites)")] = "… and 4 more in sites.csv"
     assert [line for line in told if line not in shown] == []
     added = ["Notes:", f"Written to {tmp_path}"]
     assert [line for line in shown if line.strip("─ ") and line not in told] == added

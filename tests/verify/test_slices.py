@@ -243,7 +243,7 @@ def test_years_and_scenarios_go_together():
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"budget_pkr": 100.0}, "one number for several years"),
+        ({"budget_pkr": 100.0}, "is one number for several years"),
         ({"budget_pkr": {2027: 100.0}}, "budget_pkr: no budget for years (2028)"),
         ({"slices": slices(("2027", 2027, "", 1.0, 1.0))}, "not among the slices (2028)"),
         (
