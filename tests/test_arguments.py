@@ -102,7 +102,7 @@ WRONG = {
         lambda t: siting.solve(program_of(t), gap="a", time_limit_s=None),
         "- gap: is 'a'; give a number\n- time_limit_s: is None; give a number",
     ),
-    "slice": (lambda t: siting.solve(program_of(t)).service("2031"), "slice_name: no slice '2031'"),
+    "slice": (lambda t: siting.solve(program_of(t)).service("2031"), "slice_name: there is no"),
     "keys": (lambda t: siting.Study({"name": "a"}), "config: a value of type dict; pass the path"),
     "run": (lambda t: siting.simulate(5), "run: a value of type int; pass a run folder, a study"),
     "rules": (lambda t: t.plan.simulate(5), "rules: a value of type int"),

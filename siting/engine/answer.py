@@ -29,7 +29,7 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A choice, its value and bound (in the aim's unit), the stop reason, and the tolerance."""
+    """A choice, its value, bound and tolerance (in the aim's unit), and why the solve stopped."""
 
     choice: Ints
     value: float
@@ -37,7 +37,7 @@ class Result:
     stopped: Stopped
     nodes: int = 0
     guarantee: str = ""
-    noise: float = 0.0
+    noise: float = 0.0  # tolerance of the value
     bounds: Bounds | None = None  # bounds at the prices of the root's cuts
 
 
@@ -59,7 +59,7 @@ class AimProof:
 
     @classmethod
     def of(cls, aim: Aim, answer: Answer, bound: float, **known: Any) -> AimProof:
-        """Return the proof of a plan's value for an aim; `known`: the other facts of `Proof.of`."""
+        """Return the proof of a plan's value for an aim; `known`: more arguments for `Proof.of`."""
         unit, more = aim.unit(answer.program.worth_unit), not aim.less_is_better
         return cls(aim.name, Proof.of(aim.value(answer), bound, unit=unit, maximise=more, **known))
 
@@ -131,8 +131,7 @@ class Answer(Solved):
     energy
         Energy served in kWh/day: one row per pair, one column per slice.
     paid
-        Subsidy paid to each offer by the end of each year (PKR); empty if the program has no
-        viability gap.
+        Subsidy paid to each offer by the end of each year (PKR); empty if subsidies are fixed.
     proofs
         The proof of each aim, in order.
     method
@@ -146,7 +145,7 @@ class Answer(Solved):
     guarantee
         Worst-case guarantee of the greedy method for this kind of program, with its source.
     left_out
-        Stations removed because they gain too little per rupee; the plan is still within the gap.
+        Stations removed because they gain too little per rupee; the plan keeps the requested gap.
     prices
         Dual prices, if known, from which `siting.verify.certified` proves a bound on the first aim.
     """
@@ -213,8 +212,8 @@ class Answer(Solved):
         names = [one.name for one in self.program.slices]
         if slice_name is not None and slice_name not in names:
             known = ", ".join(names)
-            known = f"known names: {known}" if any(names) else "omit slice_name: one slice"
-            raise InputError("slice_name", f"no slice {slice_name!r}", known)
+            known = f"known names: {known}" if any(names) else "omit slice_name"
+            raise InputError("slice_name", f"there is no slice {slice_name!r}", known)
         s = -1 if slice_name is None else names.index(slice_name)
         instance, pairs, wanted = self.program.instance, self.pairs, self.program.demand_kwh[:, s]
         served = np.flatnonzero(self.energy[:, s] > 0)
@@ -282,14 +281,14 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return energy times `each` (a rate per pair), summed over pairs and weighted slices."""
+        """Return the weighted sum over slices of the energy of all pairs times `each` (by pair)."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
         )
 
     def yearly(self, amount: Floats) -> float:
-        """Return `amount` (per offer), summed over each year's offers and weighted by year."""
+        """Return the weighted sum over years of `amount` (by offer) of the offers in place."""
         by_year = self.program.options.of_offers(amount)[self.choice]
         return math.fsum(by_year @ year_weights(self.program.slices))
 
@@ -352,7 +351,7 @@ class Answer(Solved):
         return pd.DataFrame(rows, columns=columns)
 
     def _shares(self, floor: Floor) -> Iterator[tuple[int, float, float]]:
-        """Yield, for each slice with the floor, the demand that it covers and the energy served."""
+        """Yield each slice in which a floor holds, with the floor's demand and energy served."""
         inside = self.pairs.floor[self.program.groups.index(floor)][self.pairs.row]
         wanted = floor.wanted(self.program.demand_kwh)
         for s in floor.holds_in(self.program.slices):
@@ -364,7 +363,7 @@ class Answer(Solved):
 
     @property
     def new_stations(self) -> int:
-        """Number of new stations in the last slice, including extended ones."""
+        """Number of new stations in the last slice, including extended stations."""
         return int((~self.instance.offer_existing[self.standing]).sum())
 
     @property

@@ -1,4 +1,4 @@
-"""The clock of one solve: its time limit, its interruption and its progress reports."""
+"""The clock of one solve: its time limit, interruption by the user, and progress reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Progress:
 
     phase: str  # ``start``, ``cuts``, ``rounding``, ``programs``, ``windows``, ``tree`` …
     incumbent: float  # value of the incumbent, in `unit`; NaN if there is no plan yet
-    bound: float  # bound, in `unit`; infinite if there is none yet
+    bound: float  # bound, in `unit`; infinite if no bound is known yet
     gap: float  # relative gap between incumbent and bound
     seconds: float  # seconds since the solve began
     unit: str = "kWh/day"
@@ -66,7 +66,7 @@ class Clock:
 
     @property
     def stopped(self) -> Stopped:
-        """Why a solve stops before it is done."""
+        """The reason why a solve ends early: ``interrupted`` or ``time limit``."""
         return "interrupted" if self.interrupted else "time limit"
 
     def apart(self) -> Clock:
@@ -88,7 +88,7 @@ class Clock:
         return out
 
     def end(self) -> None:
-        """Stop this clock, so that no time is left on it; its copies keep running."""
+        """Leave no time on this clock; copies of the clock keep running."""
         self._ended = True
 
     @property
@@ -107,16 +107,16 @@ class Clock:
         return self.elapsed_s / self.limit_s
 
     def share_after(self, share: float) -> float:
-        """Return `Clock.share` as it will be after `share` of the time left in this phase."""
+        """Return what `Clock.share` will be once `share` of the time left in this phase is over."""
         return (self.elapsed_s + share * self.left_s) / self.limit_s
 
     def share_of_rest(self, share: float) -> float:
-        """Return `Clock.share` as it will be after `share` of the time left until the limit."""
+        """Return what `Clock.share` will be once `share` of the time to the limit is over."""
         return self.share + share * (1 - self.share)
 
     @property
     def left_s(self) -> float:
-        """Seconds left until the end of the phase or until the time limit, never below 0."""
+        """Seconds left until the deadline of the phase or of the solve, but at least 0."""
         return 0.0 if self._ended else max(0.0, self._until - time.perf_counter())
 
     @property
@@ -126,10 +126,10 @@ class Clock:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Treat the first Ctrl-C in the block as a request to stop; the second ends the block.
+        """Treat the first Ctrl-C in the block as a request to stop; end the block at the second.
 
-        Nothing changes if the caller has set a handler of its own. Nor does anything change outside
-        the main thread, because only the main thread receives signals.
+        This context manager has no effect if the caller has set a handler, or outside the main
+        thread, because only the main thread receives signals.
         """
 
         def hear(_number: int, _frame: object) -> None:
@@ -144,7 +144,7 @@ class Clock:
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
-        """Add the block's run time to a phase; `share` sets a deadline as in `within`."""
+        """Add the block's run time to the phase `name`, and set a deadline as in `within`."""
         began = time.perf_counter()
         outer, self._phase = self._phase, name
         try:
@@ -156,7 +156,7 @@ class Clock:
 
     @contextmanager
     def within(self, share: float) -> Iterator[None]:
-        """Set the deadline of the block to a share of the whole time limit."""
+        """Set the block's deadline to a share of the whole time limit, if that is sooner."""
         outer = self._until
         self._until = min(self._until, self._start + share * self.limit_s)
         try:

@@ -28,8 +28,8 @@ class Measure:
 
     column: int  # column in the coarse matrix
     # ``worth``: value of the energy served in a part; ``energy``: energy that a floor counts in a
-    # slice; ``money``: paid by the end of a year; ``envelope``: total paid from an envelope in all
-    # years.
+    # slice; ``money``: public money paid by the end of a year; ``envelope``: public money paid from
+    # an envelope in all years.
     kind: str
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
@@ -41,7 +41,7 @@ class Measure:
 
 
 class CoarseLayout(Layout):
-    """The columns of the master problem; `measures` is complete once its matrix is made."""
+    """The columns of the master problem; `measures` is complete once the matrix is made."""
 
     def __init__(self, frame: Frame, parts: Sequence[Part]) -> None:
         layout = frame.layout
@@ -73,7 +73,7 @@ class CoarseLayout(Layout):
                 self._measure("envelope", r, np.inf)
 
     def worth(self, scenario: int | None = None) -> tuple[Ints, Floats]:
-        """Return the columns that measure worth (in one scenario if given), and coefficients."""
+        """Return the columns that measure worth (by default in all scenarios), and coefficients."""
         worths = [(m.column, self.slices[m.s]) for m in self.measures if m.kind == "worth"]
         mine = [(c, one) for c, one in worths if scenario in (None, one.scenario)]
         value = [one.weight * (one.probability if scenario is None else 1.0) for _, one in mine]
@@ -90,7 +90,7 @@ class CoarseLayout(Layout):
         return np.array([self._energy[f, s]]), np.array([self.energy_unit])
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return no columns: no measure represents drive times, whose only known bound is 0."""
+        """Return no columns, because the only known bound on drive times is 0."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def write(self, rows: Rows) -> None:

@@ -1,10 +1,11 @@
 """Greedy construction of a first plan, guided by the unserved demand in reach of each station.
 
-Partial plans are not evaluated exactly: for each kind of demand, a chosen station takes the same
-share of every row in its reach, and the unserved rest determines the gains of other stations.
-Options that help to meet an unmet lower limit, such as a station in every square, are chosen first.
-Demand weighs more if it counts towards an unmet floor or belongs to the worst-served group. The
-plan is only a starting point for `siting.engine.windows`, and may miss a floor.
+Partial plans are not evaluated exactly. Instead, for each kind of demand, a chosen station takes
+the same share of every row in its reach, and the demand still unserved determines the gains of
+other stations. Options that help to meet an unmet lower limit, such as a station in every square,
+are chosen first. Demand weighs more if it counts towards an unmet floor or belongs to the
+worst-served group. The plan is only a starting point for `siting.engine.windows`, and may miss a
+floor.
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ class Constructor:
         self.paid = np.zeros(len(self.need))
 
     def run(self, clock: Clock) -> Ints:
-        """Choose options until no useful one fits, and return the choice.
+        """Choose options in rounds until no useful option fits, and return the choice.
 
-        Once time is up, a round chooses all useful options that fit and share no demand; rounds
-        then continue only while a floor or limit is unmet.
+        Once time is up, each round chooses all useful options that fit and share no demand, and
+        rounds continue only while a floor or a lower limit is unmet.
         """
         self._keep()
         late = False
@@ -82,7 +83,7 @@ class Constructor:
     def _take_best(self, together: float) -> bool:
         """Choose the best options that share no demand; return whether any was chosen.
 
-        `together`: lowest rate (gain per rupee) that is chosen, as a share of the best rate.
+        `together`: lowest rate (gain per rupee) of a chosen option, as a share of the best rate.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -131,7 +132,7 @@ class Constructor:
         lacking = self._lacking()
         for p, part in enumerate(self.cutter.parts):
             worth = self.worth[p]
-            if lacking is not None:  # worth still counts in full if it is the aim
+            if lacking is not None:  # worth counts in full unless the aim is money or a share
                 aim = self.frame.aim
                 worth = lacking[p] + worth * (1e-3 if aim.of_money or aim.groups else 1.0)
             amount = part.intake(worth, self.left[p])
@@ -182,7 +183,7 @@ class Constructor:
         return out if unmet or aim.of_money else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return each option's price in each year; infinite if its gap exceeds its cap."""
+        """Return each option's price by year; infinite if its viability gap exceeds its cap."""
         if self.gap is None:
             price = self.frame.money if self.frame.aim.of_money else self.scarce
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
@@ -207,7 +208,7 @@ class Constructor:
         return not (self.used[rows] + self.use.data[entries] > self.room.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose an option and return True; return False if this round took some of its demand."""
+        """Choose an option; return False instead if this round already took part of its demand."""
         j, offers = self.frame.site[option], [int(offer[option]) for offer in self.cutter.offer]
         reach = [part.row[part.edge[j] : part.edge[j + 1]] for part in self.cutter.parts]
         if touched is not None:

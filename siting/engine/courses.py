@@ -1,15 +1,15 @@
 """The best course of offers at each site, with all upgrades that a program allows.
 
-With many offers per site, the upgrades are too many to list as options. What a course earns at
-given prices is a sum over its years. So the options of single offers show what each offer ``o``
-earns in each year ``t``, and dynamic programming finds the best course::
+With many offers per site, the upgrades are too many to list as options. At given prices, the value
+of a course is a sum over its years. The options with a single offer show how much each offer ``o``
+adds in each year ``t``, and dynamic programming finds the best course::
 
-    v(o, t)  =  value of the option that opens o in year t  -  value of the one that opens o later
+    v(o, t)  =  value of the option that opens o in t  -  value of the option that opens o later
     b(o, t)  =  v(o, t)  +  max of b(u, t + 1) over the offers u that o can become
 
-An option "opens later" if it opens a year later or, in the last year, never. Before it opens, the
-site has its existing station or none. `siting.engine.station_bound` uses the result, so that its
-bounds hold for plans with upgrades that are not options.
+Here, "later" means one year later or, for the last year, never. Before ``o`` opens, its site has
+its existing station or none. `siting.engine.station_bound` uses these values, so that its bounds
+also hold for plans with upgrades that are not options.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from siting.program.program import Program
 class BestCourses:
     """The value of the best course of each site, for given values of the options.
 
-    All courses of single offers must be options, so no offer may have an opening year.
+    All courses with a single offer must be options, so no offer may have a fixed opening year.
     """
 
     def __init__(self, program: Program) -> None:
@@ -41,7 +41,7 @@ class BestCourses:
         self._start = start[offers]
         self._successor = place[successor]
         before = base[self.site]
-        # For each offer, the option that opens it in each year; last, the option without it.
+        # For each offer: the option that opens it in each year and, at the end, the one without it.
         self._option = np.empty((len(offers), years + 1), dtype=np.int64)
         for t in range(years + 1):
             row = np.where(np.arange(years) < t, before[:, None], offers[:, None])

@@ -1,8 +1,9 @@
 """Programs without capacities: which station serves each row, and a solver for covering problems.
 
-Without capacities, one station serves each demand row: the station that gives it the most worth or,
-among equals, the nearest. If a budget is the only limit, the program is the maximal covering
-problem of Church and ReVelle with costs. `siting.engine.covering` solves it for millions of rows.
+Without capacities, each demand row is served by the station that gives the row the most worth or,
+among equals, by the nearest. If a budget is the only limit, the program is the maximal covering
+problem of Church and ReVelle with costs, which `siting.engine.covering` solves for millions of
+rows.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.

@@ -57,7 +57,7 @@ class Relaxed:
 
 
 class CutModel(ABC):
-    """A HiGHS model whose first columns are options, with its cuts.
+    """A HiGHS model with cuts, whose first columns are options.
 
     `money`: cost of each option; `size`: one unit of the objective, in the aim's unit; `named`: the
     rows, in site order, of the sites that have several options or must have a station.

@@ -1,20 +1,20 @@
-"""Cuts: upper bounds, linear in the options, on what a choice of options can serve.
+"""Cuts: limits on measures, linear in the options, that hold for every choice of options.
 
 Every cut has the form of the inequality in `siting.engine.parts`, with weights ``l_k`` on measures
 ``t_k``::
 
     sum of l_k t_k  <=  constant + sum of coefficient_n y_n
 
-The duals of the subproblem (`siting.engine.shortfall`) at a point are the weights and prices of the
-most violated cut. Two cases need no linear program. If a kWh is worth the same in all pairs of a
-part, the subproblem is a maximum flow problem. Its minimum cut gives each row a price that is
-either 0 or the worth of a kWh. Without capacities, each row uses its best stations until it is
-served in full.
+For given values of options and measures, the duals of the subproblem (`siting.engine.shortfall`)
+are the weights and prices of the most violated cut. In two cases, no linear program is needed. If
+a kWh is worth the same in all pairs of a part, the subproblem is a maximum flow problem, whose
+minimum cut gives each demand row a price of either 0 or the worth of a kWh. Without capacities,
+each demand row uses its best stations until the row is served in full.
 
-If public money pays viability gaps, the row that makes a site break even has a *gap price* ``tau``.
-A station then also earns ``tau`` times its margin, and owes ``tau`` times its need (the costs to be
-covered). Public money may pay part of the need, at a price ``mu`` per rupee. Every ``tau`` gives a
-valid cut, so the best of several values is used.
+If public money pays viability gaps, the constraint that a site breaks even has a *gap price*
+``tau``. In the cut, a station then also earns ``tau`` times its margin, and pays ``tau`` times its
+need (the costs to be covered). Public money may cover part of the need, at a price ``mu`` per
+rupee. Every value of ``tau`` gives a valid cut, so the best of several values is used.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
 for very large scale partial set covering and maximal covering location problems. European Journal
@@ -51,7 +51,7 @@ class Cut:
     prices: Mapping[int, Floats]
 
     def over(self, taken: Floats, measured: Floats) -> float:
-        """Return the cut's violation at a point, given by values of options and of columns."""
+        """Return the cut's violation at a point, given as values of options and of all columns."""
         bound = self.constant + float(self.coefficient @ taken)
         return float(self.value @ measured[self.column]) - bound
 
@@ -59,7 +59,7 @@ class Cut:
 class Cutter:
     """The search for violated cuts (separation) in one program.
 
-    `parts`: by default, those that `parts_of` returns; `measures`: those that cuts bound.
+    `parts`: the parts, by default those of `parts_of`; `measures`: the measures that cuts limit.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Cutter:
         return instance.amounts_of(instance.limits[r])
 
     def standing(self, p: int, choice: Ints) -> bytes:
-        """Return a cache key: the offer at each site, or -1 if it cannot serve the part.
+        """Return a cache key: the offer at each site, or -1 if no offer there can serve the part.
 
         `choice`: the option at each site, or -1 for none.
         """
@@ -120,7 +120,7 @@ class Cutter:
         return np.where(able, offer, -1).astype(np.int32).tobytes()
 
     def option_amounts(self, p: int, by_offer: Floats) -> Floats:
-        """Return, for each option, the amount in `by_offer` of its offer in a part's slice."""
+        """Return the value in `by_offer` of the offer that each option has in a part's slice."""
         offer = self.offer[p]
         return np.where(offer >= 0, by_offer[offer], 0.0)
 
@@ -150,8 +150,8 @@ class Cutter:
     ) -> Callable[[Floats], Floats]:  # fmt: skip
         """Return a function that turns gap prices (``tau``) by site into coefficients by option.
 
-        `parts`: the parts of the year; `worths`: value of a kWh in each of their pairs; `prices`:
-        price of each of their rows; `rupee`: price of public money paid to each offer.
+        `parts`: the parts of the year; `worths`: for each part, value of a kWh in each pair;
+        `prices`: for each part, price of each row; `rupee`: price of public money for each offer.
         """
         frame, layout = self.frame, self.frame.layout
         rule = frame.program.gap
@@ -177,7 +177,7 @@ class Cutter:
         return at
 
     def plain(self) -> list[Cut]:
-        """Return the cuts that follow from capacities, reach and least payments, without search."""
+        """Return the cuts that follow directly from capacities, reach and least payments."""
         out = []
         none = [np.zeros(len(part.rows)) for part in self.parts]
         for p, m in self.worth_of.items():
@@ -215,7 +215,7 @@ class Cutter:
         """Return one or two lists of row prices for cuts at a point.
 
         `taken`: value of each option; `worth`: value of a kWh in each pair; `counted`: pairs whose
-        `worth` is above 0 (None: all), which must be equal if there are capacities.
+        `worth` is above 0 (None: all). With capacities, these pairs must have the same `worth`.
         """
         part = self.parts[p]
         offer = self.offer[p]
@@ -233,15 +233,16 @@ class Cutter:
             self.frame.site[option], capacity, None if whole else share, rows
         )
         level = float(worth.max(initial=0.0))
-        # Rows on the unserved side have price 0; the price of other rows is what a kWh is worth.
+        # Rows on the unserved side have price 0; the price of other rows is the worth of a kWh.
         both = [np.where(~side & rows, level, 0.0) for side in sides]
         return both[:1] if (both[0] == both[1]).all() else both
 
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
         """Return one or two lists of row prices for cuts at a point, if there are no capacities.
 
-        A row's price is what a kWh is worth at the last station needed to serve the row in full or,
-        in the second list, at the next one if the stations serve the row exactly in full.
+        A row's price is the worth of a kWh at the last station needed to serve the row in full. If
+        the stations up to this one serve the row exactly in full, the second list instead uses the
+        worth at the next station.
         """
         open_ = np.zeros((part.sites, len(part.kinds)))
         np.add.at(open_, part.offer_site[offer], share[:, None] * part.able[offer])
@@ -255,7 +256,7 @@ class Cutter:
         filled = total - before[row]
         out = []
         for enough in (1 - settings.EXACT, 1 + settings.EXACT):
-            # Last station needed to serve a row in full; a row never served in full has price 0.
+            # The last station needed to serve a row in full. Without one, the row has price 0.
             last = np.flatnonzero(filled >= enough)[::-1]
             price = np.zeros(len(part.rows))
             price[row[last]] = worth[order[last]]

@@ -1,15 +1,15 @@
 """Find the plan with the shortest drive times that serves energy of at least a given value.
 
-The first program minimises drive time, ``sum of t x``, with a limit on worth (value of the energy
-served), ``sum of a x >= E``. Neither cuts nor a fast way to evaluate choices are known for this
-program. So a second program, with decay, ``max sum of (a - t / H) x``, is solved instead. For every
-horizon ``H`` (min), a bound ``W`` on the second program bounds the drive time in the first::
+The first program minimises drive time, ``sum of t x``, with a lower limit on worth (value of the
+energy served), ``sum of a x >= E``. Neither cuts nor a fast way to evaluate choices are known for
+this program. So a second program, with decay, ``max sum of (a - t / H) x``, is solved instead. For
+every horizon ``H`` (min), a bound ``W`` on the second program gives a bound on the first::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
 This is the Lagrangian bound with the multiplier ``H`` on the required worth. A short horizon gives
 a better bound, but its plans may miss the required worth, because they shorten drive times instead.
-The search then continues from such a plan with a longer horizon, which regains the worth.
+If a plan misses the worth, the search continues from this plan with a longer horizon.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -50,8 +50,9 @@ def solve_drives(
 
     `frame`: a program that `goes` accepts; `start`: a choice that keeps the worth; `gap`: relative
     gap in drive time; `bound`: a lower bound on drive time (kWh·min/day); `solved`: function that
-    improves a choice until a gap is proven or its turns run out (stop reason: node limit), called
-    as ``solved(frame, start, gap, turns=turns)``; with ``briefly=True``, it proves no bound.
+    improves a choice until a gap is proven or `turns` turns have passed (stop reason: node limit).
+    The call is ``solved(frame, start, gap, turns=turns)``; with ``briefly=True``, no bound is
+    proven.
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
@@ -110,6 +111,6 @@ def _worth_of(frame: Frame) -> Reached:
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Return a choice with some stations moved, and its total drive time (inf if worth is lost)."""
+    """Return a choice with some stations moved, and its drive time (inf if it misses the worth)."""
     best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
     return best, -value

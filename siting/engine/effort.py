@@ -31,7 +31,7 @@ class Effort:
         if self.method not in ("exact", "greedy", "milp"):
             faults.append(Fault("method", f"is {self.method!r}", "use exact, greedy or milp"))
         elif self.method != "milp" and self.solver != HIGHS:
-            what = f"{self.solver} cannot be used: method {self.method} runs on HiGHS"
+            what = f"{self.solver} cannot be used, because method {self.method} runs on HiGHS"
             faults.append(Fault("solver", what, "use method milp"))
         asked = {name: getattr(self, name) for name in _FIGURES}
         words = [(name, one) for name, one in asked.items() if not is_number(one)]

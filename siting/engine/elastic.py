@@ -5,8 +5,8 @@ All requirements are removed, then added back as rows over the same columns::
     sum of a_rn x_n  -  sum of e_k over the requirements k of row r  <=  side_r      e_k >= 0
 
 A requirement is *held* if its excess ``e_k`` is fixed at 0, and *dropped* if its excess is free and
-costs nothing. The integer program shows whether requirements conflict, and which changes are the
-smallest that resolve the conflict. Existing stations remain in every plan.
+costs nothing. The integer program shows whether requirements conflict, and which smallest changes
+resolve the conflict. Existing stations remain in every plan.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Requirement:
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
         """Return the program with a new figure for this requirement.
 
-        If this requirement names required sites, only those with a station (`standing`) remain.
+        Of required sites, only sites with a station (`standing`) remain required.
         """
         instance, n = program.instance, self.place
         if self.block == "floor":
@@ -203,7 +203,7 @@ class Elastic:
         for t, (year, pkr) in enumerate(zip(years.years, years.budgets_pkr, strict=True)):
             owners = self._require(Requirement(f"budget {year}", "year", t, PKR, pkr))
             column, value = self._drawn(whole, t)
-            if years.carry_over:  # the money of all years up to this one is available
+            if years.carry_over:  # money of this and all earlier years is available
                 before = owners = [*before, *owners]
                 pkr = float(years.limit_pkr[t])
             elif t:
@@ -225,7 +225,7 @@ class Elastic:
             if most < math.inf:
                 self._require(Requirement(f"limit {name}", "limit", r, unit, most), *terms)
             if least > 0:
-                one = Requirement(f"limit {name}, at least", "limit", r, unit, least, least=True)
+                one = Requirement(f"lower limit {name}", "limit", r, unit, least, least=True)
                 self._require(one, terms[-1])
 
     def _sites(self) -> None:
@@ -250,7 +250,7 @@ class Elastic:
             return
         name, share = "cap", rule.cap
         if isinstance(share, Mapping):
-            name, share = "above the caps", 0.0
+            name, share = "excess over the caps", 0.0
         owners = self._require(Requirement(f"viability gap, {name}", "cap", 0, COST_SHARE, share))
         for o, t in np.argwhere(paid >= 0).tolist():
             z = np.flatnonzero(self.options.offer[:, t] == o)
@@ -308,7 +308,7 @@ class Elastic:
         return run_model(model, clock, whole=whole)
 
     def priced(self, answer: Answered) -> set[int]:
-        """Return the requirements in conflict: their rows have a dual price in a relaxation."""
+        """Return the requirements in conflict, whose rows have a dual price in a relaxation."""
         price = answer.price[self.matrix.a.shape[0] :]
         rows = zip(self._rows, price, strict=True)
         return {k for row, p in rows if abs(p) > settings.EXACT for k in row.owners}

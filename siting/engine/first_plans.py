@@ -55,7 +55,7 @@ def mend(inc: Incumbent, start: Ints) -> None:
         inc.keep_state(fill(inc.valuer, state, inc.clock))
         return
     begun = choice[choice >= 0]
-    if not math.isfinite(inc.weighed(begun)):  # e.g. the budget no longer pays for all of them
+    if not math.isfinite(inc.weighed(begun)):  # e.g. the budget is now too small for all stations
         _keep_viable(inc, begun)
 
 
@@ -99,7 +99,7 @@ def _begin_small(inc: Incumbent, constructor: Constructor) -> None:
 
 
 def construct_at_prices(inc: Incumbent) -> None:
-    """Construct a plan at the prices of the first cuts; these show when money is scarce."""
+    """Construct a plan at the prices of the first cuts, which show when money is scarce."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)
@@ -154,7 +154,7 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
 
 
 def build(inc: Incumbent, nth: int = 0) -> None:
-    """Build a plan area by area at a relaxation's prices; `nth` makes it differ from earlier ones.
+    """Build a plan area by area at a relaxation's prices; `nth` is added to the random seed.
 
     Nothing is built if areas cannot be solved quickly.
     """
@@ -172,10 +172,10 @@ def build(inc: Incumbent, nth: int = 0) -> None:
 
 
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
-    """Yield choices made from relaxations, the latest first; each is removed from the list.
+    """Yield choices made from relaxations, the latest first; used relaxations leave the list.
 
-    If a relaxation spreads its stations over many sites, two more choices come first: one with a
-    site per cluster, and one with every site whose value is above 0.
+    If a relaxation spreads its stations over many sites, two more choices come first: a choice with
+    one site in each cluster, and a choice with every site whose value is above 0.
     """
     while relaxations:
         taken = relaxations.pop()
@@ -190,7 +190,7 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
 def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[Start]:
     """Yield choices of one site per cluster, sampled in proportion to values in a relaxation.
 
-    The relaxations take turns; each is dropped once its sample repeats an earlier one.
+    The relaxations take turns; a relaxation is dropped once its sample repeats an earlier sample.
     """
     rng, drawn = np.random.default_rng(inc.effort.seed), set[bytes]()
     left = deque(_by_site(inc.frame, taken) for taken in relaxations)
@@ -204,7 +204,7 @@ def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[St
 
 
 def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
-    """Return, for each site, the option with the largest value and the sum of all its values."""
+    """Return, for each site, the option with the largest value and the sum of all option values."""
     order = np.argsort(-taken, kind="stable")
     sites, first = np.unique(frame.site[order], return_index=True)
     most = np.full(frame.sites, -1)
@@ -216,9 +216,9 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
     """Return the centres of clusters of sites; a cluster has about one station of a relaxation.
 
     A centre is the site with the largest value or, with `rng`, a site sampled in proportion to its
-    value. Its own value is removed, then the values of the sites that share most of their demand
-    with it, until the removed values add up to one station. The values that remain give the next
-    centre.
+    value. The centre's value is removed first, and then the values of the sites that share most
+    demand with the centre, until the removed values add up to one station. The values that remain
+    give the next centre.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))

@@ -26,7 +26,7 @@ Standing = Iterable[str] | Mapping[int, Iterable[str]]
 
 
 def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) -> Answer:
-    """Return the solution of a program with fixed offers: the energy they serve, without a proof.
+    """Return the solution of a program with fixed offers (the energy they serve), without a proof.
 
     Budget, limits, floors, distances and required sites are ignored, so a plan may violate them.
     Aims whose values depend on the offers alone are left out. `offers`: ids of the offers in place,
@@ -70,7 +70,7 @@ def only_offers(instance: Instance, kept: Ints) -> Instance:
 
 
 def choice_of(program: Program, offers: Standing) -> Ints:
-    """Return, for each site, the option whose offers are exactly the given ones."""
+    """Return, for each site, the option that has exactly the given offers."""
     stand = _standing(program, offers)
     wanted = np.full((len(program.instance.site_ids), len(stand)), -1, dtype=np.int64)
     for t, ids in enumerate(stand):
@@ -97,7 +97,7 @@ def proven(
         if not alike:
             found = reached_again(program, aim, reached, choice)
             if found is None:
-                raise SolveError(Fault("plan", "its service could not be computed"))
+                raise SolveError(Fault("plan", "the energy that it serves could not be computed"))
             frame, served = found
             value = frame.sign * frame.signed(served.objective)
         reached.append(Reached(aim, value))

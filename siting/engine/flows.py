@@ -1,4 +1,4 @@
-"""The energy variables in a relaxation: those of near pairs, and those added by pricing.
+"""The energy variables in a relaxation: variables of near pairs, and variables added by pricing.
 
 A demand row reaches dozens of sites, but only one or two serve it, and these are mostly near. So
 the relaxation starts with the energy columns of the nearest sites, and pricing adds others.
@@ -25,7 +25,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Flows:
     """The energy variables in the relaxation, and the constraints that link them to options.
 
-    If there are `start` sites, half of each row's first columns belong to the nearest of them.
+    With `start` sites, half of each row's first columns belong to the nearest of these sites.
     """
 
     def __init__(self, frame: Frame, start: Ints) -> None:

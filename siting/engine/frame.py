@@ -87,7 +87,7 @@ class Frame:
         return self.energy_row * len(self.program.slices) + self.energy_slice
 
     def share_of(self, energies: Ints, taken: Floats) -> Floats:
-        """Return, for each given energy column, the total value of options that can deliver it."""
+        """Return the total value of the options that can deliver each given column's energy."""
         out, when = np.zeros(len(energies)), self.energy_slice[energies]
         site, kind = self.energy_site[energies], self.service.kind[self.energy_row[energies]]
         for s, able in enumerate(self.able):
@@ -116,7 +116,7 @@ class Frame:
     def areas(self, sites: Ints, size: int, near: sparse.csr_array | None = None) -> list[Ints]:
         """Divide sites into areas of up to `size` sites that share demand, from the edge inwards.
 
-        `near`: demand shared by each pair of sites, by default `shared_demand`.
+        `near`: demand shared by every two sites, by default `shared_demand`.
         """
         near = self.shared_demand if near is None else near
         left, out = np.bincount(sites, minlength=self.sites) > 0, []
@@ -157,7 +157,7 @@ class Frame:
         return self.with_matrix(replace(m, a=a, row_lower=lower, row_upper=upper))
 
     def with_matrix(self, matrix: Matrix) -> Frame:
-        """Return the frame with another matrix and without values cached for the old one."""
+        """Return the frame with another matrix and without values cached for the old matrix."""
         out = copy(self)
         out.matrix = matrix
         for one in ("by_column", "column_site", "rows_by_site"):
@@ -165,20 +165,20 @@ class Frame:
         return out
 
     def of_demand(self, values: Floats) -> Floats:
-        """Return `values` (one per matrix row) as a table of merged demand rows and slices."""
+        """Return `values` (of all matrix rows) as a table of merged demand rows and slices."""
         out, rows = np.zeros_like(self.service.kwh), self.rows_of("demand")
         out[self.demand_of(rows)] = values[rows]
         return out
 
     def demand_of(self, rows: Ints) -> tuple[Ints, Ints]:
         """Return the merged demand row and the slice of each given matrix row for demand."""
-        # All columns of such a matrix row belong to the same merged demand row and slice.
+        # All columns of a matrix row for demand belong to one merged demand row and slice.
         first = self.matrix.a.indices[self.matrix.a.indptr[rows]] - self.count
         return self.energy_row[first], self.energy_slice[first]
 
     @cached_property
     def shared_demand(self) -> sparse.csr_array:
-        """Demand (kWh/day) shared by each pair of sites; if there are many rows, from a sample."""
+        """Demand (kWh/day) shared by every two sites; if there are many rows, from a sample."""
         of = self.service
         return overlap(of.kwh.max(axis=1), of.row, of.site, self.sites)
 
@@ -217,7 +217,7 @@ class Frame:
 
     @property
     def charge(self) -> Floats:
-        """The charge on the money that each option costs if the aim is worth, else 0."""
+        """The cost of each option that the aim deducts from worth; 0 if the aim is not worth."""
         return self.money if self.aim.of_worth else np.zeros(self.count)
 
     @property
@@ -282,8 +282,8 @@ class Frame:
         fixed[choice] = 1.0
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.bincount(part.indices, minlength=m.a.shape[0]) > 0
-        # Rows of options alone are skipped; other rows must hold even if none of their columns is
-        # open.
+        # Rows that contain only options are skipped. Other rows must hold even if none of their
+        # columns is open.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows
@@ -350,7 +350,7 @@ def _none(*, infeasible: bool) -> Answered:
 
 
 def overlap(kwh: Floats, row: Ints, site: Ints, sites: int) -> sparse.csr_array:
-    """Return, for every two sites, the demand that both can reach.
+    """Return, for every two sites, the demand within reach of both sites.
 
     `row` and `site` list the pairs of demand row and site.
     """

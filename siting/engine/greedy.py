@@ -1,21 +1,21 @@
 """The guarantee of the greedy plan, and the extra plan that the guarantee needs.
 
-With one option per site, the energy served is monotone and submodular in the set of options: the
-gain of a station shrinks as others are added. With capacities, this holds because the value of the
-transport problem is the rank of a polymatroid. So two guarantees apply to the energy that new
-stations add:
+With one option per site, the energy served is monotone and submodular in the set of options, which
+means that the gain of a station shrinks as others are added. With capacities, this holds because
+the value of the transport problem is the rank of a polymatroid. So two guarantees apply to the
+energy that new stations add:
 
-- Take the better of two plans: the greedy plan by energy per rupee, and the best single option. It
-  reaches at least ``(1 - 1/e) / 2`` (31.6 %) of the best plan within the budget.
-- If all subsidies are the same, the greedy plan reaches at least ``1 - 1/e`` (63.2 %) of the best.
+- The better of the greedy plan by energy per rupee and the best single option reaches at least
+  ``(1 - 1/e) / 2`` (31.6 %) of the energy of the best plan within the budget.
+- If all subsidies are equal, the greedy plan reaches at least ``1 - 1/e`` (63.2 %) of that energy.
 
 Neither guarantee holds if a site has several options, if there are limits other than a budget, or
 if sites are required. The gap proven for a plan is usually far smaller than these guarantees allow.
 
-The greedy method under a budget is not monotone: with more money, an expensive option may leave no
-room for two better ones. So the plan is the best of the greedy plans for the budget and for every
-smaller sum. If a greedy run never spends more than ``C``, all sums down to ``C`` give the same
-plan, and the next sum is just below ``C``. The order of options does not depend on the sum, so
+With more money, a single greedy run may give a worse plan, because an expensive option may leave no
+room for two better options. So the plan is the best of the greedy plans for the budget and for
+every smaller sum. If a greedy run never spends more than ``C``, all sums down to ``C`` give the
+same plan, so the next sum is just below ``C``. The order of options does not depend on the sum, so
 **more money never makes the plan worse**.
 
 This holds for programs of one year whose aim is worth, or worth net of money, if choices are quick
@@ -72,7 +72,7 @@ def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
             yield states[-1]
             spent = [purse.spent(state.choice) for state in states]
             purse.most = most = max(spent)
-            # With less money, the next run repeats all states before the first that spends `most`.
+            # With less money, the next run repeats all states before the first one to spend `most`.
             first = next(n for n, pkr in enumerate(spent) if pkr >= most * (1 - settings.EXACT))
             if clock.over or not first or most <= 0:
                 break
@@ -80,7 +80,7 @@ def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
 
 
 def constructed_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
-    """Yield choices made with the budget and, if public money pays viability gaps, other sums.
+    """Yield choices for the budget and, if public money pays viability gaps, for other sums.
 
     The price of a station includes the money that it needs, multiplied by each weight in
     `settings.OWN_MONEY` in turn. Sums above the budget come last: viability gaps are usually

@@ -2,7 +2,7 @@
 
 HiGHS runs on its own thread, for two reasons. Python never delivers Ctrl-C while C code runs, so
 the calling thread waits in Python for the signal, and HiGHS polls for it. Also, HiGHS ties its pool
-of workers to the thread that first runs it, and cannot change their number on that thread.
+of workers to the thread that first runs HiGHS, and cannot resize the pool on that thread.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class InterruptibleHighs(pulp.HiGHS):
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run HiGHS until it is done, the deadline passes or the user interrupts.
 
-        The time reserved for reading the solution is the time that it took to pass the problem.
+        The time reserved for reading the solution equals the time taken to pass the problem on.
         """
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)
@@ -83,7 +83,7 @@ def hush() -> None:
 
 
 def _flush_c() -> None:
-    """Flush the C library's buffers; otherwise a pipe would get their text later."""
+    """Flush the buffers of the C library, whose text would otherwise reach a pipe later."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).fflush(None)
 

@@ -6,14 +6,12 @@ Values are negated if less is better.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from siting import settings
-from siting.engine.area_bound import AreaBound
 from siting.engine.clock import Clock
 from siting.engine.cut_model import Relaxed
 from siting.engine.effort import Effort
@@ -21,8 +19,8 @@ from siting.engine.frame import Frame
 from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered
 from siting.engine.master import Master
-from siting.engine.pricing import CountBound, Priced
-from siting.engine.schedule import Ended
+from siting.engine.pricing import LaterBound, Priced
+from siting.engine.schedule import Ended, Step
 from siting.engine.slack import Room
 from siting.engine.station_bound import Bounds, Prices
 from siting.engine.valuer import State, Valuer, valuer_of
@@ -41,6 +39,16 @@ class Known:
     def taken(self) -> Floats:
         """The value of each current option."""
         return self.priced.taken[self.options]
+
+    def beyond(self, priced: Priced) -> float:
+        """Return a bound on the plans that use missing options; -inf if no option is missing.
+
+        `priced`: bounds for the options of `whole`, at most those of the relaxation.
+        """
+        if self.whole.program.lacks_courses:  # any plan may use upgrades that are not options
+            return priced.bound
+        missing = np.setdiff1d(np.arange(self.whole.count), self.options)
+        return float(priced.at_most[missing].max(initial=-math.inf))
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
         """Return the missing options whose bound `at_most` is above `enough`; none if too many."""
@@ -136,8 +144,7 @@ class Incumbent:
         self.bound_only = False  # whether only the bound is still being improved
         self.ended_in_time = False  # whether the search ended early to leave time for later steps
         self.turns_ended: Ended | None = None
-        # Takes a turn of the tree, which may continue after later aims; None before the first turn.
-        self.tree_turn: Callable[[], bool] | None = None
+        self.bound_steps: list[Step] = []  # steps that may improve the bound during later aims
         self._serve_s = 0.0  # longest time taken to compute what a choice serves
 
     def build(self) -> None:
@@ -218,7 +225,7 @@ class Incumbent:
         self.bound = min(self.bound, bound)
         self._report()
 
-    def limit_by(self, bounds: AreaBound | CountBound) -> None:
+    def limit_by(self, bounds: LaterBound) -> None:
         """Keep bounds that hold for all options of the known relaxation, if they are lower."""
         assert self.known is not None
         self.limit(max(bounds.bound, self.best))
@@ -308,10 +315,20 @@ class Incumbent:
         """Whether the bound is high because a few options are missing; a restart would add them."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
-        at_most = np.minimum(self.known.priced.lowered.at_most, self.bounds.at_most)
+        at_most = self._of_whole(self.known).at_most
         enough = self.above(max((1 - settings.KEPT) * self.effort.gap, settings.ARITHMETIC))
         enough = max(enough, self.bound - settings.ARITHMETIC * abs(self.bound))
         return len(self.known.promising(at_most, enough)) > 0
+
+    @property
+    def beyond(self) -> float:
+        """Bound on the plans that use options missing from this search; -inf without any."""
+        return -math.inf if self.known is None else self.known.beyond(self._of_whole(self.known))
+
+    def _of_whole(self, known: Known) -> Priced:
+        """Return the lowest bounds for all options of the known relaxation."""
+        priced, at_root = known.priced.lowered, self.bounds
+        return priced if at_root is None else priced.or_less(at_root.bound, at_root.at_most)
 
     def keep_state(self, state: State) -> None:
         """Keep the plan of an evaluated choice if it is better."""

@@ -2,9 +2,9 @@
 
 In a relaxation, one fractional option at a site may cover the shortfall of another fractional
 option. No integer solution can do that. An option earns at most its margin on all its capacity, or
-on all demand in reach if that is less. Public money must pay the rest of the option's costs. So the
-payments at a site are at least the sum of these amounts over its options, weighted by the options'
-values.
+on all demand in reach if that is less. Public money must pay all other costs of the option. So the
+payments at a site are at least the sum of these other costs over the site's options, weighted by
+the options' values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from siting.program.instance import Floats
 def least_payments(frame: Frame) -> list[Floats]:
     """Return, for each year, the minimum payment to each option (in the layout's unit of money).
 
-    The list is empty without viability gaps; in a concession, which shares costs, the minimum is 0.
+    The list is empty without viability gaps. The minimum is 0 in a concession, which shares costs.
     """
     layout, m = frame.layout, frame.matrix
     if not layout.by_pair or "gap" not in m.family:
@@ -64,7 +64,7 @@ def least_payments(frame: Frame) -> list[Floats]:
 
 
 def with_least_payments(frame: Frame) -> Frame:
-    """Return the frame with one more row per site and year, which requires the least payments."""
+    """Return the frame with added rows, by site and year, that require the least payments."""
     entries, number = [], 0
     for t, least in enumerate(least_payments(frame)):
         option = np.flatnonzero(least)

@@ -74,14 +74,14 @@ class Marginal:
         self._valuer = valuer_of(frame, Cutter(frame))
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)
-        # If several options end with the same offer, the first one, which opens earliest, prevails.
+        # If several options end with the same offer, the option that opens earliest is used.
         self._choice = frame.by_site(np.flatnonzero(np.isin(frame.options.last, chosen))[::-1])
         self._position = {name: n for n, name in enumerate(self.instance.site_ids.tolist())}
         self.value = self._worth(self._choice)
         self.noise = settings.EXACT * max(abs(self.value), 1e-300)
 
     def loss(self, site: str) -> float:
-        """Return the worth lost by closing the station at a site; 0 if the site has no station."""
+        """Return the worth lost if the station at a site closes; 0 if the site has no station."""
         at = self._position.get(site, -1)
         if at < 0 or self._choice[at] < 0:
             return 0.0
@@ -127,11 +127,11 @@ class Marginal:
         return _table([self._row(self._choice, option, self.value) for option in here])
 
     def best_elsewhere(self, site: str, *, larger: bool = False) -> pd.DataFrame:
-        """Return a table with the best single station elsewhere to replace that at a site.
+        """Return a table with the best single station elsewhere to replace the station at a site.
 
-        The table has the columns of `offers_at`, and is empty if no station adds worth. The station
-        must fit the budget and limits once the site is empty; ``gain`` is the worth that it then
-        adds. `larger`: whether to include other offers at sites that have a station.
+        The table has the columns of `offers_at`, and is empty if no station adds worth. Once the
+        site is empty, the new station must fit the budget and limits, and adds the worth ``gain``.
+        `larger`: whether to include other offers at sites that have a station.
         """
         frame, choice, gone = self._frame, self._choice.copy(), self._position[site]
         choice[gone] = -1
@@ -153,7 +153,7 @@ class Marginal:
         return _table([row for row in rows if row.gain > self.noise]).head(1)
 
     def _most(self) -> Floats:
-        """Return a bound on the plan's worth with each option, if it sells its whole capacity."""
+        """Return a bound on the plan's worth with each option, as if it sold all its capacity."""
         frame, program = self._frame, self._frame.program
         if not program.capacitated:
             return np.full(frame.count, math.inf)
@@ -166,7 +166,7 @@ class Marginal:
             return self._valuer.at(choice).value
         served = self._frame.serve(np.sort(choice[choice >= 0]), Clock(math.inf))
         if not served.found:
-            raise SolveError(Fault("plan", "its service could not be computed"))
+            raise SolveError(Fault("plan", "the energy that it serves could not be computed"))
         return self._frame.signed(served.objective)
 
     def _row(self, choice: Ints, option: int, before: float) -> _Row:

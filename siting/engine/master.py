@@ -66,7 +66,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # small charge per unit of each resource used
         self._thrift = np.zeros(self.count)  # small charge for the money that each option uses
         self._middle: Floats | None = None
-        # For each energy measure: the length of its pause and the rest of this pause (in rounds).
+        # For each energy measure: the length of its pause, and the rounds left in this pause.
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -80,7 +80,7 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return groups of options whose new offers `stands` (-1: none) are of the same kind."""
+        """Return groups of options with new offers of one kind; `stands`: the options' offers."""
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
@@ -144,7 +144,7 @@ class Master(CutModel):
         self.add_rows(rows)
 
     def prices(self) -> Prices:
-        """Return the prices at the last optimum, of demand (from cuts) and limits (from rows)."""
+        """Return the prices of demand (from cuts) and limits (from rows) at the last optimum."""
         m, frame = self.matrix, self.frame
         of_row = np.zeros_like(frame.service.kwh)
         for dual, cut in self.binding:
@@ -157,7 +157,7 @@ class Master(CutModel):
         return Prices.of(frame, m, self.dual, of_row, self._rates)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the most violated cuts at an optimum and at means with earlier ones; return how many.
+        """Add violated cuts at an optimum and at a mean with earlier optima; return their number.
 
         `deep`: in small programs, whether to separate linked parts together even if other cuts were
         found. If public money pays viability gaps, linked parts are always separated together.
@@ -205,7 +205,7 @@ class Master(CutModel):
         return len(broken)
 
     def _rest(self, awake: list[Measure], broken: set[int]) -> None:
-        """Skip each energy measure for about twice as many rounds, unless a cut on it was found."""
+        """Pause each energy measure about twice as long as before, unless a cut on it was found."""
         for column, (rest, left) in self._rests.items():
             self._rests[column] = (rest, max(left - 1, 0))
         for m in awake:
@@ -262,7 +262,7 @@ class Master(CutModel):
     ) -> tuple[float, float, Ints | None]:
         """Solve the integer program with the binding cuts; return its bound, value and choice.
 
-        `allowed`: the options that it may take, which include those of `start`.
+        `allowed`: the options that the choice may contain, including the options of `start`.
         """
         m = self.matrix
         # The cuts that are binding at the last optimum, or at the optimum before it.

@@ -1,7 +1,7 @@
 """The whole program solved through PuLP: slow, but simple enough for checks and export.
 
-The solver starts from a known plan. For a city, it takes seconds to write the problem and pass it
-to the solver. If less time is left, the known plan is returned.
+The solver starts from a known plan. For a city, writing the problem and passing it to the solver
+takes seconds. If too little time is left for these steps, the known plan is returned.
 """
 
 from __future__ import annotations

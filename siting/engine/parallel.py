@@ -35,7 +35,7 @@ class Task[T]:
         """Wait until the task has ended; report progress to the caller meanwhile.
 
         `until_over`: whether the task must stop when the time of `clock` is up. Raises `StuckError`
-        if the task runs long past the time limit: HiGHS's presolve can loop forever.
+        if the task runs long past the time limit, because HiGHS's presolve can loop forever.
         """
         while self._thread.is_alive():
             try:

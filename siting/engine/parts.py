@@ -13,10 +13,9 @@ the capacities of its charger groups. If the prices are the duals of the linear 
 demand to the stations of a choice, both sides are equal for that choice. All cuts of the engine
 have this form (`siting.engine.cuts`).
 
-This maximum can be computed without a linear program. The energy that a station can serve in a set
-of rows is the rank function of a polymatroid, so a greedy algorithm is optimal. The ``intake`` is
-the integral over ``t`` of the energy that the station can serve through the pairs worth more than
-``t``.
+The ``intake`` needs no linear program. The energy that a station can serve in a set of rows is the
+rank function of a polymatroid, so a greedy algorithm is optimal. The ``intake`` is the integral
+over ``t`` of the energy that the station can serve through the pairs worth more than ``t``.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
 Numerische Mathematik 4 (1962), 238-252. J. Edmonds: Submodular functions, matroids, and certain
@@ -109,7 +108,7 @@ class Part:
 
     @property
     def most(self) -> float:
-        """The value if all demand is served, each row through its best pair."""
+        """The value of the energy if each row is served in full through its best pair."""
         return float((self.highest(self.worth) * self.wanted).sum())
 
     def highest(self, value: Floats) -> Floats:

@@ -40,7 +40,7 @@ class Query:
     upper: Floats
     rows: Sequence[Condition]  # constraints added to the pool's rows
     value: Callable[[Ints], float]  # exact objective of a choice, -inf if it is infeasible
-    enough: float  # difference up to which two values count as equal
+    enough: float  # largest difference of two values that count as equal
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Pool:
         self.count = self.frame.count
         self.worth = matrix.cost * abs(matrix.size)  # unscaled objective coefficient of each column
         self.lower, self.upper = matrix.lower, matrix.upper
-        self._idle = np.zeros(0, dtype=np.int64)  # successive optima at which each cut was slack
+        self._idle = np.zeros(0, dtype=np.int64)  # optima since each cut was tight
 
     def worth_of(self, choice: Ints) -> float:
         """Return the value of the demand that a choice serves; -inf if the choice is infeasible."""
@@ -89,7 +89,7 @@ class Pool:
     def best(self, query: Query) -> Found:
         """Return the best choice found for a query before time is up."""
         out = Found(bound=self.bounded(query))
-        seen: list[Condition] = []  # rows excluding choices already evaluated
+        seen: list[Condition] = []  # rows that exclude choices already evaluated
         while out.bound > out.value + query.enough and not self.clock.over:
             answer = self._run(query, seen, whole=True)
             if answer.infeasible and not seen:

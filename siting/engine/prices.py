@@ -92,12 +92,12 @@ def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[floa
     In the aim's unit, the constant plus ``sum of m_t rate_t`` over the years bounds all plans that
     draw the money ``m_t``. The dual prices come from relaxations with the program's budgets:
     relaxations of single years, and one of all years with cuts and with only the offers that the
-    single years use. `limit_s`: time limit (s). The result is None if no such prices are found in
-    time, if there are only a few offers per site (`prices_by_year`, `is_many`), or if a limit is a
-    share of the budget.
+    single years use. `limit_s`: time limit (s). The result is None if `prices_by_year` finds no
+    prices, if there are only a few offers per site (`is_many`), or if a limit is a share of the
+    budget.
     """
     plan, clock = program.year_plan, Clock(limit_s)
-    # A limit that is a share of the budget varies with it, so no bound holds for all budgets.
+    # If a limit is a share of the budget, no bound holds for all budgets.
     of_budget = any(one.of_budget for one in program.instance.limits)
     if plan is None or of_budget or not is_many(program):
         return None
@@ -114,7 +114,7 @@ def bound_by_money(program: Program, *, limit_s: float, seed: int) -> tuple[floa
     found, _ = master.tighten(settings.NODE_ROUNDS, 0.0)
     if found is not None and found.bound > -math.inf:
         known.append((master.prices(), some.resources.names))
-    # With budgets that can pay for any single station, the bound excludes none of them.
+    # If the budgets can pay for any single station, the bound excludes no station.
     most = float(program.instance.offer_subsidy.max(initial=0.0))
     wide = replace(plan, budgets_pkr=tuple(max(pkr, most) for pkr in plan.budgets_pkr))
     frame = Frame(replace(program, year_plan=wide), frame.aim)
@@ -160,7 +160,7 @@ def _of_demand(program: Program, price: Floats) -> Iterator[_Row]:
 
 
 def _of_resources(program: Program, price: Sequence[float]) -> Iterator[_Row]:
-    """Yield the prices of public money and of limits (of a limit, only in the last year)."""
+    """Yield the prices of public money in each year, and of limits in the last year."""
     resources, known = program.resources, {limit.name for limit in program.instance.limits}
     for name, kind, each in zip(resources.names, resources.kinds, price, strict=True):
         if kind == BUDGET:

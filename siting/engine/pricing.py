@@ -16,8 +16,10 @@ options whose `at_most` exceeds the incumbent's value.
 If the aim counts driving times, each round also adds rows that the relaxation violates: links
 (`siting.engine.flows`), rounded floors (`siting.engine.rounded_floors`), and rows for single sites
 (`siting.engine.station_bound`). Each such round also computes a bound site by site. In a large
-program, integer programs of single areas (`siting.engine.area_bound`) replace these rows, and two
-cases for the number of stations (`CountBound`) lower the bound further.
+program, integer programs of single areas (`siting.engine.area_bound`) replace these rows.
+
+For other aims, `LaterBound` can lower the bounds further: two cases for the number of stations, and
+in each case the integer programs of areas.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
@@ -78,8 +80,7 @@ class Priced:
     bound: float  # bound on any plan
     at_most: Floats  # bound on any plan with the option
     prices: Prices
-    areas: AreaBound | None = None
-    counts: CountBound | None = None
+    later: LaterBound | None = None  # lowers the bounds further
     infeasible: bool = False
 
     def or_less(self, bound: float, at_most: Floats) -> Priced:
@@ -89,40 +90,129 @@ class Priced:
 
     @property
     def lowered(self) -> Priced:
-        """A copy with the bounds lowered as far as `areas` and `counts` have found."""
-        out = self
-        for one in (self.areas, self.counts):
-            out = out if one is None else out.or_less(one.bound, one.at_most)
-        return out
+        """A copy with the bounds that `later` has found so far."""
+        later = self.later
+        return self if later is None else self.or_less(later.bound, later.at_most)
 
 
-class CountBound:
-    """Bounds from two cases: a plan has at most as many stations as the relaxation, or at least.
+@dataclass(eq=False)
+class _Case:
+    """The plans with certain numbers of stations: their relaxation, and bounds on these plans."""
 
-    The number of stations is rounded down in the first case and up in the second one. Each case is
-    a relaxation with one more row. `pricing`: the relaxation solved; `priced`: its result.
-    """
+    pricing: Pricing
+    priced: Priced
+    areas: AreaBound | None = None
+    larger: bool = True  # whether larger areas may lower the bounds
+    divisible: bool = True  # whether the case may be divided
 
-    def __init__(self, pricing: Pricing, priced: Priced) -> None:
-        self.stations = float(priced.taken.sum())
-        self.bound, self.at_most = priced.bound, priced.at_most
-        self._pricing = pricing
+    @property
+    def known(self) -> Priced:
+        """The bounds from the relaxation and from areas, whichever are lower."""
+        areas = self.areas
+        return self.priced if areas is None else self.priced.or_less(areas.bound, areas.at_most)
 
-    def lower(self, gap: float, best: float, clock: Clock) -> None:
-        """Lower the bounds by solving both cases; for `gap` and `best`, see `Pricing.run`."""
+    def group(self, gap: float) -> tuple[Flags, float] | None:
+        """Return options of which the relaxation opens a fractional number, and this number.
 
-        def solve(clock: Clock, way: float, least: float) -> Priced | None:
-            case = self._pricing.with_stations(way, least, clock)
+        The options are all options, or those with at least a certain capacity for one group of
+        vehicles. The number nearest to a half is chosen; the result is None if all numbers are
+        whole to within `gap`.
+        """
+        frame, taken = self.pricing.frame, self.priced.taken
+        capacity = frame.program.instance.offer_capacity[frame.options.last]
+        opened = taken > settings.SIGNIFICANT
+        groups = [np.ones(frame.count, dtype=bool)]
+        for able in capacity.T:
+            groups += [able >= least for least in np.unique(able[opened & (able > 0)])]
+        numbers = [float(taken[one].sum()) for one in groups]
+        best = max(range(len(groups)), key=lambda n: abs(numbers[n] - round(numbers[n])))
+        if abs(numbers[best] - round(numbers[best])) <= max(gap, settings.SIGNIFICANT):
+            return None
+        return groups[best], numbers[best]
+
+    def split(self, gap: float, best: float, clock: Clock, threads: int) -> list[_Case]:
+        """Return two cases that include all plans of this case; fewer if they are not solved.
+
+        A relaxation opens, for example, 22.7 stations of some group of options. A plan has at most
+        22 of them, or at least 23. For `gap` and `best`, see `Pricing.run`.
+        """
+        if (found := self.group(gap)) is None:
+            return []
+        group, number = found
+        low, known = math.floor(number), self.known
+        cases = [
+            self.pricing.with_number(group, way, least, known.bound)
+            for way, least in ((-1.0, -low), (1.0, low + 1.0))
+        ]
+
+        def solve(clock: Clock, case: Pricing) -> Priced | None:
+            case.clock = clock
             return case.rounds(gap, best, rough=False)
 
-        low = math.floor(self.stations + settings.SIGNIFICANT)
-        cases = in_parallel(
-            [partial(solve, way=-1.0, least=-low), partial(solve, way=1.0, least=low + 1)], clock
-        )
-        bounds = [(self.bound, self.at_most) if c is None else (c.bound, c.at_most) for c in cases]
-        (one, each), (other, of_other) = bounds
-        self.bound = min(self.bound, max(one, other))
-        self.at_most = np.minimum(self.at_most, np.maximum(each, of_other))
+        some = [partial(solve, case=case) for case in cases]
+        solved = in_parallel(some, clock) if threads > 1 else [one(clock) for one in some]
+        return [
+            _Case(case, one.or_less(known.bound, known.at_most))
+            for case, one in zip(cases, solved, strict=True)
+            if one is not None
+        ]
+
+    def lower(self, gap: float, clock: Clock, *, threads: int, seed: int) -> None:
+        """Lower the bounds by integer programs of areas, larger in each call."""
+        pricing = self.pricing
+        if self.areas is None:
+            price, live = pricing.last_price, pricing.live
+            by = bound_by(pricing.frame, pricing.cutter, price, clock, live)
+            self.areas = AreaBound(pricing.frame, price, by, live)
+        self.larger = self.areas.lower(gap, clock, threads=threads, seed=seed)
+
+
+class LaterBound:
+    """Bounds lowered step by step, by cases for numbers of stations and integer programs of areas.
+
+    Together, the cases include all plans. The case with the highest bound is divided further if the
+    gap is smaller than the energy that an average station serves: a whole number of stations lowers
+    the bound by no more. Otherwise, and if all numbers are whole, areas lower the bound of the
+    case. `pricing`: the relaxation solved; `priced`: its result; `areas`: its bounds by areas.
+    """
+
+    def __init__(self, pricing: Pricing, priced: Priced, areas: AreaBound) -> None:
+        self.bound, self.at_most = priced.bound, priced.at_most
+        self._station = abs(priced.bound) / max(float(priced.taken.sum()), 1.0)
+        self._open = [_Case(pricing, priced, areas)]
+        # Bounds on the plans of all cases that need no further work.
+        self._closed = -math.inf, np.full(len(priced.at_most), -math.inf)
+
+    def lower(self, gap: float, best: float, clock: Clock, *, threads: int, seed: int) -> bool:
+        """Lower the bounds by one step; return whether another step may lower them further.
+
+        For `gap` and `best`, see `Pricing.run`.
+        """
+        enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
+        case = max(self._open, key=lambda one: one.known.bound)
+        if case.divisible and case.known.bound - enough < self._station:
+            parts = case.split(gap, best, clock, threads)
+            if len(parts) == 2:
+                self._open = [*(one for one in self._open if one is not case), *parts]
+            else:
+                case.divisible = clock.over
+        elif case.larger:
+            case.lower(gap, clock, threads=threads, seed=seed)
+        else:  # the bound of this case is final
+            return False
+        bound, at_most = self._closed
+        still = []
+        for one in self._open:
+            known = one.known
+            bound, at_most = max(bound, known.bound), np.maximum(at_most, known.at_most)
+            if known.bound > enough:
+                still.append(one)
+            else:
+                first, each = self._closed
+                self._closed = max(first, known.bound), np.maximum(each, known.at_most)
+        self._open = still
+        self.bound, self.at_most = min(self.bound, bound), np.minimum(self.at_most, at_most)
+        return bool(still)
 
 
 class Pricing:
@@ -143,7 +233,8 @@ class Pricing:
         # Areas and rounded floors count only upgrades that are options.
         by_prices = by_prices or frame.program.lacks_courses
         # In a small program, cuts give better bounds. With yearly payments, areas are slow.
-        self.by_areas = frame.large and not frame.drawn_by_year and not by_prices
+        self.has_areas = not frame.drawn_by_year and not by_prices
+        self.by_areas = frame.large and self.has_areas
         m = self.matrix = frame.matrix
         self.a = frame.by_column
         self.count = frame.count
@@ -178,6 +269,8 @@ class Pricing:
         # Rows ``<= 0`` for single sites, which fractional options may violate, and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)
+        # Rows for numbers of stations, and the cost of missing such a row by one station.
+        self.counted, self.missed = np.zeros(0, dtype=np.int64), 0.0
         # Each bound found, and its rise per unit of the value of each earlier aim.
         self.bounds_by_kept: list[tuple[float, Floats]] = []
 
@@ -219,9 +312,16 @@ class Pricing:
         links, linked = self.flows.link_rows(columns)
         of_sites = sparse.csr_array(self.of_sites[:, columns])
         more = len(linked) + of_sites.shape[0]
+        missed = (
+            np.ones(len(self.counted)),
+            (np.searchsorted(at, self.counted), np.arange(len(self.counted))),
+        )
+        slack = sparse.csc_array(missed, (len(at) + more, len(self.counted)))
         model = model_of(
-            sparse.csc_array(sparse.vstack([part, links, of_sites])),
-            m.cost[columns], m.lower[columns], m.upper[columns],
+            sparse.csc_array(sparse.hstack([sparse.vstack([part, links, of_sites]), slack])),
+            np.append(m.cost[columns], np.full(len(self.counted), -self.missed)),
+            np.append(m.lower[columns], np.zeros(len(self.counted))),
+            np.append(m.upper[columns], np.full(len(self.counted), math.inf)),
             np.concatenate([m.row_lower[at], np.full(more, -math.inf)]),
             np.concatenate([m.row_upper[at], np.zeros(more)]),
             threads=1, random_seed=self.seed, solver="ipm", run_crossover="off",
@@ -237,7 +337,7 @@ class Pricing:
             own = np.maximum(found.price[len(at) :], 0.0)
             self.link_price[linked] = own[: len(linked)]
             self.site_price[:] = own[len(linked) :]
-        return found
+        return replace(found, point=found.point[: len(columns)])
 
     def run(self, gap: float, best: float = -math.inf, *, rounds: bool = True) -> Priced | None:
         """Add options by pricing; return bounds on all plans, or None if time runs out first.
@@ -268,10 +368,11 @@ class Pricing:
         gaps = by_sites.gaps * abs(self.matrix.size) / unit
         prices = replace(prices, demand=np.nan_to_num(prices.demand), gaps=gaps)
         self.bounds = Bounds(by_sites.bound, by_sites.at_most, prices)
-        if self.by_areas:
-            areas = AreaBound(self.frame, self.last_price, by_sites, self.live)
-            known = replace(known, areas=areas, counts=CountBound(self, known))
-        return known.or_less(max(by_sites.bound, best), by_sites.at_most)
+        known = known.or_less(max(by_sites.bound, best), by_sites.at_most)
+        if not self.has_areas:
+            return known
+        areas = AreaBound(self.frame, self.last_price, by_sites, self.live)
+        return replace(known, later=LaterBound(self, known, areas))
 
     def roughly(self) -> Priced | None:
         """Return prices, values and a loose bound from one rough relaxation; None if it fails."""
@@ -312,15 +413,20 @@ class Pricing:
             of_row = np.maximum(frame.of_demand(dual), 0.0)
         return Prices.of(frame, self.matrix, dual, of_row)
 
-    def with_stations(self, way: float, least: float, clock: Clock) -> Pricing:
-        """Return a copy with a row: `way` times the number of stations is at least `least`."""
+    def with_number(self, group: Flags, way: float, least: float, worth: float) -> Pricing:
+        """Return a copy with a row: `way` times the number of options of a group is >= `least`.
+
+        In the relaxation, the row may be missed at a cost of `worth` per station, so that a number
+        that no plan reaches gives a low bound at once.
+        """
         out = copy(self)
-        out.clock, out.flows, out.bounds_by_kept = clock, copy(self.flows), []
+        out.flows, out.bounds_by_kept = copy(self.flows), []
         out.flows.inside, out.flows.linked = self.flows.inside.copy(), self.flows.linked.copy()
         out.active, out.live = self.active.copy(), self.live.copy()
         out.link_price = self.link_price.copy()
-        row = np.full(self.count, way), (np.zeros(self.count, dtype=int), np.arange(self.count))
-        out._add_rows(sparse.csr_array(row, (1, self.count)), np.array([least]))
+        out.counted = np.append(self.counted, self.matrix.a.shape[0])
+        out.missed = abs(worth / self.matrix.size)
+        out._add_rows(sparse.csr_array(way * group[None, :]), np.array([least]))
         return out
 
     def rounds(
@@ -364,6 +470,8 @@ class Pricing:
                 self.last_price = price
             prices = self._prices(self.price)
             known = Priced(self.active.copy(), taken, max(limit, best), each, prices)
+            if not self.links and known.bound <= enough:
+                return known
             # If an exact relaxation may not end in time, a second rough one gives a bound. The
             # prices of the first are worse, because many columns are still missing.
             late = self.links and rough and self.clock.left_s < settings.AGAIN * took_s

@@ -77,7 +77,7 @@ def dive(
     frame: Frame, room: Room, clock: Clock, again: Callable[[Floats, Floats], Floats | None],
     taken: Floats,
 ) -> Ints | None:  # fmt: skip
-    """Fix the options with the largest values until all are decided; None if this fails.
+    """Fix the options with the largest values step by step; return the choice, or None.
 
     `again`: function that takes bounds on the options, and returns their relaxed values or None;
     `taken`: the relaxed values to begin with.
@@ -99,7 +99,7 @@ def dive(
 def _ways(
     site: Ints, chosen: list[int], lower: Floats, upper: Floats
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Yield variable bounds to try in turn: fix all chosen options, fix the first, exclude it."""
+    """Yield bounds to try in turn: fix all chosen options, fix the first, exclude the first."""
     first = chosen[:1]
     for some in (chosen, first) if len(chosen) > 1 else (first,):
         low, high = lower.copy(), upper.copy()

@@ -52,9 +52,9 @@ def viable(
 
     A relaxation may use more stations than the budget can pay for. The stations with the largest
     shortfalls are replaced by the most expensive of the cheaper options at their sites (smaller or
-    later stations), or dropped if there are none, until no shortfall remains. In a large program,
-    the cheaper option must save at least the shortfall; this rule halves the run time. If time runs
-    out, all stations with a shortfall are dropped; the other stations lose no customers.
+    later stations), or dropped if no option is cheaper, until no shortfall remains. In a large
+    program, the cheaper option must save at least the shortfall; this rule halves the run time. If
+    time runs out, all stations with a shortfall are dropped; the other stations lose no customers.
 
     `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`: whether to
     drop all stations with a shortfall at the first check.
@@ -86,8 +86,7 @@ def viable(
             break
         lacks = served.point[gap]
         if pooled.any():
-            # In a concession with a shortfall, stations that have a shortfall of their own are
-            # dropped.
+            # In a concession with a shortfall, only stations with a shortfall of their own change.
             entries = frame.matrix.a[family].tocoo()
             earned = entries.data * served.point[entries.col]
             own = -np.bincount(frame.column_site[entries.col], earned, frame.sites)[sites]

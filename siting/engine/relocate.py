@@ -1,9 +1,9 @@
 """Relocation of stations to free sites nearer to their own customers.
 
-A station that moves keeps its customers; the gain is the total driving time that they save. The
-option at the free site must be no more expensive and no smaller than the old one, and all customers
-must be able to reach it. Then all limits remain satisfied, and no program has to be solved. The
-other steps of a solve may never try this free site.
+A station that moves keeps its customers; the gain is the total drive time that customers save. The
+option at the free site must be no more expensive and no smaller than the old option, and all
+customers must be able to reach the free site. Then all limits remain satisfied, and no program has
+to be solved. The other steps of a solve may never try this free site.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from siting.program.money import caps_of, cases_of
 
 
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
-    """Return a choice with stations moved to shorten driving times; unchanged if no move helps.
+    """Return a choice with stations moved to shorten drive times; unchanged if no move helps.
 
     `point`: values at the choice of the columns of `frame`, the program for the shortest times.
     """
@@ -47,7 +47,7 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
 def relocated_often(
     frame: Frame, choice: Ints, clock: Clock, serving: Clock | None = None
 ) -> tuple[Ints, float]:
-    """Move stations as long as moves shorten driving times; return the choice and its value.
+    """Move stations while moves shorten drive times; return the choice and its value.
 
     The value is negated if less is better; it is -inf if the choice violates a requirement.
     `serving`: clock for assigning demand to stations, by default `clock`.
@@ -70,14 +70,14 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
     Unlike in `relocated`, a station may leave customers to other stations, so each move is judged
-    by the value of the whole plan. Stations with the longest mean driving time are moved first,
-    each to the free sites that could serve most of its energy.
+    by the value of the whole plan. The order of stations is by mean drive time, longest first. Each
+    station tries the free sites that could serve most of its energy.
     """
     best = frame.serve(choice, clock)
     if not best.found:
         return choice
     alike, out, now = _Alike(frame), choice.copy(), _Sales(frame, choice, best.point)
-    # The energy that each station could serve from each site, and its mean driving time.
+    # The energy that each station could serve from each site, and its mean drive time.
     reached = (now.by_customer(now.kwh) @ now.within(np.ones(len(now.site)))).toarray()
     drives = np.bincount(now.station, -now.kwh * now.worth[now.used], len(choice))
     far = drives / np.maximum(np.bincount(now.station, now.kwh, len(choice)), 1e-12)
@@ -162,7 +162,7 @@ class _Alike:
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
-    """Return the saving if a station (row) moves to a site (column) that all customers reach."""
+    """Return the saving by station (row) and new site (column) that all its customers reach."""
     now = _Sales(frame, choice, point)
     count, there = now.by_customer(np.ones(len(now.used))), now.within(np.ones(len(now.site)))
     reach = sparse.coo_array(count @ there)

@@ -9,6 +9,7 @@ from siting import settings
 from siting.engine.elastic import COST_SHARE, PKR, SHARE, Requirement
 from siting.errors import SHOWN_IDS, Fault
 from siting.program.instance import Flags, Names
+from siting.texts import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class Mend:
 
 @dataclass(frozen=True)
 class Line:
-    """A requirement in the conflict; `bound`: which of ``have`` and ``need`` is only a bound."""
+    """A requirement in the conflict; `bound`: ``have`` or ``need`` if this is only a bound."""
 
     one: Requirement
     have: float
@@ -53,7 +54,7 @@ class Line:
 
 
 def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
-    """Return the figure that permits the given excess, rounded so that it permits no less."""
+    """Return the figure that permits an excess, rounded towards permitting more."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
         step = settings.MINOR_SHARE
@@ -71,29 +72,29 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
     """Return the `Line` of a requirement whose change, alone or with others, is known."""
     excess, figure = mend.excess[k], mend.figures[k]
     value = _written(figure, one.unit)
-    fix = f"lower it to {value} or less" if one.least else f"raise it to {value}"
+    fix = f"lower it to at most {value}" if one.least else f"raise it to {value}"
     if one.block == "required":
         out = sites[required & ~mend.standing].tolist()
-        more = ", …" if len(out) > SHOWN_IDS else ""
-        fix = f"require {len(out):,} fewer, e.g. without {', '.join(out[:SHOWN_IDS])}{more}"
+        some = ", ".join(out[:SHOWN_IDS]) + (", …" if len(out) > SHOWN_IDS else "")
+        fix = f"require {counted(len(out), 'site')} fewer, e.g. without {some}"
     elif one.least and figure <= 0:
         fix = "leave it out"
     if len(mend.figures) > 1:
-        return Line.of(one, excess, f"together with the others: {fix}")
+        return Line.of(one, excess, f"{fix}, together with the other changes")
     if mend.at_least < excess - settings.SIGNIFICANT * max(abs(one.asked), excess):
         least = _written(rounded(one, mend.at_least), one.unit)
-        fix += f" ({'up to' if one.least else 'from'} {least} may suffice)"
+        fix += f" ({least} may suffice)"
     return Line.of(one, excess, fix, alone=True)
 
 
 def bounded(one: Requirement, at_least: float) -> Line:
     """Return the `Line` of a requirement if only a bound on its change is known."""
     if at_least <= 0:
-        fix = "in the conflict; not known in time whether changing it alone is enough"
+        fix = "change it, perhaps together with others (not known, because time ran out)"
         return Line.of(one, 0.0, fix)
     figure = _written(rounded(one, at_least), one.unit)
-    most, bound = ("most", "have") if one.least else ("least", "need")
-    fix = f"at {most} {figure}: this is only a bound, because no plan was found in time"
+    fix, bound = ("lower it to at most", "have") if one.least else ("raise it to at least", "need")
+    fix += f" {figure} (only a bound, because no plan was found in time)"
     return replace(Line.of(one, at_least, fix), bound=bound)
 
 

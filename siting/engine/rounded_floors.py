@@ -6,15 +6,15 @@ at prices ``p_i`` of demand (`siting.engine.parts`)::
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
 This row contains only options; below, it is written as ``sum of a_o y_o >= b``. The relaxation may
-meet it with 5.05 stations of one size, whereas a plan needs 6 such stations or a larger one.
+meet it with 5.05 stations of one size, whereas a plan needs 6 such stations or a larger station.
 Mixed-integer rounding excludes 5.05. With a divisor ``q`` and the fractional part ``f`` of
 ``b / q``, the row ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
 holds for all integer ``y`` that satisfy the original row. The price of each demand row is either 0
-or the full worth of its energy. Either the rows of some kinds of demand are priced, or the rows
-that the relaxation serves in full.
+or the full worth of its energy. The rows with a price are either all rows of some kinds of demand,
+or the rows that the relaxation serves in full.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -124,7 +124,7 @@ class RoundedFloors:
             constant, of_part = cutter.priced(p, value, price)
             least -= constant
             amount += of_part
-        # A required site always uses one of its options, so the least amount of these is deducted.
+        # A required site always uses an option, so the least amount of its options is deducted.
         for site in np.flatnonzero(frame.must).tolist():
             mine = frame.site == site
             always = float(amount[mine].min())

@@ -19,11 +19,11 @@ from siting.program.instance import Floats, Ints
 
 
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Return the choice after adding or improving options as long as resources last.
+    """Return the choice after adding or improving options while resources last.
 
-    The next change is the one that gains the most for its price; changes that cost nothing come
-    first. Gains only shrink, so an earlier gain is a bound, and only a few gains have to be
-    computed again.
+    Changes that cost nothing come first, and then the change with the highest gain for its price.
+    Gains only shrink, so an earlier gain is a bound, and only a few gains have to be computed
+    again.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after

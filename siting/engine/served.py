@@ -1,4 +1,4 @@
-"""The demand and payments assigned to a choice, with the shortest driving times that aims allow."""
+"""The demand and payments assigned to a choice, with the shortest drive times that aims allow."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from siting.program.service import Service
 def worked_out(
     program: Program, choice: Ints, reached: Sequence[Reached]
 ) -> tuple[Service, Floats, Floats]:
-    """Return the demand assigned to a choice, with the shortest driving times that aims allow.
+    """Return the demand assigned to a choice, with the shortest drive times that aims allow.
 
     The result: the pairs, the energy by pair and slice (kWh/day), and the payments (`subsidies`).
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
-    # Use the program's own aim that counts driving times; if it has none, count kWh × minutes.
+    # Use the program's own aim for drive times. A program without one counts kWh × minutes.
     asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
     # A depot may have a thousand times the demand of other rows, so no tolerance suits all rows.
@@ -46,7 +46,7 @@ def worked_out(
 def reached_again(
     program: Program, aim: Aim, reached: Sequence[Reached], choice: Ints, *, by_cell: bool = False
 ) -> tuple[Frame, Answered] | None:
-    """Return a frame for an aim in which a choice is feasible, with its assignment, or None.
+    """Return a frame for an aim in which a choice is feasible, and the solution there, or None.
 
     Because of solver tolerances, all values reached may worsen by a fraction: the first entry of
     `settings.LOSSES` that makes the choice feasible. `by_cell`: whether to merge only cells with

@@ -1,10 +1,10 @@
 """The linear program behind the cuts: how much less a choice serves than the master problem claims.
 
 This subproblem has the rows of the whole program (`siting.program.matrix`). Its options are fixed
-at fractional values, which also limit what each pair can serve. For each measure, one more row
-requires that the amount served plus the shortfall is at least what the master problem claims. Only
-limits of rows and columns change from point to point, so the dual simplex method restarts from its
-last basis. The duals are the weights and prices of the cut (`siting.engine.cuts`).
+at fractional values, which also limit the energy of each pair. For each measure, one more row
+requires that the measure plus the shortfall is at least the value that the master problem claims.
+Only limits of rows and columns change from point to point, so the dual simplex method restarts from
+its last basis. The duals are the weights and prices of the cut (`siting.engine.cuts`).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Shortfall:
         return out
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
-        """Return, for each part, its demand rows that this program has, and their row numbers."""
+        """Return, for each part, its demand rows in this program, and their row numbers there."""
         frame = self.frame
         out: dict[int, tuple[Ints, Ints]] = {}
         of_row = np.flatnonzero(np.isin(self.rows, frame.rows_of("demand")))
@@ -204,7 +204,7 @@ class Shortfall:
         return len(pays) > 0
 
     def cut(self, taken: Floats, measured: Floats) -> Cut | None:
-        """Return the most violated cut at a point, which the duals of the optimum give, or None."""
+        """Return the most violated cut at a point, from the duals of the optimum, or None."""
         answer = answered(self.model)
         short = (float(self.claimed[0]) if self.single else 0.0) - answer.objective
         if not answer.optimal or short <= settings.SIGNIFICANT:

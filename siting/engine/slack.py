@@ -16,7 +16,7 @@ class Room:
     """The resources of one program, arranged so that changes can be tested quickly.
 
     A *change* builds an option at its site, in place of any other option there, or empties a site.
-    Changes are numbered: first one per option, then one per site.
+    The first changes build each option, in order; the remaining changes empty each site.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -35,7 +35,7 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's subsidy (PKR) or, with other limits, its total share of limits."""
+        """Return each option's subsidy (PKR) or, with other limits, the sum of its limit shares."""
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
             return subsidy
@@ -46,7 +46,7 @@ class Room:
         return np.asarray(scaled.sum(axis=0)).ravel()
 
     def share(self, option: int) -> float:
-        """Return the largest share that an option uses of a limit (among those on many options)."""
+        """Return the largest share that an option uses of any limit on many options."""
         wide = self._dense[:, option] / np.maximum(np.abs(self.most[self._wide]), 1e-12)
         finite = np.isfinite(self.most[self._wide])
         return float(wide[finite].max(initial=0.0))
@@ -103,7 +103,7 @@ class Room:
 
 
 class Purse:
-    """The room left under a smaller budget; a choice must use less than `most` (PKR)."""
+    """A `Room` with a smaller budget; a choice must use less public money than `most` (PKR)."""
 
     def __init__(self, frame: Frame, room: Room) -> None:
         self.room, self.most, self.site = room, np.inf, frame.site

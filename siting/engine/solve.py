@@ -30,7 +30,7 @@ from siting.engine.served import lowered, reached_again, worked_out
 from siting.engine.solvers import HIGHS
 from siting.engine.station_bound import Bounds
 from siting.engine.ties import break_ties
-from siting.engine.turns import go_on_with_tree
+from siting.engine.turns import go_on_with_bounds
 from siting.engine.why_not import is_hopeless, raise_why_not, refuse_unlisted
 from siting.engine.year_bounds import bound_by_years, has_year_bounds
 from siting.engine.year_by_year import planned_by_years
@@ -173,12 +173,13 @@ class _Solve:
         self.left_out = LeftOut()
         # Bounds on all plans for the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # `inc`: incumbent of the last search; `beyond`: bound on plans with options missing there.
+        # `inc`: incumbent of the last search; `beyond`: bound on plans that it did not consider,
+        # apart from `inc.beyond`.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
         self.whole_s = 0.0  # time to prepare the program with all offers for one aim
-        self.tree: Task[None] | None = None  # the first aim's tree, run in parallel with later aims
+        self.beside: Task[None] | None = None  # lowers the first aim's bound during later aims
 
     def _earliest(self, offers: Ints) -> Ints:
         """Return, for each given final offer, the option that builds it earliest."""
@@ -213,8 +214,8 @@ class _Solve:
         try:
             return self._answered()
         finally:
-            if self.tree is not None:
-                self.tree.stop()
+            if self.beside is not None:
+                self.beside.stop()
 
     def _answered(self) -> Answer:
         reached: list[Reached] = []
@@ -261,8 +262,10 @@ class _Solve:
         return self._put_together(reached)
 
     def _begin_beside(self, inc: Incumbent | None) -> None:
-        """Let the first aim's tree lower the aim's bound during later aims, if a thread is free."""
-        if inc is None or inc.tree_turn is None or inc.done or inc.bound <= self.beyond:
+        """Lower the first aim's bound during later aims, if a thread is free."""
+        if inc is None or not inc.bound_steps or inc.bound <= self.beyond:
+            return
+        if inc.done and inc.beyond <= inc.proven_at:
             return
         # Later aims may give up a share of this aim's gap; the bound must prove the rest.
         inc.effort = replace(inc.effort, gap=(1 - settings.KEPT) * inc.effort.gap)
@@ -273,31 +276,33 @@ class _Solve:
         self.effort = replace(self.effort, threads=self.effort.threads - 1)
         inc.effort = replace(inc.effort, threads=1)
         inc.master.shortfalls.threads = 1
-        self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
+        self.beside = Task(lambda _: go_on_with_bounds(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
         """Lower the first aim's bound in the time left after the last aim; the plan is final."""
         aim, result, seconds = self.results[0]
-        if inc is None or inc.tree_turn is None or len(self.results) == 1:
+        if inc is None or not inc.bound_steps or len(self.results) == 1:
             return
-        if self.tree is None and (inc.done or inc.bound <= beyond):
+        if self.beside is None and inc.bound <= beyond:
             return
-        # A tree that runs during the later aims has its own record of run times.
-        before_s = inc.clock.seconds.get("tree", 0.0) if self.tree is None else 0.0
+        # Steps that run during the later aims have their own record of run times.
+        before_s = dict(inc.clock.seconds) if self.beside is None else {}
         self.clock.unit = aim.unit(self.program.worth_unit)
         with self.clock.within(min(inc.ends, self._finish)):
-            if self.tree is None:
-                self._worked(inc, go_on_with_tree)
+            if self.beside is None:
+                self._worked(inc, go_on_with_bounds)
             else:
                 with suppress(StuckError):  # the bound found so far is valid
-                    self.tree.wait(self.clock, until_over=True)
-                    self.tree.result()
+                    self.beside.wait(self.clock, until_over=True)
+                    self.beside.result()
         self.clock.report(at_once=True)
         sign = inc.frame.sign
-        bound = min(sign * result.bound, max(inc.bound, beyond))
-        spent_s = inc.clock.seconds.get("tree", 0.0) - before_s
-        seconds["tree"] = seconds.get("tree", 0.0) + spent_s
-        seconds["total"] += spent_s
+        bound = min(sign * result.bound, max(inc.bound, inc.beyond, beyond))
+        for phase in ("tree", "area bounds"):
+            spent_s = inc.clock.seconds.get(phase, 0.0) - before_s.get(phase, 0.0)
+            if spent_s > 0:
+                seconds[phase] = seconds.get(phase, 0.0) + spent_s
+                seconds["total"] += spent_s
         self.results[0] = aim, replace(result, bound=sign * bound, nodes=inc.nodes), seconds
 
     @property
@@ -437,7 +442,7 @@ class _Solve:
             whole, priced = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all requirements"))
-        gap, self.beyond = self._gap_of(aim), math.inf
+        gap, self.beyond = self._gap_of(aim), math.inf if priced is None else -math.inf
         while True:
             began_s, before_s = self.clock.elapsed_s, self._begin_s
             frame = self._framed(aim, reached)
@@ -457,11 +462,7 @@ class _Solve:
                     self.bounds = bounds  # the best prices are kept for the certificate
                 priced = priced.or_less(bounds.bound, bounds.at_most)
             priced = priced.lowered
-            missing = np.setdiff1d(np.arange(whole.count), known.options)
-            self.beyond = float(priced.at_most[missing].max(initial=-math.inf))
-            if self.whole.lacks_courses:  # any plan may use upgrades that are not options
-                self.beyond = priced.bound
-            below, bound = bound, min(priced.bound, max(bound, self.beyond))
+            below, bound = bound, min(priced.bound, max(bound, known.beyond(priced)))
             # Such a small difference is within the accuracy of the prices.
             if bound - value <= settings.ARITHMETIC * abs(value):
                 bound = value

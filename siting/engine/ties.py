@@ -21,7 +21,7 @@ from siting.program.program import Program
 def break_ties(
     program: Program, reached: Sequence[Reached], choice: Ints, clock: Clock, effort: Effort
 ) -> tuple[Ints, bool]:
-    """Return the choice of equal value with the least subsidy, then the least cost and lowest ids.
+    """Return a choice of equal value with the least subsidy, then the least cost and lowest ids.
 
     Three integer programs are solved in turn, each with the earlier optima as limits. The result is
     the best choice found, and whether all three programs were solved to optimality.

@@ -1,6 +1,6 @@
 """A best-bound tree over the relaxed master problem, with cuts in its nodes.
 
-HiGHS accepts no cuts while it branches, so each new cut would mean solving from scratch. In this
+HiGHS accepts no cuts while it branches, so it would have to start again after each new cut. In this
 tree, a node consists of allowed options, sites that must have a station, and limits on the number
 of stations of each kind. The bound of a node comes from the relaxation, tightened by violated cuts
 that are valid in every node. Options that are excluded by their reduced costs stay closed in all

@@ -10,7 +10,6 @@ from itertools import count, islice
 import numpy as np
 
 from siting import settings
-from siting.engine.area_bound import AreaBound
 from siting.engine.first_plans import (
     Start,
     build,
@@ -22,7 +21,7 @@ from siting.engine.first_plans import (
     whole_stations,
 )
 from siting.engine.incumbent import Incumbent, Pair
-from siting.engine.pricing import CountBound
+from siting.engine.pricing import LaterBound
 from siting.engine.root import cut_by
 from siting.engine.schedule import Step, take_turns
 from siting.engine.search import fill, round_relaxed
@@ -42,7 +41,6 @@ def take_all_turns(inc: Incumbent) -> None:
         # Without the root's cuts, the master problem gives no better bound than column generation.
         has_cuts = inc.root is not None or not inc.heavy
         tree_turn, tree_left = _tree_turns(inc)
-        inc.tree_turn = tree_turn if has_cuts else None
         programs = Step(_program_turns(inc), lambda: has_cuts, growth=settings.MORE)
         drawn = bool(inc.master.cutter.money)
         roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
@@ -54,20 +52,19 @@ def take_all_turns(inc: Incumbent) -> None:
         # The tree waits for the root's cuts, as its first turn may take as long as all earlier
         # turns.
         before_tree = [cuts] if has_cuts else makers
-        tree = Step(
-            tree_turn, lambda: all(one.ended or not one.ready() for one in before_tree),
-            left=tree_left,
-        )  # fmt: skip
+
+        def is_time_for_tree() -> bool:
+            if inc.bound_only:
+                return inc.bound > inc.beyond and all(one.ended for one in bounds)
+            return all(one.ended or not one.ready() for one in before_tree)
+
+        tree = Step(tree_turn, is_time_for_tree, left=tree_left)
         steps = [programs, *makers, cuts, tree]
-        priced = None if has_cuts or inc.known is None else inc.known.priced
-        if priced is not None and priced.areas is not None:
-            turn = partial(_area_turn, inc, priced.areas)
-            steps.insert(1, Step(turn, growth=settings.GROWTH**2))
-        if priced is not None and priced.counts is not None:
-            # An integer number of stations lowers the bound by less than one station's energy.
-            station = abs(priced.bound) / max(priced.counts.stations, 1.0)
-            turn = partial(_count_turn, inc, priced.counts)
-            steps.insert(1, Step(turn, lambda: inc.bound - inc.proven_at < station))
+        later = None if inc.known is None else inc.known.priced.later
+        bounds = [] if later is None else [Step(partial(_later_turn, inc, later))]
+        steps += bounds
+        # In a large program, later aims need all threads.
+        inc.bound_steps = [*bounds, tree] if has_cuts else []
 
     def begun() -> bool:
         return all(step.work or not step.ready() for step in makers)
@@ -80,14 +77,17 @@ def take_all_turns(inc: Incumbent) -> None:
     )  # fmt: skip
 
 
-def go_on_with_tree(inc: Incumbent) -> None:
-    """Continue the tree where it stopped, to improve only the bound; no plans are made."""
-    assert inc.tree_turn is not None
+def go_on_with_bounds(inc: Incumbent) -> None:
+    """Continue the steps that improve the bound; no plans are made."""
     inc.bound_only = True
-    more = True
-    while more and not (inc.done or inc.lacks_options):
-        before = inc.nodes
-        more = inc.tree_turn() and inc.nodes > before
+
+    def bound() -> float:
+        return max(inc.bound, inc.beyond)
+
+    take_turns(
+        inc.bound_steps, inc.clock, left=lambda: bound() - inc.best,
+        done=lambda: inc.clock.over or inc.infeasible or bound() <= inc.proven_at,
+    )  # fmt: skip
 
 
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
@@ -125,29 +125,24 @@ def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]
             while not inc.done and before < tree.nodes and inc.clock.work <= began + settings.TURN:
                 before = tree.nodes
                 tree.run(1)
+            fails = tree.nodes == done and not inc.clock.over
         inc.nodes += tree.nodes - done
         if tree.finished:
             inc.infeasible = not math.isfinite(inc.best)
-        return not tree.finished
+        return not (tree.finished or fails)
 
     return turn, lambda: tree.bound - inc.best
 
 
-def _area_turn(inc: Incumbent, bounds: AreaBound) -> bool:
-    """Lower the bound by integer programs of larger areas; return whether larger ones remain."""
+def _later_turn(inc: Incumbent, bounds: LaterBound) -> bool:
+    """Lower the bound by cases and by larger areas; return whether larger areas remain."""
     effort = inc.effort
     with inc.clock.phase("area bounds", inc.ends):
-        larger = bounds.lower(effort.gap, inc.clock, threads=effort.threads, seed=effort.seed)
+        more = bounds.lower(
+            effort.gap, inc.best, inc.clock, threads=effort.threads, seed=effort.seed
+        )
     inc.limit_by(bounds)
-    return larger
-
-
-def _count_turn(inc: Incumbent, bounds: CountBound) -> bool:
-    """Lower the bound by two cases for the number of stations; this step has only one turn."""
-    with inc.clock.phase("counts", inc.ends):
-        bounds.lower(inc.effort.gap, inc.best, inc.clock)
-    inc.limit_by(bounds)
-    return False
+    return more
 
 
 def _cut_turn(inc: Incumbent) -> bool:

@@ -1,9 +1,9 @@
 """Exact and fast evaluation of choices, and bounds on the value after each one-step change.
 
 Exact evaluation is possible if every part can be served optimally without a linear program
-(`siting.engine.cuts`). The aim must depend only on the value of the energy served in each scenario,
-and all other constraint rows must contain only options. The minimum cuts of a choice bound the
-value of every other choice, so only a few changes have to be evaluated.
+(`siting.engine.cuts`), the aim depends only on the value of the energy served in each scenario, and
+all other constraint rows contain only options. The minimum cuts of a choice bound the value of
+every other choice, so only a few changes have to be evaluated.
 """
 
 from __future__ import annotations

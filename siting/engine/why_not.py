@@ -86,7 +86,7 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
 def refuse_unlisted(program: Program) -> None:
     """Raise `SolveError` if upgrades that are not listed as options may allow a plan."""
     if program.lacks_courses:
-        what = "no plan found among those with only a few upgrades"
+        what = "no plan was found among the plans with few upgrades"
         fix = "raise the yearly budgets, plan fewer years, or relax the requirements"
         raise SolveError(Fault("program.years", what, fix))
 
@@ -162,13 +162,13 @@ class _Diagnosis:
         suspects, joint = self.all, None
         if answer.optimal and answer.objective < -settings.ARITHMETIC:
             suspects = sorted(self.elastic.priced(answer)) or self.all
-            if not self.small:  # a partial result in case time runs out
+            if not self.small:  # changes to several requirements, in case time runs out
                 given = self.given(answer, self.all)
                 joint = self.stepped(given, 0.0)
         elif not self.known:
             sure, _ = self.planned(self.program)
             if sure is None:
-                what = "no feasible plan found, and infeasibility not proven"
+                what = "no plan was found, and no conflict was proven"
                 raise SolveError(Fault("time limit", what, "raise the time limit"))
             if sure:
                 return []
@@ -192,7 +192,7 @@ class _Diagnosis:
         """Return the lines of the conflict, for requirements with and without a remedy."""
         changed = {} if joint is None else joint.figures
         otherwise = (
-            "keep it; change the others" if changed else "change several requirements together"
+            "keep it, and change the others" if changed else "change several requirements together"
         )
         otherwise = "changing it alone is not enough" if alone else otherwise
         sites, lines = self.program.instance.site_ids, []
@@ -299,7 +299,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float) -> Mend:
-        """Return the smallest changes, slightly above the relaxation's, that allow a plan."""
+        """Return the smallest tested changes above those of a relaxation that allow a plan."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}
@@ -345,7 +345,7 @@ class _Diagnosis:
     def verified(
         self, answer: Answered, excess: dict[int, float]
     ) -> tuple[dict[int, float], Flags]:
-        """Return changed figures that the plan found meets, and a mask of its stations' sites."""
+        """Return changed figures that a solution meets, and which sites have its stations."""
         options = self.elastic.options
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]
         standing = self.nowhere.copy()

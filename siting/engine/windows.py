@@ -1,10 +1,10 @@
 """Windows: a large neighbourhood search that re-optimises the plan at a few sites at a time.
 
 A window frees the options at some sites, some of the energy variables, and all columns without a
-site. The rest of the plan is fixed; what it adds to each row moves to the right-hand side. HiGHS
+site. The rest of the plan is fixed, and its amount in each row moves to the right-hand side. HiGHS
 solves the resulting small integer program, starting from the incumbent. The program is built from
-the matrix alone, so that windows work for any aims and requirements. Sites are near each other if
-they share demand, so no map is needed.
+the matrix alone, so that windows work for any aims and requirements. Sites count as near each other
+if they share demand, so no map is needed.
 
 The freed energy variables belong to demand rows that the window can change: rows that its stations
 serve, rows not served in full, and rows that its sites would serve better. For each of these rows,
@@ -23,8 +23,8 @@ combined area by area. Public money then has a price, because each area would ot
 to the money that it spends in the current plan.
 
 A plan may also be built from nothing, with one window per area. Rows shared with undecided areas
-have the prices of a relaxation, so that each area uses only what is worth more there than in the
-other areas (relax-and-fix).
+have the prices of a relaxation, so that each area leaves demand and money to other areas where they
+are worth more (relax-and-fix).
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -48,8 +48,8 @@ from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
-# Rows shared by sites far apart: the results of several windows may together violate such a row,
-# although each result alone meets it.
+# Rows shared by sites far apart. The results of several windows may together violate these rows,
+# although each result alone meets them.
 SHARED = ("resource", "subsidies", "floor", "kept")
 
 
@@ -97,7 +97,7 @@ class Windows:
             pairs, kwh = np.unique(frame.energy_pair[self._good]), service.kwh.max(axis=1)
             self._near = overlap(kwh, service.row[pairs], service.site[pairs], frame.sites)
         self.taken = taken
-        self.hopeless = np.zeros(frame.count, dtype=bool)  # options that are in no better plan
+        self.hopeless = np.zeros(frame.count, dtype=bool)  # options that no better plan contains
         wide = 10 if service.near or frame.program.gap is not None else 1
         self.gap = wide * settings.WINDOW_GAP
         self.size = settings.FIRST_SIZE
@@ -151,7 +151,7 @@ class Windows:
             if one is not None and self._gains(one):
                 if self._take(one):
                     taken += 1
-                elif taken:  # it conflicts with another window's result, and is tried again
+                elif taken:  # tried again, because another window's result conflicts
                     self._tried[sites] = False
         if any(one is not None and not one.done for one in plans) and self.size > 4:
             self.size = max(4, int(self.size / settings.GROWTH**0.5))
@@ -199,7 +199,7 @@ class Windows:
         """Build a plan from nothing, area by area; return whether time allowed all areas.
 
         The first areas are at the edge. An area pays the `price` of each row that it shares with
-        undecided sites. So it leaves demand and money to later areas that can use them better.
+        undecided sites, so that demand and money are left to later areas that use them better.
         """
         frame, m = self.frame, self.frame.matrix
         self.start(np.bincount(frame.kept, minlength=m.a.shape[1]).astype(float))
@@ -248,7 +248,7 @@ class Windows:
         return np.where(price > 0, price * used**settings.SCARCITY, 0.0)
 
     def _crossed(self, other: Ints, sites: Ints) -> tuple[Ints, Flags]:
-        """Return the columns that a crossover frees at some sites; which of them are integer."""
+        """Return the columns that a crossover frees at some sites, and which are integers."""
         columns, whole = self._program(sites)
         keep = ~whole | np.isin(columns, np.union1d(self.choice, other))
         return columns[keep], whole[keep]
@@ -308,7 +308,7 @@ class Windows:
         return columns, columns < count
 
     def _good_pairs(self, inside: Flags) -> Flags:
-        """With decay, return a window's energy columns: the best inside, and a few outside."""
+        """Return a window's energy columns under decay: the best inside, and a few outside."""
         worth, in_use = self._worth, self.point[self.frame.energies] > 0
         inside = inside & (self._good | in_use)
         outside = self._outside(inside)

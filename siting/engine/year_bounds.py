@@ -9,9 +9,9 @@ a bound on the cost for any worth (Lagrangian relaxation)::
     C_t  >=  L  +  p (W_t - R_t)
 
 where ``L`` is the bound at these prices and ``p`` the price of the worth. Each round of column
-generation gives another such bound. The least cost to all that these bounds allow, with ``W_t`` no
-higher than a bound on the worth of the year, is the optimum of a small linear program. A plan over
-years contains a plan of each year (`siting.engine.year_prices`), so no plan costs less.
+generation gives another such bound. A small linear program finds the least cost to all that these
+bounds allow, with ``W_t`` at most the bound on the worth of the year. A plan over years contains a
+plan of each year (`siting.engine.year_prices`), so no plan costs less.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming Study
 2 (1974), 82-114.
@@ -42,7 +42,7 @@ from siting.program.slices import year_weights
 
 @dataclass(frozen=True, eq=False)
 class YearBounds:
-    """A bound on the aim, offers that the yearly relaxations use, and prices if it is the worth."""
+    """A bound on the aim, offers that yearly relaxations use, and prices if the aim is worth."""
 
     bound: float
     offers: Ints
@@ -63,7 +63,7 @@ class _Year:
 
 
 def has_year_bounds(frame: Frame) -> bool:
-    """Return whether the aim is the worth, or the cost to all at a worth that it must keep."""
+    """Return whether the aim is the worth, or the cost to all at a worth that plans must keep."""
     if frame.aim.of_stations:
         return _worth_kept(frame) is not None
     return frame.aim.kind == "most_worth" and not frame.reached
@@ -79,8 +79,8 @@ def bound_by_years(
 ) -> YearBounds:  # fmt: skip
     """Return a bound on the aim of a frame over years, from relaxations of its single years.
 
-    `choice` and `point`: a known plan, and its values for the whole matrix; `most`: known bounds on
-    the worth of each year; without them, these bounds also come from relaxations.
+    `choice` and `point`: a known plan, and its values for the whole matrix; `most`: bounds on the
+    worth of each year, which by default also come from relaxations.
     """
     program, aim, worth = frame.program, frame.aim, _worth_kept(frame)
     weights = year_weights(program.slices)
@@ -117,8 +117,8 @@ def _bounds_of_year(
 ) -> _Year:  # fmt: skip
     """Return bounds for the year at position `t`.
 
-    `most`: a bound on its worth; `known`: whether this bound needs no further relaxation; `offers`:
-    the offers that a known plan has open.
+    `most`: a bound on the year's worth; `known`: whether this bound needs no further relaxation;
+    `offers`: the offers that a known plan has open.
     """
     year, there = alone(frame.program, t)
     some = np.flatnonzero(np.isin(there[year.options.last], offers))

@@ -33,8 +33,8 @@ def planned_by_years(
     """Return the offers that are open in each year; None if the last year has no plan.
 
     The offers are positions in the program's instance, at most one per site. If an earlier year has
-    no plan, stations open only after that year. If no plan of a year draws little enough, the plan
-    returned draws too much in that year.
+    no plan, stations open only after that year. If no plan of a year keeps within the money
+    available, the returned plan draws too much money in that year.
     """
     plan, instance = program.year_plan, program.instance
     assert plan is not None

@@ -65,8 +65,8 @@ def prices_by_year(frame: Frame, clock: Clock, *, seed: int) -> tuple[Prices, In
 def over_years(frame: Frame, of_years: Sequence[tuple[Frame, Prices]]) -> Prices:
     """Return prices for a program over years, from the frames of its single years and their prices.
 
-    The price of a rupee of a viability gap, by site and year, is its price in that year times
-    ``w_t``.
+    By site and year, the price of a rupee of a viability gap is its price in the program of that
+    year, times ``w_t``.
     """
     program, plan = frame.program, frame.program.year_plan
     assert plan is not None
@@ -96,7 +96,7 @@ def over_years(frame: Frame, of_years: Sequence[tuple[Frame, Prices]]) -> Prices
 
 
 def alone(program: Program, t: int) -> tuple[Program, Ints]:
-    """Return the program of one year with the offers that may be open by then, and these offers.
+    """Return the program of year `t` with the offers that may be open by then, and these offers.
 
     Requirements that only the plan of the last year must meet are left out.
     """

@@ -36,7 +36,7 @@ _CASES = (("planned", "as planned", NEW), ("free", "free choice, all drivers", "
 _BY_HOUR = (
     ("use_share", 100, "Ports in use", "%"),
     ("late_share", 100, "Late or turned away", "% of drivers"),
-    ("wait_mean_min", 1, "Mean wait of those who stay", "min"),
+    ("wait_mean_min", 1, "Mean wait of drivers who stay", "min"),
 )
 _LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////", "lw": 0.6}
 _STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
@@ -49,7 +49,7 @@ _PARTS = {
     "design_cost_pkr": "Design and permits", "contingency_cost_pkr": "Contingency",
     "deposit_cost_pkr": "Security deposit", "fee_cost_pkr": "Fees",
 }  # fmt: skip
-# Parts of the grid works, which are shown instead of their sum if they are known.
+# Parts of the cost of grid works. If all are known, they are shown instead of their sum.
 _GRID_PARTS = {"connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"}
 PICTURES = {
     "map": "the plan on the map",
@@ -67,11 +67,11 @@ _NEEDED = {
 
 
 def plot_plan(plan: Any, what: str) -> Figure:
-    """Return a picture of a plan, one of `PICTURES`; see `siting.Plan.plot`."""
+    """Return the picture `what` (one of `PICTURES`) of a plan; see `siting.Plan.plot`."""
     if what not in PICTURES:
-        raise InputError("plot", f"no picture {what!r}", f"use one of {', '.join(PICTURES)}")
+        raise InputError("plot", f"has no picture {what!r}", f"use one of {', '.join(PICTURES)}")
     if what in _NEEDED and what not in plan.tables:
-        raise InputError("plot", f"the plan lacks the table {what} for this picture", _NEEDED[what])
+        raise InputError("plot", f"needs the table {what}, which the plan lacks", _NEEDED[what])
     words = {"title": f"{plan.title}: {PICTURES[what]}", "note": noted(plan)}
     if what == "map":
         layer = demand_layer(plan.cells, plan.demand)
@@ -88,7 +88,7 @@ def plot_plan(plan: Any, what: str) -> Figure:
 
 
 def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) -> list[Path]:
-    """Write all pictures for which a plan has the tables; see `siting.Plan.save_pictures`."""
+    """Write the pictures whose tables a plan has; return the files (`Plan.save_pictures`)."""
     given = (formats,) if isinstance(formats, str) else tuple(formats)
     odd = [form for form in given if form not in FORMATS]
     refuse(naming("formats", "not known", odd, f"use {', '.join(FORMATS)}"))
@@ -104,7 +104,7 @@ def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) ->
 
 
 def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a bar chart of demand and energy served (kWh/day) per vehicle class, largest first.
+    """Return a bar chart of demand and energy served (kWh/day) by vehicle class, largest first.
 
     `classes` has ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``.
     """
@@ -172,7 +172,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     `sites` has ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
     """
     rows = sites.assign(
-        # Rounding makes stations of the same size sort by use, not by floating-point noise.
+        # Without rounding, noise would decide the order of stations with the same capacity.
         room=sites["capacity_kwh_day"].fillna(sites["served_kwh_day"]).astype(float).round(3),
         got=sites["served_kwh_day"].astype(float).round(3),
     ).sort_values(["room", "got", "site_id"], ascending=[False, False, True], kind="stable")
@@ -198,7 +198,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 
 
 def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a bar chart of each year's demand and energy served (kWh/day), and of spending.
+    """Return a bar chart of demand and energy served (kWh/day) by year; labels state the spending.
 
     `years` has ``year``, ``demand_kwh_day``, ``served_kwh_day``, ``spent_pkr``.
     """
@@ -230,7 +230,7 @@ def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figur
     limit = 100 * (table["bound_kwh_day"] / whole_kwh).clip(upper=1.0)
     chart.fill_between(money, 100 * share, limit, color=NEW, alpha=0.15, lw=0)
     chart.plot(money, 100 * share, color=NEW, marker="o", label="energy served")
-    chart.plot([], [], color=NEW, alpha=0.3, lw=6, label="no plan serves more than this")
+    chart.plot([], [], color=NEW, alpha=0.3, lw=6, label="no plan is above this band")
     worst, text = 100 * table["worst_class_share"], "worst-served vehicle class"
     chart.plot(money, worst, color=QUIET, marker=".", ls="--", label=text)
     for row in table[table["knee"]].to_dict("records"):
@@ -245,7 +245,7 @@ def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figur
 def draw_simulation(
     path: Path, *, hours: pd.DataFrame, stations: pd.DataFrame, title: str, note: str = ""
 ) -> None:
-    """Draw a simulated day (PNG): ports in use, late drivers and waits by hour, energy by station.
+    """Draw a simulated day (PNG): port use, late drivers and waits by hour, and energy by station.
 
     `hours` has ``case``, ``hour``, ``use_share``, ``late_share``, ``wait_mean_min``. `stations` has
     ``allotted_kwh_day``, ``planned_delivered_kwh_day``, ``free_delivered_kwh_day``.
@@ -291,7 +291,7 @@ def _new_chart(height_in: float) -> tuple[Figure, Axes]:
 
 
 def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> Figure:
-    """Return the figure with a title, a note and, if `legend` is given, a legend placed there."""
+    """Return the figure with a title, a note and, if `legend` is given, a legend in that place."""
     if legend:
         figure.axes[0].legend(frameon=False, loc=legend)
     title, _, note, fonts = legible(title, "", note)

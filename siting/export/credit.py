@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Values of ``source`` and ``licence`` that do not name an owner.
+# Values of ``source`` and ``licence`` that name no owner and no licence.
 NOBODY = ("", "not stated", "given by the user")
 
 

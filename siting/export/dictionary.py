@@ -20,7 +20,7 @@ _SPECIFIED = {
     "candidates": (tables.CANDIDATES,), "dropped": (tables.CANDIDATES,),
     "offers": (tables.OFFERS,),
 }  # fmt: skip
-# Units at the end of field names, and how labels write them; the longest ending comes first.
+# Endings of field names, and the units that labels show for them; the first match applies.
 _UNITS = (
     ("_pkr_kwh", "PKR/kWh"), ("_pkr_year", "PKR/year"), ("_kwh_day", "kWh/day"), ("_kwh", "kWh"),
     ("_kmh", "km/h"), ("_pkr", "PKR"), ("_kw", "kW"), ("_km", "km"), ("_min", "min"),
@@ -57,8 +57,8 @@ def fields_of(
 ) -> dict[str, list[str]]:
     """Return the field names of each layer or table, without the geometry.
 
-    `beside` maps names to lists of fields: further fields of a layer, or all fields of another
-    table.
+    `beside` maps the name of a layer to further fields, or the name of another table to all its
+    fields.
     """
     fields = {
         name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]
@@ -84,7 +84,7 @@ def explain(layer: str, field: str) -> tuple[str, str]:
 
 
 def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viability")) -> bool:
-    """Return whether a field of a layer was added by the user.
+    """Return whether a field is unknown in all `layers`, which means that the user added the field.
 
     >>> [is_own(name) for name in ("plot_no", "user_cost_pkr", "cost_pkr")]
     [True, True, False]
@@ -95,8 +95,8 @@ def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viabilit
 def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     """Return a table with the units of its columns in ``attrs["units"]``.
 
-    The unit of a column comes from the data dictionary of `layer` or, if the dictionary has none,
-    from the end of the column's name.
+    The unit of a column comes from the data dictionary of `layer` or, if the dictionary has no
+    unit, from the end of the column's name.
 
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}

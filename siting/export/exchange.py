@@ -23,7 +23,7 @@ from siting.writing import require_free, write_whole
 
 logger = logging.getLogger(__name__)
 
-# Default layers of formats that hold one layer, and of formats that hold several.
+# Default layers of formats that contain a single layer, and of formats that contain several.
 ONE, DRAWN = ("sites",), ("sites", "demand")
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
@@ -50,14 +50,14 @@ def write_exchange(
     The extension of `path`, a new file, determines the format. ``.parquet`` (GeoParquet), ``.fgb``
     (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) contain one layer; ``.kml`` and ``.gpkg``
     (GeoPackage) can contain several. Field names in a Shapefile have at most ten letters;
-    ``NAME.fields.csv`` explains them. A workbook (``.xlsx``) has a sheet per table, and a sheet
-    with the meaning of each column. In a workbook, columns ``lon`` and ``lat`` give a point inside
-    each shape.
+    ``NAME.fields.csv`` explains them. A workbook (``.xlsx``) has a sheet for each layer or
+    table, and a sheet with the meaning of each column. In a workbook, the columns ``lon`` and
+    ``lat`` give a point inside each shape.
 
-    `layers` are as in `siting.Plan.layers`. `names` lists the layers to write: by default
-    ``sites``, in KML and GeoPackage also ``demand``, and in a workbook all but the roads. `title`
-    and `note` come from the study. Raises `InputError` if the extension or a layer is unknown, or
-    a layer does not fit the format.
+    `layers` are as in `siting.Plan.layers`. `names` lists the layers to write. The default is
+    ``sites``; for KML and GeoPackage, ``sites`` and ``demand``; for a workbook, all layers except
+    ``roads``. `title` and `note` come from the study. Raises `InputError` if the extension or a
+    layer is unknown, or a layer does not fit the format.
     """
     suffix = path.suffix.lower()
     all_but_roads = [name for name in layers if name != "roads"]
@@ -69,10 +69,10 @@ def write_exchange(
     unknown, known = [name for name in wanted if name not in layers], ", ".join(layers)
     faults = naming("layer", "is not a layer of the plan", unknown, f"known names: {known}")
     if len(wanted) > 1 and usual == ONE:
-        faults.append(Fault(str(path), "can hold only one layer", "write one file per layer"))
+        faults.append(Fault(str(path), "can contain only one layer", "write a file for each layer"))
     bare = [name for name in wanted if not isinstance(layers.get(name), gpd.GeoDataFrame)]
     if suffix != ".xlsx" and not unknown:
-        faults += naming(str(path), "cannot hold tables without geometry", bare, "write an .xlsx")
+        faults += naming(str(path), "cannot contain tables without geometry", bare, "use .xlsx")
     refuse(faults)
     chosen = {name: layers[name] for name in wanted}
 
@@ -133,7 +133,7 @@ def _with_short_texts(name: str, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         ]
     if cut:
         what = "%s: %s text values were cut to the %s bytes that a Shapefile allows"
-        logger.warning(what + "; a .gpkg keeps them whole", name, f"{cut:,}", TEXT_BYTES)
+        logger.warning(what + "; write a .gpkg to keep whole texts", name, f"{cut:,}", TEXT_BYTES)
     return table
 
 
@@ -161,7 +161,7 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
     readme += [(f"sheet {name}", f"{len(table):,} rows") for name, table in layers.items()]
     readme.append(("sheet dictionary", "meaning and unit of each column"))
     long = [name for name, table in layers.items() if len(table) >= SHEET_ROWS]
-    what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
+    what = f"has more than the {SHEET_ROWS:,} rows that a sheet can contain"
     refuse(naming("layer", what, long, "write a .parquet"))
     sheets = {"readme": pd.DataFrame(readme, columns=["what", "is"])}
     sheets |= {name: _sheet(name, table) for name, table in layers.items()}

@@ -33,7 +33,7 @@ def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
         from matplotlib.figure import Figure as Drawn
     figure = Drawn(figsize=(width_in, height_in), facecolor="white", **options)
     FigureCanvasAgg(figure)
-    vars(figure)["_repr_png_"] = partial(_png, figure)  # with it, notebooks need no pyplot
+    vars(figure)["_repr_png_"] = partial(_png, figure)  # notebooks call this, so need no pyplot
     return figure
 
 
@@ -55,7 +55,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
     ending = path.suffix.lower().removeprefix(".")
     if ending not in FORMATS:
-        raise InputError(path.name, "no such picture format", f"use {', '.join(FORMATS)}")
+        raise InputError(path.name, "is not a picture format", f"use {', '.join(FORMATS)}")
     how: Any = {"format": ending, "dpi": _DPI, "metadata": _METADATA[ending]}
     with rc_context(_SAVED):
         write_whole(path, lambda part: figure.savefig(part, **how))

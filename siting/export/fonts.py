@@ -1,7 +1,7 @@
 """Fonts for text in pictures.
 
-Matplotlib does not search for a font with Urdu letters. Only Matplotlib 3.11 and later can join
-these letters, and only if built with libraqm. Urdu that cannot be drawn correctly is left out.
+Matplotlib does not search for a font with Urdu letters. Only Matplotlib 3.11 and later, built with
+libraqm, can join these letters. Urdu that cannot be drawn correctly is left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ URDU_FONTS = (
     *("Noto Naskh Arabic", "Noto Sans Arabic", "Noto Nastaliq Urdu"),
     *("Segoe UI", "Tahoma", "Geeza Pro", "DejaVu Sans"),
 )
-LEFT_OUT = "Names in Urdu are left out: no font on this machine has their letters."
+LEFT_OUT = "Names in Urdu are left out, because this computer cannot draw their letters."
 
 
 def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[str, Any]]:

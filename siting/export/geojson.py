@@ -25,10 +25,10 @@ def write_geojson(
     rounded. Each feature is one line, in the order of the rows. The same layer always gives the
     same bytes.
 
-    `name` is the layer's name in a GIS, by default that of the file. The `note` becomes the member
-    ``description``, which GDAL and QGIS show and other readers ignore (RFC 7946, section 6.1). The
-    column `key` is also written as each feature's ``id``. Raises `InputError` if the layer has no
-    geometry or no coordinate reference system, or two rows share a key.
+    `name` is the layer's name in a GIS, by default the name of the file. The `note` becomes the
+    member ``description``, which GDAL and QGIS show and other readers ignore (RFC 7946, section
+    6.1). The column `key` is also written as each feature's ``id``. Raises `InputError` if the
+    layer has no geometry or no coordinate reference system, or two rows share a key.
     """
     head, features = _collection(layer, name or path.stem, note, key)
 
@@ -53,7 +53,7 @@ def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[st
 def _collection(
     layer: gpd.GeoDataFrame, name: str, note: str, key: str | None
 ) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
-    """Return the members of a collection except its features, and the features."""
+    """Return the features of a collection, preceded by a mapping of its other members."""
     if key is not None:
         twice = layer[key].duplicated()
         refuse(rows_fault(f"{name}, column {key}", twice, layer[key], "duplicate"))

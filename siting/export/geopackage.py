@@ -67,7 +67,7 @@ def write_geopackage(
                 options["DESCRIPTION"] = visible(descriptions[name])
             drawn = isinstance(layer, gpd.GeoDataFrame)
             frame = storable(to_lonlat(layer, name) if drawn else layer)
-            # Layers from a GIS often have a ``fid`` already.
+            # Layers from a GIS often have a column ``fid``.
             taken = {str(column).lower() for column in frame.columns}
             options["FID"] = _free_name("fid", taken)
             if drawn:
@@ -130,7 +130,7 @@ def _add_styles(
     table = pd.DataFrame(rows, columns=_STYLE_COLUMNS)
     # The time is fixed, so that a plan always gives the same file. QGIS sorts styles by this time.
     table["update_time"] = pd.Timestamp("2000-01-01")
-    options = {"FID": "id", "DESCRIPTION": "How QGIS draws the layers; read by QGIS itself."}
+    options = {"FID": "id", "DESCRIPTION": "Styles with which QGIS draws the layers."}
     pyogrio.write_dataframe(table, path, layer=STYLES_TABLE, driver="GPKG", append=True, **options)
 
 

@@ -109,7 +109,7 @@ def shade(amount: Array, share: Array) -> Array:
 
 
 def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Array) -> None:
-    """Fill each cell with its colour; points become squares that nearly touch."""
+    """Fill each cell with its colour; cells that are points become squares that nearly touch."""
     from matplotlib.collections import PathCollection
 
     shapes = np.asarray(cells.geometry.array)
@@ -173,7 +173,7 @@ def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
     """Draw the roads in grey, with main roads thicker and on top."""
     from matplotlib.collections import LineCollection
 
-    # A two-way street has two edges; drawing both would only enlarge the file.
+    # A two-way street has two edges; drawing both edges would only enlarge the file.
     shapes = shapely.normalize(np.asarray(edges.geometry.array))
     edges = edges[~pd.Series(shapely.to_wkb(shapes)).duplicated().to_numpy()]
     kinds = edges["highway"].astype(str).str.removesuffix("_link")
@@ -193,13 +193,13 @@ def marker_pt2(power_kw: Array, of_kw: float) -> Array:
 
 
 def largest_kw(power: Array) -> float:
-    """Return the largest power (kW); 1 if none is known."""
+    """Return the largest power (kW), or 1 if no power is known."""
     known = power[power > 0]
     return float(known.max()) if len(known) else 1.0
 
 
 def power_kw(stations: gpd.GeoDataFrame) -> Array:
-    """Return the power of each station; NaN if unknown."""
+    """Return the power of each station (kW); NaN if unknown."""
     return np.asarray(stations["power_kw"].to_numpy(dtype=float, na_value=np.nan))
 
 
@@ -241,7 +241,7 @@ def draw_scale_and_north(land: Axes, ground: Ground) -> None:
 
 
 def nice(value: float, *, below: bool = False) -> float:
-    """Return the nearest 1, 2 or 5 times a power of ten; with `below`, at most `value`.
+    """Return the nearest 1, 2 or 5 times a power of ten; with `below`, the nearest up to `value`.
 
     >>> [nice(m, below=True) for m in (999.0, 1000.0, 4800.0)]
     [500.0, 1000.0, 2000.0]

@@ -25,15 +25,15 @@ _ALIKE = ("name", "highway", "speed_kmh", "speed_source")
 
 
 def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFrame:
-    """Return one row per cell: its demand and the energy served, in kWh/day.
+    """Return the cells as a layer, each with its demand and the energy served (kWh/day).
 
     `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`, the latter with
-    ``served_kwh_day``. The result has the cells in their order and coordinate reference system,
-    with ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
-    without demand), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for each vehicle
-    class, ``in_network`` (false if the cell is too far from a road), the columns of `cells` except
-    ``node_id``, and further demand columns (`one_each`). Raises `InputError` if a demand row names
-    an unknown cell.
+    ``served_kwh_day``. The result keeps the order and the coordinate reference system of `cells`.
+    Its columns are those of `cells` except ``node_id``, further demand columns (`one_each`),
+    ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing without
+    demand), ``in_network`` (false if the cell is too far from a road) and, for each vehicle class,
+    ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day``. Raises `InputError` if a demand row
+    names an unknown cell.
 
     >>> cells = gpd.GeoDataFrame(
     ...     {"cell_id": ["c1"], "people": [90.0], "node_id": [7], "snap_m": [12.0]},
@@ -71,7 +71,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 
 
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
-    """Return one row per cell, in the order of `cells`, merged from all rows of the cell.
+    """Return a row for each cell, in the order of `cells`, merged from all rows of that cell.
 
     A value is blank if the cell's rows have different values. A column without any value is left
     out.
@@ -88,7 +88,7 @@ def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd
 def wanted_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, surfaces: pd.DataFrame | None = None
 ) -> gpd.GeoDataFrame:
-    """Return one row per cell with its demand by vehicle class (kWh/day); no plan is needed.
+    """Return the cells, each with its demand by vehicle class (kWh/day); no plan is needed.
 
     `cells`, `demand` and the result are as for `demand_layer`, but without energy served.
     `surfaces` adds each cell's ``home_share``, ``destination_share`` and ``en_route_share``.
@@ -113,11 +113,11 @@ def outside_layer(
     """
     far = cells[cells["node_id"].isna()]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum().reindex(far["cell_id"])
-    unreached = "too far from a road of the network, so its demand cannot be served"
+    unreached = "the cell is too far from a road, so its demand cannot be served"
     parts = []
     for layer, kwh_day, reason in (
         (far, wanted.fillna(0.0).to_numpy(dtype=float), unreached),
-        (people_outside, np.nan, "outside the area of the study: not counted"),
+        (people_outside, np.nan, "outside the study area, so these people are not counted"),
     ):
         people = layer["people"].to_numpy(dtype=float)
         table = {"people": people, "demand_kwh_day": kwh_day, "reason": reason}
@@ -151,11 +151,11 @@ def service_layer(
 def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the roads of a network as a map layer, joined into lines if there are many.
 
-    `edges` are roads indexed by (u, v, key), with ``length_m`` and ``travel_min``. Up to
-    `MOST_ROADS` roads are returned one per row. If there are more roads, consecutive roads with the
-    same name, class and speed become one line for both directions, which deviates from the roads by
-    at most two metres. Each line has its length, driving time and number of ``roads``; further
-    columns are blank.
+    `edges` are roads indexed by (u, v, key), with ``length_m`` and ``travel_min``. If there are at
+    most `MOST_ROADS` roads, each row is a road. Otherwise, consecutive roads with the same name,
+    class and speed become one line for both directions, which deviates from the roads by at most
+    two metres. Each line has its length, driving time and number of ``roads``; further columns are
+    blank.
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:
@@ -187,7 +187,7 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return a table with ``site_id`` as a layer: each row becomes a point at its site.
+    """Return a table with ``site_id`` as a layer in which each row is a point at its site.
 
     Raises `InputError` if a row names an unknown site.
     """
@@ -211,7 +211,7 @@ def zone_layer(
 
 
 def by_class(cells: pd.DataFrame, demand: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Return one row per cell and one column per vehicle class, with 0 if there is no demand."""
+    """Return `value` by cell (rows) and vehicle class (columns), with 0 if there is no demand."""
     classes = demand["vehicle_class"].drop_duplicates().tolist()
     wide = demand.pivot_table(
         index="cell_id", columns="vehicle_class", values=value, aggfunc="sum", observed=True

@@ -15,7 +15,7 @@ from siting.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-# About a centimetre. RFC 7946 (section 11.2) advises against needless precision.
+# 1e-7 degrees are about a centimetre; RFC 7946 (section 11.2) advises against more precision.
 COORDINATE_DECIMALS = 7
 _GRID = 10.0**-COORDINATE_DECIMALS
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
@@ -46,12 +46,12 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     broken = ~shapely.is_valid(drawn) & ~shapely.is_missing(drawn)
     for i in np.flatnonzero(broken):
         drawn[i] = _mend(shapes[i], drawn[i])
-    # A line of zero length is not an error: a station may be at the very centre of a cell.
+    # A line of zero length is not an error, because a station may be at the centre of a cell.
     faulty = broken & np.isin(shapely.get_type_id(shapes), _POLYGONS)
     if faulty.any():
         what = "%s: %s polygons are broken or too small for 7 decimals"
         count = f"{faulty.sum():,} of {len(drawn):,}"
-        logger.warning(what + "; they are drawn to within 2 cm", where, count)
+        logger.warning(what + "; they are drawn with errors of up to 2 cm", where, count)
     table = layer.drop(columns=list(layer.columns[layer.dtypes == "geometry"]))
     return gpd.GeoDataFrame(table, geometry=shapely.orient_polygons(drawn), crs=4326)
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EDGE_IN = 0.3
-# Widths of the space beside the map of a plan, and of the legend in it.
+# Widths of the space to the right of a plan's map, and of the legend in this space.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
-# Colours of stations that are in all plans: with the same chargers, with different chargers.
+# Colours of stations that all plans build with the same chargers, and with different chargers.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
 # If several maps are drawn: longest side of each map, and height of the space above it.
@@ -85,7 +85,7 @@ def _draw_key(
     wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
     share = round(100 * served / wanted, 1) if wanted > 0 else 0.0
     if wanted - served > 0.5:
-        share = min(share, 99.9)  # "100 %" is shown only if all is served
+        share = min(share, 99.9)  # "100 %" means that all demand is served
     y = -0.06
     for big, small in (
         (f"{share:.1f} %", f"of {wanted:,.0f} kWh/day served"),
@@ -179,7 +179,7 @@ def draw_side_by_side(
 def draw_differences(
     path: Path, *, edges: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, title: str, note: str = ""
 ) -> None:
-    """Draw a map (PNG) that shows which stations are in all plans, in some plans, or changed.
+    """Draw a map (PNG) of stations in all plans, in some plans, or in all with other chargers.
 
     `edges` are roads with ``highway``, in metres. `sites` are stations with ``status`` (all,
     changed, some), ``in_runs`` and ``existing``.
@@ -211,7 +211,7 @@ def draw_differences(
 
 
 def _panel_ground(ground: Ground, longest_in: float = _PANEL_IN) -> Ground:
-    """Return the base map, scaled so that its longest side is `longest_in` inches."""
+    """Return the area, scaled so that its longest side on paper is `longest_in` inches."""
     scale = longest_in / max(ground.width_in, ground.height_in)
     return replace(ground, width_in=ground.width_in * scale, height_in=ground.height_in * scale)
 
@@ -220,7 +220,7 @@ def draw_demand(
     path: Path, *, edges: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, demand: pd.DataFrame,
     title: str, note: str = "",
 ) -> None:  # fmt: skip
-    """Draw demand maps (PNG, SVG or PDF): one for all vehicle classes, and one per class.
+    """Draw demand maps (PNG, SVG or PDF): one for all vehicle classes, and one for each class.
 
     Each map has its own scale, in which the darkest shade begins at about the 97th percentile.
 
@@ -248,7 +248,7 @@ def draw_demand(
             drawing.draw_scale_and_north(land, ground)
         label = f"{name.replace('_', ' ')}: {kwh:,.0f} kWh/day"
         land.text(0, 1.075, label, transform=land.transAxes, size=9.5, weight="bold", color=INK)
-        key = f"darkest: {top:,.3g} or more {unit}"
+        key = f"darkest: {top:,.3g} {unit} or more"
         land.text(0, 1.02, key, transform=land.transAxes, size=7.5, color=QUIET)
     save_figure(page.figure, path)
 
@@ -257,7 +257,8 @@ class MapPage:
     """A figure with rows of maps, a title, a subtitle and a note; sizes are in inches.
 
     The figure has `count` maps of the area `ground` in `columns` (0: all in one row). `gap_in` is
-    the space between columns, `head_in` above each map, and `side_in` to the right of all maps.
+    the space between columns, `head_in` the space above each map, and `side_in` the space to the
+    right of all maps.
     """
 
     def __init__(

@@ -33,11 +33,11 @@ def _text(field: str) -> str:
 
 _TIPS = {
     "sites": f"<b>{_text('name')}</b><br>{_text('whereabouts')}<br>{_text('chargers')}<br>"
-    "[% round(served_kwh_day) %] kWh/day, PKR [% format_number(subsidy_pkr, 0) %] public money",
+    "[% round(served_kwh_day) %] kWh/day, PKR [% format_number(subsidy_pkr, 0) %] of public money",
     "demand": "demand [% round(demand_kwh_day, 1) %] kWh/day, "
-    "[% round(served_kwh_day, 1) %] served",
+    "[% round(served_kwh_day, 1) %] kWh/day served",
     "isochrones": "[% over_min %] to [% within_min %] minutes to the nearest station: "
-    "[% format_number(people, 0) %] people, [% round(100 * people_share) %] %",
+    "[% format_number(people, 0) %] people, [% round(100 * people_share) %] % of all people",
     "candidates": f"<b>{_text('name')}</b><br>{_text('kind')}",
     "roads": _text("name"),
 }

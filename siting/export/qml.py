@@ -20,7 +20,7 @@ _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _FIELD, _EXPRESSION = 2, 3
 _AREA = 1  # the area of a marker is in proportion to the value
 LEAST_MM, MOST_MM = 1.0, 8.0  # widths of markers sized by a field
-# Places of labels: along a line, and beside a point or area.
+# Positions of labels: along a line, and beside a point or area.
 _ALONG_LINE = {"placement": "2", "placementFlags": "9", "repeatDistance": "60",
                "repeatDistanceUnits": "MM"}  # fmt: skip
 _BESIDE_POINT = {"placement": "6", "dist": "0", "distUnits": "MM", "offsetType": "1",

@@ -55,7 +55,7 @@ _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
     *("service", "roads", "zones", "isochrones", "demand"),
 )
-# Fields that only the CSV file of a layer has, and all fields of tables that are not layers.
+# Further fields in the CSV file of a layer, and all fields of tables that are not layers.
 _MORE_FIELDS = {
     "dictionary": ["layer", "field", "alias", "unit", "meaning"],
     "sites": ["lon", "lat", "note"],
@@ -92,7 +92,7 @@ def write_run_tables(
         words = (title, _LAYERS.get(name, ("", ""))[0], full_note)
         parts = (part.strip().rstrip(".") for part in words)
         descriptions[name] = ". ".join(filter(None, parts)) + "."
-    # The legend lists points first, then lines, areas, and tables last.
+    # The legend lists points first, then lines, then areas, and finally tables.
     drawn = [name for name in _DRAWN if name in layers]
     layers = {name: layers[name] for name in dict.fromkeys([*drawn, *layers])}
     styles = {name: styles_of(name, layer) for name, layer in layers.items()}

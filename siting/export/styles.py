@@ -55,7 +55,7 @@ class Style(NamedTuple):
 
 
 def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
-    """Return the styles of a layer, its default style first; empty for a table.
+    """Return the styles of a layer, the default style first; an empty list for a table.
 
     `name` is the layer's name, e.g. ``sites``. A layer with an unknown name gets a plain style for
     its geometry type. Classes and sizes fit the rows of `layer`.
@@ -90,7 +90,7 @@ def breaks(values: Any) -> list[float]:
     numbers = np.sort(numbers[numbers > 1e-4 * max(numbers.max(initial=0.0), 0.0)])
     if not len(numbers):
         return []
-    # The top class holds the highest 5 % of the values, because only a few cells are very dense.
+    # The top class contains the highest 5 % of the values, because only a few cells are very dense.
     parts = np.linspace(0, 1, CLASSES + 1)[1:]
     if len(numbers) > 20:
         parts = np.append(np.linspace(0, 0.95, CLASSES)[1:], 1.0)
@@ -115,10 +115,10 @@ Drawn = list[tuple[str, str, dict[str, Any]]]
 def _ranges(
     layer: gpd.GeoDataFrame, field: str, colours: tuple[str, ...], nothing: tuple[str, str]
 ) -> dict[str, Any]:
-    """Return a style that divides a field into zero and classes with round upper limits."""
+    """Return a style with a class for zero, and classes with round limits for larger values."""
     limits = breaks(layer[field].to_numpy(dtype=float, na_value=np.nan))
     draw = _area_symbol(layer)
-    # Values below a thousandth of the largest are drawn as zero.
+    # Values below a thousandth of the largest limit are drawn as zero.
     floor = limits[-1] / 1000 if limits else 0.05
     limits = [limit for limit in limits if limit > floor]
     classes = [Class((-1e-9, floor), nothing[0], draw(nothing[1]))]
@@ -157,7 +157,7 @@ def _demand(layer: gpd.GeoDataFrame) -> Drawn:
     if "unserved_kwh_day" in layer:
         how = _ranges(layer, "unserved_kwh_day", UNSERVED, ("all served, or no demand", NOTHING))
         drawn.insert(0, ("Energy not served", "unserved demand of each cell, kWh/day", how))
-        drawn.append(("Share served", "share of the energy that is served", _shares(layer)))
+        drawn.append(("Share served", "share of each cell's demand that is served", _shares(layer)))
     return drawn
 
 
@@ -183,7 +183,7 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
         "labeling": qml.labels(text, scale=CLOSE, away_mm=1.0, priority=9),
         "shown_by": 'coalesce("name", "site_id")',
     }
-    drawn: Drawn = [("Stations", "shape and colour: kind of place; area: kW", how)]
+    drawn: Drawn = [("Stations", "shape and colour show the kind of place; area shows kW", how)]
     # Only stations with business cases have earnings.
     return [*drawn, *_subsidies(layer)] if "earned_pkr" in layer else drawn
 
@@ -229,7 +229,7 @@ def _roads(layer: gpd.GeoDataFrame) -> Drawn:
     if "name" in layer:
         how["labeling"] = qml.labels('"name"', scale=8_000, size_pt=7, hex_="#6b7280",
                                      along_line=True, priority=2)  # fmt: skip
-    return [("Roads by class", "grey, main roads wider", how)]
+    return [("Roads by class", "grey lines; main roads are wider", how)]
 
 
 def _candidates(layer: gpd.GeoDataFrame) -> Drawn:
@@ -244,7 +244,7 @@ def _candidates(layer: gpd.GeoDataFrame) -> Drawn:
 def _dropped(layer: gpd.GeoDataFrame) -> Drawn:
     symbol = qml.marker("cross2", "#9ca3af", 1.0, outline="#9ca3af", outline_mm=0.2)
     how = {"renderer": qml.single(symbol), "scale": DETAIL, "shown_by": '"reason"'}
-    return [("Left out", "with the reason; small, shown only when zoomed in", how)]
+    return [("Left out", "places left out; shown only when zoomed in", how)]
 
 
 def _outside(layer: gpd.GeoDataFrame) -> Drawn:
@@ -273,7 +273,7 @@ def _zones(layer: gpd.GeoDataFrame) -> Drawn:
     drawn: Drawn = [("Zones", "outlines with names", how)]
     if "served_share" in layer:
         share = _shares(layer) | {"labeling": qml.area_labels(text)}
-        drawn.append(("Share served", "share of each zone's energy that is served", share))
+        drawn.append(("Share served", "share of each zone's demand that is served", share))
     return drawn
 
 
@@ -284,7 +284,7 @@ def _isochrones(layer: gpd.GeoDataFrame) -> Drawn:
     ]
     how = {"renderer": qml.graduated("within_min", classes), "opacity": 0.6,
            "shown_by": '"within_min"'}  # fmt: skip
-    return [("Minutes to the nearest station", "driving times at the hour of the plan", how)]
+    return [("Minutes to the nearest station", "driving times, by default at the peak hour", how)]
 
 
 def _built(layer: gpd.GeoDataFrame) -> Drawn:
@@ -309,7 +309,7 @@ def _alternatives(layer: gpd.GeoDataFrame) -> Drawn:
         )
     ]
     how = {"renderer": qml.graduated("share", classes), "shown_by": '"site_id"'}
-    return [("In how many plans", "share of the near-best plans that build there", how)]
+    return [("In how many plans", "share of near-best plans that build at the place", how)]
 
 
 def _robust(layer: gpd.GeoDataFrame) -> Drawn:
@@ -320,14 +320,14 @@ def _robust(layer: gpd.GeoDataFrame) -> Drawn:
         Class(False, "in some scenarios' own plans, but not all", sometimes),
     ]
     how = {"renderer": qml.categorised('"robust"', classes), "shown_by": '"site_id"'}
-    return [("Robust sites", "whether every scenario would build there", how)]
+    return [("Robust sites", "whether every scenario's own plan builds at the place", how)]
 
 
 def _subsidies(layer: gpd.GeoDataFrame) -> Drawn:
     size = _size(layer, "subsidy_pkr", "m PKR", "Subsidy", per_unit=1e6)
     symbol = qml.marker("circle", "#c44103", 3.0, outline=EXISTING_RIM, size=size)
     how = {"renderer": qml.single(symbol, size), "shown_by": '"site_id"'}
-    return [("Subsidy", "marker area: public money", how)]
+    return [("Subsidy", "marker area shows public money", how)]
 
 
 def _plain(layer: gpd.GeoDataFrame) -> Drawn:
@@ -337,7 +337,7 @@ def _plain(layer: gpd.GeoDataFrame) -> Drawn:
         symbol = qml.line("#4b5563", 0.3)
     else:
         symbol = qml.fill("#9ca3af", alpha=0.3, outline="#4b5563", outline_mm=0.2)
-    return [("Plain", "every feature alike", {"renderer": qml.single(symbol)})]
+    return [("Plain", "all features look the same", {"renderer": qml.single(symbol)})]
 
 
 _LAYERS: Mapping[str, Callable[[gpd.GeoDataFrame], Drawn]] = {

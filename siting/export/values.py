@@ -52,7 +52,7 @@ def rounded_by_unit[Frame: pd.DataFrame](frame: Frame) -> Frame:
 
 
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table rounded by units; columns that have only whole rupees become integers.
+    """Return the table rounded by its units; columns with only whole rupees become integers.
 
     >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
     >>> rounded(table).to_dict("list")
@@ -116,7 +116,7 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     if isinstance(frame, gpd.GeoDataFrame):
         points = to_lonlat(frame, path.stem)
         if not (points.geometry.geom_type.dropna() == "Point").all():
-            raise InputError(path.stem, "only points can be written as CSV")
+            raise InputError(path.stem, "has shapes other than points, which CSV cannot contain")
         table = pd.DataFrame(points.drop(columns="geometry"))
         degrees = {"lon": points.geometry.x, "lat": points.geometry.y}
     # Columns without a unit are rounded to six decimals, but degrees need seven.

@@ -83,10 +83,10 @@ def write_paper(
         If python-docx is not installed.
     """
     if kind not in KINDS:
-        raise InputError("kind", f"no paper {kind!r}", f"use one of {', '.join(KINDS)}")
+        raise InputError("kind", f"has no paper {kind!r}", f"use one of {', '.join(KINDS)}")
     if (lots is not None) != (kind == "tender"):
-        fix = "divide the run into lots first, and give their folder"
-        what = "a tender needs lots" if kind == "tender" else "is only for a tender"
+        fix = "divide the run into lots with `siting lots`, and give the folder of the lots"
+        what = "is missing for a tender" if kind == "tender" else "is only for a tender"
         raise InputError("lots", what, fix if kind == "tender" else "leave it out")
     folder = Path(folder)
     whole = folder.resolve()
@@ -152,12 +152,12 @@ def _pc1(word: Word, run: _Run) -> None:
          ("climate", Blank("emissions avoided (method: Ministry of Climate Change)"))],
     )  # fmt: skip
     word.head("6. Description, justification and technical parameters")
-    word.say(f"The plan serves {facts['aim']}. Proof: {facts['proof_text']}.")
+    word.say(f"Aim of the plan: {facts['aim']}. Proof: {facts['proof_text']}.")
     word.say(f"{facts['existing_stations']} stations already exist. ", Blank("justification"))
     if cost >= 300e6:
         word.say(Blank("feasibility study, required from PKR 300 million"))
     word.head("7. Capital cost estimates")
-    word.say(f"Prices of {PRICES_OF}, PKR.")
+    word.say(f"The costs are in PKR at prices of {PRICES_OF}.")
     word.table(
         ("Component", "PKR"),
         [*((name, run.total(part)) for part, name in PARTS.items() if stations[part].sum() > 0),
@@ -195,12 +195,12 @@ def _pc1(word: Word, run: _Run) -> None:
     word.say(f"Budget of the plan: PKR {facts['budget_pkr']:,.0f}. ", Blank("source of the money"))
     word.head("11. Project benefits and analysis")
     weak, sales = (stations["lacking_pkr"] > 0).sum(), subsidy_of(study.config).held_to.sales_share
-    # Without the hurdle in the text, "need support" would contradict an NPV above 0.
+    # Without the hurdle in the text, "need a subsidy" would contradict an NPV above 0.
     hurdle = f" at {sales:.0%} of their planned sales" if sales < 1 else ""
     word.table(
         ("Benefit", "In this run"),
-        [("financial", f"net present value without support PKR {run.total('npv_pkr')}; {weak} of "
-                       f"{len(stations)} stations need support to break even{hurdle}"),
+        [("financial", f"net present value without subsidy PKR {run.total('npv_pkr')}; {weak} of "
+                       f"{len(stations)} stations need a subsidy to break even{hurdle}"),
          ("economic", Blank("economic analysis")),
          ("social, with indicators", _near(study)),
          ("employment", Blank("direct and indirect jobs")),
@@ -225,7 +225,7 @@ def _pc1(word: Word, run: _Run) -> None:
         word.say(f"{who[:1].upper()}{who[1:]}: ", Blank("name, designation, telephone, signature"))
     word.head("Annex A: the stations", new_page=True)
     trace = f"siting trace {run.path.name} STATION"
-    word.say(f"The source of each row: {trace}. Totals are sums before rounding.")
+    word.say(f"To see the source of a row, run: {trace}. Totals are sums before rounding.")
     rows = [
         (row["site_id"], row["place"], row["chargers"], f"{row['power_kw']:,.1f}",
          f"{row['cost_pkr']:,.0f}", f"{row['subsidy_pkr']:,.0f}", f"{row['served_kwh_day']:,.1f}")
@@ -266,7 +266,7 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
         ("applicant", Blank("name, CNIC or NTN, address, telephone")),
         ("purpose", "charging of electric vehicles"),
         ("chargers' rated power, kW", f"{row['power_kw']:,.1f}"),
-        # The connection and its charges are based on this load. It is rounded up, never down.
+        # This load, on which the connection and its charges are based, is rounded up, never down.
         ("load requested, kW", f"{math.ceil(row['load_kw'] * 100 - 1e-6) / 100:,.2f}"),
         ("of which existing, kW", f"{row['standing_kw']:,.2f}"),
         ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
@@ -295,17 +295,18 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return a function that writes a form per station, with its place, chargers and `fields`."""
+    """Return a function that writes a form for each station: place, chargers and `fields`."""
 
     def write(word: Word, run: _Run) -> None:
-        word.say(f"One page per station, for {use}.")
+        word.say(f"Each station has its own page with the figures for {use}.")
         for row in run.stations.to_dict("records"):
             word.head(f"{row['site_id']}: {row['name']}", new_page=True)
             first, *rest = fields(run, row)
             place = [("place", row["place"]), ("coordinates (WGS 84)", row["at"]),
                      ("chargers", row["chargers"])]  # fmt: skip
             word.table(("Question", "Answer"), [first, *place, *rest])
-            word.say(f"Where the figures come from: siting trace {run.path.name} {row['site_id']}")
+            trace = f"siting trace {run.path.name} {row['site_id']}"
+            word.say(f"To see the source of a figure, run: {trace}")
             word.say("Date and signature: ", Blank("date, name, signature"))
 
     return write
@@ -336,11 +337,11 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         ("lots", f"{facts['lots']}, listed in Annex 1; each lot is awarded as a whole"),
         ("energy", f"{facts['energy']['least_kwh_day']:,.0f} to "
                    f"{facts['energy']['most_kwh_day']:,.0f} kWh/day per lot in the plan"),
-        ("search areas", f"a station may be built by any road within the radius in Annex 2; "
-                         f"there it loses at most {facts['loss_share']:.0%} of its energy"),
+        ("search areas", f"a station may be built by any road within the radius in Annex 2, "
+                         f"where it loses at most {facts['loss_share']:.0%} of its energy"),
         ("service standard", f"no more than {service.alpha:.0%} of drivers wait over "
                              f"{service.wait_min:g} min in the busiest hour"),
-        ("ceiling of support", "as listed for each lot; higher bids are not considered"),
+        ("subsidy ceiling", "as listed for each lot; higher bids are not considered"),
         *basis,
         ("evaluation formula", Blank("e.g. the lowest subsidy requested for the lot")),
         ("availability, penalties, contract term", Blank("conditions of the authority")),
@@ -353,7 +354,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         shown = [column for column in columns if column.value not in inner]
         cells = ([column.text(row) for column in shown] for row in rows.to_dict("records"))
         word.table([column.head for column in shown], cells)
-    word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
+    word.say(f"To see the source of a station's figures, run: siting trace {run.path.name} STATION")
 
 
 # The title of each paper, and the function that writes it (for a tender, it also takes the lots).

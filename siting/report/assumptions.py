@@ -30,7 +30,7 @@ def proof(run: RunRecord) -> list[Shown]:
         Shown("Status", f["status"], f["status_text"]),
         Shown("Energy served", served, f"{number(served, 1)} kWh/day"),
         Shown("Proven limit", bound, limit),
-        Shown("Gap between the two", f["gap"], percent(f["gap"], 2)),
+        Shown("Gap between the plan and the limit", f["gap"], percent(f["gap"], 2)),
         Shown("Gap requested", f["asked_gap"], percent(f["asked_gap"], 2)),
         Shown("Why the search stopped", f["stopped"], f["stopped"]),
         Shown("Model", f["model"], f["model"]),
@@ -70,7 +70,7 @@ def _input_of(key: str) -> str:
 
 
 def decides(run: RunRecord) -> list[str]:
-    """Return sentences on break-even values; the figure closest to its break-even comes first."""
+    """Return sentences on break-even values; the figure closest to break-even comes first."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 
@@ -118,8 +118,8 @@ def lacking(run: RunRecord) -> list[str]:
     lines = []
     if f["status"] != "optimal":
         lines.append(
-            f"It is not proven that this plan is within {percent(f['asked_gap'], 2)} of the best: "
-            f"the search stopped ({f['stopped']}) with a gap of {percent(f['gap'], 2)}."
+            f"It is not proven that this plan is within {percent(f['asked_gap'], 2)} of the best, "
+            f"because the search stopped ({f['stopped']}) with a gap of {percent(f['gap'], 2)}."
         )
     rows = sources(run)
     for what, key in (("owner", "source"), ("licence", "licence"), ("date", "date")):
@@ -130,11 +130,11 @@ def lacking(run: RunRecord) -> list[str]:
         lines.append("No layer of existing stations was given, so none are counted.")
     if run.settings["offers"]["feeders"] is None:
         lines.append(
-            "No layer of feeders was given: the spare power of the grid is one assumed figure for "
-            "every place."
+            "No layer of feeders was given, so the spare power of the grid is one assumed figure "
+            "for every place."
         )
     if run.settings["offers"]["lines"] is None:
-        lines.append("No layer of 11 kV lines was given: the distance to a line is assumed.")
+        lines.append("No layer of 11 kV lines was given, so the distance to a line is assumed.")
     share = roads.get("maxspeed_share")
     if isinstance(share, int | float) and share < 1:
         lines.append(f"Only {percent(share)} of the street length has a speed limit in the data.")
@@ -146,8 +146,8 @@ def lacking(run: RunRecord) -> list[str]:
     if far.any():
         kwh = number(run.demand.loc[far, "demand_kwh_day"].sum(), 1)
         lines.append(
-            f"{number(int(far.sum()))} cells with a demand of {kwh} kWh/day are too far from a "
-            "road and cannot be served."
+            f"{number(int(far.sum()))} cells with a total demand of {kwh} kWh/day are too far from "
+            "a road and cannot be served."
         )
     nothing = [
         label(row["vehicle_class"]).lower()
@@ -160,7 +160,7 @@ def lacking(run: RunRecord) -> list[str]:
         lines.append("This run did not compute whether the stations earn back their cost.")
     if not f.get("alternatives"):
         lines.append("This run did not compute the next best place for each station.")
-    straight = "Lines from a station to the cells it serves are straight; drives follow the roads."
+    straight = "Lines from a station to its cells are straight, but drives follow the roads."
     return [*lines, straight]
 
 

@@ -57,12 +57,12 @@ def headline(run: RunRecord) -> list[Shown]:
     if f["bound_kwh_day"] is not None:
         limit = f"no plan for this money serves more than {number(f['bound_kwh_day'])} kWh/day"
     elif f["gap"] is not None:
-        limit = "at most, compared with the best plan for this aim"
+        limit = "largest possible distance from the best plan for this aim"
     else:
         limit = "no limit is proven"
     of_budget = f"of {rupees(f['budget_pkr'])} budget"
     if f["aims"][:1] == ["least money"]:
-        of_budget = "public money this plan needs"
+        of_budget = "public money that this plan needs"
     elif "years" in f["blocks"]:
         of_budget = f"of {rupees(f['budget_pkr'])} granted over the years"
     served, of_wanted = f["objective_kwh_day"], f"of a demand of {number(wanted)}"
@@ -93,7 +93,7 @@ def drives(facts: dict[str, Any]) -> list[Shown]:
     mean, most = facts.get("mean_travel_min"), facts.get("p90_travel_min")
     if mean is None or most is None:
         return []
-    within = f"on average; 90 % of the energy within {number(most, 1)} min"
+    within = f"on average; 90 % of the energy is served within {number(most, 1)} min"
     return [Shown("Drive to the charger", mean, f"{number(mean, 1)} min", within)]
 
 
@@ -167,7 +167,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
     if not m.get("new_stations"):
         return []
     none, of, npv = m["stations_without_need"], m["new_stations"], m["npv_without_subsidy_pkr"]
-    year = f"PKR {m['pkr_per_usd']:g} to the US dollar"
+    year = f"at PKR {m['pkr_per_usd']:g} to the US dollar"
     rows = [
         Shown("New stations that need no public money", none, f"{number(none)} of {number(of)}"),
         _amount(f"Net present value without subsidy, {year}", npv),
@@ -198,7 +198,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
 def robustness(run: RunRecord) -> dict[str, Any] | None:
     """Return the simulated day, the plan under other demand, and the range of demand.
 
-    The result is None if the run lacks any of these.
+    The result is None if the run did not compute all three.
     """
     parts: dict[str, Any] = {k: run.facts.get(k) for k in ("day", "what_if", "demand_range")}
     if not all(parts.values()):
@@ -269,7 +269,7 @@ def _charger(name: str) -> tuple[str, str]:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return a card for each station: new stations first, and then by energy served."""
+    """Return a card for each station, sorted by energy served, with new stations before others."""
     offers = _with_bare_chargers(run.offers).set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]
@@ -390,7 +390,7 @@ def grid_item(name: str) -> str:
 
 
 def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar for the budget or for each year's budget, and one per envelope (`_bar`)."""
+    """Return a bar (`_bar`) for the budget or each year's budget, and a bar for each envelope."""
     f = run.facts
     bars = []
     if run.years is not None:
@@ -405,7 +405,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
-    """Return a bar for each limit that is not an envelope, but only for the fullest feeders."""
+    """Return a bar for each limit except envelopes; of the feeders, only the fullest have a bar."""
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")
         if r["at_most"] is None

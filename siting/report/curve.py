@@ -35,14 +35,14 @@ def read_frontier(folder: Path, run: RunRecord) -> dict[str, Any]:
     """
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
-            what = f"is not a folder that siting frontier wrote: it has no {name}"
-            fix = "name a folder that `siting frontier` wrote, or leave it out"
+            what = f"has no {name}, so `siting frontier` did not write this folder"
+            fix = "name a folder that `siting frontier` wrote, or omit the folder"
             raise InputError(str(folder), what, fix)
     facts = read_json(folder / "frontier.json")
     rows, table = _budgets(folder / "frontier.csv"), str(folder / "frontier.csv")
     faults = []
     if facts.get("name") != run.facts["name"]:
-        what = f"belongs to study {facts.get('name')!r}, but the run to {run.facts['name']!r}"
+        what = f"belongs to study {facts.get('name')!r}, but the run is of {run.facts['name']!r}"
         faults.append(Fault(f"{folder / 'frontier.json'}, key name", what, "name another folder"))
     if len(rows) < 2:
         faults.append(Fault(table, f"has {len(rows)} budgets, fewer than 2", _FIX))
@@ -50,7 +50,7 @@ def read_frontier(folder: Path, run: RunRecord) -> dict[str, Any]:
         faults.append(Fault(f"{table}, column budget_pkr", "is not in rising order", _FIX))
     over = rows["served_kwh_day"] > rows["bound_kwh_day"] * (1 + 1e-6) + 1e-3
     where = f"{table}, column served_kwh_day"
-    faults += rows_fault(where, over, range(2, len(rows) + 2), "above its bound", _FIX)
+    faults += rows_fault(where, over, range(2, len(rows) + 2), "is above its bound", _FIX)
     stored = facts.get("frontier") or []
     energies = [row.get("served_kwh_day") for row in stored if isinstance(row, dict)]
     if len(energies) != len(rows) or not all(
@@ -86,7 +86,7 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _differs(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """Return the sections in which two configurations differ, except budget, solver and output."""
+    """Return the sections that differ, apart from budget, solver, output, report and texts."""
 
     def bare(section: Any) -> Any:
         return section | {"budget_pkr": None} if isinstance(section, dict) else section

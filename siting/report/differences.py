@@ -72,7 +72,7 @@ def setting_text(value: Any) -> str:
 
 
 def figures_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
-    """Return the figures of a `siting.review.compare.Comparison`: a label, and one text per run."""
+    """Return each figure of a `siting.review.compare.Comparison`: a label, and a text by run."""
     return [
         (figure_name(row["figure"]), [figure_text(row["figure"], row[n]) for n in comparison.runs])
         for row in comparison.figures.to_dict("records")
@@ -80,7 +80,7 @@ def figures_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
 
 
 def settings_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
-    """Return the settings in which runs differ: a key, and one text per run."""
+    """Return each setting in which runs differ: its key, and a text for each run."""
     return [
         (str(row["key"]), [setting_text(row[run]) for run in comparison.runs])
         for row in comparison.settings.to_dict("records")

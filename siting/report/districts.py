@@ -1,7 +1,7 @@
 """Demand served in each part of the city, the worst-served part first.
 
-The parts are the program's zones or, without them, the zones in which people were counted. If there
-are no zones, or too many, the parts are squares.
+The parts are the zones of the program or, if the program has none, the zones in which people were
+counted. If neither exist, or there are too many zones of the second kind, the parts are squares.
 """
 
 from __future__ import annotations

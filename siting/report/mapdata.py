@@ -24,7 +24,7 @@ from siting.report.shapes import SCALE, flat_lines, polygons_of, polygons_of_all
 from siting.roads import PLACE_KINDS, utm_epsg
 from siting.roads.strokes import strokes
 
-# If roads take more characters, they are simplified further; then short minor ones are left out.
+# If roads take more characters, they are simplified; then the shortest minor roads are omitted.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
@@ -94,7 +94,7 @@ def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
 def standing(
     sites: gpd.GeoDataFrame, demand: pd.DataFrame, service: pd.DataFrame, run: RunRecord
 ) -> dict[str, Any]:
-    """Return the stations of another plan and whom they serve, for the map of `live_map_data`.
+    """Return another plan's stations and the energy served, for the map of `live_map_data`.
 
     The tables are like those of a run folder. `sites` is in lon/lat, and `demand` has every cell of
     `run` that has demand. The result has the keys ``sites`` (as in `map_data`), and ``wanted`` and

@@ -32,7 +32,7 @@ MOST_PLAIN_CARDS = 300
 _UNIT = re.compile(
     r"(?<=\d) ?(?=%[\s.,;:)/]|%$)|(?<=PKR) (?=[\d−-])|(?<=\d) (?=(?:m|km|kW|kWh/day|min)\b)"
 )
-_PACKED = "The cards of the stations need this page's script; sites.csv has their figures."
+_PACKED = "The stations' cards need JavaScript; sites.csv has the figures of the stations."
 
 # Functions that make a part of the page from the run alone; templates use their names.
 SECTIONS: tuple[Callable[[RunRecord], Any], ...] = (
@@ -55,7 +55,7 @@ def render(
 
     `curve` is the run's budget curve (`siting.report.read_frontier`). `free` are places without a
     station (``site_id``, ``name``, points in lon/lat). If `free` is given, the map shows plans sent
-    by a notebook (`siting.report.mapdata.standing`) and reports clicks.
+    by a notebook (`siting.report.mapdata.standing`), and the notebook learns of clicks.
     """
     leaflet, script = embedded_leaflet(), asset("page.js")
     page = environment().get_template("page.html")

@@ -98,7 +98,7 @@ class RunRecord:
 
 
 def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the points of a layer with names of their own, not derived ones like "near a park"."""
+    """Return the points that have their own names, not derived names such as "near a park"."""
     names = places["name"].fillna("").astype(str)
     named = names.str.strip() != ""
     if "whereabouts" in places.columns:  # exclude names derived from other places
@@ -148,7 +148,7 @@ class _DayForm(_Form):
     @model_validator(mode="after")
     def _told(self) -> Self:
         if not self.why_not and (self.planned is None or self.free is None):
-            raise ValueError("lacks a simulated day: 'as planned' or 'as drivers choose'")
+            raise ValueError("needs both simulated days (planned and free), or a reason in why_not")
         return self
 
 

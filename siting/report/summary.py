@@ -25,7 +25,7 @@ def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
     if worst is not None and not worst["little"] and worst["share"] < WHOLE_SHARE:
         what = districts["what"].split(",")[0]
         near = [(", near ", False), (worst["near"], True)] if worst["near"] else []
-        share = f": {percent(worst['share'])} of its demand is served, "
+        share = f": {percent(worst['share'])} of its demand is served, and "
         share += f"{number(worst['unserved'])} kWh/day are not."
         name = (worst["name"], True)
         lines.append([(f"Of the {what}, the worst served is ", False), name, *near, (share, False)])
@@ -63,18 +63,18 @@ def _national(run: RunRecord) -> str:
         return ""
     text = (
         f"The policy calls for {number(known['stations'])} public stations in the whole country by "
-        f"{known['year']}; this area's share of them by population is "
+        f"{known['year']}; in proportion to population, this area's share is "
         f"{number(known['by_people'], 0 if known['by_people'] >= 10 else 1)}. "
     )
     used = run.facts.get("places")
     if not used:  # runs of earlier versions do not count places
         stand = run.facts["new_stations"] + run.facts["existing_stations"]
-        return text + f"The plan has {number(stand)}."
+        return text + f"The plan has {number(stand)} stations."
     # The policy does not count a place with only sockets as a station.
     return text + (
         f"The plan has fast chargers at {number(used['dc_places'])} of its "
         f"{number(used['places'])} places "
-        f"(stations within {number(used['within_m'])} m count as one)."
+        f"(stations within {number(used['within_m'])} m count as one place)."
     )
 
 
@@ -99,10 +99,10 @@ def _at_risk(run: RunRecord) -> str:
         if not below:
             return "If the fleet grows as in the slow scenario, no new station has a negative NPV."
         paid, loss = money["subsidy_below_npv_0_pkr"], money["loss_pkr_year"]
-        lost = f", and those that lose cash lose {rupees(loss)} a year" if loss >= 1 else ""
+        lost = f"; stations with a cash loss lose {rupees(loss)} a year" if loss >= 1 else ""
         return (
             f"If the fleet grows as in the slow scenario, {number(below)} of {number(of)} new "
-            f"stations have a negative NPV, with {rupees(paid)} of public money in them{lost}."
+            f"stations have a negative NPV and receive {rupees(paid)} of public money{lost}."
         )
     return ""
 

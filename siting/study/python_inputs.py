@@ -1,6 +1,6 @@
 """Store inputs given in Python (tables and graphs) in files that all later stages read.
 
-Each input becomes a file in the cache's ``given`` folder, and run folders keep copies.
+Each input is stored in the cache's ``given`` folder, and each run that uses it has a copy.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\
 
 
 def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
-    """Check and store a table or graph given in Python; return its file.
+    """Check a table or graph given in Python, store it in a file, and return the path of the file.
 
     `value` is a GeoDataFrame, a DataFrame, an array of minutes, an OSMnx graph or a
     `siting.Network`. An `InputError` lists every problem, such as a missing coordinate reference
@@ -89,15 +89,15 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
     where, faults = f"{name} (given in Python)", list[Fault]()
     if isinstance(value, pd.DataFrame):
         twice = value.index[value.index.duplicated(keep=False)]
-        what = "several rows with the same index label"
-        faults += naming(where, what, twice, "reset_index(drop=True)")
+        what = "has several rows with the same index label"
+        faults += naming(where, what, twice, "call reset_index(drop=True)")
         if value.empty and not isinstance(value, gpd.GeoDataFrame):  # `read_layer` checks layers
             faults.append(Fault(where, "has no rows"))
     if isinstance(value, gpd.GeoDataFrame):
         if value.active_geometry_name is None:
             faults.append(Fault(where, "has no geometry"))
         elif value.crs is None:
-            fix = "set it: set_crs(4326) if it is in degrees"
+            fix = "call set_crs, for example set_crs(4326) if the coordinates are in degrees"
             faults.append(Fault(where, "has no coordinate reference system", fix))
     refuse(faults)
     match value:

@@ -1,7 +1,7 @@
 """Queues at a plan's ports: expected waits by the Erlang C formula, and simulated days.
 
 On the ``planned`` day, only the drivers whom the plan serves arrive, each at the planned station.
-On the ``free`` day, all drivers arrive, and choose by drive time, queue and charging time.
+On the ``free`` day, all drivers choose a station by drive time, queue and charging time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Waiting:
 
     sessions: Sessions
     chargers: pd.DataFrame
-    standard: Service  # `offers.service`: a wait, and the share of drivers who may wait longer
+    standard: Service  # `offers.service`: a wait, and the share of drivers who may exceed it
 
     @classmethod
     def of(cls, study: Any) -> Waiting:
@@ -48,7 +48,7 @@ class Waiting:
 
 
 def allotted(plan: Plan) -> pd.DataFrame:
-    """Return what each station of a plan serves, with the energy renamed to ``kwh_day``."""
+    """Return the energy that each station of a plan serves, in a column ``kwh_day``."""
     return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
 
 

@@ -29,7 +29,7 @@ from siting.study.stages import Context, Layer, Row, Table, stage
 
 log = logging.getLogger(__name__)
 
-MOST_OUTSIDE = 0.05  # a larger share of the zones' people outside the road outline is noted
+MOST_OUTSIDE = 0.05  # share of people outside the outline of the roads above which a note is added
 RESERVED = {"fid", "geom", "geometry"}  # column names that a GeoPackage reserves
 OUTSIDE, FAR = "outside the area", "too far from a road"
 
@@ -106,7 +106,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
 
 @dataclass(frozen=True)
 class People:
-    """The population by place, the population outside the area, and the zones with counts."""
+    """The population by place, inside and outside the area, and the zones with their counts."""
 
     rows: gpd.GeoDataFrame  # people and geometry (lon/lat); zone_id if people are counted by zone
     outside: gpd.GeoDataFrame  # the same columns, for the population left out
@@ -134,8 +134,8 @@ def people_read(config: Config, network: Network) -> People:
     if source.kind == "streets":
         rows = demand.people_on_streets(network, source.total)
         note = (
-            "where people live is not known: a total was spread by length of residential street "
-            f"({source.basis})"
+            "it is not known where people live, so the total population was spread in proportion "
+            f"to the length of residential streets ({source.basis})"
         )
         return People(rows, rows.iloc[:0], notes=(note,))
     if source.kind == "zones":
@@ -175,8 +175,9 @@ def _people_by_zone(config: Config, source: PeopleZones, network: Network) -> Pe
             counts = census_zones(zones["name"].to_list(), near, "")
             zones = zones.assign(ownership=counts["ownership"].to_numpy(dtype=float))
             notes.append(
-                "no zone has a count of vehicles (demand.people.ownership_column): zones share "
-                "cars in proportion to people and to census households with four rooms or more"
+                "no zone has a count of vehicles (demand.people.ownership_column), so cars are "
+                "divided among zones in proportion to people and to the share of census households "
+                "with four rooms or more"
             )
     area = outline(network)
     inside = demand.clip_zones(zones, area)
@@ -192,9 +193,10 @@ def _people_by_zone(config: Config, source: PeopleZones, network: Network) -> Pe
         zones = inside
     elif beyond > MOST_OUTSIDE * zones["people"].sum():
         notes.append(
-            f"{beyond / zones['people'].sum():.0%} of the zones' people would live outside the "
-            "area covered by the road network if they were spread evenly: all are placed inside "
-            "(demand.people.clip_to_roads: true leaves that share out)"
+            "if the people of each zone were spread evenly, "
+            f"{beyond / zones['people'].sum():.0%} of them would live outside the area covered by "
+            "the road network; all people are placed inside (demand.people.clip_to_roads: true "
+            "leaves this share out)"
         )
     if source.spread_by == "streets":
         rows = demand.spread_zones(zones, network)
@@ -208,13 +210,13 @@ def _people_by_zone(config: Config, source: PeopleZones, network: Network) -> Pe
         layer = sites.read_destinations(source.spread_path, {"amenity": True, "shop": True})
         rows = demand.spread_zones(zones, pois=layer)
     notes.append(
-        "the number of people is known only for each zone: inside a zone, people were spread by "
-        f"{source.spread_by}"
+        "the number of people is known only for whole zones, so the people of each zone were "
+        f"spread by {source.spread_by}"
     )
     if without := rows.attrs["without"]:
         notes.append(
-            f"{len(without):,} zones contain no {source.spread_by}: the people of each are at one "
-            "point (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
+            f"{len(without):,} zones contain no {source.spread_by}, so the people of each zone are "
+            "at one point (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
         )
     return People(rows, outside, zones, tuple(notes))
 
@@ -227,7 +229,7 @@ def _people_by_zone(config: Config, source: PeopleZones, network: Network) -> Pe
     found=lambda p: None if p is None else f"{len(p):,} places that attract vehicles",
 )
 def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Places that attract vehicles, e.g. markets (lon/lat, with OSM keys); None if none are set."""
+    """Places that attract vehicles, e.g. markets (lon/lat, with OSM keys); None if not set."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
@@ -241,7 +243,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
     try:
         known = sites.read_destinations(source.path, tags)
     except sites.NoPlaceError as err:
-        fix = "leave out demand.surfaces (demand is then placed where people live), or name a layer"
+        fix = "name another layer, or leave out demand.surfaces to place demand where people live"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
     # The layer may extend beyond the roads, but places far from any road must not receive energy.
     inside = known.geometry.representative_point().within(outline(network, config.reach.max_snap_m))
@@ -256,9 +258,9 @@ def no_neighbourhoods() -> Layer:
 def candidate_layers(config: Config, network: Network) -> tuple[list[Layer], Table]:
     """Return the layers of places, and a table of the sources that yield no place.
 
-    Existing stations come first, then one layer (lon/lat) per source that yields a place. The table
-    has the columns ``key`` and ``what`` (what is missing). Raises `InputError` if no source yields
-    a place.
+    Existing stations, if configured, are the first layer. Each source that yields a place adds a
+    layer (lon/lat). The table has the columns ``key`` and ``what`` (what is missing). Raises
+    `InputError` if no source yields a place.
     """
     layers = []
     if config.candidates.existing is not None:
@@ -318,7 +320,7 @@ def with_own_names(
 
 
 def with_columns_of(people: Layer, cells: Layer) -> Layer:
-    """Return cells with the user's columns of the people layer; blank where values differ."""
+    """Return cells with the user's columns of the people layer; mixed values become blank."""
     if not (own := [c for c in people.columns if str(c).startswith(sites.OWN)]):
         return cells
     at = people.to_crs(cells.crs)
@@ -332,8 +334,8 @@ def with_columns_of(people: Layer, cells: Layer) -> Layer:
 def left_out(dropped: Table) -> dict[str, int]:
     """Return the number of places left out, by reason; `OUTSIDE` and `FAR` are always listed."""
     reason = dropped["reason"].astype(str)
-    begins = {OUTSIDE: sites.OUTSIDE, "in areas excluded": sites.EXCLUDED}
-    begins["on parcels too small"] = sites.SMALL
+    begins = {OUTSIDE: sites.OUTSIDE, "in excluded areas": sites.EXCLUDED}
+    begins["on parcels that are too small"] = sites.SMALL
     counts = {words: int(reason.str.startswith(begin).sum()) for words, begin in begins.items()}
     counts[FAR] = len(dropped) - sum(counts.values())
     return {words: count for words, count in counts.items() if count or words in (OUTSIDE, FAR)}

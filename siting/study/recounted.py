@@ -146,8 +146,8 @@ def business_of(
 ) -> pd.DataFrame:
     """Return the business case of each new station, computed from the energy that it serves.
 
-    `drawn` has the public money (PKR) paid to the offers of the plan, by ``offer_id``. `hurdle` is
-    by default the one that the configuration sets for subsidised stations.
+    `drawn` has the public money (PKR) paid to the offers of the plan, by ``offer_id``. By default,
+    `hurdle` is the hurdle that the configuration sets for subsidised stations.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
@@ -160,7 +160,7 @@ def business_of(
 def sold_by_group(asked: Asked, offers: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
     """Return a table of sales (kWh/day): one row per site, one column per charger group.
 
-    A vehicle class is assumed to use the charger group with the lowest margin at the site.
+    A vehicle class is assumed to use the fitting charger group with the lowest margin at the site.
     """
     groups = capacity_groups(map(str, offers.columns))
     able = [group for group in groups if group in asked.rules.prices_pkr_kwh]
@@ -187,7 +187,7 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
 def account_of(
     asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float] | None = None
 ) -> Account:
-    """Return what the recount needs: the figures that a plan states, and the tables behind them.
+    """Return the inputs of the recount: the figures that a plan states, and the tables behind them.
 
     `spare_kw` is the headroom by ``site_id``; without `spare_kw`, headroom is not checked.
     """
@@ -254,7 +254,7 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
 def _inputs_of(asked: Asked) -> dict[str, Any]:
     """Return the tables and rules for the recount that do not depend on the plan.
 
-    If public money pays viability gaps, the cost of an offer is what it needs to break even.
+    If public money pays viability gaps, an offer's cost is the amount that it needs to break even.
     """
     offers = asked.offers
     if asked.need is not None:
@@ -321,7 +321,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
-    """Return the value of serving one kWh, by demand row and slice (a year and scenario)."""
+    """Return the worth of serving one kWh, by demand row and slice (a year and scenario)."""
     if asked.worth is None:
         return None
     parts = []

@@ -1,4 +1,4 @@
-"""The report of a run, made from the study of the run or, later, from the run folder."""
+"""Make the report of a run from its study or from its run folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from siting.study.program_zones import with_zones
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import require_free, write_text
 
-AGAIN = "a file was edited or comes from another run: run the study again"
+AGAIN = "run the study again, because a file was edited or comes from another run"
 RELATIVE = 1e-6
 
 
@@ -35,7 +35,7 @@ def write_report(
 
     The same folder always yields the same bytes. `folder` is a run folder. `out` is the new file;
     by default, ``report.html`` in the folder is replaced. `frontier` is a folder that
-    `siting frontier` wrote for the same study; the curve of that folder is added. `language` is
+    `siting frontier` wrote for the same study; the report then also shows its curve. `language` is
     ``en`` or ``ur`` (Urdu); by default, the language of the run's configuration.
 
     Raises `InputError`, with all problems, if the folder is incomplete, edited or in another
@@ -110,11 +110,11 @@ def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iter
     said = dict(leaves(run.facts, first=1))
     for key, value in leaves(plain(found), first=1):
         if said.get(key) != value:
-            what = f"{said.get(key)}, but the plan has {value}"
+            what = f"is {said.get(key)}, but the plan has {value}"
             yield Fault(f"{path}, key {key}", what, AGAIN)
     bound, served = run.facts["bound_kwh_day"], run.facts["objective_kwh_day"]
     if run.facts["gap"] is not None and bound is not None and served > 0:
         gap = (bound - served) / served
         if abs(gap - run.facts["gap"]) > RELATIVE:
-            what = f"{run.facts['gap']:.6f}, but the bound and the energy served give {gap:.6f}"
+            what = f"is {run.facts['gap']:.6f}, but the bound and the energy served give {gap:.6f}"
             yield Fault(f"{path}, key gap", what, AGAIN)

@@ -35,7 +35,7 @@ def with_program(asked: Asked, **keys: Any) -> Asked:
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
     """Return the program's inputs for the last year, with maximum energy as the only aim.
 
-    The demand is the configuration's own. Limits, floors and the viability gap still apply.
+    The configuration's own demand is used. Limits, floors and the viability gap still apply.
     """
     last: Mapping[int | None, pd.DataFrame] = {None: asked.last_demand}
     limits = with_more_money(asked.limits, budget_pkr - money_of(asked.config))
@@ -66,7 +66,7 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 
 
 def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
-    """Return what given offers serve in the last year: most energy, then shortest drive times.
+    """Return the most energy that offers can serve in the last year, with the shortest drives.
 
     `chosen` has the ids of the offers, including existing stations. The columns include
     ``site_id``, ``vehicle_class`` and ``served_kwh_day``.
@@ -94,7 +94,7 @@ def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
 
 
 def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
-    """Return the program's inputs for the last year, with only `chosen` and existing offers."""
+    """Return the program's inputs for the last year, with only `chosen` and existing stations."""
 
     def standing(offers: pd.DataFrame) -> pd.DataFrame:
         # All existing stations are kept, because extensions refer to them.

@@ -31,20 +31,20 @@ from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
 DAY_MIN = 24 * 60.0
-# One day after a warm-up evening. A city with a demand of 20 MWh/day takes a second or two.
+# One day after a warm-up of 6 h. At a demand of 20 MWh/day, its simulation takes 1 to 2 seconds.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-MOST_DRIVERS = 60_000  # more take ten seconds or longer: only `siting simulate` simulates them
+MOST_DRIVERS = 60_000  # more drivers take 10 s or longer, and only `siting simulate` simulates them
 SURE = 1.645  # standard errors by which the late share may exceed the standard by chance
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
 # Rules for the capacity of chargers, each with a text for the headline and a text for the report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
-    WAITING: ("Capacity by waits and time", "capacity by waits and time (waiting)"),
+    WAITING: ("Capacity by waits and port use", "capacity by waits and port use (waiting)"),
     RATED: ("Capacity by rated kW", "capacity as a share of rated kW (rated_share)"),
     WAITS: ("Capacity by waits alone", "capacity by waits alone, with no limit on port use"),
 }
-MOST_LOTS = 8  # maximum number of concessions in the headline; their table lists all
+MOST_LOTS = 8  # maximum number of concessions in the headline; ``concessions.csv`` lists all
 APART = 0.05  # the headline reports a larger difference in served share between day and plan
 WHAT_IF_SHARE = 0.5  # share of the spare time for other capacities and demands
 # Bands of driving time to the nearest station end at these minutes and at the study's cutoff.
@@ -117,7 +117,7 @@ def _use(
 @stage(
     "reach: cutoff_min access_kmh table_csv",
     told="isochrones",
-    found=lambda bands: f"{len(bands)} bands of minutes to the nearest station",
+    found=lambda bands: f"{len(bands)} bands of driving time to the nearest station",
 )
 def isochrones(
     config: Config, network: Network, cells: Layer, demand: Table, candidates: Layer, plan: Plan
@@ -125,7 +125,8 @@ def isochrones(
     """Areas by driving time to the nearest station, each with its population and demand.
 
     Columns: ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all people),
-    ``demand_kwh_day`` and ``geometry`` (metres). Empty without stations or with own drive times.
+    ``demand_kwh_day`` and ``geometry`` (metres). Empty if there are no stations, or if the user
+    supplies the drive times.
     """
     limits = sorted({*BANDS_MIN, config.reach.cutoff_min})
     standing = candidates[candidates["site_id"].isin(plan.sites["site_id"])]
@@ -192,7 +193,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     ``text``, ``why_not`` (the reason if there is no result; the record then has no further keys),
     ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes`` (the share served, by
     class) and ``money`` (`at_risk`). If the record of `WAITS` was computed, that record and the
-    first also have ``public_money_pkr`` (`siting.study.revalue.least_money_of`).
+    first record also have ``public_money_pkr`` (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
     paid = outcome.drawn
@@ -208,7 +209,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
         others.append(("demand", name, f"demand: {name}", other))
     # `WAITS` is last, because the money at risk under other demand matters more if time is short.
     others.sort(key=lambda other: other[1] == WAITS)
-    count = context.count("circumstances")
+    count = context.count("capacities and demands")
     with study.spare.clock("what if", WHAT_IF_SHARE) as clock:
         for done, (what, key, text, other) in enumerate(others, 1):
             row = dict[str, Any](what=what, key=key, text=text, why_not=NOT_IN_TIME)
@@ -232,13 +233,14 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
 
 def _found(rows: list[dict[str, Any]]) -> str:
-    """State the number of records, and how many of them were not computed in time."""
+    """State the number of other capacities and demands, and how many were not computed in time."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
-    return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
+    text = f"{len(rows) - 1} other capacities and demands"  # the first record is the plan as it is
+    return text + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
 
 def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the configuration keys that each other capacity changes, by key of `CAPACITIES`."""
+    """Return the configuration keys to change for other capacities, by key of `CAPACITIES`."""
     if config.program.model == "coverage":
         return {}
     if config.offers.service.rule == RATED:
@@ -250,7 +252,7 @@ def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:
-    """Return the other demands, lowest first, as pairs such as ``("case", "low")``."""
+    """Return the other demands as pairs such as ``("case", "low")``, slow sales before fast."""
     asked = config.demand
     if asked.table is not None:
         return []
@@ -314,8 +316,8 @@ def at_risk_in_words(risk: Mapping[str, Any]) -> str:
 
     >>> at_risk_in_words({"stations": 5, "below_npv_0": 2, "subsidy_below_npv_0_pkr": 3e6,
     ...     "losing": 1, "loss_pkr_year": 4e5})
-    '2 of 5 new stations have a negative NPV and receive PKR 3.00 m of public money; 1 loses PKR \
-0.40 m a year'
+    '2 of 5 new stations have a negative NPV and receive PKR 3.00 m of public money; 1 of \
+the 5 loses PKR 0.40 m a year'
     """
     if not risk["below_npv_0"]:
         return f"none of {risk['stations']:,} new stations has a negative NPV"
@@ -325,7 +327,8 @@ def at_risk_in_words(risk: Mapping[str, Any]) -> str:
     )
     if risk["losing"]:
         verb = "loses" if risk["losing"] == 1 else "lose"
-        text += f"; {risk['losing']:,} {verb} PKR {risk['loss_pkr_year'] / 1e6:,.2f} m a year"
+        text += f"; {risk['losing']:,} of the {risk['stations']:,} {verb} PKR "
+        text += f"{risk['loss_pkr_year'] / 1e6:,.2f} m a year"
     return text
 
 
@@ -348,7 +351,7 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
 
 
 def slow_of(study: Any) -> tuple[str, Any]:
-    """Return the other scenario with the smallest fleet, and its study; else ("", None)."""
+    """Return the slowest other scenario and its study, or ("", None) if there is none."""
     names = [name for key, name in _other_demands(study.config) if key == "scenario"]
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
@@ -361,11 +364,11 @@ def slow_of(study: Any) -> tuple[str, Any]:
 def demand_range(
     config: Config, demand: Table, area: people_to_energy.Area, fleet_paces: Table | None
 ) -> dict[str, Any]:
-    """The 5th to 95th percentile of the demand (kWh/day), from random draws of its figures.
+    """The 5th to 95th percentile of demand (kWh/day), from random draws of the figures behind it.
 
     ``planned_share`` is the share of draws below the plan's demand. ``slow_share`` is the share of
-    draws below the demand of the ``slow`` scenario (None without this scenario). If the demand is a
-    user's own table, nothing is drawn: both shares are None, and all percentiles equal that demand.
+    draws below the demand of the ``slow`` scenario (None without this scenario). If the user
+    supplies the demand, nothing is drawn, both shares are None, and percentiles equal the demand.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
     by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()
@@ -401,7 +404,7 @@ def lines_beside(study: Any) -> Iterator[Line]:
         low, middle, high = (draws[f"{p}_kwh_day"] for p in ("p05", "p50", "p95"))
         text = f"{low:,.0f} to {high:,.0f} kWh/day, median {middle:,.0f}; "
         text += f"{planned_in_words(study.config, wanted)}, "
-        text += f"more than in {draws['planned_share']:.0%} of the draws"
+        text += f"which exceeds {draws['planned_share']:.0%} of the draws"
         yield Line("demand_range", "Demand, 90 % range", text)
     for row in rows:
         if row["what"] == "capacity":
@@ -411,8 +414,10 @@ def lines_beside(study: Any) -> Iterator[Line]:
             yield Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text)
     # The low and high cases are left out, because there every figure is at one end of its range.
     if others := [r for r in rows if r["what"] == "demand" and not r["key"].startswith("case ")]:
-        each = (f"{r['key']} {r['served_share']:.0%} of {r['demand_kwh_day']:,.0f}" for r in others)
-        text = f"{'; '.join(each)} kWh/day"
+        text = "; ".join(
+            f"{r['served_share']:.0%} of {r['demand_kwh_day']:,.0f} kWh/day served in {r['key']}"
+            for r in others
+        )
         yield Line("under_other_demand", "Under other demand", text)
     lots = study.plan.tables.get("concessions", pd.DataFrame())
     for n, lot in enumerate(lots.head(MOST_LOTS).to_dict("records"), 1):
@@ -448,8 +453,8 @@ def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -
     yield Line("drivers_served", "Drivers served", text)
     if abs(share - planned) > APART:
         text = (
-            f"the program's {planned:.1%} of the energy, which depends only on each station's "
-            f"capacity, not the {share:.1%} served on the simulated day"
+            f"the share of energy served in the plan ({planned:.1%}), where only capacity limits a "
+            f"station, not the share of drivers served on the simulated day ({share:.1%})"
         )
         text += _without_limit(others)
         yield Line("money_hangs_on", "Basis of the subsidies", text)
@@ -460,18 +465,19 @@ def _day_lines(day: dict[str, Any], planned: float, others: Mapping[str, Any]) -
         if case == "free":
             text += f", {shares['out_of_reach_share']:.1%} without a station in reach"
         yield Line(f"day_{case}", f"Day, {words}", text)
-    cases = {"planned": "as planned", "free": "where drivers choose"}
+    cases = {"planned": "if drivers follow the plan", "free": "if drivers choose freely"}
     if over := [words for case, words in cases.items() if day[case]["exceeds"]]:
         worst = max(day[case]["peak_late_share"] for case in cases)
         text = (
-            f"not met {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "
-            f"over {day['wait_min']:g} min or are turned away; at most {day['alpha']:.0%} may"
+            f"not met {' or '.join(over)}, because up to {worst:.0%} of drivers in the busiest "
+            f"hour wait over {day['wait_min']:g} min or are turned away, but the standard allows "
+            f"only {day['alpha']:.0%}"
         )
         yield Line("service_standard", "Service standard", text)
 
 
 def _in_use(use: list[dict[str, Any]]) -> list[Line]:
-    """Return a headline figure on the charger groups whose ports are in use more than allowed.
+    """Return a headline figure on charger groups with ports in use above the limit at some places.
 
     >>> use = [
     ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,
@@ -479,11 +485,11 @@ def _in_use(use: list[dict[str, Any]]) -> list[Line]:
     ...     {"name": "fast chargers (DC)", "limit_share": 0.25, "free_share": 0.2, "places": 17,
     ...      "places_over": 0}]
     >>> _in_use(use)[0].text
-    'sockets 33% of the simulated day (above the limit of 30% at 12 of 37 places)'
+    'sockets are in use for 33% of the simulated day (above the limit of 30% at 12 of 37 places)'
     """
     texts = [
-        f"{row['name']} {row['free_share']:.0%} of the simulated day (above the limit of "
-        f"{row['limit_share']:.0%} at {row['places_over']:,} of {row['places']:,} places)"
+        f"{row['name']} are in use for {row['free_share']:.0%} of the simulated day (above the "
+        f"limit of {row['limit_share']:.0%} at {row['places_over']:,} of {row['places']:,} places)"
         for row in use
         if row["places_over"] and row["limit_share"] is not None
     ]

@@ -64,7 +64,7 @@ def run(
     write_lp: Path | str | None = None,
     progress: Report | None = None,
 ) -> Plan:
-    """Return the plan of a configuration, checked independently. If `out` is set, write its folder.
+    """Return the plan of a configuration, checked independently; write its folder if `out` is set.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def run(
     if isinstance(config, Study | Plan):
         study = study_of(config)
         if overrides:
-            what = "overrides are for a configuration file"
-            raise InputError("overrides", what, "use Study.with_")
+            what = "cannot be applied to a study or a plan"
+            raise InputError("overrides", what, "change the study with Study.with_")
     else:
         study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
@@ -114,7 +114,7 @@ def robust_override(config: Config) -> str:
         raise InputError("robust", what, "leave out robust or program.scenarios")
     if config.demand.fleet_csv is not None:
         what = "slow and fast sales are not defined if demand.fleet_csv sets the fleet"
-        raise InputError("robust", what, "name scenarios in program.scenarios, with cases")
+        raise InputError("robust", what, "name scenarios with cases in program.scenarios")
     return Override(ROBUST, "robust")
 
 
@@ -126,7 +126,7 @@ def write_program(study: Study, path: Path) -> None:
     """
     require_free(path)
     if not path.parent.is_dir():
-        raise InputError("write_lp", f"no such folder: {path.parent}", "make it first")
+        raise InputError("write_lp", f"no such folder: {path.parent}", "create the folder first")
     program = study.program
     aim = program.all_aims[0]
     if aim.lacks_best:
@@ -150,7 +150,7 @@ def run_to_folder(
 ) -> tuple[Plan, Path]:
     """Write the run folder of a plan (by default ``runs_dir/NAME-TIME``); return plan and folder.
 
-    A robust plan is made for slow, planned and fast sales at once (`ROBUST`).
+    If `robust` is set, the plan is made for slow, planned and fast sales together (`ROBUST`).
     """
     if robust:
         overrides = [*overrides, robust_override(load(config, overrides, now.date()))]
@@ -159,7 +159,7 @@ def run_to_folder(
     return write_run(study, out, now, usual=usual, write_lp=write_lp)
 
 
-PHASES = ("facts", "files", "report")  # of writing a run, timed in addition to the stages
+PHASES = ("facts", "files", "report")  # the phases of writing a run, timed like stages
 
 
 def write_run(
@@ -284,7 +284,7 @@ def check(
 def fetch(
     config: Path | str, *, overrides: Sequence[str] = (), progress: Report | None = None
 ) -> list[str]:
-    """Download all inputs of a configuration, for runs offline; return one line per download.
+    """Download all inputs of a configuration, for offline runs; return one line for each download.
 
     Parameters
     ----------
@@ -297,8 +297,8 @@ def fetch(
         network = study.network
         lines.append(f"roads: {len(network.nodes):,} nodes, {len(network.edges):,} directed edges")
     if any(source.kind == "osm_download" for source in settings.candidates.sources):
-        lines.append(f"points of interest: {len(study.candidates):,} candidate sites from them")
+        lines.append(f"points of interest: {len(study.candidates):,} candidate sites")
     wanted = None if surfaces is None else surfaces.places
     if wanted is not None and wanted.kind == "osm_download" and study.places is not None:
         lines.append(f"destinations: {len(study.places):,} places that attract vehicles")
-    return lines or ["nothing to fetch: every input is a file"]
+    return lines or ["nothing to download, because every input is a file"]

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# Least share of elapsed time that counts as taken. A larger share would end steps too early on a
-# busy machine.
+# At least this share of the elapsed time counts as taken. A larger share would end steps too early
+# on a busy machine.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not computed in time"
 

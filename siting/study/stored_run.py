@@ -42,7 +42,7 @@ class Folder:
     record: Mapping[str, Any]
 
     def table(self, name: str, missing: pd.DataFrame | None = None) -> Any:
-        """Return a table as it was written, with its notes; `missing` if it was not stored."""
+        """Return a stored table with its notes, or `missing` if the table was not stored."""
         if f"{name}.parquet" not in self.record["sha256"]:
             return missing
         path = self.path / f"{name}.parquet"
@@ -110,7 +110,7 @@ def study_from_run(
     folder
         A run folder.
     overrides
-        ``key.path=value`` strings that replace keys of its ``config.yaml``.
+        ``key.path=value`` strings that replace keys of the run's ``config.yaml``.
     progress
         Called with an `Event` when a stage has been computed again.
 
@@ -118,8 +118,8 @@ def study_from_run(
     -------
     Study
         `Study.reused` names the groups of stages taken from the folder. Without overrides, the
-        outcome is among them, and `Study.plan` is the stored plan, recounted. The population is
-        stored only by cell.
+        outcome is among them, and `Study.plan` is the stored plan, recounted. The folder stores
+        the population only by cell.
 
     Raises
     ------
@@ -160,7 +160,7 @@ type Source = Path | str | Study | Plan
 
 
 def study_of(source: Source) -> Study:
-    """Return the study that made a run folder or a plan; a study is returned itself.
+    """Return the study that made a run folder or a plan, or `source` if it is a study.
 
     Raises `InputError` if the folder cannot be used, or if the plan was not made by a study.
     """
@@ -177,7 +177,7 @@ def study_of(source: Source) -> Study:
 
 
 def study_again(first: Study, folder: Path, overrides: Sequence[str]) -> Study:
-    """Return the study of a stored run with overrides. It shares stages with `first`."""
+    """Return the study of a stored run with overrides. The study shares stages with `first`."""
     config, changed = _configuration(folder, overrides)
     known = still_known(first.known_inputs.values(), changed)
     return first.with_stages({"known_inputs": known}, config)
@@ -221,7 +221,8 @@ def plan_from_run(folder: Path | str) -> Plan:
 def plan_of(study: Study, source: Source) -> Plan:
     """Return the plan of `source`; `study` is the study of that plan.
 
-    For a folder, `study` must have been opened without overrides; the plan has the folder's facts.
+    If `source` is a folder, `study` must have been opened without overrides, and the plan has the
+    facts of the folder.
     """
     if not isinstance(source, Path | str):
         return source if isinstance(source, Plan) else study.plan
@@ -236,7 +237,7 @@ def _require_inputs(config: Config, changed: Sequence[str]) -> None:
         if (needed := [group for group in feeds(key) if group in groups]) and not path.is_file():
             what = f"{path} no longer exists, and {' and '.join(needed)} must be computed "
             what += "again from it"
-            fix = "restore it, name another file, or leave out the change"
+            fix = "restore the file, name another file, or leave out the change"
             faults.append(Fault(key, what, fix, tuple(changed)))
     refuse(faults)
 

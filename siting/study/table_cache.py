@@ -22,7 +22,7 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads import Network
 
-FORMAT = 2  # increase it if a stored stage returns different results for equal arguments
+FORMAT = 2  # increase this number if a stored stage returns different results for equal arguments
 LEAST_S = 0.5  # a table that takes less time (s) to compute is not stored
 _ABOUT, _TABLE = "about.json", "table.parquet"
 
@@ -91,7 +91,7 @@ def _pieces(part: Any) -> Iterator[bytes]:
     elif isinstance(part, pd.DataFrame):
         yield b"table"
         if isinstance(part, gpd.GeoDataFrame):
-            # Files may describe one coordinate system differently; its authority code is the same.
+            # Files describe one coordinate system in different words, but with one authority code.
             yield _text(part.crs and (part.crs.to_authority() or part.crs.to_wkt()))
         yield from _column(part.index.to_frame(index=False), "index")
         yield from _column(part, "column")

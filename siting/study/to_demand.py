@@ -24,7 +24,7 @@ from siting.study.table_cache import content_sha256
 def with_own(
     rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
 ) -> Table:
-    """Return the rows of a table, with values replaced where the configuration sets its own."""
+    """Return the rows of a table, with figures replaced by the `values` of the configuration."""
     given = rows[item].map(dict(values))
     kept = given.isna()
     ends = (figure, "low", "high")
@@ -108,8 +108,8 @@ def unpeopled(
     "reach.max_snap_m",
     told="cells",
     found=lambda c: (
-        f"{len(c):,} cells with {c['people'].sum():,.0f} people, "
-        f"{c['node_id'].notna().sum():,} near a road"
+        f"{len(c):,} cells with {c['people'].sum():,.0f} people; "
+        f"{c['node_id'].notna().sum():,} cells are near a road"
     ),
     stored="cells",
 )
@@ -228,7 +228,7 @@ def fleet_tables(
 
 @stage()
 def fleet(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """Electric vehicles by class: in the area for fleets known by depot, else in the country."""
+    """Electric vehicles by class, in the country or, for classes with depots, in the area."""
     return fleet_tables[0]
 
 
@@ -292,7 +292,7 @@ def sessions(config: Config) -> Table:
 
 @stage("demand.surfaces.weights", "demand.vehicle_classes")
 def surface_weights(config: Config) -> Table:
-    """By vehicle class, the shares of energy placed by homes, destinations and traffic."""
+    """For each vehicle class, the shares of energy placed by homes, destinations and traffic."""
     asked = config.demand.surfaces
     given = {name: one.model_dump() for name, one in asked.weights.items()} if asked else {}
     weights = people_to_energy.surface_weights(given)
@@ -303,7 +303,9 @@ def surface_weights(config: Config) -> Table:
 @stage(
     "demand.surfaces: trips trip_min seed",
     told="surfaces",
-    found=lambda s: "energy goes where people live" if s is None else "home, destination, en route",
+    found=lambda s: (
+        f"energy is placed by {'population' if s is None else 'homes, destinations and traffic'}"
+    ),
     stored="surfaces",
 )
 def surfaces(
@@ -332,7 +334,7 @@ def surfaces(
     "demand: table vehicle_classes",
     "reach.max_snap_m",
     told="demand",
-    found=lambda d: f"{len(d):,} rows, {d['demand_kwh_day'].sum():,.0f} kWh/day in public",
+    found=lambda d: f"{len(d):,} rows, {d['demand_kwh_day'].sum():,.0f} kWh/day of public charging",
     stored="demand",
 )
 def demand(
@@ -372,7 +374,7 @@ def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table
 def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> Table:
     """The factors that give the energy by zone and class, for each year, scenario and case.
 
-    Columns: ``year``, ``fleet`` (the scenario), ``case``, and those of
+    Columns: ``year``, ``fleet`` (the scenario), ``case``, and the columns of
     `siting.demand.energy_factors`.
     """
     demand, program = config.demand, config.program
@@ -395,7 +397,7 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
 
 @stage("demand: fleet_csv scenarios_csv table")
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
-    """The number of vehicles in each scenario, relative to the plan's, with one row per class.
+    """The number of vehicles in each scenario, relative to the number in the plan, by class.
 
     See `siting.demand.fleet_paces`. None if the user supplies the fleet or the demand, or if fewer
     than two scenarios are known.

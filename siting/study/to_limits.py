@@ -187,7 +187,7 @@ def power_for(config: Config, offers: Table, compatibility: Table) -> dict[str, 
     there = offers[offers["existing"].to_numpy(bool)]
     serves = [not classes.isdisjoint(str(text).split(", ")) for text in there["vehicle_classes"]]
     stands = there.loc[serves].set_index("site_id")["power_kw"].to_dict()
-    # The power of an offer is that of the existing station plus that of the new chargers.
+    # The power of an offer includes the existing station and the new chargers.
     added = bare_names(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
@@ -201,7 +201,7 @@ def bare_names(offers: Table) -> pd.Series[str]:
 
 def _need_offers(shares: Mapping[str, Mapping[str, float]], where: str) -> None:
     empty = [name for name, share in shares.items() if not share]
-    refuse(naming(where, "no offer draws on it", empty, "check the names, or leave it out"))
+    refuse(naming(where, "no offer can use this money", empty, "correct or remove these names"))
 
 
 def _shares_by_chargers(
@@ -274,8 +274,8 @@ def site_named(
 ) -> str:
     """Return the id of a site that is named by id or by name. Case is ignored in names.
 
-    If no single site is found, an `InputError` for `where` suggests at most `most` ids or names,
-    including those in `more`. `kind` is what the message calls a site.
+    An `InputError` for `where` is raised if `name` matches no site or several sites. It suggests at
+    most `most` ids or names, which may be names in `more`. `kind` is the message's word for a site.
     """
     if not isinstance(name, str):
         raise InputError(where, f"{reprlib.repr(name)} is not text", "use an id or a name")
@@ -299,7 +299,7 @@ def site_named(
 
 @stage("offers.subsidy.concessions")
 def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
-    """The concession of each site that belongs to one, by ``site_id``.
+    """The concession of each site that belongs to a concession, by ``site_id``.
 
     An `InputError` lists unknown columns and sites, sites in two concessions, and concessions
     without a site for a new station.
@@ -319,22 +319,22 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
     for name, members in asked.sites.items():
         for site in sites_named(candidates, members, f"{key}.sites.{name}"):
             if out.setdefault(site, name) != name:
-                what = f"{site} is already in {out[site]}"
+                what = f"{site} is already in concession {out[site]}"
                 faults.append(Fault(f"{key}.sites.{name}", what, "name a site only once"))
     new = set(offers.loc[may_be_built(offers), "site_id"].astype(str))
     found = {name for site, name in out.items() if site in new}
     if empty := sorted(set(asked.sites) - found):
-        what = "concessions without a site where a new station could be built"
-        faults.append(Fault(key, what, "name different sites, or leave them out", tuple(empty)))
+        what = "no new station could be built at any site of these concessions"
+        faults.append(Fault(key, what, "name other sites, or remove them", tuple(empty)))
     elif not found:
-        what = f"{asked.column!r} names no concession at a site where a new station could be built"
+        what = f"column {asked.column!r} names no concession where a new station could be built"
         faults.append(Fault(f"{key}.column", what, "name another column"))
     refuse(faults)
     return out
 
 
 def limits_used(limits: Iterable[Limit], drawn_pkr: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return how much of each limit a plan uses, one record per limit except spacing limits.
+    """Return how much a plan uses of each limit, as records, without spacing limits.
 
     `drawn_pkr` has the public money of the plan's offers, by ``offer_id``. Keys: ``limit``,
     ``kind``, ``unit``, ``used``, ``at_least`` and ``at_most`` (None if unbounded).

@@ -366,7 +366,7 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
     "solver",
     told=CERTIFICATE,
     found=lambda prices: (
-        "none: the bound is a claim that the run's files cannot prove"
+        "none, so the run's files cannot prove the bound"
         if prices is None
         else f"{len(prices) - 1:,} dual prices, from which siting verify proves a bound"
     ),

@@ -209,7 +209,7 @@ def aim_in_words(config: Config) -> str:
         if gain.per_million_by_year is not None:
             each = gain.per_million_by_year.items()
             least = ", ".join(f"{number:g} {unit} in {year}" for year, number in each)
-        text += f", where each PKR m of {money} brings {least} or stays unspent"
+        text += f", where {money} is spent only if each PKR m adds at least {least}"
     if program.decay is not None:
         text += ", with shorter drives worth more"
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:

@@ -186,7 +186,7 @@ def test_a_batch_by_hand(town, tmp_path, never):
     assert table["subsidy_pkr"].to_list()[1] == 2000
     assert table["gap"].to_list()[1] == 0
     assert table["error"].to_list()[0].splitlines() == [
-        "- floor, city: have 66.67 %, need 90 % of the demand; lower it to 0.6666 or less",
+        "- floor, city: have 66.67 %, need 90 % of the demand; lower it to at most 0.6666",
         "- budget: have PKR 1,000, need PKR 2,000; raise it to PKR 2,000",
     ]
     assert "no such file" in table["error"].to_list()[2]

@@ -251,7 +251,7 @@ def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch
         before, mine.beyond = run.result_of(inc), beyond
         helps = beyond < before.bound  # else an option that the search lacked holds the bound
         mine._begin_beside(inc)  # with a second thread, beside the later aims
-        assert (mine.tree is not None) == (helps and threads > 1) == (mine.clock is not inc.clock)
+        assert (mine.beside is not None) == (helps and threads > 1) == (mine.clock is not inc.clock)
         mine.results = [(aim, before, {"total": 1.0}) for aim in program.aims]
         mine._go_on(inc, beyond)
         _, after, seconds = mine.results[0]
@@ -297,7 +297,7 @@ def test_a_tree_that_gets_stuck_beside_the_later_aims_loses_no_plan(monkeypatch)
         raise StuckError(Fault("HiGHS", "still ran"))
 
     before = run.result_of(inc)
-    mine.tree = Task(stuck, inc.clock)
+    mine.beside = Task(stuck, inc.clock)
     mine.results = [(aim, before, {"total": 1.0}) for aim in program.aims]
     mine._go_on(inc, -math.inf)
     _, after, _ = mine.results[0]

@@ -79,7 +79,7 @@ def told(program):
 
 def test_floor_and_budget():
     assert told(street(6.0).floor(0.6)) == {
-        "floor, city": (0.3, 0.6, True, "lower it to 0.3000 or less"),
+        "floor, city": (0.3, 0.6, True, "lower it to at most 0.3000"),
         "budget": (6.0, 11.0, True, "raise it to PKR 11"),
     }
 
@@ -88,7 +88,7 @@ def test_it_is_said_in_the_configurations_words_with_have_need_and_fix():
     with pytest.raises(InfeasibleError) as caught:
         solve(street(6.0).floor({"bus": 0.9}, of="class").limit(stations(1, "bikes")))
     assert str(caught.value).splitlines() == [
-        "- floor, bus: have 66.67 %, need 90 % of the demand; lower it to 0.6666 or less",
+        "- floor, bus: have 66.67 %, need 90 % of the demand; lower it to at most 0.6666",
         "- budget: set to PKR 6; changing it alone is not enough",
     ]
     with pytest.raises(InfeasibleError, match="required sites: have 1 sites, need 2 sites; "):
@@ -98,7 +98,7 @@ def test_it_is_said_in_the_configurations_words_with_have_need_and_fix():
 def test_class_floor():
     # The station of 4 rupees serves all 20 kWh/day of the north's buses, and none of the south's.
     assert told(street(6.0).floor({"bus": 0.9}, of="class")) == {
-        "floor, bus": (2 / 3, 0.9, True, "lower it to 0.6666 or less"),
+        "floor, bus": (2 / 3, 0.9, True, "lower it to at most 0.6666"),
         "budget": (6.0, 7.0, True, "raise it to PKR 7"),
     }
 
@@ -106,7 +106,7 @@ def test_class_floor():
 def test_a_zone_floor_beyond_reach_is_seen_without_a_solve():
     program = street(100.0, far=True).floor({"north": 0.8, "south": 0.8}, of=FAR)
     assert room.is_hopeless(program)
-    assert told(program) == {"floor, north": (2 / 3, 0.8, True, "lower it to 0.6666 or less")}
+    assert told(program) == {"floor, north": (2 / 3, 0.8, True, "lower it to at most 0.6666")}
     assert not room.is_hopeless(street(6.0).floor(0.6))
 
 
@@ -122,9 +122,10 @@ def test_floors_that_only_clash_together():
 
 def test_what_no_single_change_mends_is_mended_together():
     program = street(100.0, far=True).floor(0.9, of=FAR)
+    others = "together with the other changes"
     assert told(program) == {
-        "floor, north": (2 / 3, 0.9, False, "together with the others: lower it to 0.6666 or less"),
-        "floor, south": (5 / 6, 0.9, False, "together with the others: lower it to 0.8333 or less"),
+        "floor, north": (2 / 3, 0.9, False, f"lower it to at most 0.6666, {others}"),
+        "floor, south": (5 / 6, 0.9, False, f"lower it to at most 0.8333, {others}"),
     }
 
 
@@ -134,7 +135,7 @@ def test_limit_and_required_sites():
     assert found["limit bikes"] == (1.0, 2.0, True, "raise it to 2 stations")
     have, need, alone, fix = found["required sites"]
     assert (have, need, alone) == (1.0, 2.0, True)
-    assert fix.startswith("require 1 fewer, e.g. without ")
+    assert fix.startswith("require 1 site fewer, e.g. without ")
     assert set(found) == {"limit bikes", "required sites"}
 
 
@@ -143,7 +144,7 @@ def test_envelope_and_at_least():
     some = Limit("some", "square", "stations", np.inf, {"b": 1.0, "d": 1.0}, at_least=1.0)
     assert told(street(100.0).limit(bikes, some)) == {
         "limit bikes": (1.0, 3.5, True, "raise it to PKR 4"),
-        "limit some, at least": (0.0, 1.0, True, "leave it out"),
+        "lower limit some": (0.0, 1.0, True, "leave it out"),
     }
 
 
@@ -154,7 +155,7 @@ def test_a_station_that_is_of_use_to_a_limit_only():
     assert told(program.limit(some, stations(2)).floor({"north": 0.4, "south": 0.4}, of=FAR)) == {
         "floor, north": (0.0, 0.4, True, "leave it out"),
         "floor, south": (0.0, 0.4, True, "leave it out"),
-        "limit some, at least": (0.0, 1.0, True, "leave it out"),
+        "lower limit some": (0.0, 1.0, True, "leave it out"),
         "limit stations": (2.0, 3.0, True, "raise it to 3 stations"),
     }
 
@@ -163,12 +164,12 @@ def test_money_of_each_year():
     years = {2027: 4.0, 2030: 3.0}
     # 50 kWh/day from the first year on take 7 rupees then; those of the second year are no help.
     assert told(street().years(years).floor(0.5, when="every")) == {
-        "floor, city": (0.3, 0.5, True, "lower it to 0.3000 or less"),
+        "floor, city": (0.3, 0.5, True, "lower it to at most 0.3000"),
         "budget 2027": (4.0, 7.0, True, "raise it to PKR 7"),
     }
     years = {2027: 2.0, 2030: 3.0}
     assert told(street().years(years, carry_over=True).floor(0.5)) == {
-        "floor, city": (0.3, 0.5, True, "lower it to 0.3000 or less"),
+        "floor, city": (0.3, 0.5, True, "lower it to at most 0.3000"),
         "budget 2027": (2.0, 4.0, True, "raise it to PKR 4"),
         "budget 2030": (3.0, 5.0, True, "raise it to PKR 5"),
     }
@@ -181,9 +182,9 @@ def test_scenarios_and_coverage():
     }
     # Of 200 kWh/day the largest stations serve 60 and 50.
     program = street(100.0).scenarios({"slow": 0.5, "fast": 0.5}, demand=demand).floor(0.6)
-    assert told(program) == {"floor, city": (0.55, 0.6, True, "lower it to 0.5500 or less")}
+    assert told(program) == {"floor, city": (0.55, 0.6, True, "lower it to at most 0.5500")}
     assert told(replace(street(6.0), model="coverage").floor(1.0)) == {
-        "floor, city": (0.5, 1.0, True, "lower it to 0.5000 or less"),
+        "floor, city": (0.5, 1.0, True, "lower it to at most 0.5000"),
         "budget": (6.0, 7.0, True, "raise it to PKR 7"),
     }
 
@@ -199,7 +200,7 @@ def test_the_viability_gaps_cap():
     caps = dict.fromkeys(program.instance.offer_ids, 2.0)
     program = street(100.0).viability_gap(GapRule(0.05, caps))
     found = told(program.floor({"north": 0.6}, of=ZONES))
-    assert found["viability gap, above the caps"] == (0.0, 0.125, True, "raise it to 0.1250")
+    assert found["viability gap, excess over the caps"] == (0.0, 0.125, True, "raise it to 0.1250")
     # 2.5 rupees are lacking, and 1 is there.
     program = street(1.0).viability_gap(GapRule(0.05, 0.8)).floor({"north": 0.6}, of=ZONES)
     assert told(program)["budget"] == (1.0, 2.5, True, "raise it to PKR 3")
@@ -208,8 +209,8 @@ def test_the_viability_gaps_cap():
 def test_distance_to_another_plan():
     program = street(100.0).differ_from(["a", "c"], 2).require(["south"])
     assert told(program) == {
-        "required sites": (0.0, 1.0, True, "require 1 fewer, e.g. without south"),
-        "distance to plan 1": (1.0, 2.0, True, "lower it to 1 sites or less"),
+        "required sites": (0.0, 1.0, True, "require 1 site fewer, e.g. without south"),
+        "distance to plan 1": (1.0, 2.0, True, "lower it to at most 1 sites"),
     }
 
 
@@ -227,16 +228,15 @@ def test_without_time_bounds_are_told_as_such():
     program = street(6.0, far=True).floor(0.9, of=FAR)
     lines = room._Diagnosis(program, Clock(1e-9), EXACT, known=True).lines()
     said = [str(line.fault) for line in lines]
-    bound = "this is only a bound, because no plan was found in time"
-    assert f"floor, north: have at most 66.67 %, need 90 % of the demand; at most 0.6666: {bound}" \
-        in said  # fmt: skip
+    fix = "lower it to at most 0.6666 (only a bound, because no plan was found in time)"
+    assert f"floor, north: have at most 66.67 %, need 90 % of the demand; {fix}" in said
     assert not any(line.alone for line in lines)
 
 
 def test_what_is_not_known_in_time_is_not_guessed(monkeypatch):
     monkeypatch.setattr(settings, "SMALL_COLUMNS", 0)
     monkeypatch.setattr(room._Diagnosis, "planned", lambda *_: (None, None))
-    with pytest.raises(SolveError, match="no feasible plan found"):
+    with pytest.raises(SolveError, match="no plan was found, and no conflict"):
         why_not(street(11.0).floor(0.6), EXACT)
 
 

@@ -123,9 +123,9 @@ def test_the_plan_draws_itself(plan: siting.Plan) -> None:
         assert plan.title in words(figure)
         assert "nobody" in words(figure)  # whose roads they are
         assert figure._repr_png_().startswith(b"\x89PNG")  # what a notebook shows
-    with pytest.raises(InputError, match="no picture 'pie'; use one of map, classes"):
+    with pytest.raises(InputError, match="has no picture 'pie'; use one of map, classes"):
         plan.plot("pie")
-    with pytest.raises(InputError, match="lacks the table years for this picture"):
+    with pytest.raises(InputError, match="needs the table years, which the plan lacks"):
         plan.plot("years")
 
 

@@ -81,7 +81,7 @@ def test_faults_of_what_is_asked_come_at_once(plan, tmp_path):
     with pytest.raises(InputError) as err:
         plan.export(tmp_path / "plan.fgb", ["sites", "sitez"])
     assert len(err.value.faults) == 2
-    with pytest.raises(InputError, match="cannot hold tables without geometry"):
+    with pytest.raises(InputError, match="cannot contain tables without geometry"):
         plan.export(tmp_path / "plan.parquet", ["offers"])
     assert list(tmp_path.iterdir()) == []
 
@@ -105,7 +105,7 @@ def test_a_shapefile_has_short_names_and_says_what_they_are(plan, tmp_path):
     assert back[fields["served_kwh_day"]].sum() == pytest.approx(12)
     ids = back.set_index(fields["name"])[fields["site_id"]]
     assert ids.to_dict() == plan.sites.set_index("name")["site_id"].to_dict()
-    with pytest.raises(InputError, match="can hold only one layer"):
+    with pytest.raises(InputError, match="can contain only one layer"):
         plan.export(tmp_path / "both.shp", ["sites", "demand"])
     path.unlink()  # what is left of a Shapefile is not written over either
     with pytest.raises(InputError, match=r"sites\.shx"):

@@ -154,7 +154,7 @@ def test_csv_is_for_spreadsheets_and_reads_back(tmp_path: Path) -> None:
 
 def test_csv_of_polygons_is_refused(tmp_path: Path) -> None:
     cells = gpd.GeoDataFrame({"cell_id": ["c1"]}, geometry=[box(X, Y, X + 1, Y + 1)], crs=UTM)
-    with pytest.raises(InputError, match="only points"):
+    with pytest.raises(InputError, match="shapes other than points"):
         write_csv(cells, tmp_path / "cells.csv")
     assert list(tmp_path.iterdir()) == []
 

@@ -105,12 +105,12 @@ def test_the_pc1_has_its_headings_and_its_sums(run, tmp_path):
 
 @pytest.mark.slow
 def test_need_is_told_at_the_hurdle_and_dates_agree(stored_town, tmp_path):
-    """A station may need support at 70% of its sales although its NPV at all of them is above 0."""
+    """A station may need a subsidy at 70% of its sales although its NPV at 100% is above 0."""
     gap = "offers.subsidy={rule: gap, gap_cap_share: 1.0, hurdle: {sales_share: 0.7}}"
     run = stored_town(gap, "program.budget_pkr=10_000_000") / "run"
     document = docx.Document(str(write_paper(run, "pc1", tmp_path / "pc1.docx")))
     benefit = dict(rows(document, "Benefit"))["financial"]
-    assert benefit.endswith("stations need support to break even at 70% of their planned sales")
+    assert benefit.endswith("stations need a subsidy to break even at 70% of their planned sales")
     assert rows(document, "By 1 January")[1][0] == "2030"
     load = docx.Document(str(write_paper(run, "load", tmp_path / "load.docx")))
     assert dict(rows(load, "Question"))["needed by"] == "1 January 2030"
@@ -196,7 +196,7 @@ def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert "already exists" in fault(run, "--kind", "pc1", "--out", mine)
     assert mine.read_text() == "mine"
     assert "does not end in .docx" in fault(run, "--kind", "pc1", "--out", tmp_path / "a.pdf")
-    assert "a tender needs lots" in fault(run, "--kind", "tender")
+    assert "is missing for a tender" in fault(run, "--kind", "tender")
     assert "is only for a tender" in fault(run, "--kind", "pc1", "--lots", tmp_path)
     out = ["--out", tmp_path / "t.docx"]
     said = fault(run, "--kind", "tender", "--lots", tmp_path, *out)

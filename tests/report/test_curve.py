@@ -54,7 +54,7 @@ def frontier(tmp_path_factory, stored):
 def test_the_curve_is_drawn_with_its_bound_knee_and_fairness(run_copy, frontier):
     page = page_of(run_copy, frontier)
     section = page.all("section", id="curve")[0]["text"]
-    assert "bends most at PKR\N{NO-BREAK SPACE}1,000" in section
+    assert "knee of the curve is at PKR\N{NO-BREAK SPACE}1,000" in section
     assert "settings that differ" not in section
     points = {
         e["attrs"]["class"]: [tuple(map(float, p.split(","))) for p in e["attrs"]["points"].split()]
@@ -90,10 +90,10 @@ def test_a_curve_of_other_settings_says_so(run_copy, frontier, tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda f: (f / "frontier.csv").unlink(), "it has no frontier.csv"),
+        (lambda f: (f / "frontier.csv").unlink(), "has no frontier.csv, so"),
         (
             lambda f: edit_json(f / "frontier.json", lambda d: d.update(name="lahore")),
-            "belongs to study 'lahore', but the run to 'town'",
+            "belongs to study 'lahore', but the run is of 'town'",
         ),
         (lambda f: edit_table(f, served_kwh_day=99.0), "above its bound"),
         *later((lambda f: edit_table(f, served_kwh_day=0.5), "differs from frontier.json")),

@@ -272,7 +272,7 @@ def test_cards_of_many_stations_are_packed_and_the_same(stored, monkeypatch):
     cards = zlib.decompress(base64.b64decode(text)).decode("utf-8")
     assert cards in usual
     assert cards.count("data-card=") == len(packed.data["sites"]) == 2
-    assert "sites.csv has their figures" in packed.all("noscript")[-1]["text"]
+    assert "sites.csv has the figures of the stations" in packed.all("noscript")[-1]["text"]
 
 
 # What it does without

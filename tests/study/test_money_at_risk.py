@@ -228,7 +228,7 @@ def test_it_is_told_wherever_served_is(slower):
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert words in facts["headline"]["money_at_risk"]["text"]
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "have a negative NPV, with" in page
+    assert "new stations have a negative NPV and receive" in page
     assert "New stations with NPV below 0" in page
     lost = slow["subsidy_below_npv_0_pkr"]
     theirs = town.parent / "theirs.csv"
@@ -265,7 +265,7 @@ def test_the_share_of_all_drivers_comes_first_and_the_money_s_figure_is_named(sl
     assert labels.index("Drivers served") < labels.index("Energy served")
     # One socket keeps few of the drivers that its output could: two answers on one page.
     assert abs(day["served_share"] - plan.served_share) > 0.05
-    assert "the program's 100.0% of the energy" in told["Basis of the subsidies"]
+    assert "the share of energy served in the plan (100.0%)" in told["Basis of the subsidies"]
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "Business cases are based on the share of energy served in the plan" in page
     near = study_from_run(folder)
@@ -315,7 +315,7 @@ def test_members_are_named_by_a_column_of_the_layer_too(tmp_path):
     assert Study(town, [rule.format("{column: operator}")]).concessions == {"s0002": "PSO"}
     with pytest.raises(InputError, match=r"column: no layer of sites has a column .owner."):
         Study(town, [rule.format("{column: owner}")]).concessions  # noqa: B018
-    with pytest.raises(InputError, match=r"sites.north: s0002 is already in PSO"):
+    with pytest.raises(InputError, match=r"sites.north: s0002 is already in concession PSO"):
         Study(town, [rule.format("{column: operator, sites: {north: [s0002]}}")]).asked  # noqa: B018
 
 
@@ -344,13 +344,13 @@ def test_a_concession_where_nothing_can_be_built_is_named(tmp_path):
     study = Study(town, [f"offers.subsidy={{rule: gap, concessions: {{sites: {lots}}}}}"])
     offers = study.offers.copy()
     offers.loc[offers["site_id"] == "s0002", "reason"] = "no room"
-    with pytest.raises(InputError, match=r"without a site where a new station .*\(south\)"):
+    with pytest.raises(InputError, match=r"no new station could be built at .*\(south\)"):
         study.with_stages({"offers": offers}).asked  # noqa: B018
     # A column may name operators that only have what stands; not only such.
     by_name = Study(town, ["offers.subsidy={rule: gap, concessions: {column: name}}"])
     assert by_name.with_stages({"offers": offers}).concessions["s0001"] == "East pump"
     offers["reason"] = "no room"
-    with pytest.raises(InputError, match=r"concessions.column: 'name' names no concession at a"):
+    with pytest.raises(InputError, match=r"column: column 'name' names no concession where"):
         by_name.with_stages({"offers": offers}).concessions  # noqa: B018
     with pytest.raises(InputError, match=r"sites.north: 'Nowhere' is not a site"):
         Study(town, ["offers.subsidy={rule: gap, concessions: {sites: {north: [Nowhere]}}}"]).asked  # noqa: B018

@@ -160,11 +160,11 @@ def test_a_run_says_how_its_plan_fares(ran):
     lines = dict(plan.headline())
     assert lines.keys() >= {
         "Day, as planned", "Day, all drivers", "Service standard", "Demand, 90 % range",
-        "Capacity by waits and time",
+        "Capacity by waits and port use",
     }  # fmt: skip
     # Of a fleet that is a table there is no scenario, and the cases are no outcomes.
     assert "Under other demand" not in lines
-    text = "median 12; the plan assumes 12, more than in 0% of the draws"
+    text = "median 12; the plan assumes 12, which exceeds 0% of the draws"
     assert text in lines["Demand, 90 % range"]
     assert "not met" in lines["Service standard"]
     page = (folder / "report.html").read_text(encoding="utf-8")

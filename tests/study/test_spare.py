@@ -75,7 +75,7 @@ def test_what_had_no_time_is_blank_and_said_to_be(hurried):
     assert {row["why_not"] for row in others} == {"not computed in time"}
     told = {event.stage: event.text for event in heard if event.done}
     assert told["cards"] == blank
-    assert told["what if"] == f"4 other circumstances, 3 of them {late}"
+    assert told["what if"] == f"3 other capacities and demands, 3 of them {late}"
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert f"siting explain RUN {new[0]} computes it." in page
     assert page.count("not computed in time") >= len(new) + len(others)

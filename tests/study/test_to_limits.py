@@ -221,7 +221,7 @@ def test_rules_that_make_no_sense_are_refused_from_the_yaml_alone(town, keys, ke
 
 @pytest.mark.slow
 def test_a_part_of_the_split_without_chargers_is_told(town):
-    with pytest.raises(InputError, match="no offer draws on it"):
+    with pytest.raises(InputError, match="no offer can use this money"):
         siting.run(limited(town, split_like="pm_e_drive"))
 
 
