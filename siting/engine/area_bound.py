@@ -135,7 +135,7 @@ class AreaBound:
             sparse.csc_array(part[both]), cost, m.lower[columns], m.upper[columns],
             np.concatenate([m.row_lower[local], np.full(len(others), -np.inf)]), m.row_upper[both],
             whole=whole, threads=1, random_seed=seed,
-            mip_rel_gap=1 * settings.WINDOW_GAP, mip_max_nodes=10 * settings.PROGRAM_NODES,
+            mip_rel_gap=settings.WINDOW_GAP, mip_max_nodes=10 * settings.PROGRAM_NODES,
             mip_allow_restart=False, time_limit=max(0.05, min(settings.SECONDS, clock.left_s)),
         )  # fmt: skip
         return model, float(relaxed)

@@ -73,27 +73,32 @@ def test_no_plan_is_above_the_bound_by_areas(first):
 
 
 @pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][1::16]))
-def test_no_plan_is_above_the_bound_by_counts(first, large):
-    """A plan has at most, or at least, the rounded number of stations of the relaxation."""
-    seen = 0
+def test_no_plan_is_above_the_bound_by_cases(first):
+    """After each step, cases for numbers of stations and their areas include every plan."""
+    seen, steps = 0, 0
     for features, frame in frames_with(first):
         nothing = np.zeros(0, dtype=np.int64)
         priced = Pricing(frame, ENDLESS, start=nothing, some=nothing, seed=1).run(0.0)
-        if priced.counts is None:
+        if priced.later is None:
             continue
-        priced.counts.lower(0.0, -math.inf, ENDLESS)
-        bounds = priced.lowered
-        for choice, value in values_of(frame):
-            slack = 1e-6 * max(abs(value), 1.0)
-            assert value <= bounds.bound + slack, (features, choice)
-            assert (value <= bounds.at_most[choice] + slack).all(), (features, choice)
-            seen += 1
-    print(f"{seen} plans held against bounds")
+        plans = values_of(frame)
+        best = max((value for _, value in plans), default=-math.inf)
+        for _ in range(12):
+            more = priced.later.lower(0.0, best, ENDLESS, threads=2, seed=1)
+            bounds, steps = priced.lowered, steps + 1
+            for choice, value in plans:
+                slack = 1e-6 * max(abs(value), 1.0)
+                assert value <= bounds.bound + slack, (features, choice)
+                assert (value <= bounds.at_most[choice] + slack).all(), (features, choice)
+                seen += 1
+            if not more:
+                break
+    print(f"{seen} plans held against bounds after {steps} steps")
 
 
 @pytest.fixture
 def large(monkeypatch):
-    """Only the relaxations of large programs have bounds by areas."""
+    """In large programs, integer programs of areas replace links, floors and rows for sites."""
     monkeypatch.setattr(settings, "LARGE", 0)
 
 
@@ -108,9 +113,9 @@ def relaxed(seed, **changes):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_larger_areas_lower_the_bound_of_the_relaxation(seed, large):
+def test_larger_areas_lower_the_bound_of_the_relaxation(seed):
     frame, priced = relaxed(seed)
-    bounds, found = priced.areas, []
+    bounds, found = priced.later._open[0].areas, []
     assert bounds.bound <= priced.bound * 1.001
     for size in (1, 8, frame.sites):
         bounds._solve(size, 0.0, ENDLESS, 2, 1)
@@ -122,23 +127,54 @@ def test_larger_areas_lower_the_bound_of_the_relaxation(seed, large):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_whole_number_of_stations_lowers_the_bound(seed, large):
+def test_a_whole_number_of_stations_lowers_the_bound(seed):
     frame, priced = relaxed(seed)
-    stations, bound = priced.counts.stations, priced.bound
-    assert stations % 1 > 0.01
-    priced.counts.lower(0.0, -math.inf, ENDLESS)
-    assert priced.lowered.bound < bound - 1e-6 * abs(bound)
-    # With a row for a number that the relaxation reaches anyway, nothing changes.
+    (whole,) = priced.later._open
+    group, number = whole.group(0.0)
+    assert number == pytest.approx(priced.taken[group].sum())
+    assert number % 1 > 0.01
+    parts = whole.split(0.0, -math.inf, ENDLESS, threads=2)
+    low, high = (float(one.priced.taken[group].sum()) for one in parts)
+    assert low == pytest.approx(math.floor(number))
+    # If the budget does not allow one station more, the bound is low instead.
+    assert high == pytest.approx(math.ceil(number)) or parts[1].priced.bound < 0.9 * priced.bound
+    slack = 1e-6 * abs(priced.bound)
+    assert all(one.known.bound < priced.bound - slack for one in parts)
+    # A row for a number that the relaxation reaches anyway changes nothing.
     nothing = np.zeros(0, dtype=np.int64)
     case = Pricing(frame, ENDLESS, start=nothing, some=nothing, seed=1)
-    case = case.with_stations(1.0, math.floor(stations), ENDLESS)
-    assert case.rounds(0.0, -math.inf, rough=False).bound == pytest.approx(bound, rel=1e-6)
+    case = case.with_number(group, 1.0, math.floor(number), priced.bound)
+    again = case.rounds(0.0, -math.inf, rough=False)
+    assert again.bound == pytest.approx(priced.bound, rel=1e-6)
 
 
-def test_areas_grow_with_each_call_until_one_holds_all_sites(large, monkeypatch):
+@pytest.mark.parametrize("seed", range(3))
+def test_cases_are_divided_until_their_bounds_reach_the_gap(seed):
+    """The case with the highest bound comes first, so the bound falls from step to step."""
+    frame, priced = relaxed(seed)
+    later, found = priced.later, [priced.bound]
+    enough = priced.bound * (1 - 2e-3)
+    while later.lower(0.0, enough, ENDLESS, threads=1, seed=1) and len(found) < 40:
+        found.append(later.bound)
+    assert found == sorted(found, reverse=True)
+    assert later.bound < found[0]
+    open_ = [one.known.bound for one in later._open]
+    assert later.bound == pytest.approx(max([later._closed[0], *open_]))
+    assert later._closed[0] <= enough + 1e-6 * abs(enough)
+
+
+def test_a_number_that_no_plan_reaches_ends_a_case_at_once():
+    frame, priced = relaxed(1)
+    (whole,) = priced.later._open
+    every = np.ones(frame.count, dtype=bool)
+    case = whole.pricing.with_number(every, 1.0, frame.sites + 20.0, priced.bound)
+    assert case.rounds(0.0, -math.inf, rough=False).bound < 0
+
+
+def test_areas_grow_with_each_call_until_one_holds_all_sites(monkeypatch):
     monkeypatch.setattr(settings, "AREA", 8)
     frame, priced = relaxed(1)
-    bounds, sizes = priced.areas, []
+    bounds, sizes = priced.later._open[0].areas, []
     areas = frame.areas
 
     def seen(sites, size):
@@ -156,10 +192,10 @@ def test_areas_grow_with_each_call_until_one_holds_all_sites(large, monkeypatch)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_prices_of_a_site_never_weaken_its_bound(seed, large):
+def test_the_prices_of_a_site_never_weaken_its_bound(seed):
     """The bound by sites and that of the relaxation each hold for a site; the lower one counts."""
     frame, priced = relaxed(seed)
-    tight = priced.areas.frame
+    tight = priced.later._open[0].areas.frame
     every, rng = np.ones(frame.count, dtype=bool), np.random.default_rng(seed)
     for _ in range(5):
         price = dual_of(tight, rng)
@@ -204,7 +240,7 @@ def test_a_plan_is_built_only_if_time_allows_all_areas(monkeypatch):
     monkeypatch.setattr(settings, "AREA", 6)
     frame, priced = relaxed(1)
     most = np.full(frame.count, np.inf)
-    known = Known(frame, np.arange(frame.count), replace(priced, at_most=most, areas=None))
+    known = Known(frame, np.arange(frame.count), replace(priced, at_most=most, later=None))
     take = Windows._take
 
     def last(windows, *args):
