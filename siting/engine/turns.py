@@ -62,7 +62,7 @@ def take_all_turns(inc: Incumbent) -> None:
         steps = [programs, *makers, cuts, tree]
         later = None if inc.known is None else inc.known.priced.later
         bounds = [] if later is None else [Step(partial(_later_turn, inc, later))]
-        steps += bounds
+        steps = [programs, *bounds, *makers, cuts, tree]
         # In a large program, later aims need all threads.
         inc.bound_steps = [*bounds, tree] if has_cuts else []
 
@@ -284,8 +284,11 @@ def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
         if windows is None or inc.choice is None:
             return False
         with inc.clock.phase("crossings"):
+            began = inc.clock.work
             while not inc.done and inc.plans.have_pairs(inc.choice):
                 _cross(inc, windows, inc.plans.take(inc.effort.threads, inc.choice))
+                if inc.clock.work > began + settings.TURN:
+                    break
         return True
 
     return turn
