@@ -191,9 +191,10 @@ def spread_zones(
     ).to_crs(4326)
     named = ids[without].astype(str).tolist()
     if named:
-        text = "%s zones with %s people contain no %s: each has all its people at one point (%s)"
+        text = "the %s people of %s without %s are at one point per zone (%s)"
         some = ", ".join(named[:5]) + (" …" if len(named) > 5 else "")
-        log.warning(text, len(named), f"{people[without].sum():,.0f}", basis, some)
+        lacking = counted(len(named), "zone")
+        log.warning(text, f"{people[without].sum():,.0f}", lacking, basis, some)
     spread.attrs["without"] = named
     return spread
 

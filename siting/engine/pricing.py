@@ -18,8 +18,8 @@ If the aim counts driving times, each round also adds rows that the relaxation v
 (`siting.engine.station_bound`). Each such round also computes a bound site by site. In a large
 program, integer programs of single areas (`siting.engine.area_bound`) replace these rows.
 
-For other aims, `LaterBound` can lower the bounds further: two cases for the number of stations, and
-in each case the integer programs of areas.
+For other aims, `LaterBound` lowers the bounds further, by cases for numbers of stations and by
+integer programs of areas.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
@@ -102,7 +102,7 @@ class _Case:
     pricing: Pricing
     priced: Priced
     areas: AreaBound | None = None
-    larger: bool = True  # whether larger areas may lower the bounds
+    larger: bool = True  # whether more rows or larger areas may lower the bounds
     divisible: bool = True  # whether the case may be divided
 
     @property
@@ -147,7 +147,7 @@ class _Case:
 
         def solve(clock: Clock, case: Pricing) -> Priced | None:
             case.clock = clock
-            return case.rounds(gap, best, rough=False)
+            return case.rounds(gap, best, rough=False, once=True)
 
         some = [partial(solve, case=case) for case in cases]
         solved = in_parallel(some, clock) if threads > 1 else [one(clock) for one in some]
@@ -157,13 +157,22 @@ class _Case:
             if one is not None
         ]
 
-    def lower(self, gap: float, clock: Clock, *, threads: int, seed: int) -> None:
-        """Lower the bounds by integer programs of areas, larger in each call."""
-        pricing = self.pricing
+    def lower(self, gap: float, best: float, clock: Clock, *, threads: int, seed: int) -> None:
+        """Lower the bounds by more rows or by integer programs of areas, larger in each call.
+
+        For `gap` and `best`, see `Pricing.run`.
+        """
+        pricing, known = self.pricing, self.known
+        if pricing.links and not pricing.by_areas:
+            pricing.clock = clock
+            found = pricing.rounds(gap, best, rough=False, once=True)
+            self.larger = found is not None and pricing.has_new_rows
+            if found is not None:
+                self.priced = found.or_less(known.bound, known.at_most)
+                self.divisible = True
+            return
         if self.areas is None:
-            price, live = pricing.last_price, pricing.live
-            by = bound_by(pricing.frame, pricing.cutter, price, clock, live)
-            self.areas = AreaBound(pricing.frame, price, by, live)
+            self.areas = pricing.areas()
         self.larger = self.areas.lower(gap, clock, threads=threads, seed=seed)
 
 
@@ -173,13 +182,13 @@ class LaterBound:
     Together, the cases include all plans. The case with the highest bound is divided further if the
     gap is smaller than the energy that an average station serves: a whole number of stations lowers
     the bound by no more. Otherwise, and if all numbers are whole, areas lower the bound of the
-    case. `pricing`: the relaxation solved; `priced`: its result; `areas`: its bounds by areas.
+    case. `pricing`: the relaxation solved; `priced`: its result.
     """
 
-    def __init__(self, pricing: Pricing, priced: Priced, areas: AreaBound) -> None:
+    def __init__(self, pricing: Pricing, priced: Priced) -> None:
         self.bound, self.at_most = priced.bound, priced.at_most
         self._station = abs(priced.bound) / max(float(priced.taken.sum()), 1.0)
-        self._open = [_Case(pricing, priced, areas)]
+        self._open = [_Case(pricing, priced)]
         # Bounds on the plans of all cases that need no further work.
         self._closed = -math.inf, np.full(len(priced.at_most), -math.inf)
 
@@ -197,7 +206,7 @@ class LaterBound:
             else:
                 case.divisible = clock.over
         elif case.larger:
-            case.lower(gap, clock, threads=threads, seed=seed)
+            case.lower(gap, best, clock, threads=threads, seed=seed)
         else:  # the bound of this case is final
             return False
         bound, at_most = self._closed
@@ -271,6 +280,7 @@ class Pricing:
         self.site_price = np.zeros(0)
         # Rows for numbers of stations, and the cost of missing such a row by one station.
         self.counted, self.missed = np.zeros(0, dtype=np.int64), 0.0
+        self.has_new_rows = True  # whether the last relaxation lacks rows that it violates
         # Each bound found, and its rise per unit of the value of each earlier aim.
         self.bounds_by_kept: list[tuple[float, Floats]] = []
 
@@ -364,15 +374,13 @@ class Pricing:
             return self._lowered(known, gap, best)
         if by_sites is None or self.last_price is not given:
             by_sites = bound_by(self.frame, self.cutter, self.last_price, self.clock, self.live)
+        self.by, self.center = by_sites, self.last_price
         prices, unit = self._prices(self.last_price), self.frame.layout.money_unit
         gaps = by_sites.gaps * abs(self.matrix.size) / unit
         prices = replace(prices, demand=np.nan_to_num(prices.demand), gaps=gaps)
         self.bounds = Bounds(by_sites.bound, by_sites.at_most, prices)
         known = known.or_less(max(by_sites.bound, best), by_sites.at_most)
-        if not self.has_areas:
-            return known
-        areas = AreaBound(self.frame, self.last_price, by_sites, self.live)
-        return replace(known, later=LaterBound(self, known, areas))
+        return replace(known, later=LaterBound(self, known)) if self.has_areas else known
 
     def roughly(self) -> Priced | None:
         """Return prices, values and a loose bound from one rough relaxation; None if it fails."""
@@ -395,15 +403,21 @@ class Pricing:
         return taken
 
     def _lowered(self, known: Priced, gap: float, best: float) -> Priced:
-        """Return the bounds; in a large program, lower them first by solving ever larger areas."""
-        if self.by is None or not self.by_areas:
+        """Return the bounds after lowering them step by step (see `LaterBound`)."""
+        if self.by is None or not self.has_areas:
             return known
-        areas = AreaBound(self.frame, self.center, self.by, self.live)
+        later, more = LaterBound(self, known), True
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
-        larger = True
-        while larger and areas.bound > enough and not self.clock.over:
-            larger = areas.lower(0.0, self.clock, threads=self.threads, seed=self.seed)
-        return known.or_less(max(areas.bound, best), areas.at_most)
+        while more and later.bound > enough and not self.clock.over:
+            more = later.lower(gap, best, self.clock, threads=self.threads, seed=self.seed)
+        return known.or_less(max(later.bound, best), later.at_most)
+
+    def areas(self) -> AreaBound:
+        """Return the bounds by areas at the best prices found, before any area is solved."""
+        if self.by is None:
+            self.center = self.last_price
+            self.by = bound_by(self.frame, self.cutter, self.center, self.clock, self.live)
+        return AreaBound(self.frame, self.center, self.by, self.live)
 
     def _prices(self, dual: Floats) -> Prices:
         """Return the unscaled prices of demand, money and limits, given the duals of all rows."""
@@ -423,18 +437,21 @@ class Pricing:
         out.flows, out.bounds_by_kept = copy(self.flows), []
         out.flows.inside, out.flows.linked = self.flows.inside.copy(), self.flows.linked.copy()
         out.active, out.live = self.active.copy(), self.live.copy()
-        out.link_price = self.link_price.copy()
+        out.link_price, out.by = self.link_price.copy(), None
+        out.site_price = self.site_price.copy()
         out.counted = np.append(self.counted, self.matrix.a.shape[0])
         out.missed = abs(worth / self.matrix.size)
         out._add_rows(sparse.csr_array(way * group[None, :]), np.array([least]))
         return out
 
     def rounds(
-        self, gap: float, best: float, known: Priced | None = None, *, rough: bool
-    ) -> Priced | None:
+        self, gap: float, best: float, known: Priced | None = None, *, rough: bool,
+        once: bool = False,
+    ) -> Priced | None:  # fmt: skip
         """Add options until none promises a gain; return bounds, or `known` if time runs out.
 
-        `rough`: whether to solve the first relaxation roughly.
+        `rough`: whether to solve the first relaxation roughly; `once`: whether to return as soon as
+        no option promises a gain, after adding the rows that the relaxation violates.
         """
         frame = self.frame
         stage, before = OFFERS, math.inf
@@ -487,14 +504,18 @@ class Pricing:
                 stalled = near and before - now <= settings.PRICING_STALLED * abs(now)
                 if known.bound <= enough or (stage == SITES and stalled):
                     return known
+                if near and once:
+                    self.has_new_rows = self._link(columns, taken, found.point)
+                    self.has_new_rows |= self._split(columns, found.point, by)
+                    return known
                 if near and self.by_areas:
                     return known  # integer programs of areas give an equally good bound sooner
                 # If more than twice the requested gap remains with links, only rows for sites can
                 # close it.
                 far = near and known.bound - enough > gap * abs(enough)
                 if (stage == OFFERS and near) or (stage == LINKS and (stalled or far)):
-                    stage, before = stage + 1, math.inf
-                elif near:
+                    stage += 1
+                if near:
                     before = now
             self.live &= known.at_most > best
             self.live[self.start] = True
@@ -510,7 +531,7 @@ class Pricing:
             if rough:
                 rough = again = late
                 continue
-            if self.links and (stage >= LINKS or not new):
+            if self.links and ((stage >= LINKS and near) or not new):
                 new |= self._link(columns, taken, found.point)
                 stage = max(stage, LINKS) if new else SITES
             if stage == SITES:

@@ -102,10 +102,21 @@ def _written(value: float, unit: str) -> str:
     """Format a number as in a configuration file: a share as a decimal, not as a percentage."""
     if unit in (SHARE, COST_SHARE):
         return f"{value:.4f}"
-    return f"PKR {value:,.0f}" if unit == PKR else f"{value:,.10g} {unit}"
+    return f"PKR {value:,.0f}" if unit == PKR else _amount(value, unit)
 
 
 def _said(value: float, unit: str) -> str:
     if unit in (SHARE, COST_SHARE):
         return f"{100 * value:.4g} %"
-    return f"PKR {value:,.10g}" if unit == PKR else f"{value:,.10g} {unit}"
+    return f"PKR {value:,.10g}" if unit == PKR else _amount(value, unit)
+
+
+def _amount(value: float, unit: str) -> str:
+    """Return a value with its unit, in the singular for 1.
+
+    >>> _amount(1.0, "sites"), _amount(2.5, "kW")
+    ('1 site', '2.5 kW')
+    """
+    if unit.endswith("s"):
+        return counted(float(f"{value:.10g}"), unit[:-1])
+    return f"{value:,.10g} {unit}"

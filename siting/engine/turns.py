@@ -35,7 +35,12 @@ def take_all_turns(inc: Incumbent) -> None:
     # Without a plan there is nothing that windows could improve.
     windows = Step(_window_turns(inc), lambda: inc.choice is not None)
     crossings = Step(_crossing_turns(inc), lambda: inc.plans.have_pairs(inc.choice))
-    steps = makers = [windows, crossings]
+    makers = [windows, crossings]
+    later = None if inc.known is None else inc.known.priced.later
+    # In a large program, each turn solves larger areas than the turn before.
+    growth = settings.GROWTH**2 if inc.frame.large else 1.0
+    bounds = [] if later is None else [Step(partial(_later_turn, inc, later), growth=growth)]
+    steps = [*makers, *bounds]
     if inc.coarse:
         inc.master.forget_money()
         # Without the root's cuts, the master problem gives no better bound than column generation.
@@ -59,9 +64,6 @@ def take_all_turns(inc: Incumbent) -> None:
             return all(one.ended or not one.ready() for one in before_tree)
 
         tree = Step(tree_turn, is_time_for_tree, left=tree_left)
-        steps = [programs, *makers, cuts, tree]
-        later = None if inc.known is None else inc.known.priced.later
-        bounds = [] if later is None else [Step(partial(_later_turn, inc, later))]
         steps = [programs, *bounds, *makers, cuts, tree]
         # In a large program, later aims need all threads.
         inc.bound_steps = [*bounds, tree] if has_cuts else []
@@ -135,7 +137,7 @@ def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]
 
 
 def _later_turn(inc: Incumbent, bounds: LaterBound) -> bool:
-    """Lower the bound by cases and by larger areas; return whether larger areas remain."""
+    """Lower the bound by cases or areas; return whether another turn may lower it further."""
     effort = inc.effort
     with inc.clock.phase("area bounds", inc.ends):
         more = bounds.lower(

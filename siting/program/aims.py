@@ -16,7 +16,7 @@ times the probability of its scenario).
                    ``g`` of demand rows, where ``D_gs`` is the demand of the group
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
                    the highest worth that any plan reaches in ``k``, and ``S_k`` is the worth that
-                   this plan reaches there
+                   this plan reaches in ``k``
 `Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
                    of ``S_k - c_k`` over the worst scenarios, whose probabilities ``p_k`` sum to
                    ``1 - a``. If an outcome is the worth served, ``c_k`` is 0. If it is the worth
@@ -101,7 +101,7 @@ class Aim(ABC):
     of_scenarios: ClassVar[bool] = False  # the value is a function of the worth in each scenario
     of_stations: ClassVar[bool] = False  # the value is the cost of stations plus drivers' time
     from_best: ClassVar[bool] = False  # the value is relative to the best value in each scenario
-    best: tuple[float, ...] = ()
+    best: tuple[float, ...] = ()  # best value in each scenario, if the aim needs these values
     groups: tuple[Floor, ...] = ()  # groups of demand whose served shares are compared
 
     @property
@@ -148,11 +148,14 @@ class Aim(ABC):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return the weight of a minute of driving for each vehicle class; None if all equal."""
+        """Return the weight of a minute of driving for each vehicle class; None: equal weights."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, without money, as a function of worth by scenario, or None."""
+        """Return the aim, without its terms for money, as a function of the worth by scenario.
+
+        Return None if the aim, apart from money, is not a function of worth alone.
+        """
         chance = layout.probabilities
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
@@ -191,7 +194,7 @@ class NetWorth(Aim):
     of_worth = True
     # Charge on each rupee, in the program's unit of worth: one number, or one per year.
     least_gain: float | tuple[float, ...]
-    of: MoneyKind = "subsidy_pkr"  # what is charged: public money drawn, or total cost
+    of: MoneyKind = "subsidy_pkr"  # the money charged: public money drawn, or total cost
 
     @property
     def by_year(self) -> bool:
@@ -199,9 +202,10 @@ class NetWorth(Aim):
         return isinstance(self.least_gain, tuple)
 
     def in_year(self, t: int, weights: Sequence[float]) -> NetWorth:
-        """Return the aim of one year alone: money drawn by its end bears that year's charge."""
+        """Return the aim of year `t` alone, with a charge on all money drawn by the end of `t`."""
         gains = np.broadcast_to(np.asarray(self.least_gain, float), len(weights))
-        # The money drawn by year t is charged g_t, and money drawn later is charged g_t+1.
+        # In the charge ``sum of g_t (M_t - M_t-1)``, the coefficient of ``M_t`` is
+        # ``g_t - g_t+1``. In the aim of the year alone, a kWh/day has weight 1.
         own = (gains - np.append(gains[1:], 0.0))[t] / weights[t]
         return replace(self, least_gain=max(float(own), 0.0))
 
@@ -306,9 +310,9 @@ class LeastRegret(Aim):
         return LeastRegret(best)
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Add and return a column for the largest regret, at least the regret of every scenario."""
+        """Add and return a column that is at least the regret in every scenario."""
         if len(self.best) != len(layout.probabilities):
-            what = "lacks the best value of any plan in each scenario"
+            what = "the highest worth that any plan reaches in each scenario is unknown"
             raise InputError("least regret", what, "solve the program to compute these values")
         unit = layout.worth_unit
         regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)

@@ -99,7 +99,7 @@ def one_in_each(
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, False], "reason": ["", ""]})
     >>> one_in_each(offers, {"east": ["s1", "s2"]}, "square", "limits")
-    (Limit east (square): at least 1 stations over 2 offers,)
+    (Limit east (square): at least 1 station over 2 offers,)
     """
     by_site = offers_left(offers, forbidden).groupby("site_id")["offer_id"].agg(list).to_dict()
     limits = []
@@ -107,7 +107,8 @@ def one_in_each(
         use = {o: 1.0 for site in sorted(set(sites[name])) for o in by_site.get(site, ())}
         limits.append(Limit(name, kind, "stations", math.inf, use, at_least=1.0))
     empty = [limit.name for limit in limits if not limit.use]
-    what = f"{'stretches' if kind == 'stretch' else f'{kind}s'} without a candidate that can meet"
+    areas = "stretches" if kind == "stretch" else f"{kind}s"
+    what = f"some {areas} have no candidate that can meet the rule"
     fix = "add candidates there (offers.csv says why offers are ruled out), or relax the rule"
-    refuse(naming(where, f"{what} the rule", empty, fix, count=True))
+    refuse(naming(where, what, empty, fix))
     return tuple(limits)

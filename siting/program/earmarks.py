@@ -1,8 +1,8 @@
 """Envelopes: parts of the budget that are reserved for particular chargers.
 
-Envelope ``k`` reserves ``E_k`` of the budget ``B`` for its chargers, which may also draw on the
-rest. Its chargers draw ``D_k``, and all chargers together draw ``D``. The money drawn beyond the
-envelopes must fit into the rest of the budget::
+Envelope ``k`` reserves ``E_k`` of the budget ``B`` for its chargers. The part of the budget that no
+envelope reserves is open to all chargers. The chargers of envelope ``k`` draw ``D_k``, and all
+chargers together draw ``D``. The money drawn beyond the envelopes must fit into the open part::
 
     D - sum of D_k  +  sum of max(0, D_k - E_k)  <=  B - sum of E_k
 
@@ -10,9 +10,10 @@ This is equivalent to one constraint row for each non-empty set ``T`` of envelop
 
     D - sum of D_k over k in T      <=  B - sum of E_k over k in T
 
-If an envelope is also a ceiling (``D_k <= E_k``), the rows of sets ``T`` without it are redundant.
-A fixed share of an offer's subsidy counts towards ``D_k``, so every row is a limit per rupee. To
-split the whole budget by charger group, make each group's envelope both a reserve and a ceiling.
+If an envelope is also a ceiling (``D_k <= E_k``), the rows of sets ``T`` that lack this envelope
+are redundant. A fixed share of an offer's subsidy counts towards ``D_k``, so every row is a limit
+per rupee. To split the whole budget by charger group, make each group's envelope both a reserve and
+a ceiling.
 
 Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (a flow from
 supplies to demands exists if each set of demands fits into the supplies open to it).
@@ -36,8 +37,8 @@ def earmarks(
 
     For each envelope, `shares` has the share (0 to 1) of each offer's subsidy that pays for the
     envelope's chargers. The shares of one offer sum to at most 1. Each envelope has `kept_pkr`
-    (PKR) plus the share `of_budget` (0 to 1) of the budget. `offer_ids` are all offers. `ceilings`
-    names the envelopes that are also ceilings.
+    (PKR) plus the share `of_budget` (0 to 1) of the budget. `offer_ids` are the ids of all offers.
+    `ceilings` names the envelopes that are also ceilings.
 
     >>> from siting.program.limits import with_more_money
     >>> bikes = {"a": 1.0, "b": 0.25}

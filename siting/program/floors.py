@@ -31,7 +31,7 @@ class Floor:
     name: str  # name of the zone or class, or ``city``
     member: Flags  # whether each demand row belongs to the group
     share: float  # minimum share of the demand, 0 to 1
-    when: When = "last"  # the floor holds in all scenarios of the last year, or in ``every`` slice
+    when: When = "last"  # ``last``: in all scenarios of the last year; ``every``: in every slice
 
     def __post_init__(self) -> None:
         """Check when the floor holds."""
@@ -70,18 +70,18 @@ def groups_of(
     index = pd.Index(of.index.astype(str))
     ids = pd.Index(instance.demand_ids.astype(str))
     stray, twice = index[~index.isin(ids)], index[index.duplicated()]
-    fix = "one row per demand_id"
-    faults = naming("zones", "are not demand rows", stray, fix, count=True)
-    refuse(faults + naming("zones", "are named twice", twice, fix, count=True))
+    fix = "give one row per demand_id"
+    faults = naming("zones", "some ids are not ids of demand rows", stray, fix)
+    refuse(faults + naming("zones", "some ids appear twice", twice, fix))
     text = pd.Series(of.to_numpy(object), index=index).reindex(ids)
     given = (text.notna() & (text.astype(str).str.strip() != "")).to_numpy()
     label = text.astype(str).to_numpy(object)
     groups = {name: given & (label == name) for name in sorted(set(label[given]))}
     empty = tuple(name for name, m in groups.items() if not instance.demand_kwh[m].sum() > 0)
     if empty or not groups:
-        what = f"{len(empty):,} zones have no demand" if groups else "no demand row has a zone"
+        what = "some zones have no demand" if groups else "no demand row has a zone"
         raise InputError("zones", what, "leave them out, or correct the zones", empty)
     if CITY in groups:
-        what = f"a zone is called {CITY!r}, which means the whole area"
+        what = f"a zone is called {CITY!r}, the name of the whole area"
         raise InputError("zones", what, "give the zone another name")
     return groups

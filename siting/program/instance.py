@@ -70,8 +70,9 @@ class Instance(ReadOnlyArrays):
     required_sites
         Positions of the sites that must have a station.
     offer_upgraded
-        Whether each offer takes part in upgrades, if a plan over years allows them; None: all do,
-        or none if that would make too many options. Existing stations can always be extended.
+        Whether each offer takes part in upgrades, if a plan over years allows upgrades. None: all
+        offers take part, or no offer if there would be too many options. Existing stations can
+        always be extended.
     """
 
     demand_ids: Names
@@ -137,9 +138,11 @@ class Instance(ReadOnlyArrays):
         Raises
         ------
         InputError
-            If the input is invalid or no demand can reach a usable station. Lists every problem.
+            If the input is invalid or no demand can reach a usable station. The error lists every
+            problem.
         InfeasibleError
-            If existing and required stations alone break limits; the error names each such limit.
+            If existing and required stations alone break limits. The error names each of these
+            limits.
 
         Examples
         --------
@@ -231,7 +234,7 @@ class Instance(ReadOnlyArrays):
 
     @property
     def site_groups(self) -> Flags:
-        """A mask (sites by charger groups): whether any offer at the site has the group."""
+        """A mask, sites by charger groups: whether an offer at the site has the charger group."""
         out = np.zeros((len(self.site_ids), len(self.group_names)), dtype=bool)
         np.logical_or.at(out, self.offer_site, self.offer_capacity > 0)
         return out
@@ -285,10 +288,12 @@ class Instance(ReadOnlyArrays):
         """
         wanted = sorted(set(map(str, listed("offers", offer_ids))))
         unknown = [name for name in wanted if name not in self._position]
-        refuse(naming("offers", "not among the offers that can be built", unknown, count=True))
+        what = "some of the given offers do not exist or cannot be built"
+        refuse(naming("offers", what, unknown, "check the ids"))
         positions = np.array([self._position[name] for name in wanted], dtype=np.int64)
         twice = np.bincount(self.offer_site[positions], minlength=len(self.site_ids)) > 1
-        refuse(naming("offers", "two offers at one site", self.site_ids[twice]))
+        what = "some sites have more than one of the given offers"
+        refuse(naming("offers", what, self.site_ids[twice], "give at most one offer per site"))
         return positions
 
     def __repr__(self) -> str:

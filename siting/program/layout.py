@@ -51,7 +51,7 @@ class Layout:
             self._add_energies(s)
         self.columns.energies = self.columns.count
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
-        # For each year: the sites with a viability-gap row, and the index of each site's row.
+        # For each year, the sites with a viability-gap row, and the index of each site's row.
         self.gap_rows: list[tuple[Ints, Ints]] = []
         if self.gap is not None:
             self._add_subsidies(self.gap)
@@ -104,7 +104,7 @@ class Layout:
         return pairs, column[pairs]
 
     def worth(self, scenario: int | None = None) -> tuple[Ints, Floats]:
-        """Return the worth served, weighted by year: of a scenario, or the mean over scenarios."""
+        """Return the worth served in a scenario, or its mean over scenarios, weighted by year."""
         service, parts = self.service, []
         for s, slice_ in enumerate(self.slices):
             if scenario in (None, slice_.scenario):
@@ -246,7 +246,7 @@ class Layout:
                 yield members, kinds, groups
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Limit each energy variable to its demand times the chosen options that can serve it."""
+        """Limit each energy variable to its demand times the sum of the options that serve it."""
         service = self.service
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
         named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
@@ -288,7 +288,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # The surplus of a site in a concession counts even if its offers have no need.
+            # The surplus of a site in a concession counts even if the site's offers have no need.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(case), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
@@ -337,8 +337,9 @@ class Layout:
             amount = self.instance.amounts_of(limit)
             offer = np.flatnonzero((amount != 0) & (column >= 0).any(axis=1))
             last = column.shape[1] - 1
-            # Each year needs a row if upgrades can move a site's payments to another offer; without
-            # them, payments only grow.
+            # With upgrades, each year needs a row, because an upgrade can move a site's payments to
+            # another offer. Without upgrades, the row of the last year is enough, because the
+            # payments to an offer never fall.
             for t in range(0 if self.years and self.years.upgrades else last, last + 1):
                 least = limit.at_least if t == last else 0.0
                 most = limit.at_most / self.money_unit
@@ -347,7 +348,7 @@ class Layout:
 
 
 def _numbered(named: Ints, count: int) -> Ints:
-    """For each position below `count`, return its index in `named`; -1 if it is not in `named`."""
+    """Return, for each position below `count`, its index in `named`; -1 if it is not in `named`."""
     place = np.full(count, -1, dtype=np.int64)
     place[named] = np.arange(len(named))
     return place

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from siting.errors import naming, refuse
+from siting.texts import counted
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,13 @@ class Limit:
     at_most
         Amount available, at least 0; infinite if the limit has only a lower bound.
     use
-        What each offer uses, at least 0, keyed by ``offer_id``; offers without an entry use 0.
+        Amount that each offer uses, at least 0, keyed by ``offer_id``; offers without an entry use
+        0.
     at_least
         Minimum total use in the last year; 0 or more.
     per_rupee
-        Whether `use` is per rupee of public money that the offer draws, as in an envelope.
+        Whether `use` is an amount per rupee of public money that the offer draws, as in an
+        envelope.
     of_budget
         Change of `at_most` per rupee of budget; 0: no change. Until `with_more_money` adds the
         budget, `at_most` is the amount at a budget of 0, and may be negative.
@@ -88,9 +91,11 @@ class Limit:
             sides.append(f"at least {self.at_least:,.10g}")
         if self.at_most < math.inf:
             sides.append(f"at most {self.at_most:,.10g}")
+        last = self.at_most if self.at_most < math.inf else self.at_least
+        unit = "station" if self.unit == "stations" and last == 1 else self.unit
         return (
-            f"Limit {self.name} ({self.kind}): {' and '.join(sides)} {self.unit} "
-            f"over {len(self.use):,} offers"
+            f"Limit {self.name} ({self.kind}): {' and '.join(sides)} {unit} "
+            f"over {counted(len(self.use), 'offer')}"
         )
 
 
@@ -106,7 +111,7 @@ def feeders(
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "power_kw": [60.0, 30.0], "existing": [False, True]})
     >>> feeders(offers, {"s1": "F7", "s2": "F7"}, {"F7": 50.0})
-    (Limit feeder F7 (feeder): at most 50 kW over 1 offers,)
+    (Limit feeder F7 (feeder): at most 50 kW over 1 offer,)
     """
     feeder = {str(s): str(f) for s, f in feeder_of_site.items() if not pd.isna(f)}
     room = {str(name): float(kw) for name, kw in headroom_kw.items()}
@@ -114,10 +119,12 @@ def feeders(
     unknown = sorted(set(feeder) - set(site))
     unlimited = sorted(set(feeder.values()) - set(room))
     unused = sorted(set(room) - set(site.map(feeder)))
+    where, fix = "feeders, column site_id", "check the names, or leave these sites out"
+    faults = naming(where, "some sites have no offer", unknown, fix)
+    fix = "state the headroom of each feeder (kW)"
+    faults += naming("feeders", "some feeders have no headroom", unlimited, fix)
     fix = "check the names, or leave these feeders out"
-    faults = naming("feeders, column site_id", "sites without any offer", unknown, count=True)
-    faults += naming("feeders", "without a headroom", unlimited, "state the kW of each", count=True)
-    refuse(faults + naming("feeders", "without a site", unused, fix, count=True))
+    refuse(faults + naming("feeders", "some feeders have no site", unused, fix))
     there = offers["existing"].to_numpy(bool)
     power = offers["power_kw"].astype(float)
     standing = dict(zip(site[there], power[there], strict=True))
@@ -135,7 +142,7 @@ def number(offers: pd.DataFrame, at_most: int, name: str = "new stations") -> Li
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, True]})
     >>> number(offers, 3)
-    Limit new stations (number): at most 3 stations over 1 offers
+    Limit new stations (number): at most 3 stations over 1 offer
     """
     return Limit(name, "number", "stations", at_most, dict.fromkeys(new_offers(offers), 1.0))
 
@@ -151,7 +158,7 @@ def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ..
     """Return the limits that apply if the budget rises by `more_pkr` (PKR).
 
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
-    (Limit bikes (envelope): at most 6 PKR over 1 offers,)
+    (Limit bikes (envelope): at most 6 PKR over 1 offer,)
     """
 
     def raised(limit: Limit) -> Limit:

@@ -2,7 +2,7 @@
 
 The columns are the options ``y`` (binary), the energy ``x`` of each pair in each slice, the
 subsidies ``u`` if the program decides on them, and any columns that the aim adds. Energy is
-divided by the largest demand of any demand row, money by the cost of the most expensive offer, and
+divided by the largest demand of any merged row, money by the cost of the most expensive offer, and
 each constraint row by its largest coefficient. All programs then have coefficients of similar size.
 
 A solver drops coefficients below 1e-9 and allows rows an error of 1e-7. Demand rows below 2e-9 of
@@ -62,7 +62,7 @@ class Reached:
 
 
 def matrix_of(layout: Layout, aim: Aim, reached: Sequence[Reached]) -> Matrix:
-    """Return the matrix of a program for one aim, with one more row for each earlier aim."""
+    """Return the matrix of a program for one aim, with rows that keep the earlier aims' values."""
     rows = Rows()
     layout.write(rows)
 
@@ -73,7 +73,7 @@ def matrix_of(layout: Layout, aim: Aim, reached: Sequence[Reached]) -> Matrix:
 
     kept = [terms_of(done.aim, f"kept_{n}") for n, done in enumerate(reached)]
     goal = terms_of(aim, "")
-    # Each of these rows keeps an earlier aim within `EXACT` of the value that it reached.
+    # Each of these rows keeps an earlier aim within `EXACT` of the value that the aim reached.
     for done, terms in zip(reached, kept, strict=True):
         at, sign = np.flatnonzero(terms), _sign(done.aim)
         scale = max(abs(done.value), float(np.abs(terms[at]).max(initial=0.0)) * settings.EXACT)

@@ -20,9 +20,9 @@ From its opening on, a station has one business case per year, based on the mean
 over all scenarios. Money that would lapse at the end of a year may be paid in advance for a
 later shortfall. The total paid to a site is at most its largest shortfall.
 
-The sites of a concession share one gap row, so the surplus of one covers the shortfall of another.
-Each offer has its own cap, and existing stations are in no concession. A program with concessions
-has one year, because a surplus could not be paid back in a later year.
+The sites of a concession share one gap row, so the surplus of one site covers the shortfall of
+another. Each offer has its own cap, and existing stations are in no concession. A program with
+concessions has one year, because a surplus could not be paid back in a later year.
 
 Source of the rule: Government of India, Ministry of Finance: Scheme and guidelines for financial
 support to public private partnerships in infrastructure (viability gap funding), 2013.
@@ -40,7 +40,7 @@ import numpy as np
 from siting.errors import Fault, InputError, naming, refuse
 from siting.program.instance import Flags, Floats, Instance, Ints
 
-# What counts as money: public money drawn, or total cost.
+# The two sorts of money: public money drawn, and total cost.
 MoneyKind = Literal["subsidy_pkr", "cost_pkr"]
 MONEY: Mapping[MoneyKind, str] = {"subsidy_pkr": "public money", "cost_pkr": "total cost"}
 
@@ -71,7 +71,7 @@ class GapRule:
 def caps_of(instance: Instance, rule: GapRule) -> Floats:
     """Return the maximum public money for each offer (PKR), which never exceeds its need.
 
-    Raises `InputError` if the cap is a share outside 0 to 1, or has no amount for an offer.
+    Raises `InputError` if the cap is a share outside (0, 1], or an amount is missing or negative.
     """
     need = instance.offer_cost
     if not isinstance(rule.cap, Mapping):
@@ -80,10 +80,11 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
             raise InputError("cap", f"is {rule.cap}", fix)
         return rule.cap * need
     missing = [o for o in instance.offer_ids if o not in rule.cap]
-    faults = naming("cap", "offers without an amount", missing, "enter an amount for each offer")
+    faults = naming("cap", "some offers have no amount", missing, "enter an amount for each offer")
     given = np.array([float(rule.cap.get(o, 0.0)) for o in instance.offer_ids])
     bad = instance.offer_ids[~(given >= 0)]
-    refuse(faults + naming("cap", "negative or not a number", bad, "enter amounts of 0 or more"))
+    what = "some amounts are negative or not numbers"
+    refuse(faults + naming("cap", what, bad, "enter amounts of 0 or more"))
     capped: Floats = np.minimum(given, need)
     return capped
 
@@ -125,10 +126,12 @@ def margins_of(instance: Instance, rule: GapRule) -> Floats:
     missing = sorted(wanted - set(by_class))
     bad = sorted(k for k, v in by_class.items() if not (math.isfinite(v) and v >= 0))
     fix = f"known names: {', '.join(names)}"
-    faults = naming("margin_pkr", "unknown vehicle classes", unknown, fix)
-    faults += naming("margin_pkr", "vehicle classes without a margin", missing, "add their margins")
-    faults += naming("margin_pkr", "not a number of 0 or more", bad, "enter amounts in PKR")
+    where, fix_bad = "margin_pkr", "enter amounts of PKR 0 or more"
+    faults = naming(where, "some vehicle classes are unknown", unknown, fix)
+    faults += naming(where, "some vehicle classes have no margin", missing, "add their margins")
+    faults += naming(where, "some margins are not finite numbers of 0 or more", bad, fix_bad)
     if not 0 < rule.sales_share <= 1:
-        faults.append(Fault("hurdle", f"is {rule.sales_share}", "give a share above 0, at most 1"))
+        fix = "give a share above 0 and at most 1"
+        faults.append(Fault("hurdle", f"is {rule.sales_share}", fix))
     refuse(faults)
     return rule.sales_share * np.array([float(by_class.get(name, 0.0)) for name in names])

@@ -8,6 +8,7 @@ from siting import settings
 from siting.program.aims import Aim
 from siting.program.layout import Layout
 from siting.program.slices import Scenarios
+from siting.texts import counted
 
 
 def latex_of(
@@ -29,10 +30,10 @@ def latex_of(
 
 def _rows(layout: Layout, scenarios: Scenarios | None, differ: int) -> list[tuple[str, str]]:
     instance, years = layout.instance, layout.years
-    sizes = f"{len(instance.site_ids):,} sites, {len(layout.options):,} options"
-    wanted = f"{len(instance.demand_ids):,} demand rows"
+    sites, options = counted(len(instance.site_ids), "site"), counted(len(layout.options), "option")
+    wanted = counted(len(instance.demand_ids), "demand row")
     formula = r"\textstyle\sum_{n \in O_j} y_n \le 1,\; y_n \in \{0, 1\}"
-    rows = [(formula, f"at most one offer per site: {sizes}")]
+    rows = [(formula, f"at most one option per site: {sites}, {options}")]
     formula = r"\textstyle\sum_j x_{ijs} \le d_{is}"
     rows.append((formula, f"energy served is at most the demand: {wanted}"))
     if layout.capacitated:
@@ -40,7 +41,8 @@ def _rows(layout: Layout, scenarios: Scenarios | None, differ: int) -> list[tupl
         words = "no station sells more than its chargers deliver, for each set of vehicle classes"
         rows.append((formula, words))
     else:
-        rows.append((r"x_{ijs} \le d_{is} \sum_{n \in O_j} y_n", "served if a station is in reach"))
+        words = "demand is served only if a station is in reach"
+        rows.append((r"x_{ijs} \le d_{is} \sum_{n \in O_j} y_n", words))
     if years is not None:
         money = zip(years.years, years.budgets_pkr, strict=True)
         text = "; ".join(f"{year}: {pkr / 1e6:,.1f}" for year, pkr in money)
@@ -63,10 +65,11 @@ def _rows(layout: Layout, scenarios: Scenarios | None, differ: int) -> list[tupl
         rows.append((formula, f"limits: {_first([limit.name for limit in instance.limits])}"))
     if len(instance.required_sites):
         formula = r"\textstyle\sum_{n \in O_j} y_n = 1"
-        rows.append((formula, f"{len(instance.required_sites):,} sites must have a station"))
+        required = counted(len(instance.required_sites), "site")
+        rows.append((formula, f"{required} must have a station"))
     if differ:
         formula = r"\textstyle\sum_{j} |Y_j - Y'_j| \ge k"
-        rows.append((formula, f"differs from {differ} other plans"))
+        rows.append((formula, f"the plan differs from {counted(differ, 'other plan')}"))
     return [(formula, _escaped(words)) for formula, words in rows]
 
 

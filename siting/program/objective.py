@@ -66,13 +66,15 @@ class StepDecay:
         factors = [self.steps[b] for b in begins]
         out: list[Fault] = []
         if not begins or begins[0] != 0:
-            out.append(_fault("steps", "the first step is not at 0 min", "add a step at 0"))
+            out.append(_fault("steps", "the first step is not at 0 min", "add a step at 0 min"))
         bad = [f for f in factors if not 0 < f <= 1]
         if bad:
             listed = ", ".join(f"{factor:g}" for factor in bad[:5])
-            out.append(_fault("steps", f"factors outside (0, 1]: {listed}", "give shares"))
+            what = f"some factors are outside (0, 1]: {listed}"
+            out.append(_fault("steps", what, "give shares above 0 and at most 1"))
         elif any(b > a for a, b in pairwise(factors)):
-            out.append(_fault("steps", "a longer drive counts for more", "make the factors fall"))
+            what = "a longer drive has a larger factor"
+            out.append(_fault("steps", what, "make the factors fall with the drive time"))
         for begin in begins[1:]:
             out += _minutes_faults("steps", float(begin), cutoff_min)
         return out
@@ -160,13 +162,13 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay minus a share that grows with drive time; only the engine uses it.
+    """The program's decay minus a share that grows with drive time, for the engine.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
     """
 
-    before: Decay | NearerFirst | None  # the program's decay; None if it has no decay
+    before: Decay | NearerFirst | None  # the program's decay; None if the program has none
     horizon_min: float  # drive time (min) at which the deducted share is 1
 
     def factor(self, minutes: Floats) -> Floats:

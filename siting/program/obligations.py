@@ -1,7 +1,8 @@
 """Obligations besides the budget: limits, and required, forbidden and existing sites.
 
 Let ``E`` be the sites with an existing station and ``R`` the sites that must have a station.
-Besides the limits (`siting.program.limits`), the program has these constraint rows::
+Besides the limits (`siting.program.limits`), the program has one constraint row for each of these
+sites::
 
     sum of z_o over o in O_j      >=  1     for each site j in E or R    (existing or required)
 
@@ -24,7 +25,7 @@ from siting.tables import reasons_of
 
 
 def tolerance(at_most: float) -> float:
-    """Return the tolerance of the bound `at_most`, in its unit."""
+    """Return the tolerance for comparing a sum with its bound `at_most`, in the bound's unit."""
     return settings.SIGNIFICANT + settings.ROUNDING * at_most
 
 
@@ -51,21 +52,22 @@ def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) 
     """Return the errors in the limits."""
     names = [limit.name for limit in limits]
     twice = sorted(name for name, times in Counter(names).items() if times > 1)
-    faults = naming("limits", "two have the same name", twice, "give each its own name")
+    what, fix = "two limits have the same name", "give each limit its own name"
+    faults = naming("limits", what, twice, fix)
     for limit in limits:
         where = f"limit {limit.name}"
         if not limit.at_most >= 0 or (limit.at_most == math.inf and limit.at_least <= 0):
             what = f"at_most is {limit.at_most:g}"
             faults.append(Fault(where, what, f"enter an amount of 0 {limit.unit} or more"))
         if not 0 <= limit.at_least <= limit.at_most or limit.at_least == math.inf:
-            what = f"at_least is {limit.at_least:g}, at_most {limit.at_most:g}"
-            faults.append(Fault(where, what, f"enter an amount from 0 {limit.unit} to at_most"))
+            what = f"at_least is {limit.at_least:g}, but at_most is {limit.at_most:g}"
+            fix = f"enter an at_least from 0 {limit.unit} to at_most"
+            faults.append(Fault(where, what, fix))
         bad = [o for o, amount in limit.use.items() if not 0 <= amount < math.inf]
-        what = "amounts missing, negative or infinite"
-        fix = f"enter amounts of 0 {limit.unit} or more"
-        faults += naming(where, what, bad, fix, count=True)
+        what = "some amounts are missing, negative or infinite"
+        faults += naming(where, what, bad, f"enter amounts of 0 {limit.unit} or more")
         stray = [] if known is None else sorted(set(limit.use) - set(known))
-        faults += naming(where, "not among the offers", stray, count=True)
+        faults += naming(where, "some offers do not exist", stray, "check the ids")
     return faults
 
 
@@ -76,18 +78,20 @@ def site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) -
     left = set(offers_left(offers)["site_id"])
     without = (required & known) - left
     reasons = reasons_of(offers)[site.isin(without)]
-    why = f" ({reasons.iloc[0]})" if len(reasons) else ""
-    kept = "where a station exists, which no plan closes"
+    why = f", for example: {reasons.iloc[0]}" if len(reasons) else ""
+    unknown, ruled_out = "some sites have no offer", f"every offer is ruled out at some sites{why}"
+    both = "some required sites are also forbidden"
+    kept = "some sites have an existing station, and no plan closes a station"
     out = "leave the site out of the list, or the station out of the offers"
     faults = []
     for where, ids, what, fix in (
-        ("required", required - known, "without any offer", "check the names"),
-        ("forbidden", forbidden - known, "without any offer", "check the names"),
-        ("required", without, f"with every offer ruled out{why}", "allow some of these offers"),
-        ("required", required & forbidden, "forbidden as well", "name each in one list only"),
+        ("required", required - known, unknown, "check the names"),
+        ("forbidden", forbidden - known, unknown, "check the names"),
+        ("required", without, ruled_out, "allow some of the offers at these sites"),
+        ("required", required & forbidden, both, "name each site in only one list"),
         ("forbidden", forbidden & standing, kept, out),
     ):
-        faults += naming(f"{where} sites", what, sorted(ids), fix, count=True)
+        faults += naming(f"{where} sites", what, sorted(ids), fix)
     return faults
 
 
@@ -97,11 +101,12 @@ def extension_faults(offers: pd.DataFrame) -> list[Fault]:
         return []
     column, where = offers["extends"], "offers, column extends"
     if not pd.api.types.is_bool_dtype(column):
-        return [Fault(where, f"must be true or false, but has type {column.dtype}")]
+        what = f"the values have type {column.dtype}, but must be true or false"
+        return [Fault(where, what, "enter true or false for each offer")]
     site, ids = offers["site_id"].astype(str), offers["offer_id"].astype(str)
     alone = ids[column & ~site.isin(set(site[offers["existing"]]))]
     both = ids[column & offers["existing"]]
-    what, fix = "at sites without an existing station", "set it to false there"
-    faults = naming(where, what, alone, fix, count=True)
-    what, fix = "that are existing stations themselves", "set existing to false for an extension"
-    return faults + naming(where, what, both, fix, count=True)
+    what = "some offers extend a station, but their sites have no existing station"
+    faults = naming(where, what, alone, "set extends to false for these offers")
+    what = "some offers extend a station, but are existing stations themselves"
+    return faults + naming(where, what, both, "set extends or existing to false for these offers")

@@ -20,6 +20,7 @@ import pandas as pd
 from siting import settings
 from siting.errors import InputError
 from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.texts import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class Options:
 
     @property
     def last(self) -> Ints:
-        """The offer that is open in the last year."""
+        """Position of the offer that each option has open in the last year."""
         return self.offer[:, -1]
 
     def find(self, offer: Ints) -> Ints:
@@ -103,8 +104,8 @@ def _counted(counts: Ints) -> Ints:
 
 def _refuse_many(count: int, years: int) -> None:
     if count > settings.MOST_OPTIONS:
-        what = f"more than {settings.MOST_OPTIONS:,} combinations of opening year and upgrades "
-        what += f"over {years} years"
+        what = f"there are more than {settings.MOST_OPTIONS:,} combinations of opening year and "
+        what += f"upgrades over {counted(years, 'year')}"
         raise InputError("program.years", what, "plan fewer years, or leave out upgrades")
 
 

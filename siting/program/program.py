@@ -121,18 +121,19 @@ class Program:
         """Check the model and the combination of blocks."""
         require_kind("instance", self.instance, Instance, "give a siting.Instance")
         if self.model not in MODELS:
-            raise InputError("model", f"no model {self.model!r}", f"use {' or '.join(MODELS)}")
+            what, fix = f"there is no model {self.model!r}", f"use {' or '.join(MODELS)}"
+            raise InputError("model", what, fix)
         if self.gap is None:
             return
         if self.model == "coverage":
             what = "the coverage model has no sales, so the viability gap cannot be computed"
             raise InputError("model", what, "use capacitated")
         if self.gap.concessions and self.year_plan is not None:
-            what = "need a plan for one year: a surplus is not paid back later"
+            what = "need a plan for one year, because a surplus is not paid back later"
             raise InputError("concessions", what, "leave out the years")
         if any(aim.by_year for aim in self.aims):
-            what = "cannot differ by year under the viability gap: subsidies would be paid early"
-            raise InputError("least gain", what, "give one number")
+            what = "cannot differ by year under the viability gap, because subsidies would be paid "
+            raise InputError("least gain", f"{what}early", "give one number for all years")
 
     # --- blocks ------------------------------------------------------------------------------
 
@@ -143,14 +144,14 @@ class Program:
 
         `budgets_pkr` is the money granted in each year (PKR); the instance's own budget is ignored.
         `demand` has the demand (kWh/day by ``demand_id``) of each year or, if the program already
-        has scenarios, of each (year, scenario); by default, it is the same in all years. `rules`
-        are ``carry_over``, ``upgrades``, ``discount_rate`` and ``last_period_years``, which
+        has scenarios, of each (year, scenario); by default, demand is the same in all years.
+        `rules` are ``carry_over``, ``upgrades``, ``discount_rate`` and ``last_period_years``, which
         `siting.program.slices.Years.of` explains.
         """
         if self.year_plan is not None:
             raise InputError("years", "are set twice", "give all years in one call")
         years = Years.of(budgets_pkr, **rules)
-        # Data by scenario are repeated for every year. If `demand` is given, it replaces that data.
+        # Data by scenario are repeated for every year; `demand` then replaces the repeated demand.
         mine = self._reshaped(lambda amount: np.tile(amount, (1, len(years.years))))
         return replace(mine, year_plan=years)._with_demand(demand)
 
@@ -177,14 +178,16 @@ class Program:
         scenario or (year, scenario).
         """
         if unit == ENERGY_UNIT:
-            raise InputError("unit", "missing: the worth has no unit", "name it, e.g. people")
+            what = f"{ENERGY_UNIT} is the unit of energy"
+            raise InputError("unit", what, "name what the worth counts, e.g. people")
         if isinstance(worth, Mapping):
             by_slice = self._figures("worth", worth, self._keys())
         else:
             once = self._figures("worth", {None: worth}, [None])
             by_slice = np.repeat(once, len(self.slices), axis=1)
         if not (by_slice[self.instance.demand_kwh > 0] > 0).any(axis=0).all():
-            what, fix = "is 0 for every row with demand", "raise at least one above 0"
+            what = "is 0 for every row with demand"
+            fix = "give at least one of these rows a worth above 0"
             raise InputError("worth", what, fix)
         return replace(self, worth_unit=unit, worth_by_slice=by_slice)
 
@@ -208,8 +211,8 @@ class Program:
         """Return the program in which the sites `site_ids` must have a station."""
         instance, ids = self.instance, set(map(str, listed("required sites", site_ids)))
         unknown = sorted(ids - set(instance.site_ids))
-        what, fix = "without an offer that can be built", "check the names"
-        refuse(naming("required sites", what, unknown, fix, count=True))
+        what, fix = "some sites have no offer that can be built", "check the names"
+        refuse(naming("required sites", what, unknown, fix))
         at = np.flatnonzero(pd.Index(instance.site_ids).isin(ids))
         sites = np.union1d(instance.required_sites, at)
         return replace(self, instance=replace(instance, required_sites=sites))
@@ -243,10 +246,10 @@ class Program:
         groups = groups_of(self.instance, of, self.zones)
         shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
         unknown, fix = sorted(set(shares) - set(groups)), f"known names: {', '.join(groups)}"
-        faults = naming("floors", "unknown zones or classes", unknown, fix)
+        faults = naming("floors", "some zones or classes are unknown", unknown, fix)
         for name, value in sorted(shares.items()):
             if not (is_number(value) and 0 <= value <= 1):
-                faults.append(Fault(f"floors, {name}", f"is {value!r}", "give a share of 0 to 1"))
+                faults.append(Fault(f"floors, {name}", f"is {value!r}", "give a share from 0 to 1"))
         refuse(faults)
         floors = tuple(
             Floor(name, member, float(shares[name]), when)
@@ -258,8 +261,8 @@ class Program:
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
 
-        In the instance, an offer's cost must be the money that it needs to break even; its
-        subsidy is ignored.
+        In the instance, the cost of an offer must be its need: the present value of the station's
+        costs, excluding costs that depend on sales (PKR). The offer's subsidy is ignored.
         """
         require_kind("rule", rule, GapRule, "give a siting.GapRule")
         margins_of(self.instance, rule)
@@ -279,7 +282,7 @@ class Program:
     def only_year(self, t: int) -> Program:
         """Return the program of the year at position `t` alone, with all money granted by then.
 
-        The program disregards what was built in earlier years. The weight of the year is 1, and
+        The program disregards stations built in earlier years. The weight of the year is 1, and
         its aims charge money accordingly (`siting.program.aims.Aim.in_year`).
         """
         if self.year_plan is None:
@@ -321,7 +324,7 @@ class Program:
         gains = tuple(np.atleast_1d(np.asarray(least_gain, dtype=float)).tolist())
         years = len(self.year_plan.years) if self.year_plan else 1
         if by_year and len(gains) != years:
-            what = f"has {len(gains):,} numbers for {years:,} years"
+            what = f"has {counted(len(gains), 'number')} for {counted(years, 'year')}"
             raise InputError("least gain", what, "give one number, or one for each year")
         if not (all(0 <= gain < math.inf for gain in gains) and max(gains) > 0):
             fix = "give a positive worth per rupee, such as 1e-5 kWh/day"
@@ -334,7 +337,10 @@ class Program:
         return self.aim(LeastMoney(of))
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
-        """Return the program with one more aim: the highest share in the worst-served group."""
+        """Return the program with one more aim: the highest share served in the worst-served group.
+
+        `of` and `when` are as in `floor`.
+        """
         groups = groups_of(self.instance, of, self.zones).items()
         return self.aim(WorstShare(tuple(Floor(*group, 0.0, when) for group in groups)))
 
@@ -343,7 +349,11 @@ class Program:
         return self.aim(LeastRegret())
 
     def tail(self, alpha: float, of: TailOf = "unserved") -> Program:
-        """Return the program with one more aim: the best mean of the worst outcomes (CVaR)."""
+        """Return the program with one more aim: the best mean of the worst outcomes (CVaR).
+
+        An outcome is the worth ``unserved`` or ``served`` (`of`) in a scenario. The worst outcomes
+        have a total probability of ``1 - alpha``.
+        """
         require_word("of", of, get_args(TailOf))
         if not 0 < alpha < 1:
             fix = "give a share above 0 and below 1, such as 0.9"
@@ -376,10 +386,13 @@ class Program:
         ):
             missing = [one for one in needed if one not in given]
             bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
-            faults += naming(where, f"{each} without a figure", missing, "give one figure for each")
-            faults += naming(where, f"{each} whose figure is missing, negative or infinite", bad)
+            what = f"some {each} have no figure"
+            faults += naming(where, what, missing, "give a figure for each")
+            what = f"the figures of some {each} are missing, negative or infinite"
+            faults += naming(where, what, bad, "give figures of PKR 0 or more")
         unknown, fix = sorted(set(minute) - set(classes)), f"use {', '.join(classes)}"
-        refuse(faults + naming("least cost to all, pkr_kwh_min", "no such classes", unknown, fix))
+        what = "some vehicle classes are unknown"
+        refuse(faults + naming("least cost to all, pkr_kwh_min", what, unknown, fix))
         return self.aim(LeastCostToAll(cost, minute))
 
     def __repr__(self) -> str:
@@ -424,28 +437,31 @@ class Program:
         A key is a year, a scenario or both; `what` is the input named in error messages.
         """
         missing, fix = [key for key in keys if key not in given], "give one series for each"
-        faults = naming(what, f"years or scenarios without {what}", missing, fix)
+        faults = naming(what, f"some years or scenarios have no {what}", missing, fix)
         extra = [key for key in given if key not in keys]
-        fix = "leave them out, or first add years or scenarios"
-        faults += naming(what, "unknown years or scenarios", extra, fix)
+        fix = "leave them out, or first add these years or scenarios to the program"
+        faults += naming(what, "some years or scenarios are not in the program", extra, fix)
         ids = pd.Index(self.instance.demand_ids.astype(str))
         columns = []
         for key in [key for key in keys if key in given]:
             where = what if key is None else f"{what} of {key}"
             index = pd.Index(given[key].index.astype(str))
-            wrong = naming(where, "demand rows twice", index[index.duplicated()], count=True)
-            wrong += naming(where, "not demand rows", index.difference(ids), count=True)
-            wrong += naming(where, "demand rows missing", ids.difference(index), count=True)
+            fix, number_fix = "give one figure per demand_id", "give numbers of 0 or more"
+            wrong = naming(where, "some ids appear twice", index[index.duplicated()], fix)
+            stray, lost = index.difference(ids), ids.difference(index)
+            wrong += naming(where, "some ids are not ids of demand rows", stray, fix)
+            wrong += naming(where, "some demand rows are missing", lost, fix)
             kind = given[key].dtype
             if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
-                said = f"must be numbers, but has type {kind}"
-                wrong.append(Fault(where, said, "give numbers of 0 or more"))
+                said = f"the figures have type {kind}, but must be numbers"
+                wrong.append(Fault(where, said, number_fix))
             faults += wrong
             if not wrong:
                 values = given[key].to_numpy(float, na_value=np.nan)
                 column = values[index.get_indexer(ids)]
                 bad = ids[~(np.isfinite(column) & (column >= 0))]
-                faults += naming(where, "not numbers of 0 or more", bad, count=True)
+                what_bad = "some figures are not numbers of 0 or more"
+                faults += naming(where, what_bad, bad, number_fix)
                 columns.append(column)
         refuse(faults)
         return np.stack(columns, axis=1)
@@ -533,8 +549,8 @@ class Program:
     def _upgraded(self) -> Flags:
         """Whether each offer takes part in upgrades.
 
-        If the instance does not say which, all offers do, or none if all would make too many
-        options.
+        If the instance does not state which offers take part, all offers do, or no offer does if
+        there would be too many options.
         """
         instance, plan = self.instance, self.year_plan
         if plan is None or not plan.upgrades:
@@ -551,21 +567,21 @@ class Program:
         return upgrades and not self._upgraded[self.offers].all()
 
     def refuse_many_courses(self, use: str) -> None:
-        """Raise `InputError` if `options` leaves out upgrades; `use` is what needs all upgrades."""
+        """Raise `InputError` if `options` leaves out upgrades, which the purpose `use` needs."""
         if self.lacks_courses:
-            what = f"allow more than {settings.WHOLE_LAST:,} combinations of opening year and "
-            what += f"upgrades, too many for {use}"
+            what = f"there are more than {settings.WHOLE_LAST:,} combinations of opening year and "
+            what += f"upgrades, which are too many for {use}"
             raise InputError("program.years", what, "plan fewer years, or leave out upgrades")
 
     @cached_property
     def options(self) -> Options:
-        """The options at the sites; if there are very many, without most upgrades."""
+        """The options at the sites; most upgrades are left out if there are very many options."""
         years = (0,) if self.year_plan is None else self.year_plan.years
         made = options_of(self.instance, self.offers, len(years), self._upgraded)
         if self.year_plan is None:
             return made
         made = opening(made, self.instance.offer_opens, np.array(years))
-        # If courses are left out, all courses of single offers are kept: bounds need them.
+        # If courses are left out, all courses of single offers are kept, because bounds need them.
         if self.gap is not None or not self.budgeted or self.lacks_courses:
             return made
         rows = ResourceRows(made)
@@ -624,7 +640,7 @@ class Program:
         return demand, made
 
     def _check_ranges(self, made: Service, largest_kwh: float) -> None:
-        """Raise `InputError` if values too small for a solver affect worth or floors."""
+        """Raise `InputError` if values that are too small for a solver affect worth or floors."""
         demand, reached = self.demand_kwh, made.row_of_demand[:, None] >= 0
         faults, little = [], []
         least_kwh = settings.ARITHMETIC * largest_kwh
@@ -633,9 +649,9 @@ class Program:
         small_worth = float((worth * faint).sum() / (worth.sum() or 1.0))
         if small_worth > settings.MINOR_SHARE:
             what = (
-                f"rows from {demand[faint].min():.2g} to {largest_kwh:.2g} kWh/day are too far "
-                f"apart to be solved together, and {small_worth:.1%} of the {self.worth_unit} are "
-                "in the smallest rows"
+                f"rows of {demand[faint].min():.2g} and of {largest_kwh:.2g} kWh/day are too far "
+                f"apart for a solver, and the smallest rows have {small_worth:.1%} of the "
+                f"{self.worth_unit}"
             )
             fix = f"give each row {least_kwh:.2g} kWh/day or more, or no demand"
             faults.append(Fault("demand", what, fix))
@@ -644,7 +660,7 @@ class Program:
             if ((wanted > 0) & (wanted < 10 * least_kwh)).any():
                 little.append(f"{floor.name}: {wanted[wanted > 0].min():.2g} kWh/day")
         what = f"have almost no demand compared with a row of {largest_kwh:.2g} kWh/day"
-        refuse(faults + naming("floors", what, little, "leave them out"))
+        refuse(faults + naming("floors", what, little, "leave these floors out"))
 
     def _service(self, demand_kwh: Floats, *, by_cell: bool, offers: Ints | None = None) -> Service:
         instance, gap = self.instance, self.gap

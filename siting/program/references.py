@@ -20,6 +20,7 @@ from siting.tables import (
     find_faults,
     reasons_of,
 )
+from siting.texts import counted
 
 
 def check_tables(
@@ -59,11 +60,12 @@ def reach_fault(
         & reach["site_id"].astype(str).isin(set(left["site_id"]))
     ]
     counts = (
-        f"none of {len(rows):,} demand rows can reach any of {left['site_id'].nunique():,} sites "
-        f"with {len(left):,} offers"
+        f"none of {counted(len(rows), 'demand row')} can reach any of "
+        f"{counted(left['site_id'].nunique(), 'site')} with {counted(len(left), 'offer')}"
     )
     if pairs.empty:
-        what = f"{counts}: the reach table has {len(reach):,} rows, but none joins them"
+        what = f"{counts}, because no row of the reach table joins a demand row to one of these "
+        what += f"sites (rows of the table: {len(reach):,})"
         fix = (
             "raise the cutoff, add candidates nearer to the demand, or allow more offers "
             f"({len(offers) - len(left):,} of {len(offers):,} are ruled out)"
@@ -71,10 +73,12 @@ def reach_fault(
         return Fault("reach", what, fix)
     nearest = float(pairs["travel_min"].min())
     if cutoff_min is not None and nearest > cutoff_min:
-        what = f"{counts} within {cutoff_min:g} min: the nearest is {nearest:.1f} min away"
+        what = f"{counts} within {cutoff_min:g} min, because the shortest drive takes "
+        what += f"{nearest:.1f} min"
         return Fault("cutoff_min", what, f"raise the cutoff to {math.ceil(nearest):g} min or more")
     classes = ", ".join(sorted(set(rows["vehicle_class"].astype(str))))
-    what = f"{counts} whose chargers it can use, though {len(pairs):,} pairs are within reach"
+    what = "no demand row can use the chargers of the sites within its reach "
+    what += f"({counted(len(pairs), 'pair')})"
     fix = f"offer chargers for {classes}, or correct the compatibility table"
     return Fault("compatibility", what, fix)
 
@@ -83,17 +87,18 @@ def _reference_faults(
     demand: pd.DataFrame, offers: pd.DataFrame, reach: pd.DataFrame, compatibility: pd.DataFrame
 ) -> list[Fault]:
     unknown = _unknown(demand["vehicle_class"], compatibility["vehicle_class"])
-    what = "not in the compatibility table"
+    what = "some classes are not in the compatibility table"
     fix = "add a row for each charger group that the class can use"
-    faults = naming("demand, column vehicle_class", what, unknown, fix, count=True)
+    faults = naming("demand, column vehicle_class", what, unknown, fix)
     unknown, fix = _unknown(reach["site_id"], offers["site_id"]), "make offers for every site"
-    what = "without any offer, not even one that is ruled out"
-    faults += naming("reach, column site_id", what, unknown, fix, count=True)
+    what = "some sites have no offer, not even an offer that is ruled out"
+    faults += naming("reach, column site_id", what, unknown, fix)
     groups = capacity_groups(map(str, offers.columns))
     used = [g for g in groups if (offers[f"capacity_{g}_kwh_day"] > 0).any()]
     unknown = _unknown(used, compatibility["charger_group"])
-    what, fix = "charger groups without a vehicle class", "add them to the compatibility table"
-    return faults + naming("offers, capacity columns", what, unknown, fix, count=True)
+    what = "some charger groups fit no vehicle class"
+    fix = "add these groups to the compatibility table"
+    return faults + naming("offers, capacity columns", what, unknown, fix)
 
 
 def _unknown(names: Iterable[object], known: Iterable[object]) -> list[str]:
@@ -104,31 +109,34 @@ def _existing_faults(offers: pd.DataFrame) -> list[Fault]:
     standing = offers[offers["existing"]]
     site = standing["site_id"].astype(str)
     ids = standing["offer_id"].astype(str)
-    what, fix = "more than one existing offer at a site", "keep one offer with the total capacity"
+    what = "some sites have more than one existing offer"
+    fix = "keep one offer with the total capacity of the site"
     faults = naming("offers, column existing", what, site[site.duplicated()], fix)
     ruled_out = reasons_of(standing) != ""
-    what = "existing stations with a reason against building them"
+    what = "some existing stations have a reason against building them"
     fix = "leave the reason blank or drop the row"
     faults += naming("offers, column reason", what, ids[ruled_out], fix)
     paid = (standing["cost_pkr"] > 0) | (standing["subsidy_pkr"] > 0)
-    fix = "set cost_pkr and subsidy_pkr to 0: existing stations are paid for"
-    where, what = "offers, column cost_pkr", "existing stations that cost money"
+    fix = "set cost_pkr and subsidy_pkr to 0, because existing stations are already paid for"
+    where, what = "offers, column cost_pkr", "some existing stations have a cost or a subsidy"
     return faults + naming(where, what, ids[paid], fix)
 
 
 def _empty_faults(demand: pd.DataFrame, offers: pd.DataFrame) -> list[Fault]:
     faults = []
     if not (demand["demand_kwh_day"] > 0).any():
-        rows = f"all {len(demand):,} rows are 0" if len(demand) else "no rows"
-        what, fix = f"nothing to serve: {rows}", "check people, fleet and public share"
+        why = f"all {len(demand):,} rows are 0" if len(demand) else "there are no rows"
+        what = f"there is nothing to serve, because {why}"
+        fix = "check people, fleet and public share"
         faults.append(Fault("demand, column demand_kwh_day", what, fix))
     reasons = reasons_of(offers)
     if (reasons != "").all():
         listed = "; ".join(f"{n:,} x {why}" for why, n in reasons.value_counts().head(3).items())
-        what = f"none of {len(offers):,} can be built"
-        what += f": {listed}" if listed else "; there are none"
+        what = f"none of {counted(len(offers), 'offer')} can be built: {listed}"
+        what = what if len(offers) else "there are no offers"
         fix = "allow some of these offers, or add candidates and configurations"
         faults.append(Fault("offers", what, fix))
     over = offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - settings.EXACT)
-    ids, fix = offers.loc[over, "offer_id"], "a subsidy cannot be more than the cost"
-    return faults + naming("offers, column subsidy_pkr", "above cost_pkr", ids, fix, count=True)
+    ids, fix = offers.loc[over, "offer_id"], "set each subsidy to at most the cost of its offer"
+    what = "some subsidies are above cost_pkr"
+    return faults + naming("offers, column subsidy_pkr", what, ids, fix)

@@ -52,8 +52,8 @@ class Resources:
     kinds: tuple[str, ...]
     units: tuple[str, ...]
     use: sparse.csr_array  # one row per resource, one column per option
-    at_least: Floats  # infinite: no bound
-    at_most: Floats
+    at_least: Floats  # minus infinity: no bound
+    at_most: Floats  # infinity: no bound
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -82,7 +82,10 @@ class Resources:
 
 
 class ResourceRows:
-    """Collects constraint rows over the options; if not `every`, only rows that can bind."""
+    """The constraint rows over the options that are collected so far.
+
+    If `every` is false, a row that cannot bind is left out.
+    """
 
     def __init__(self, options: Options, *, every: bool = False) -> None:
         self.options, self.every = options, every
@@ -92,7 +95,7 @@ class ResourceRows:
         self, name: str, kind: str, unit: str, use: Floats, *, at_most: float = math.inf,
         at_least: float = -math.inf,
     ) -> None:  # fmt: skip
-        """Add a row if it can bind; if `every` is true, add it even if it cannot."""
+        """Add a row if it can bind or if `every` is true."""
         if not self.every and at_most < math.inf and np.maximum(use, 0.0).sum() <= at_most:
             at_most = math.inf
         if not self.every and at_least > -math.inf and np.minimum(use, 0.0).sum() >= at_least:
@@ -102,7 +105,10 @@ class ResourceRows:
             self._rows.append((name, kind, unit, at, use[at], at_least, at_most))
 
     def add_money(self, subsidy: Floats, budget_pkr: float, years: Years | None) -> None:
-        """Add the rows for public money (one, or one per year); `subsidy`: of each offer (PKR)."""
+        """Add the row for public money, or a row per year.
+
+        `subsidy` is the subsidy of each offer (PKR).
+        """
         drawn = self.options.of_offers(subsidy)
         if years is None:
             self.add(BUDGET, BUDGET, "PKR", drawn[:, -1], at_most=budget_pkr)
@@ -115,7 +121,7 @@ class ResourceRows:
         """Add the constraint rows for the instance's limits.
 
         `subsidy` is the money that each offer draws (PKR). If subsidies fill the viability gap,
-        it is None; `Layout` then adds the rows of limits that count use per rupee of subsidy.
+        `subsidy` is None, and `Layout` adds the rows of limits that count use per rupee of subsidy.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)

@@ -45,7 +45,7 @@ class Columns:
 
 
 class Rows:
-    """Collects the rows of a matrix, which are in the order of `FAMILIES`."""
+    """The rows of a matrix, collected by family; the matrix has them in the order of `FAMILIES`."""
 
     def __init__(self) -> None:
         self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}

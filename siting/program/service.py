@@ -2,9 +2,9 @@
 
 Demand rows are merged if they use the same charger groups, reach the same sites, have the same
 worth per kWh at each site in every slice, count towards the same floors and earn the same margin.
-If an aim depends on drive times, rows must also have the same drive times and the same cost per
-minute to be merged.
-Merging is exact: the energy of a merged row is split among its demand rows in proportion to demand.
+If an aim depends on drive times, merged rows must also have the same drive times and the same cost
+per minute. Merging is exact, because the energy of a merged row can be split among its demand rows
+in proportion to demand.
 
 A *pair* joins a merged row to a site whose chargers the row could use. Pairs are the same in every
 slice; only the demand differs.
@@ -15,7 +15,7 @@ the energy ``X_k``. This energy can be split over the groups within their capaci
 for every set ``S`` of kinds, ``sum of X_k over S`` is at most the capacity of the union of their
 ``U_k`` (Hall's condition). One capacity row for each set of kinds is therefore exact. Two sorts of
 sets need no row: a set that is part of a larger set with the same union, and a set that splits into
-smaller sets with no group in common, whose rows imply its row.
+smaller sets with no group in common. The rows of the smaller sets imply the row of the whole set.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Years:
 
         `budgets_pkr` is the public money granted in each year (PKR), in order of years.
         `discount_rate` (0 to 1) is the rate per year at which a kWh/day is discounted.
-        Each year of the plan represents the period until the next one; `last_period_years` is the
+        Each year of the plan represents the period until the next year; `last_period_years` is the
         length of the last period.
 
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
@@ -69,11 +69,12 @@ class Years:
         if not budgets_pkr:
             faults.append(Fault("years", "are empty", "give the money of each year"))
         odd = [y for y in budgets_pkr if isinstance(y, bool) or not isinstance(y, int | np.integer)]
-        faults += naming("years", "not whole numbers", odd, "give years such as 2027")
+        faults += naming("years", "some are not whole numbers", odd, "give years such as 2027")
         late = [b for a, b in pairwise(budgets_pkr) if b <= a]
-        faults += naming("years", "out of order", late, "give the years from first to last")
+        faults += naming("years", "are out of order", late, "give the years from first to last")
         bad = [f"{y}: {pkr:,.0f}" for y, pkr in budgets_pkr.items() if not 0 <= pkr < math.inf]
-        faults += naming("budgets_pkr", "negative or not a number", bad, "enter sums of 0 or more")
+        what = "some amounts are negative or not numbers"
+        faults += naming("budgets_pkr", what, bad, "enter amounts of PKR 0 or more")
         if not 0 <= discount_rate <= 1:
             fix = "give a yearly rate from 0 to 1, such as 0.08"
             faults.append(Fault("discount_rate", f"is {discount_rate}", fix))
@@ -110,12 +111,12 @@ class Scenarios:
         require_kind("probabilities", probabilities, Mapping, "give probabilities by scenario name")
         faults = []
         if not probabilities:
-            faults.append(Fault("scenarios", "are empty", "name at least one"))
+            faults.append(Fault("scenarios", "are empty", "name at least one scenario"))
         bad = [f"{name}: {p}" for name, p in probabilities.items() if not 0 <= p < math.inf]
-        faults += naming("probabilities", "not a share", bad, "enter numbers from 0 to 1")
+        faults += naming("probabilities", "some are not shares", bad, "enter numbers from 0 to 1")
         total = math.fsum(probabilities.values())
         if not bad and probabilities and abs(total - 1) > settings.SIGNIFICANT:
-            fix = "divide each by the sum if their proportions are right"
+            fix = "divide each probability by the sum if their proportions are right"
             faults.append(Fault("probabilities", f"sum to {total:g}, not 1", fix))
         refuse(faults)
         return cls(tuple(map(str, probabilities)), tuple(p / total for p in probabilities.values()))

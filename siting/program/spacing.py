@@ -115,13 +115,17 @@ def _faults(
         faults.append(Fault("spacing, min_m", f"is {min_m}", "enter a distance above 0 m"))
     crs = candidates.crs
     if crs is None or not crs.is_projected or crs.axis_info[0].unit_name not in ("metre", "meter"):
-        what = "not in metres" if crs is not None else "without a coordinate reference system"
-        faults.append(Fault("candidates, geometry", what, "project them, e.g. to EPSG:32642"))
+        what = "the coordinates are not in metres"
+        if crs is None:
+            what = "the layer has no coordinate reference system"
+        fix = "project the candidates, e.g. to EPSG:32642"
+        faults.append(Fault("candidates, geometry", what, fix))
     stray = sorted(set(offers["site_id"].astype(str)) - set(candidates["site_id"].astype(str)))
-    faults += naming("offers, column site_id", "not among the candidates", stray, count=True)
+    what, fix = "some sites are not among the candidates", "add these sites to the candidates"
+    faults += naming("offers, column site_id", what, stray, fix)
     if kinds is not None:
         there = set(candidates["kind"].astype(str))
         unknown = sorted(set(kinds) - there)
-        fix = f"there are {', '.join(sorted(there))}"
-        faults += naming("spacing, kinds", "no such kind of candidate", unknown, fix)
+        fix = f"use {', '.join(sorted(there))}"
+        faults += naming("spacing, kinds", "no candidate is of some of these kinds", unknown, fix)
     return faults

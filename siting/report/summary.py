@@ -86,7 +86,8 @@ def _additional(run: RunRecord) -> str:
     beyond = m["subsidy_beyond_need_pkr"]
     more = f" {rupees(beyond)} is paid beyond the viability gap." if beyond >= 1 else ""
     who = f"{number(none)} of {number(of)}" if none else f"None of the {number(of)}"
-    return f"{who} new stations would pay for themselves without public money.{more}"
+    selves = "itself" if none == 1 else "themselves"
+    return f"{who} new stations would pay for {selves} without public money.{more}"
 
 
 def _at_risk(run: RunRecord) -> str:
@@ -100,9 +101,10 @@ def _at_risk(run: RunRecord) -> str:
             return "If the fleet grows as in the slow scenario, no new station has a negative NPV."
         paid, loss = money["subsidy_below_npv_0_pkr"], money["loss_pkr_year"]
         lost = f"; stations with a cash loss lose {rupees(loss)} a year" if loss >= 1 else ""
+        have, receive = ("has", "receives") if below == 1 else ("have", "receive")
         return (
             f"If the fleet grows as in the slow scenario, {number(below)} of {number(of)} new "
-            f"stations have a negative NPV and receive {rupees(paid)} of public money{lost}."
+            f"stations {have} a negative NPV and {receive} {rupees(paid)} of public money{lost}."
         )
     return ""
 

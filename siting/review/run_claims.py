@@ -46,21 +46,22 @@ PKR = rf"PKR {NUMBER} m"
 FROM_SOLVES = {
     "worth_of_foresight": (
         "Worth of planning ahead",
-        rf"(?:{NUMBER} {{unit}}, weighted|{NOT_FOUND})",
+        rf"(?:{NUMBER} {{unit}}, a weighted sum over the years|{NOT_FOUND})",
     ),
     "gini": ("Gini of shares served", rf"{NUMBER}(?:, without fairness {NUMBER})?"),
     "price_of_fairness": (
         "Price of fairness",
-        rf"(?:{NUMBER} {{unit}}(?:, or (?:{PKR}|money {NOT_FOUND}:) more budget)?|{NOT_FOUND})",
+        rf"(?:{NUMBER} {{unit}}(?:, or an extra budget (?:of {PKR}|that was {NOT_FOUND}))?"
+        rf"|{NOT_FOUND})",
     ),
     "mandates_cost": ("Cost of mandates", rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})"),
     "mandates_pooled": ("Regained by pooling mandates", rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})"),
     "money_left": (
         "Money left",
-        rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: spending it could add at most "
-        rf"{NUMBER} {{unit}}|: it would serve {NUMBER} {{unit}} more(?: in the "
-        rf"best plan found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} "
-        rf"kWh/day more, but {NUMBER} per PKR m are required)",
+        rf"{PKR}(?:; the best way to spend this money was {NOT_FOUND}| could add at most "
+        rf"{NUMBER} {{unit}}| would add {NUMBER} {{unit}}(?: in the best plan found, and at most "
+        rf"{NUMBER} in any plan)?| for {NUMBER} stations? would add {NUMBER} kWh/day, but "
+        rf"program\.least_gain requires {NUMBER} kWh/day for each PKR m)",
     ),
 }
 # Tables of an outcome that only another solve could confirm.

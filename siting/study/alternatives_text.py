@@ -1,8 +1,8 @@
-"""Write a card for each new station: the energy lost without the station, and other places.
+"""Write a card for each new station: the energy lost without it, and alternative places.
 
 A card is the text about one station in the report. The loss is the energy that the other stations
-cannot take over, given reach and capacity (`siting.engine.marginal`). A card shows two losses: one
-with all else unchanged, and one with the station's subsidy spent elsewhere (a re-plan).
+cannot take over, given reach and capacity (`siting.engine.marginal`). A card shows two losses: the
+loss with all else unchanged, and the loss if the station's subsidy is spent elsewhere (a re-plan).
 """
 
 from __future__ import annotations
@@ -29,12 +29,15 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# Up to the first share of a station's energy, a loss is "nothing"; from the second share on, "all".
+# A loss of at most the first share of a station's energy is called "nothing". A loss of at least
+# the second share is called "all".
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# Losses may take the first share of the spare time, and re-plans the second share of what is left.
+# The losses may take the first share of the spare time. The re-plans may take the second share of
+# the time that is then left.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
-FEWEST_SHARE = 0.1  # re-plans stop if fewer than this share of them would finish in time
-Count = Callable[[int, int], None]  # receives the numbers of stations done and of all stations
+FEWEST_SHARE = 0.1  # re-plans stop if less than this share of them would finish in time
+# A `Count` function is called with the number of stations done and the number of all stations.
+Count = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,14 @@ class Replanned:
     """The energy lost (kWh/day) if the best alternative offer is built instead of a station."""
 
     kwh_day: float
-    offer_id: str
+    offer_id: str  # of the alternative; blank if no alternative gains energy
 
 
 @dataclass(frozen=True)
 class Cards:
     """The cards of a plan's new stations. Results that were not computed in time are missing."""
 
-    new: tuple[str, ...]
+    new: tuple[str, ...]  # ids of the sites
     lost: Mapping[str, float]  # energy lost if the station is not built, kWh/day
     replanned: Mapping[str, Replanned]
     texts: Mapping[str, str]
@@ -58,10 +61,10 @@ class Cards:
     def blank(self) -> str:
         """Text stating how many results were not computed in time; empty if none is missing."""
         lacking = {
-            "the loss without": len(self.new) - len(self.lost),
-            "the re-plan without": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),
+            "the loss": len(self.new) - len(self.lost),
+            "the re-plan": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),
         }
-        parts = [f"{what} {count:,} of them" for what, count in lacking.items() if count]
+        parts = [f"{what} for {counted(n, 'station')}" for what, n in lacking.items() if n]
         return f"{NOT_IN_TIME}: {', '.join(parts)}" if parts else ""
 
     def in_words(self) -> str:
@@ -97,7 +100,8 @@ def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: A
 def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
     """Return, for each new station, the energy lost if that station is not built (kWh/day).
 
-    The stations with the largest subsidies come first. Stations not reached in time are left out.
+    The stations with the largest subsidies come first. Stations whose loss is not computed in time
+    are left out.
     """
     new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
     if new.empty:
@@ -119,8 +123,9 @@ def replanned_of(
     """Return an upper bound on each station's loss if the station's subsidy is spent elsewhere.
 
     The bound is the loss that remains if the best other station within budget and limits is built
-    or enlarged. A full re-plan (`siting replan RUN --drop`) may lose even less. Stations keep the
-    order of `lost` (see `losses_of`). Stations that lose 0 or are not reached in time are left out.
+    or enlarged. After a full re-plan (`siting replan RUN --drop`), the loss may be even smaller.
+    Stations keep the order of `lost` (see `losses_of`). Stations without a loss, and stations whose
+    bound is not computed in time, are left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -138,14 +143,17 @@ def replanned_of(
         count(len(out), len(some))
         least_s = FEWEST_SHARE * len(some) * clock.taken_s / len(out)
         if clock.steps is None and clock.limit_s < least_s:
-            break  # too few would finish; `siting explain` re-plans one station
+            break  # too few would finish; `siting explain` re-plans a single station
     return out
 
 
 def alternatives_of(
     plan: Plan, asked: Asked, lost: Mapping[str, float], replanned: Mapping[str, Replanned]
 ) -> dict[str, str]:
-    """Return each new station's card text by ``site_id``; see `losses_of` and `replanned_of`."""
+    """Return the text of each new station's card, by ``site_id``.
+
+    `lost` and `replanned` are the results of `losses_of` and `replanned_of`.
+    """
     new = plan.new_sites["site_id"].astype(str).tolist()
     open_sites = set(plan.offers.loc[may_be_built(plan.offers), "site_id"].astype(str))
     open_sites -= set(asked.forbidden)
@@ -161,7 +169,7 @@ def alternatives_of(
             if site in replanned:
                 yield _replanned_text(replanned[site], lost[site])
             elif lost[site] > 0:
-                yield f"The effect of spending its subsidy elsewhere was {ask}"
+                yield f"The effect of spending this station's subsidy elsewhere was {ask}"
         yield from _place_texts(places[site])
 
     return {site: "\n".join(texts_of(site)) for site in new}
@@ -245,7 +253,7 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
     share, whole = lost_kwh / served_kwh, f"its {_kwh(served_kwh)} kWh/day"
     text = f"{_kwh(lost_kwh)} of {whole} would go unserved; other stations have room for the rest"
     if share <= NONE_SHARE:
-        text = "nothing would go unserved: other stations in reach have room for all its energy"
+        text = "nothing would go unserved: other stations within reach have room for all its energy"
     elif share >= ALL_SHARE:
         text = f"all of {whole} would go unserved: the other stations are full or out of reach"
     return f"With only this station removed, {text}."
@@ -258,7 +266,7 @@ def _replanned_text(again: Replanned, lost_kwh: float) -> str:
     'With hub at s0002 instead, at most 3.0 kWh/day would be lost.'
     """
     if not again.offer_id:
-        return "No other single station makes up for any of this loss, but a re-plan may lose less."
+        return "No other single station makes up for any of this loss, but a full re-plan might."
     site, _, name = again.offer_id.partition(":")
     what = f"With {name.replace('_', ' ')} at {site} instead"
     if again.kwh_day < NONE_SHARE * lost_kwh:
@@ -272,7 +280,7 @@ def _place_texts(row: Mapping[Any, Any]) -> Iterator[str]:
         text += f"{_far(row['place_m'])} away in a straight line"
         if np.isfinite(row["place_share"]):
             share = f"{row['place_share']:.0%} of the station's energy"
-            text += f"; {share} is within reach of that place"
+            text += f"; {share} goes to cells within reach of that place"
         yield f"{text}."
     else:
         yield "There is no free place where a station could be built instead."

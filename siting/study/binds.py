@@ -1,4 +1,4 @@
-"""The limits that bind a plan, and the number of places and ports that it uses."""
+"""The limits that bind a plan, and the number of places and ports that the plan uses."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
 from siting.study.to_program import MILLION
 from siting.tables import capacity_columns, capacity_groups, may_be_built
+from siting.texts import counted
 
 PLACE_M = 300.0  # stations within this distance (m) of each other count as one place
 # Shares of energy, sums of money (PKR) and sales (kWh/day) below these values are negligible.
@@ -55,16 +56,18 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the number of the place of each point, counted from 0.
+    """Return the index of each point's place, counted from 0.
 
-    Points are in the same place if steps of at most `PLACE_M` metres between points link them.
+    Two points are in the same place if a chain of points with steps of at most `PLACE_M` metres
+    links them.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]])).tolist()
     [0, 0, 0, 1]
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
-    # SciPy is imported here, because this takes half a second and most commands do not need it.
+    # SciPy is imported here, because the import takes half a second and most commands do not
+    # need SciPy.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -118,7 +121,8 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
 
     Keys: ``stations`` (number of existing stations); ``alone_kwh_day`` (sales in the last year if
     no station were built); ``kwh_day`` (sales under the plan, including extensions); ``idle``
-    (existing stations without sales under the plan). Empty if either kind is missing.
+    (existing stations without sales under the plan). Empty if the plan has no existing stations or
+    no new stations.
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
@@ -134,7 +138,7 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
 
 
 def standing_line(sales: dict[str, Any]) -> list[Line]:
-    """Return a headline figure on the sales that existing stations lose under the plan.
+    """Return the headline figure on the existing stations' sales with and without the plan.
 
     >>> standing_line({"stations": 5, "alone_kwh_day": 1337.0, "kwh_day": 59.0, "idle": 3})[0].text
     'sell 59 kWh/day, 1,278 less than if nothing were built (1,337); 3 of 5 sell nothing'
@@ -176,8 +180,10 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
     larger = (could >= now - 1e-9).all(axis=1) & (could.sum(axis=1) > now.sum(axis=1) + 1e-6)
     largest, count = not larger.any(), able["site_id"].nunique()
     if set(able["site_id"]) <= set(plan.sites["site_id"]):
-        more = ", each at the largest available size: more money cannot buy more"
-        return [f"all {count:,} places are used{more if largest else ''}"]
+        each = ", each at" if count > 1 else ", at"
+        more = f"{each} the largest available size: more money cannot buy more"
+        used = f"all {count:,} places are used" if count > 1 else "the only place is used"
+        return [used + more if largest else used]
     return ["every new station has the largest size that its place allows"] if largest else []
 
 
@@ -193,7 +199,8 @@ def _money(plan: Plan, certificate: pd.DataFrame | None) -> list[str]:
         return []
     return [
         f"the budget is not binding: according to the dual prices, "
-        f"PKR {added_pkr / MILLION:,.0f} m more would raise the bound by {more:,.0f} kWh/day"
+        f"PKR {added_pkr / MILLION:,.0f} m more would raise the bound by at most "
+        f"{more:,.0f} kWh/day"
     ]
 
 
@@ -218,8 +225,9 @@ def _cannot_pass(asked: Asked) -> list[str]:
         if (left < -LITTLE_PKR).all():
             texts.append(
                 f"no station with only {GROUPS.get(group, group)} can break even at these prices: "
-                f"even sold out and with the largest subsidy, the best of {int(only.sum()):,} "
-                f"offers falls short by PKR {-float(left.max()) / MILLION:,.2f} m"
+                "even sold out and with the largest subsidy, the best of "
+                f"{counted(int(only.sum()), 'offer')} falls short by "
+                f"PKR {-float(left.max()) / MILLION:,.2f} m"
             )
     return texts
 

@@ -1,4 +1,4 @@
-"""Find the figures that decide a plan: break-even values, and the effect of varying each figure.
+"""Compute the break-even values of a plan's figures, and the effect of varying each figure.
 
 All results follow from the stations' accounts (`siting.economics.break_even`), without a new solve.
 """
@@ -47,7 +47,7 @@ NAMES = {
     "grid_cost_pkr": "Cost of grid works",
     "civil_cost_pkr": "Cost of civil works",
 }
-# For each item of works.csv, the column of offers that is proportional to it.
+# For each item of works.csv, the column of offers that is proportional to the item.
 _RECKONED = {
     "design_share": "design_cost_pkr",
     "contingency_share": "contingency_cost_pkr",
@@ -84,8 +84,8 @@ def station_accounts(plan: Plan, asked: Asked, site_costs: sites.SiteCosts) -> A
 def break_evens(station_accounts: Accounts | None) -> Table:
     """The break-even values of the subsidised new stations, or of all if none is subsidised.
 
-    Columns: those of `siting.economics.break_evens`, ``draw`` (whether the stations draw public
-    money) and ``text``. The figure closest to its break-even value comes first.
+    The table has the columns of `siting.economics.break_evens`, ``draw`` (whether the stations draw
+    public money) and ``text``. The figure closest to its break-even value comes first.
     """
     if station_accounts is None:
         return pd.DataFrame()
@@ -95,7 +95,7 @@ def break_evens(station_accounts: Accounts | None) -> Table:
         offers = of.offers[paid].reset_index(drop=True)
         of = replace(of, offers=offers, sold_kwh_day=of.sold_kwh_day[paid])
     table = economics.break_evens(of)
-    # Sales cannot exceed the capacity.
+    # Sales cannot exceed the capacity, so break-even sales above the capacity are left blank.
     capacity = of.offers[capacity_columns(of.offers)].sum(axis=1)
     able = capacity.to_numpy() - of.offers["standing_kwh_day"]
     most = float(np.min(able / np.maximum(of.sold_kwh_day, 1e-9)))
@@ -108,7 +108,7 @@ def break_evens(station_accounts: Accounts | None) -> Table:
 
 
 def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
-    """Return a break-even in words.
+    """Return a row of break-even values as a sentence.
 
     >>> row = {"figure": "price_lev", "value": 75.0, "unit": "PKR/kWh", "stations": 45,
     ...     "rising": True, "half_no_money_at": 77.0, "no_money_at": 79.31,
@@ -163,7 +163,7 @@ the largest subsidy'
 
 
 def _told(value: float, unit: str, *, up: bool) -> str:
-    """Return a figure as text, rounded up or down to three digits; a share is shown in per cent.
+    """Return a figure as text, rounded to three significant digits; a share is shown in per cent.
 
     >>> _told(79.31, "PKR/kWh", up=True), _told(0.8234, "share", up=False)
     ('79.4', '82%')
@@ -178,14 +178,15 @@ def _told(value: float, unit: str, *, up: bool) -> str:
 
 def _rounded(value: float, places: int, *, up: bool) -> float:
     scale = 10.0**places
-    # If a value differs from a rounded figure only by rounding error, that figure is shown.
+    # If a value differs from a rounded figure only by rounding error, the rounded figure is
+    # shown.
     shown = value * scale
     slack = 1e-6 * max(shown, 1.0)
     return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
 
 
 # An `At` function returns the accounts for a given value of one figure. A `Moved` iterator yields,
-# for each figure, its table row (which has its range) and its `At` function.
+# for each figure, the table row with the figure's range, and the figure's `At` function.
 At = Callable[[float], Accounts]
 Moved = Iterator[tuple[Mapping[Hashable, Any], At]]
 
@@ -208,7 +209,8 @@ def figure_swings(
     named, changes = ["figure", "of", "table"], ["low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
         return pd.DataFrame(columns=[*named, *changes])
-    # The NPV is computed at the plan's sales. The hurdle tests lower sales, so it is left out.
+    # The NPV is computed at the plan's sales. The hurdle tests lower sales, so the hurdle is left
+    # out.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
     moved = list(_moved_money(station_accounts, sourced_figures))
@@ -248,7 +250,10 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> At:
-        """Return the `At` function of a figure that raises `column` by `per_pkr` for each unit."""
+        """Return the `At` function of a figure that raises `column` by `per_pkr` for each unit.
+
+        If `om_share` is true, upkeep rises by its present share of the cost of chargers.
+        """
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr
@@ -269,7 +274,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
     types = types.set_index(types["charger_id"].astype(str))
     counts = [readable_counts(str(text))[0] for text in offers["chargers"]]
     built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
-    standing = types[(built > 0).any().to_numpy()]  # only the charger types in use affect a cost
+    standing = types[(built > 0).any().to_numpy()]  # the charger types that new stations have
     for row in _rows(figures, "capex_pkr"):
         yield row, dearer(row, "charger_cost_pkr", built[str(row["of"])], om_share=True)
     grid = reference.table("grid", config.offers.grid_csv).set_index("item")
@@ -326,7 +331,7 @@ def _with_bays(
 def _with_life(
     accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, charger: str, value: float
 ) -> Accounts:
-    """Return the accounts if one type of charger lasts `value` years."""
+    """Return the accounts if the charger type `charger` lasts `value` years."""
     lives = np.where(types.index == charger, value, types["life_years"].to_numpy(dtype=float))
     shortest = np.where(built.to_numpy() > 0, lives, np.inf).min(axis=1)
     known = np.where(np.isfinite(shortest), shortest, accounts.offers["charger_life_years"])
@@ -336,7 +341,10 @@ def _with_life(
 def _moved_demand(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, area: people_to_energy.Area
 ) -> Moved:
-    """Yield each demand figure's row (with its range of total kWh/day) and its `At` function."""
+    """Yield the row and the `At` function of each figure behind demand.
+
+    The range in the row, and the value given to the function, are total demands (kWh/day).
+    """
     offers = accounts.offers
     served = plan.service.pivot_table("served_kwh_day", "site_id", "vehicle_class", "sum")
     served = served.reindex(offers["site_id"]).fillna(0.0)

@@ -33,8 +33,9 @@ class DemandRun:
     # ``p05_kwh_day``, ``p50_kwh_day`` and ``p95_kwh_day`` (percentiles of the draws),
     # ``sessions_day``, ``peak_hour_kw``.
     classes: pd.DataFrame
-    fleet: pd.DataFrame  # the fleet model and published figures; empty if the fleet is the user's
-    # Figures ranked by their effect on the total demand and its location; empty unless requested.
+    fleet: pd.DataFrame  # the fleet model and published figures; empty if the user gives the fleet
+    # Figures ranked by their effect on the total demand, and ranked by their effect on the location
+    # of demand. Both tables are empty unless requested.
     total_swings: pd.DataFrame
     map_swings: pd.DataFrame
     notes: tuple[str, ...]  # for readers
@@ -54,8 +55,9 @@ def demand_to_folder(
     """Write the layers and tables of a configuration's demand; return the demand and the folder.
 
     `out` is a new or empty folder; by default ``runs_dir/NAME-demand-TIME``. If `sensitivity` is
-    true, figures are ranked by their effect on the total demand and its location. All figures are
-    drawn at random `draws` times with the seed `seed`. Other parameters are as in `siting.run`.
+    true, figures are ranked by their effect on the total demand and on the location of demand. All
+    figures are drawn at random `draws` times with the seed `seed`. Other parameters are as in
+    `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)
@@ -123,7 +125,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares by cell, with fleets whose depots are known placed at their depots."""
+    """Return the shares by cell, with each fleet of known depots placed at its depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         share = demand.depot_shares(class_depots)

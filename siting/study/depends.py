@@ -120,7 +120,7 @@ class Stages:
     demand_range = robustness.demand_range
 
 
-# All stages by name, in the same order.
+# All stages by name, in the order of `Stages`.
 STAGES: Mapping[str, Stage[Any]] = {
     name: made for name, made in vars(Stages).items() if isinstance(made, Stage)
 }
@@ -155,7 +155,7 @@ def gone(
         or not set(given).isdisjoint(made.reads)
     }
     outdated = _and_below(outdated, given, once)
-    if "cells" in outdated:  # the population by place is read again, because it is not stored
+    if "cells" in outdated:  # a run folder does not store the population by place
         outdated = _and_below(outdated | {"people_read"}, given, once)
     return frozenset(outdated)
 
@@ -222,9 +222,10 @@ def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
 
 
 def leaves(value: Any, key: str = "", first: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield the dotted key and the value of each leaf.
+    """Yield the dotted key and the value of each leaf of a nested value.
 
-    Mappings in a list are keyed by their position, counted from `first`. Other lists are leaves.
+    Mappings in a list are keyed by their position, counted from `first`. A list without mappings is
+    a leaf.
 
     >>> list(leaves({"zones": ["A1", "B2"], "classes": [{"served_share": None}]}))
     [('zones', ['A1', 'B2']), ('classes.0.served_share', None)]

@@ -33,6 +33,7 @@ from siting.study.to_limits import power_for
 from siting.study.to_plan import CERTIFICATE
 from siting.study.to_program import MILLION
 from siting.tables import may_be_built
+from siting.texts import counted
 
 PACKAGES = ("geopandas", "highspy", "networkx", "numpy", "osmnx", "pandas", "pulp", "pyogrio",
             "pyproj", "scipy", "shapely")  # fmt: skip
@@ -70,8 +71,8 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     # `lines_beside` is called before `study.binding`, whose certificate uses up the spare time.
     beside = list(lines_beside(study))
     power = power_per_ev(study, plan)
-    untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
-    untold += "computes both for one station"
+    untold = f"some results on the new stations were {cards.blank}; siting explain RUN SITE "
+    untold += "computes both results for one station"
     told = (
         *s.lines,
         *lines_that_bind(study.places_used, study.binding),
@@ -167,7 +168,7 @@ def warnings_of(study: Study, plan: Plan) -> Iterator[str]:
     for key, what in study.empty_sources.itertuples(index=False):
         yield f"{key} yields no place and is left out: {what}"
     if config.sweep:
-        yield "the `sweep` section was not used: only siting batch reads it"
+        yield "the `sweep` section was not used, because only siting batch reads it"
     if config.offers.service.rule == "rated_share" and config.program.model != "coverage":
         yield (
             "capacity is a share of the chargers' rated output (offers.service.rule: rated_share) "
@@ -176,28 +177,37 @@ def warnings_of(study: Study, plan: Plan) -> Iterator[str]:
     for why, count in left_out(plan.dropped).items():
         where = f"{why} ({config.candidates.max_snap_m:g} m)" if why == FAR else why
         if count:
-            told = "were left out (the dropped layer of plan.gpkg lists them)"
-            yield f"{count:,} places {where} {told}"
+            verb, them = ("were", "them") if count > 1 else ("was", "it")
+            told = f"{verb} left out (the dropped layer of plan.gpkg lists {them})"
+            yield f"{counted(count, 'place')} {where} {told}"
     if ruled_out := int((texts_of(plan.offers, "reason") != "").sum()):
-        yield f"{ruled_out:,} offers were ruled out; offers.csv says why"
+        verb = "were" if ruled_out > 1 else "was"
+        yield f"{counted(ruled_out, 'offer')} {verb} ruled out; offers.csv gives the reasons"
     able = plan.offers.loc[may_be_built(plan.offers), "site_id"]
     if len(plan.new_sites) and set(able) <= set(plan.sites["site_id"]):
         spacing = [s.spacing_m for s in config.candidates.sources if s.kind == "streets"]
         wanted_m = max(50, round(min(spacing) / 3, -1)) if spacing else 1000
+        count = able.nunique()
+        places = f"every one of the {count:,} places" if count > 1 else "the only place"
         yield (
-            f"every one of the {able.nunique():,} places where a station can be built has one: "
-            "the plan had no choice of places, and more candidates may serve more; add some to "
+            f"{places} where a station can be built has a station, so the plan had no choice of "
+            "places; a plan with more candidates may serve more energy: add places to "
             f"candidates.sources, e.g. {{kind: streets, spacing_m: {wanted_m:g}}}"
         )
     if config.program.model == "coverage" and len(over := plan.sites[plan.sites["use_share"] > 1]):
+        their = "their" if len(over) > 1 else "its"
         yield (
-            f"{len(over):,} stations would have to deliver more than their chargers can: the "
-            "coverage model ignores capacity; use the capacitated model to size the stations"
+            f"{counted(len(over), 'station')} would have to deliver more than {their} chargers "
+            "can, because the coverage model ignores capacity; use the capacitated model to size "
+            "stations"
         )
     if study.network.cut_off:
         yield study.network.cut_off
     doubtful = int(study.assumptions["confidence"].isin(DOUBTFUL).sum())
-    yield f"{doubtful} figures are assumptions or have weak sources; run.json lists them"
+    if doubtful == 1:
+        yield "1 figure is an assumption or has a weak source; run.json lists it"
+    else:
+        yield f"{doubtful} figures are assumptions or have weak sources; run.json lists them"
 
 
 def versions() -> dict[str, Any]:
@@ -225,9 +235,10 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
 
     The gain of a station is the energy lost per PKR m if the station is not built and all else is
     unchanged. Keys: ``least_gain`` (the lowest ``program.least_gain`` of any year, or the default
-    if the configured one applies to cost), ``plan`` (energy that all new stations serve per PKR m),
-    ``least_station`` (id of the weakest station), ``least`` (its gain) and ``below`` (ids of the
-    stations below ``least_gain``). Empty if no new station draws public money or no loss is known.
+    if the configured value applies to the cost), ``plan`` (energy that all new stations serve per
+    PKR m), ``least_station`` (id of the weakest station), ``least`` (its gain) and ``below`` (ids
+    of the stations below ``least_gain``). Empty if no new station draws public money or no loss is
+    known.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
@@ -255,17 +266,18 @@ def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
     ...     "least": 4.9, "below": ["s0007"]})
     ['1 new station brings less than 10 kWh/day for each PKR m of public money: s0007 (the lowest, \
-s0007, brings 4.9; the average of the plan is 230); program.least_gain would leave it out']
+s0007, brings 4.9; the average of the plan is 230); program.least_gain can leave out such \
+stations']
     """
     if not (below := list(facts.get("below", ()))):
         return []
     more = " …" if len(below) > SHOWN else ""
-    verb, whom = ("stations bring", "them") if len(below) > 1 else ("station brings", "it")
+    verb = "stations bring" if len(below) > 1 else "station brings"
     return [
         f"{len(below):,} new {verb} less than {facts['least_gain']:g} kWh/day for each PKR m of "
         f"public money: {', '.join(below[:SHOWN])}{more} (the lowest, {facts['least_station']}, "
         f"brings {facts['least']:,.1f}; the average of the plan is {facts['plan']:,.0f}); "
-        f"program.least_gain would leave {whom} out"
+        "program.least_gain can leave out such stations"
     ]
 
 
@@ -295,11 +307,12 @@ def power_line(facts: Mapping[str, Any]) -> list[Line]:
 
     >>> power_line({"classes": ["car"], "vehicles": 5898.0, "power_kw": 2528.0,
     ...     "kw_per_ev": 0.4286, "afir_kw": 1.3})[0].text
-    '0.43 kW for each of 5,898 (car); the EU requires 1.3 for each battery-electric car (AFIR)'
+    '0.43 kW for each of 5,898 EVs (car); the EU requires 1.3 kW for each battery-electric car \
+(AFIR)'
     """
     if not facts:
         return []
     names = ", ".join(str(name).replace("_", " ") for name in facts["classes"])
-    text = f"{facts['kw_per_ev']:.2f} kW for each of {facts['vehicles']:,.0f} ({names}); the EU "
-    text += f"requires {facts['afir_kw']:g} for each battery-electric car (AFIR)"
+    text = f"{facts['kw_per_ev']:.2f} kW for each of {facts['vehicles']:,.0f} EVs ({names}); the "
+    text += f"EU requires {facts['afir_kw']:g} kW for each battery-electric car (AFIR)"
     return [Line("kw_per_ev", "Power for each EV", text)]

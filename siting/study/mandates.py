@@ -28,9 +28,10 @@ NOT_FOUND = "not found in time"
 
 
 def mandate_limits(config: Config, candidates: Layer, offers: Table) -> Iterator[Limit]:
-    """Yield the limits of each mandate: one per owner, or one per owner and area.
+    """Yield the limits of each mandate: a limit per owner, or per owner and area.
 
-    An `InputError` lists every column that no candidate has, and every owner column without values.
+    A pooled mandate treats all owners as a single owner. An `InputError` lists every column that no
+    candidate has, and every owner column without values.
     """
     faults: list[Fault] = []
     for name, asked in config.program.limits.mandates.items():
@@ -65,14 +66,14 @@ def _column(candidates: Layer, name: str, key: str, faults: list[Fault]) -> pd.S
     if name not in candidates.columns or name == candidates.active_geometry_name:
         plain = candidates.columns.drop(candidates.active_geometry_name)
         have = ", ".join(str(c) for c in plain if is_own(str(c)))
-        fix = f"the layers of candidates have: {have or 'no columns of their own'}"
+        fix = f"name a column that a layer has: {have}" if have else "add the column to a layer"
         faults.append(Fault(key, f"no layer of candidates has a column {name!r}", fix))
         return None
     return texts_of(candidates, name)
 
 
 def on_owners_money(offers: Table, limits: tuple[Limit, ...]) -> pd.Series[bool]:
-    """Return, for each offer, whether its owner must build it without public money."""
+    """Return, for each offer, whether the site's owner must build it without public money."""
     theirs = {o for one in limits if one.kind == OWNERS for o in one.use}
     return offers["offer_id"].astype(str).isin(theirs) & ~offers["existing"].astype(bool)
 
@@ -82,9 +83,9 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[Table, 
 
     The table has one row per owner, or per owner and area. Columns: ``mandate``, ``places``,
     ``must`` (number of sites to equip), ``equipped`` (number equipped), ``sites`` (ids of the
-    equipped sites), ``worth`` (the value of what these sites and the existing stations serve),
-    ``free_worth`` (the same if as many of the owner's best sites were equipped instead) and
-    ``loses`` (``free_worth`` less ``worth``).
+    equipped sites), ``worth`` (served by these sites and the existing stations), ``free_worth``
+    (the worth if the same number of the owner's best sites were equipped instead) and ``loses``
+    (``free_worth`` less ``worth``).
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)
@@ -105,7 +106,8 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[Table, 
                 "loses": max(free - own, 0.0) if math.isfinite(free) else math.nan,
             }
         )
-    # A pooled mandate covers all owners of an area, as if owners could trade obligations.
+    # To value pooling, each area gets a single mandate for all owners, as if owners could trade
+    # their obligations.
     pooled: dict[str, Limit] = {}
     for one in mine:
         name, _, rest = one.name.partition(": ")
@@ -131,9 +133,10 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[Table, 
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of an owner's equipped sites, and that of as many of the owner's best sites.
+    """Return the worth of an owner's equipped sites, and of as many of the owner's best sites.
 
-    Both include the existing stations. The second is NaN if the best sites are not found in time.
+    Both worths include the existing stations. The second worth is NaN if the best sites are not
+    found in time.
     """
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))

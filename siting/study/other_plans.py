@@ -1,6 +1,6 @@
 """Make further plans: near-optimal plans, each scenario's best plan, and a plan made year by year.
 
-A plan that is not found in the time left is returned as None.
+If the time left is too short, a function returns None or fewer plans.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Effort:
     def attempt(
         self, program: Program, share: float = 1.0, start: Sequence[str] = ()
     ) -> Answer | None:
-        """Solve a program; return None if no plan exists, or if no plan was found in time."""
+        """Solve a program; return None if no plan exists, or if no plan is found in time."""
         if self.over or stop_wished() or self.left_s <= 0:
             return None
         try:
@@ -61,7 +61,7 @@ class Effort:
 
 
 def only_these(asked: Asked, built: pd.DataFrame) -> dict[int | None, pd.DataFrame]:
-    """Return, for each year, how a plan's stations serve the configuration's own demand.
+    """Return, by year, the energy of the configuration's own demand that a plan's stations serve.
 
     `built` has one row per ``year`` and station in operation, with its ``offer_id``.
     """
@@ -78,7 +78,7 @@ def only_these(asked: Asked, built: pd.DataFrame) -> dict[int | None, pd.DataFra
 
 
 def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
-    """Return the best plan for each single scenario; None if a plan was not found in time."""
+    """Return the best plan for each single scenario; None if any plan is not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
     best_plans = []
@@ -94,10 +94,11 @@ def alternatives(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a table of near-optimal plans, and a table of their sites.
 
-    The first plan is `first`. Each further plan differs from all plans before it. All further plans
-    together take at most the time left in `effort`. Columns of the plans: ``plan``, ``worth``,
-    ``unit``, ``bound``, ``gap``, ``status``, ``loss_share`` and ``offers``. Columns of the sites:
-    ``site_id``, ``plans`` (number of plans with a station there) and ``share`` (of all plans).
+    The first plan is `first`. Each further plan differs from all earlier plans. The search for all
+    further plans takes at most the time left in `effort`. Columns of the plans: ``plan``,
+    ``worth``, ``unit``, ``bound``, ``gap``, ``status``, ``loss_share`` and ``offers``. Columns of
+    the sites: ``site_id``, ``plans`` (the number of plans with a station there) and ``share``
+    (``plans`` as a share of all plans).
     """
     plans, losses = [first], [0.0]
     best = first.proof
@@ -133,7 +134,7 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return one plan per year, each made without regard to later years; None if one is missing."""
+    """Return a plan for each year, made without regard to later years; None if any is missing."""
     years = asked.config.program.years
     assert years is not None
     stands: dict[str, str] = {}
@@ -162,7 +163,7 @@ def _one_year(
 ) -> Asked:
     """Return the inputs for a single year; `drawn` has earlier years' payments, by ``offer_id``."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
-    # Limits on public money are reduced by what was paid in earlier years.
+    # Limits on public money are reduced by the payments of earlier years.
     limits = tuple(
         replace(one, at_most=max(one.at_most - one.used(drawn), 0.0)) if one.per_rupee else one
         for one in asked.limits
@@ -196,7 +197,8 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
-        # The cost caps the subsidy: another mix of chargers may cost less but get more subsidy.
+        # The additional cost caps the additional subsidy, which would exceed this cost for some
+        # mixes of chargers.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
     reason = reasons_of(offers)
     return offers.assign(

@@ -26,7 +26,7 @@ from siting.texts import counted
 
 # Unspent money is reported if it is at least this sum (PKR) and at least this share of the budget.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# If the cost of mandates must also be computed, solving the plan gets this share of the time limit.
+# If the cost of mandates is computed as well, the solve of the plan gets this share of its time.
 BESIDE_MANDATES = 0.7
 
 
@@ -41,7 +41,8 @@ def decide(
     """Return the outcome of a solve, with the tables of every block that the program uses.
 
     `start` lists the offers of an earlier plan. `answer` is the solution, if already known. Raises
-    `InfeasibleError` if no plan meets all requirements, and `SolveError` if none is found in time.
+    `InfeasibleError` if no plan meets all requirements, and `SolveError` if no plan is found in
+    time.
     """
     keys = asked.config.program
     effort = Effort(asked.config, progress)
@@ -52,7 +53,7 @@ def decide(
 
 
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
-    """Return the outcome without tables of blocks, and what each station serves in each year."""
+    """Return the outcome without tables of blocks, and the energy served by stations, by year."""
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
     years = list(asked.own)
@@ -132,11 +133,11 @@ class _Told:
             weights = table["weight"].to_numpy(dtype=float)
             worth = float((weights * [plan.worth_in(0) for plan in alone]).sum())
             more = self.answer.proof.objective - worth
-            text = f"{more:,.0f} {self.answer.program.worth_unit}, weighted"
+            text = f"{more:,.0f} {self.answer.program.worth_unit}, a weighted sum over the years"
         self.lines.append(Line("worth_of_foresight", "Worth of planning ahead", text))
 
     def _scenarios(self) -> None:
-        """Add tables of the scenarios in the last year, and of robust sites if found in time."""
+        """Add a table of scenarios in the last year and, if found in time, of robust sites."""
         answer, program = self.answer, self.answer.program
         plan = program.scenario_plan
         assert plan is not None
@@ -176,38 +177,39 @@ class _Told:
             fair = replace(answer, program=program)
             price = f"{max(usual.proof.objective - fair.worth, 0.0):,.0f} {program.worth_unit}"
             if program.counts_energy and len(program.slices) == 1 and program.gap is None:
-                price += f", or {self._more_budget(usual, proof.objective)} more budget"
+                price += f", or {self._more_budget(usual, proof.objective)}"
         self.lines.append(Line("gini", "Gini of shares served", even))
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """State the extra budget to serve as much as `usual`, and at least `share` in each zone."""
+        """State the extra budget to serve as much as `usual`, and at least `share` of each zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
         program = program.floor(city).floor((1 - 1e-6) * share, zones_named(self.asked))
         if (cheapest := self.effort.attempt(program)) is None:
-            return f"money {NOT_FOUND}:"
-        return f"PKR {max(cheapest.subsidy_pkr - usual.budget_pkr, 0.0) / 1e6:,.2f} m"
+            return f"an extra budget that was {NOT_FOUND}"
+        more_pkr = max(cheapest.subsidy_pkr - usual.budget_pkr, 0.0)
+        return f"an extra budget of PKR {more_pkr / MILLION:,.2f} m"
 
     def _left_out(self) -> str:
-        """State the public money and energy of stations that are left out for too small a gain."""
+        """State the money for, and the energy of, stations left out because of the least gain."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
-        text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
-        return f"{text}{worth:,.0f} kWh/day more, but {gain:g} per PKR m are required"
+        text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations} would add {worth:,.0f} "
+        return f"{text}kWh/day, but program.least_gain requires {gain:g} kWh/day for each PKR m"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """State the unspent public money, if any, and an upper bound on what it could serve."""
+        """State the unspent money, if any, and an upper bound on the worth that it could add."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
         more = math.ceil(max(proof.bound - proof.objective, 0.0))
-        text = f"PKR {left / MILLION:,.2f} m: spending it could add at most {more:,} "
+        text = f"PKR {left / MILLION:,.2f} m could add at most {more:,} "
         return f"{text}{self.answer.program.worth_unit}"
 
     def _left(self, outcome: Outcome) -> str:
-        """State the money that is unspent because of the least gain, and what it would serve."""
+        """State the money unspent because of the least gain, and the worth that it would add."""
         if (left := outcome.budget_pkr - outcome.subsidy_pkr) < 1.0:
             return ""
         program, answer = self.answer.program, self.answer
@@ -215,12 +217,12 @@ class _Told:
         spent = replace(program, aims=(*program.aims[:at], MostWorth()))
         money = f"PKR {left / MILLION:,.2f} m"
         if (usual := self.effort.attempt(spent, 0.5, answer.offers)) is None:
-            return f"{money}; what it would serve was {NOT_FOUND}"
+            return f"{money}; the best way to spend this money was {NOT_FOUND}"
         before, proof = answer.worth, usual.proofs[at].proof
         more, most = max(proof.objective - before, 0.0), max(proof.bound - before, 0.0)
-        text = f"{money}: it would serve {more:,.4g} {program.worth_unit} more"
+        text = f"{money} would add {more:,.4g} {program.worth_unit}"
         if most > more * 1.01 + 1e-6:
-            text += f" in the best plan found, at most {most:,.4g}"
+            text += f" in the best plan found, and at most {most:,.4g} in any plan"
         return text
 
     def _viability(self, outcome: Outcome) -> None:
@@ -245,7 +247,7 @@ class _Told:
 def year_tables(
     asked: Asked, outcome: Outcome, program: Program, services: Mapping[int | None, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of a plan with years; `services` is what its stations serve, by year."""
+    """Return the tables of a plan with years; `services` has the energy served, by year."""
     built = built_by_year(outcome, program)
     money = money_by_year(outcome.money, program)
     years = money["year"]
@@ -292,7 +294,7 @@ def lines_of(
 ) -> Iterator[Line]:
     """Yield the headline figures of the outcome and of further solves, in reading order.
 
-    `unit` is the unit of what the program maximises; `others` has the figures of further solves.
+    `unit` is the unit of worth. `others` has the headline figures of further solves.
     """
     keys, tables = asked.config.program, outcome.tables
     solved = {one.field: one for one in others}
@@ -311,16 +313,18 @@ def lines_of(
     if "years" in tables:
         for row in tables["years"].itertuples():
             text = f"{row.served_kwh_day:,.0f} of {row.demand_kwh_day:,.0f} kWh/day "
-            text += f"({row.served_share:.1%}), {row.new_stations:,} new stations"
+            text += f"({row.served_share:.1%}), {counted(row.new_stations, 'new station')}"
             yield Line(f"in_{row.year}", f"In {row.year}", text)
     yield from also("worth_of_foresight")
     if "scenarios" in tables:
         table = tables["scenarios"]
         for row in table.itertuples():
-            text = f"{row.served_kwh_day:,.0f} kWh/day, the energy given up was {NOT_FOUND}"
+            text, best = f"{row.served_kwh_day:,.0f} kWh/day", "the best plan for this scenario"
             if "regret_share" in table.columns:
-                text = f"{row.served_kwh_day:,.0f} kWh/day, gives up at most {row.regret_share:.1%}"
-            label = f"If {row.scenario} (p {row.probability:g})"
+                text += f", at most {row.regret_share:.1%} below {best}"
+            else:
+                text += f"; {best} was {NOT_FOUND}"
+            label = f"If {row.scenario} (probability {row.probability:g})"
             yield Line(f"scenario_{row.scenario}", label, text)
         mean = float((table["probability"] * table["served_kwh_day"]).sum())
         yield Line("mean_energy", "Energy on average", f"{mean:,.0f} kWh/day")
@@ -335,8 +339,8 @@ def lines_of(
     yield from also("gini", "price_of_fairness")
     if keys.least_cost is not None:
         money, proof = keys.least_cost.money, proofs[LeastMoney.name]
-        text = f"PKR {proof.objective / MILLION:,.2f} m, no plan needs less than "
-        text += f"{proof.bound / MILLION:,.2f} m"
+        text = f"PKR {proof.objective / MILLION:,.2f} m; no plan needs less than "
+        text += f"PKR {proof.bound / MILLION:,.2f} m"
         yield Line(f"least_{money}", f"Least {MONEY[money]}", text)
     yield from also("money_left")
     if "cost_to_all" in tables:
@@ -347,7 +351,7 @@ def lines_of(
 
 
 def then_line(one: AimProof, outcome: Outcome) -> Line:
-    """Return the proof of an aim that follows the first, as a headline figure."""
+    """Return the proof of an aim other than the first aim, as a headline figure."""
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
         objective, bound = proof.objective / served, proof.bound / served
@@ -395,20 +399,21 @@ def _at_other_values(cost: Mapping[str, float]) -> str:
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0})
     "this plan's cost to all is PKR 110.00 m a year at twice the value (drivers' time 18%) and \
-PKR 95.00 m at half (5%); at the value used, drivers' time is 10%; the best plan may differ"
+PKR 95.00 m at half the value (5%); at the value used, drivers' time is 10%. At other values, \
+another plan may be best"
     """
     stations, time = cost["stations"], cost[DRIVERS_TIME]
     whole = {factor: stations + factor * time for factor in (2.0, 1.0, 0.5)}
     share = {n: f"{n * time / pkr if pkr > 0 else 0.0:.0%}" for n, pkr in whole.items()}
     return (
         f"this plan's cost to all is PKR {whole[2.0]:,.2f} m a year at twice the value (drivers' "
-        f"time {share[2.0]}) and PKR {whole[0.5]:,.2f} m at half ({share[0.5]}); at the value "
-        f"used, drivers' time is {share[1.0]}; the best plan may differ"
+        f"time {share[2.0]}) and PKR {whole[0.5]:,.2f} m at half the value ({share[0.5]}); at the "
+        f"value used, drivers' time is {share[1.0]}. At other values, another plan may be best"
     )
 
 
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
-    """Return a table of stations by year: when each was built, and what was paid for it (PKR)."""
+    """Return the stations of each year, with the year built and the subsidy paid in the year."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
     table = built.sort_values(["year", "offer_id"]).merge(outcome.paid, on=["site_id", "year"])
     instance, site = program.instance, table["site_id"]

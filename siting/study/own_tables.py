@@ -14,6 +14,7 @@ from siting.errors import Fault, InputError, naming, refuse
 from siting.export.dictionary import is_own
 from siting.files import plain_column, read_csv, read_layer
 from siting.tables import COST_PARTS, DEMAND, OFFERS, REACH, Table, find_faults
+from siting.texts import counted
 
 PLACE = "#{}"  # pattern of the row and column names of a matrix without ids
 # Standard columns of a demand table; all other columns are the user's own.
@@ -45,8 +46,8 @@ def own_demand(
         given = given.assign(cell_id=nearest["cell_id"])
         far = given["cell_id"].isna()
         ids = [f"row {n + 1}" for n in np.flatnonzero(far)]
-        what = f"farther than {most_m:g} m from any cell of the study"
-        faults += naming(f"{path}, geometry", what, ids, "leave them out", count=True)
+        what = f"no cell of the study is within {most_m:g} m of {counted(len(ids), 'row')}"
+        faults += naming(f"{path}, geometry", what, ids, "leave out rows outside the study")
         given = given[~far]
     given = given.reset_index(drop=True)
     rows = given.assign(demand_id=[f"row {n + 1}" for n in range(len(given))])
@@ -97,7 +98,8 @@ def own_offers(path: Path, made: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFr
     """Return the user's own offers, with the columns of the study's offers.
 
     `path` is a CSV with the columns of `made`, which is the study's own table, ``Study.offers``.
-    Rows may be changed, left out or added. An `InputError` lists every problem (unknown sites …).
+    Rows may be changed, left out or added. An `InputError` lists every problem, such as
+    unknown sites.
     """
     given = _read(path, OFFERS)
     faults = find_faults(given, OFFERS, str(path))
@@ -107,8 +109,10 @@ def own_offers(path: Path, made: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFr
     faults += naming(str(path), "columns are missing", lost, fix)
     refuse([*faults, *_strays(given, {"site_id": sites["site_id"]}, path)])
     apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
-    what, fix = f"are not the sum of {', '.join(COST_PARTS)}", "change one of these parts as well"
-    refuse(naming(f"{path}, column cost_pkr", what, given.loc[apart, "offer_id"], fix, count=True))
+    offers = counted(int(apart.sum()), "offer")
+    what = f"the cost of {offers} differs from the sum of {', '.join(COST_PARTS)}"
+    fix = "change one of these parts as well"
+    refuse(naming(f"{path}, column cost_pkr", what, given.loc[apart, "offer_id"], fix))
     # A CSV cannot distinguish an empty string from a missing value.
     for name in made.select_dtypes(["object", "str"]).columns:
         if not made[name].isna().any():
@@ -124,9 +128,10 @@ def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) ->
     if list(wide.columns[:1]) == [PLACE.format(1)]:
         there = tuple(len(ids) for ids in known.values())
         if wide.shape != there:
-            what = "a matrix of {:,} x {:,}, but the study has {:,} cells and {:,} sites"
-            fix = "order it like Study.cells and Study.candidates, or pass a DataFrame with ids"
-            raise InputError(str(path), what.format(*wide.shape, *there), fix)
+            cells, sites = map(counted, there, ("cell", "site"))
+            what = "is a matrix of {:,} x {:,}, but the study has {} and {}"
+            fix = "order rows like Study.cells and columns like Study.candidates, or use ids"
+            raise InputError(str(path), what.format(*wide.shape, cells, sites), fix)
         wide = wide.set_axis(known["cell_id"].astype(str))
         wide = wide.set_axis(known["site_id"].astype(str), axis=1)
     rows = wide.rename_axis("cell_id").reset_index().melt("cell_id", None, "site_id", "travel_min")
@@ -144,5 +149,5 @@ def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> 
     for name, ids in known.items():
         if name in given.columns:
             stray = given.loc[~given[name].isin(set(ids.astype(str))), name]
-            what = "ids that the study does not have"
-            yield from naming(f"{path}, column {name}", what, stray, count=True)
+            what = f"the study lacks {counted(stray.nunique(dropna=False), 'id')}"
+            yield from naming(f"{path}, column {name}", what, stray)

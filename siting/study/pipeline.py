@@ -107,7 +107,7 @@ class Study(Stages):
         return f"Study {self.config.name!r} ({self.config.title}); computed: {done}"
 
     def _repr_html_(self) -> str:
-        """Return the stages as an HTML table for notebooks: result and run time of each."""
+        """Return an HTML table for notebooks, with the result and run time of each stage."""
         rows = []
         for name in (made.told for made in STAGES.values() if made.told):
             seconds = f"{self.seconds[name]:,.1f}" if name in self._found else ""
@@ -224,9 +224,9 @@ class Study(Stages):
         given
             Tables, keyed by the name of their stage.
         config
-            The new configuration; by default, this study's.
+            The new configuration; by default, this study's configuration.
         progress
-            As for `Study`; by default, this study's.
+            The progress callback, as for `Study`; by default, this study's callback.
 
         Examples
         --------

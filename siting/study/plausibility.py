@@ -14,13 +14,15 @@ from shapely import Point, box
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
 from siting.roads.network import utm_epsg
+from siting.texts import counted
 
-# A population layer (another year, or built-up land only) may differ from the census by this ratio.
+# A population layer (of another year, or of built-up land only) may differ from the census by this
+# ratio.
 NEAR = 1.25
 DENSER = 1.5  # cells may be denser than tehsils, which include uninhabited land, by this ratio
 WHOLE = 0.9  # roads that cover this share of a city's bounding box cover the whole city
 FAR_KM = 10.0  # the roads' centroid may lie this far from a city's bounding box, which is inexact
-COARSE = 1 / 3  # cells are too coarse if crossing half of one takes over this share of the cutoff
+COARSE = 1 / 3  # cells are too coarse if crossing half a cell takes over this share of the cutoff
 
 
 def doubts_of(
@@ -34,7 +36,7 @@ def doubts_of(
 
     `cells` (metres) has a column ``people``. `zones` has the ``name`` and the counted ``people`` of
     each zone. `outline` is a polygon around the roads (lon/lat). `drive_kmh` is the mean speed on
-    the roads. If it is infinite, cell sizes are not checked.
+    the roads. If `drive_kmh` is infinite, cell sizes are not checked.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
@@ -44,9 +46,9 @@ def doubts_of(
     lines = _grain(math.sqrt(float(areas_km2.median())), drive_kmh, config.reach.cutoff_min)
     if people > (most := DENSER * most_people(km2)):
         lines.append(
-            f"{people:,.0f} people in {len(cells):,} cells of {km2:,.1f} km2 together: nowhere in "
-            f"Pakistan do more than {most:,.0f} live on as much land; are people counted twice, or "
-            "is this the wrong column?"
+            f"{people:,.0f} people in {counted(len(cells), 'cell')} of {km2:,.1f} km2 in total, "
+            f"but nowhere in Pakistan do more than {most:,.0f} people live on as much land; are "
+            "people counted twice, or is this the wrong column?"
         )
     if asked.city.casefold() not in set(library()["city"].str.casefold()):
         return lines
@@ -76,7 +78,7 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
     return [
         f"cells are {side_km:,.1f} km wide: driving half a cell takes {half_min:.1f} min at a "
         f"mean speed of {drive_kmh:.0f} km/h, over a third of reach.cutoff_min ({cutoff_min:g}), "
-        "so drive times from their centres are rough; use cells of "
+        "so drive times from the cells' centres are rough; use cells of "
         f"{fit_m:,.0f} m or less (demand.cells)"
     ]
 
@@ -89,8 +91,8 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
         return []
     km = middle.distance(roads) / 1000
     return [
-        f"demand.city is {city}, but the middle of the roads is {km:,.0f} km from it. Are the "
-        "vehicles and prices those of a different city?"
+        f"demand.city is {city}, but the middle of the roads is {km:,.0f} km from this city; set "
+        "demand.city to the city whose vehicles and prices apply"
     ]
 
 

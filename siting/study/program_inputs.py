@@ -1,4 +1,4 @@
-"""The inputs of a program: a configuration's requirements, and the tables of its stages."""
+"""The inputs of a program: a configuration's requirements, and tables made by stages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Demands = Mapping[Key, pd.DataFrame]
 class Need:
     """The data from which the program computes payments for viability gaps: offers and a rule."""
 
-    offers: pd.DataFrame  # `cost_pkr`: what each offer needs to break even (present value, PKR)
+    offers: pd.DataFrame  # `cost_pkr` is the need of each offer (present value, PKR)
     rule: GapRule  # with one margin per vehicle class
 
 
@@ -52,7 +52,7 @@ class Asked:
     people: Mapping[str, float]  # population of each zone
     # People or sessions of a fully served demand row, by slice and demand_id; None for energy.
     worth: Mapping[Key, pd.Series] | None
-    own_worth: Mapping[int | None, pd.Series] | None  # the same for `own`, by year
+    own_worth: Mapping[int | None, pd.Series] | None  # as `worth`, for `own`
     need: Need | None  # None if public money does not pay viability gaps
     rules: economics.BusinessRules
     time_values: pd.DataFrame  # the value of a driver's hour, by class
@@ -95,9 +95,9 @@ class Asked:
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
-    """Return the subsidy. Its rule is by default ``need``, or ``share`` in the coverage model.
+    """Return the subsidy; its default rule is ``need``, or ``share`` in the coverage model.
 
-    The coverage model does not determine sales, so what a station needs to break even is unknown.
+    The coverage model does not determine sales, so viability gaps are unknown.
     """
     asked = config.offers.subsidy
     plain = "share" if config.program.model == "coverage" else "need"
@@ -146,7 +146,7 @@ def zones_of(
 
 
 def within_reach(asked: Asked) -> pd.Series[bool]:
-    """Return, for each row of the last year's demand, whether a possible station is in reach."""
+    """Return, for each demand row of the last year, whether a possible station is within reach."""
     rows, offers = asked.last_demand, asked.offers
     open_ = (texts_of(offers, "reason") == "") & ~offers["site_id"].isin(asked.forbidden)
     near = pd.Series(False, rows.index)
@@ -166,7 +166,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Give all `tables` the same rows: each gets the rows that it lacks, with 0 kWh/day."""
+    """Return the tables, each with the rows of all tables; added rows have 0 kWh/day."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
@@ -201,10 +201,10 @@ def need_of(
     concessions: Mapping[str, str],
     unpaid: pd.Series[bool],
 ) -> Need:
-    """Return what the offers need to break even, and the rule by which public money is paid.
+    """Return the need of each offer, and the rule by which public money is paid.
 
-    The margin of a vehicle class is that of the least profitable charger group that fits the class,
-    so that earnings are never overstated. `unpaid` marks offers that owners must pay themselves.
+    The margin of a vehicle class is the lowest margin of any charger group that fits the class, so
+    that earnings are never overstated. `unpaid` marks offers that owners must pay for themselves.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)
@@ -220,7 +220,7 @@ def need_of(
         uses = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
         margin[name] = min((worth[g] for g in uses if built.get(g)), default=0.0)
     lost = [name for name, pkr in margin.items() if pkr < 0]
-    what = "does not pay for the power sold to these vehicle classes"
+    what = "the price does not pay for the power sold to these vehicle classes"
     fix = "raise the price of their charger groups, or set offers.subsidy.rule to share"
     refuse(naming("money.prices_pkr_kwh", what, lost, fix))
     if open_.any():

@@ -43,7 +43,7 @@ def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str
     names = np.full(len(points), "", dtype=object)
     names[first.index.to_numpy()] = layer[name_column].astype(str).to_numpy()[first.to_numpy()]
     if not (names != "").any():
-        raise InputError(f"{key}, {path}", "none of its areas contains any of the points")
+        raise InputError(f"{key}, {path}", "no area of this layer contains any of the points")
     return names
 
 

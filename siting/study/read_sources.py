@@ -26,6 +26,7 @@ from siting.export.layers import one_each
 from siting.files import read_layer, sha256
 from siting.roads import Network
 from siting.study.stages import Context, Layer, Row, Table, stage
+from siting.texts import counted
 
 log = logging.getLogger(__name__)
 
@@ -215,8 +216,8 @@ def _people_by_zone(config: Config, source: PeopleZones, network: Network) -> Pe
     )
     if without := rows.attrs["without"]:
         notes.append(
-            f"{len(without):,} zones contain no {source.spread_by}, so the people of each zone are "
-            "at one point (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
+            f"the people of {counted(len(without), 'zone')} without {source.spread_by} are at one "
+            "point per zone (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
         )
     return People(rows, outside, zones, tuple(notes))
 

@@ -23,6 +23,7 @@ from siting.study.program_inputs import Asked, subsidy_of, within_reach
 from siting.study.stages import Layer, Table, stage
 from siting.study.to_program import REACHABLE, aims_of, zones_named
 from siting.tables import capacity_groups
+from siting.texts import counted
 from siting.verify import Account, Aim, Decay, OtherPlan, ViabilityGap, recount
 
 # Figures of the business case that a plan shows for each site.
@@ -38,7 +39,7 @@ KINDS: dict[str, str] = {aim.name: aim.kind for aim in AIMS}
     "offers.headroom_kw",
     "money.pkr_per_usd",
     told="plan",
-    found=lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed",
+    found=lambda p: f"{counted(len(p.new_sites), 'new station')}; {len(p.checks)} checks passed",
 )
 def plan(
     config: Config,

@@ -29,6 +29,7 @@ from siting.study.recounted import NONE, business_of
 from siting.study.revalue import by_class, least_money_of, service_of
 from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
+from siting.texts import counted
 
 DAY_MIN = 24 * 60.0
 # One day after a warm-up of 6 h. At a demand of 20 MWh/day, its simulation takes 1 to 2 seconds.
@@ -321,9 +322,10 @@ the 5 loses PKR 0.40 m a year'
     """
     if not risk["below_npv_0"]:
         return f"none of {risk['stations']:,} new stations has a negative NPV"
+    have, receive = ("has", "receives") if risk["below_npv_0"] == 1 else ("have", "receive")
     text = (
-        f"{risk['below_npv_0']:,} of {risk['stations']:,} new stations have a negative NPV and "
-        f"receive PKR {risk['subsidy_below_npv_0_pkr'] / 1e6:,.2f} m of public money"
+        f"{risk['below_npv_0']:,} of {risk['stations']:,} new stations {have} a negative NPV and "
+        f"{receive} PKR {risk['subsidy_below_npv_0_pkr'] / 1e6:,.2f} m of public money"
     )
     if risk["losing"]:
         verb = "loses" if risk["losing"] == 1 else "lose"
@@ -422,8 +424,9 @@ def lines_beside(study: Any) -> Iterator[Line]:
     lots = study.plan.tables.get("concessions", pd.DataFrame())
     for n, lot in enumerate(lots.head(MOST_LOTS).to_dict("records"), 1):
         text = (
-            f"{lot['stations']:,} new stations, PKR {lot['subsidy_pkr'] / 1e6:,.2f} m of public "
-            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m if no station covered another's shortfall), "
+            f"{counted(lot['stations'], 'new station')}, "
+            f"PKR {lot['subsidy_pkr'] / 1e6:,.2f} m of public money "
+            f"({lot['lacking_pkr'] / 1e6:,.2f} m if no station covered another's shortfall), "
             f"NPV with subsidy PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
         )
         yield Line(f"concession_{n}", f"Concession {lot['concession']}", text)

@@ -186,7 +186,7 @@ PHASES = {
     **dict.fromkeys(("start", "dive", "rounding"), "looking for a first plan"),
     **dict.fromkeys(("search", "kicks"), "looking for a better plan"),
     **dict.fromkeys(("filter", "reduction"), "ruling out irrelevant options"),
-    **dict.fromkeys(("area bounds", "counts", "cuts", "prices", "pricing", "relaxation"),
+    **dict.fromkeys(("area bounds", "cuts", "prices", "pricing", "relaxation"),
                     "proving a limit"),
     "ties": "choosing among equally good plans",
     "tree": "closing the gap",

@@ -118,7 +118,7 @@ def test_a_matrix_of_section_and_option(town):
 def test_a_run_says_that_it_did_not_sweep(town):
     text = town.read_text(encoding="utf-8")
     town.write_text(text + "sweep: {year: [2030, 2031]}\n", encoding="utf-8")
-    warned = "the `sweep` section was not used: only siting batch reads it"
+    warned = "the `sweep` section was not used, because only siting batch reads it"
     assert warned in run(town).facts["warnings"]
     assert warned not in run(town, ["sweep={}"]).facts["warnings"]
 

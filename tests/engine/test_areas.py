@@ -115,7 +115,7 @@ def relaxed(seed, **changes):
 @pytest.mark.parametrize("seed", range(3))
 def test_larger_areas_lower_the_bound_of_the_relaxation(seed):
     frame, priced = relaxed(seed)
-    bounds, found = priced.later._open[0].areas, []
+    bounds, found = priced.later._open[0].pricing.areas(), []
     assert bounds.bound <= priced.bound * 1.001
     for size in (1, 8, frame.sites):
         bounds._solve(size, 0.0, ENDLESS, 2, 1)
@@ -174,7 +174,7 @@ def test_a_number_that_no_plan_reaches_ends_a_case_at_once():
 def test_areas_grow_with_each_call_until_one_holds_all_sites(monkeypatch):
     monkeypatch.setattr(settings, "AREA", 8)
     frame, priced = relaxed(1)
-    bounds, sizes = priced.later._open[0].areas, []
+    bounds, sizes = priced.later._open[0].pricing.areas(), []
     areas = frame.areas
 
     def seen(sites, size):
@@ -195,7 +195,7 @@ def test_areas_grow_with_each_call_until_one_holds_all_sites(monkeypatch):
 def test_the_prices_of_a_site_never_weaken_its_bound(seed):
     """The bound by sites and that of the relaxation each hold for a site; the lower one counts."""
     frame, priced = relaxed(seed)
-    tight = priced.later._open[0].areas.frame
+    tight = priced.later._open[0].pricing.areas().frame
     every, rng = np.ones(frame.count, dtype=bool), np.random.default_rng(seed)
     for _ in range(5):
         price = dual_of(tight, rng)

@@ -91,7 +91,7 @@ def test_it_is_said_in_the_configurations_words_with_have_need_and_fix():
         "- floor, bus: have 66.67 %, need 90 % of the demand; lower it to at most 0.6666",
         "- budget: set to PKR 6; changing it alone is not enough",
     ]
-    with pytest.raises(InfeasibleError, match="required sites: have 1 sites, need 2 sites; "):
+    with pytest.raises(InfeasibleError, match="required sites: have 1 site, need 2 sites; "):
         solve(street(6.0).require(["north", "south"]))
 
 
@@ -210,7 +210,7 @@ def test_distance_to_another_plan():
     program = street(100.0).differ_from(["a", "c"], 2).require(["south"])
     assert told(program) == {
         "required sites": (0.0, 1.0, True, "require 1 site fewer, e.g. without south"),
-        "distance to plan 1": (1.0, 2.0, True, "lower it to at most 1 sites"),
+        "distance to plan 1": (1.0, 2.0, True, "lower it to at most 1 site"),
     }
 
 

@@ -129,7 +129,7 @@ def test_the_best_course_is_the_best_of_all_courses(monkeypatch):
 
 def test_what_needs_all_courses_refuses_too_many(monkeypatch):
     few = few_listed(program_of(case_of([UPGRADES], 1, **TOWN)), monkeypatch)
-    refused = r"program\.years: allow more than 150,000 combinations of .*, too many for"
+    refused = r"program\.years: there are more than 150,000 combinations .*, which are too many for"
     with pytest.raises(InputError, match=f"{refused} method milp"):
         solve(few, method="milp")
     with pytest.raises(InputError, match=f"{refused} a PuLP problem"):

@@ -1,4 +1,4 @@
-"""Aims say all that the engine and the studies need of them: no other room asks for their class."""
+"""An aim states all that other packages need, and no other package tests an aim's class."""
 
 import ast
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from siting.program.program import Program
 
 
 def classes_asked_for(tree):
-    """Yield the names that `isinstance`, `issubclass` and `case` ask an object's class by."""
+    """Yield the names of the classes that `isinstance`, `issubclass` and `case` test for."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {
             "isinstance",
@@ -54,7 +54,7 @@ def test_every_aim_is_listed_and_says_what_it_is():
 
 @dataclass(frozen=True)
 class FewestStations(Aim):
-    """An aim that the package does not know."""
+    """An aim that the package does not define."""
 
     name = "fewest stations"
     kind = "fewest_stations"
@@ -84,7 +84,7 @@ def test_a_new_aim_needs_no_change_elsewhere(seed, method):
     assert first.proof.status == then.proof.status == "optimal"
     assert (first.aim, first.proof.objective) == ("fewest stations", len(answer.offers))
     assert answer.served_kwh_day >= kwh * (1 - 1e-6)
-    # With one station less, not even the most energy is enough.
+    # With one station fewer, even the plan that serves the most energy serves less than `kwh`.
     fewer = program.limit(number(offers, len(answer.offers) - 1))
     assert solve(fewer, gap=0.0, threads=1).served_kwh_day < kwh
 
@@ -99,7 +99,7 @@ def test_aims_in_a_notebook_have_no_bare_per_cent_sign():
 
 
 def test_the_key_of_a_later_aim_stands_in_three_files():
-    """The aim, the method and the key; besides the recount, and what another key says of it."""
+    """Only the files of the aim, the method and the key have its name, besides `others`."""
     files = {
         str(path.relative_to(ROOT / "siting"))
         for path in (ROOT / "siting").rglob("*.py")

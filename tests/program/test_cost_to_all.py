@@ -1,8 +1,9 @@
-"""Least cost to all on a town solved by hand: one cheap station far off, or two near ones.
+"""Least cost to all in a town solved by hand: one cheap distant station, or two near stations.
 
-c1 and c2 want 10 kWh/day of cars each. ``mid`` stands 6 min from both and costs 100 a year;
-``west`` and ``east`` stand a minute from one each and cost 80. By ``mid`` alone 120 kWh min/day are
-driven, by the other two 20: with a minute at 0.6 a year either costs 172.
+The cars of c1 and c2 each demand 10 kWh/day. ``mid`` is 6 min from both cells and costs 100 a year.
+``west`` and ``east`` are each 1 min from one cell and cost 80. Drives are 120 kWh·min/day with
+``mid`` alone, and 20 kWh·min/day with the two near stations. If a minute costs 0.6 a year, both
+plans cost 172.
 """
 
 import numpy as np
@@ -82,13 +83,15 @@ def test_it_comes_after_another_aim_too():
 
 def test_what_stands_costs_nothing_more():
     answer = solve(asked(0.5, existing=("west:a",)), gap=0.0, threads=1)
-    # West is paid: East beside it costs 80 and 10 of time, mid 100 and 5 + 30.
+    # The cost of west is sunk. Adding east costs 80 plus 10 for drivers' time, and adding mid costs
+    # 100 plus 5 + 30.
     assert answer.offers == ("east:a", "west:a")
     assert answer.proof.objective == pytest.approx(80 + 10)
 
 
 def test_a_class_whose_minutes_are_dearer_is_told_apart():
-    # The van's minute counts twice: 100 + 0.5 x 60 + 60 = 190 at mid, 160 + 5 + 10 = 175 near.
+    # A van's minute costs twice as much. With mid the cost is 100 + 0.5 x 60 + 60 = 190, and with
+    # the near stations 160 + 5 + 10 = 175.
     answer = solve(asked(0.5, classes=("car", "van")), gap=0.0, threads=1)
     assert answer.offers == ("east:a", "west:a")
     assert answer.proof.objective == pytest.approx(175)
@@ -100,8 +103,9 @@ def test_a_plan_from_outside_is_valued_by_it():
 
 
 def test_the_relaxation_links_each_pair_to_its_station():
-    # Half of mid has room for all of c1, with east for c2: 50 + 30 + 60 + 5 = 145. As c1 has
-    # nothing else at less than 200, all of mid must stand, and then serves c2 too.
+    # Without link rows, half of mid could serve all of c1, and east could serve c2, at a cost of
+    # 50 + 30 + 60 + 5 = 145. With link rows, c1 needs all of mid, because west costs 200. Then mid
+    # also serves c2.
     program = asked(0.5, YEARLY | {"west:a": 200.0, "east:a": 60.0})
     frame = Frame(program, program.all_aims[0])
     nothing, every = np.zeros(0, dtype=np.int64), np.arange(frame.count)
@@ -115,11 +119,11 @@ def test_the_relaxation_links_each_pair_to_its_station():
         (
             YEARLY,
             {"car": -1.0},
-            "pkr_kwh_min: vehicle classes whose figure is missing, negative or infinite (car)",
+            "figures of some vehicle classes are missing, negative or infinite (car)",
         ),
-        (YEARLY, {"car": 1.0, "tram": 1.0}, "no such classes (tram)"),
-        (YEARLY, {"van": 1.0}, "pkr_kwh_min: vehicle classes without a figure (car)"),
-        ({"mid:a": 1.0}, {"car": 1.0}, "cost_pkr_year: offers without a figure (east:a, west:a)"),
+        (YEARLY, {"car": 1.0, "tram": 1.0}, "some vehicle classes are unknown (tram)"),
+        (YEARLY, {"van": 1.0}, "pkr_kwh_min: some vehicle classes have no figure (car)"),
+        ({"mid:a": 1.0}, {"car": 1.0}, "cost_pkr_year: some offers have no figure (east:a, we"),
         (YEARLY | {"mid:a": float("nan")}, {"car": 1.0}, "missing, negative or infinite (mid:a)"),
     ],
 )

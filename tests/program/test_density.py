@@ -1,4 +1,4 @@
-"""Squares, stretches of road, power for each vehicle, and money that is kept, by hand."""
+"""Squares, stretches of road, power per vehicle and reserved money, in examples by hand."""
 
 import itertools
 import math
@@ -39,7 +39,7 @@ def test_squares_are_counted_from_the_south_west():
 
 
 def test_a_road_is_cut_into_equal_stretches_no_longer_than_asked():
-    road = shapely.LineString([(0, 0), (90_000, 0), (90_000, 30_000)])  # 120 km: three of 40
+    road = shapely.LineString([(0, 0), (90_000, 0), (90_000, 30_000)])  # three stretches of 40 km
     at = points((10_000, 900), (39_999, 0), (40_001, -900), (90_900, 29_000), (0, 1100))
     assert stretches({"N-5": [road]}, at, 50_000, 1000) == {
         "N-5, km 0.0 to 40.0": ["s1", "s2"],
@@ -55,8 +55,8 @@ def test_an_area_that_no_candidate_can_meet_is_named():
         one_in_each(offers, sites, "square", "program.limits.density")
     (fault,) = caught.value.faults
     assert fault.ids == ("east", "far")
-    assert "2 squares without a candidate that can meet the rule" in str(fault)
-    with pytest.raises(InputError, match="stretches without a candidate"):
+    assert "some squares have no candidate that can meet the rule (east, far)" in str(fault)
+    with pytest.raises(InputError, match="some stretches have no candidate"):
         one_in_each(offers, {"km 1": ["s1"], "km 2": ["s1"]}, "stretch", "corridors", ["s1"])
 
 
@@ -80,7 +80,7 @@ def test_power_is_counted_with_what_stands():
 
 
 def road(*ways):
-    """Return a network of ways: name, from node, to node, and the nodes' places by number."""
+    """Return a network of ways, each given by its name, its first node and its last node."""
     place = {1: (0, 0), 2: (4000, 0), 3: (9000, 0), 4: (4000, 500), 5: (0, 30), 6: (9000, 30)}
     place |= {7: (20_000, 0), 8: (22_000, 0)}
     lines = [shapely.LineString([place[a], place[b]]) for _, a, b in ways]
@@ -98,7 +98,7 @@ def test_a_road_runs_from_end_to_end_with_its_other_carriageway():
     ways = [("N-5", 1, 2), ("N-5", 2, 3), ("N-5", 6, 5), ("Mall Road", 2, 4), ("N-5", 7, 8)]
     ways.append(("N-5", 2, 4))  # a branch, shorter than the road
     found = road_lines(road(*ways), ["n-5", "Mall Road"], "roads")
-    assert [round(line.length) for line in found["n-5"]] == [9000, 2000]  # a gap: two lines
+    assert [round(line.length) for line in found["n-5"]] == [9000, 2000]  # a gap makes two lines
     assert [round(line.length) for line in found["Mall Road"]] == [500]
 
 
@@ -107,11 +107,11 @@ def test_a_road_that_is_not_there_is_told_with_its_like():
         road_lines(road(("Mall Road", 1, 2)), ["Mal Road"], "program.limits.corridors.roads")
 
 
-# --- money that is kept --------------------------------------------------------------------------
+# --- reserved money ------------------------------------------------------------------------------
 
 
 def fits(limits, drawn):
-    """Return whether what offers draw is within limits for each rupee."""
+    """Return whether the money that offers draw is within the limits per rupee."""
     return all(
         sum(share * drawn.get(o, 0.0) for o, share in limit.use.items()) <= limit.at_most + 1e-9
         for limit in limits
@@ -144,24 +144,24 @@ def test_kept_money_is_what_an_allocation_of_the_budget_allows(seed):
 
 
 def test_kept_money_goes_to_nobody_else():
-    # 12 rupees pay for two offers of 6; with 7 kept for s2 only one other is left, of 5 or less.
+    # A budget of 12 pays for two offers of 6. If 7 is reserved for s2, only 5 is left for others.
     tables = small()
     shares, ids = {"s2": {"s2:a": 1.0}}, list(tables["offers"]["offer_id"])
     instance = Instance.from_tables(**tables)
     assert "s1:a" in solve(Program(instance), gap=0).offers
     kept = with_more_money(earmarks(shares, {"s2": 7.0}, ids), 12.0)
     assert solve(Program(instance).limit(*kept), gap=0).offers == ("s2:a",)
-    # A share of the budget follows it: of 24 rupees 14 are kept, and 10 are there for s1.
+    # A reserved share grows with the budget: of 24 rupees, 14 are reserved and 10 are left for s1.
     follows = earmarks(shares, {"s2": 0.0}, ids, of_budget={"s2": 7 / 12})
     (more,) = with_more_money(follows, 24.0)
     assert more.at_most == pytest.approx(10.0)
 
 
-# --- what a rupee must add ----------------------------------------------------------------------
+# --- the least gain -----------------------------------------------------------------------------
 
 
 def test_what_brings_too_little_is_not_built_and_its_money_is_left():
-    # s1:a serves 4 + 3 kWh/day for 6 rupees; s2:a as well then only what s1 leaves of the cars.
+    # s1:a serves 4 + 3 kWh/day for 6 rupees. s2:a then serves only cars that s1:a cannot serve.
     program = Program(Instance.from_tables(**small()))
     both = solve(program.most_worth(), gap=0)
     assert both.offers == ("s1:a", "s2:a")

@@ -1,4 +1,4 @@
-"""Faults that the contract found, each mended."""
+"""Regression tests of errors that tests of random combinations of blocks once found."""
 
 import pytest
 from medium_cases import medium_case
@@ -9,7 +9,7 @@ from siting.engine.solve import solve
 
 
 def test_a_regret_of_nothing_is_proven_beside_rounding():
-    # Served 27.875 of a best 27.875 leaves 3.6e-15, which is none beside what is compared.
+    # The plan serves 27.875, the highest value possible. A regret of 3.6e-15 is a rounding error.
     case = case_of(("least regret",), 8009)
     proof = solve(program_of(case), gap=0.0, threads=1).proof
     assert proof.objective == pytest.approx(0.0, abs=1e-9)
@@ -33,8 +33,9 @@ def test_the_least_regret_without_scenarios_is_the_most_served():
 
 
 def test_a_value_reached_within_tolerances_can_be_kept():
-    # Demand of 1e-6 to 1e8 kWh/day: what the solver reaches, 1e-7 a row too much, adds up to more
-    # than `KEPT`, and the plan with the shortest drives is then said not to be.
+    # Demand ranges from 1e-6 to 1e8 kWh/day. The solver exceeds each row by up to 1e-7, so its plan
+    # may exceed the true value by more than `KEPT` allows. The aim for the shortest drives must
+    # still find a plan.
     case = medium_case(("city floor", "zone floors", "expected"), "both", 3)
     assert solve(program_of(case), threads=1, time_limit_s=20.0).proof.objective > 9e8
 
@@ -44,7 +45,7 @@ def test_a_value_reached_within_tolerances_can_be_kept():
     [(("years", "shortest drives"), 23871), (("differ from", "shortest drives"), 1038537)],
 )
 def test_the_shortest_drives_of_a_small_town_are_proven_too(features, seed):
-    # The second stands at 86 kWh min/day, where 72 are possible.
+    # In the second town, one plan has drives of 86 kWh·min/day, but the best plan has 72.
     case = case_of(features, seed)
     answer = solve(program_of(case), gap=0.0, threads=1)
     assert [one.proof.status for one in answer.proofs] == ["optimal", "optimal"]

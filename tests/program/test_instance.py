@@ -1,4 +1,4 @@
-"""An instance says what the tables say, whatever their order, and names every fault in them."""
+"""An instance matches its tables in any order of rows, and its error lists every problem."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ TABLES = ("demand", "offers", "reach", "compatibility")
 
 
 def small(**changes):
-    """Return the tables of a town of two sites and three cells, with columns changed."""
+    """Return the tables of a town with two sites and three cells, some of them changed."""
     demand = pd.DataFrame(
         [
             ("d1", "c1", "car", 5.0),
@@ -135,15 +135,15 @@ def test_a_cutoff_leaves_out_what_is_farther():
         ({"demand": cell("demand_kwh_day", 1, np.nan)}, "1 is missing (d2)"),
         ({"demand": cell("demand_id", 1, "d1")}, "duplicate (d1)"),
         ({"demand": cell("vehicle_class", 1, "tram")}, "not in the compatibility table (tram)"),
-        ({"reach": cell("site_id", 1, "s9")}, "without any offer, not even one"),
-        ({"compatibility": lambda t: t[t["charger_group"] != "lev"]}, "without a vehicle class"),
-        ({"demand": lambda t: t.assign(demand_kwh_day=0.0)}, "nothing to serve: all 5 rows are 0"),
-        ({"demand": lambda t: t.iloc[:0]}, "nothing to serve: no rows"),
-        ({"offers": lambda t: t.assign(reason="no grid")}, "none of 3 can be built: 3 x no grid"),
-        ({"offers": cell("subsidy_pkr", 2, 11.0)}, "1 above cost_pkr"),
-        ({"offers": lambda t: standing(t).assign(reason="too far")}, "with a reason against"),
-        ({"offers": cell("existing", 0, True)}, "existing stations that cost money"),
-        ({"offers": lambda t: t.assign(existing=True)}, "more than one existing offer at a site"),
+        ({"reach": cell("site_id", 1, "s9")}, "some sites have no offer, not even"),
+        ({"compatibility": lambda t: t[t["charger_group"] != "lev"]}, "fit no vehicle class"),
+        ({"demand": lambda t: t.assign(demand_kwh_day=0.0)}, "serve, because all 5 rows are 0"),
+        ({"demand": lambda t: t.iloc[:0]}, "nothing to serve, because there are no rows"),
+        ({"offers": lambda t: t.assign(reason="no grid")}, "of 3 offers can be built: 3 x no grid"),
+        ({"offers": cell("subsidy_pkr", 2, 11.0)}, "some subsidies are above cost_pkr (s2:a)"),
+        ({"offers": lambda t: standing(t).assign(reason="too far")}, "have a reason against"),
+        ({"offers": cell("existing", 0, True)}, "stations have a cost or a subsidy (s1:a)"),
+        ({"offers": lambda t: t.assign(existing=True)}, "have more than one existing offer (s1)"),
     ],
 )
 def test_a_fault_is_named_with_table_column_and_rows(changes, words):
@@ -170,7 +170,7 @@ def test_nothing_within_the_cutoff_says_how_far_the_nearest_is():
         Instance.from_tables(**small(), cutoff_min=0.5)
     said = str(caught.value)
     assert "none of 4 demand rows can reach any of 2 sites with 3 offers within 0.5 min" in said
-    assert "the nearest is 1.0 min away; raise the cutoff to 1 min or more" in said
+    assert "the shortest drive takes 1.0 min; raise the cutoff to 1 min or more" in said
 
 
 def test_an_empty_reach_says_what_to_do():
@@ -180,20 +180,20 @@ def test_an_empty_reach_says_what_to_do():
 def test_chargers_that_nobody_can_use_are_told_from_reach():
     said = fault_of(demand=lambda t: t[t["vehicle_class"] == "two_wheeler"].assign(cell_id="c1"),
                     offers=lambda t: t.assign(capacity_lev_kwh_day=0.0))  # fmt: skip
-    assert "whose chargers it can use, though 2 pairs are within reach" in said
+    assert "can use the chargers of the sites within its reach (2 pairs)" in said
 
 
 def test_unknown_offers_and_two_at_a_site_are_refused():
     instance = Instance.from_tables(**small())
     with pytest.raises(InputError, match="s7:z"):
         instance.positions_of(["s1:a", "s7:z"])
-    with pytest.raises(InputError, match="two offers at one site"):
+    with pytest.raises(InputError, match="more than one of the given offers"):
         instance.positions_of(["s1:a", "s1:b"])
 
 
 def test_rows_of_equal_chargers_and_equal_sites_are_one():
     demand = Program(Instance.from_tables(**small())).service()
-    # The cars of c1 and c2 reach the same sites; so do the two and three-wheelers of c3.
+    # The cars of c1 and c2 reach the same sites; so do the two- and three-wheelers of c3.
     assert demand.row_of_demand.tolist() == [0, 0, 1, 1, -1]
     assert demand.kwh[:, 0].tolist() == [12.0, 3.0]
     assert [demand.kinds[k] for k in demand.kind] == [(0, 1), (2,)]

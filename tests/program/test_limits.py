@@ -1,4 +1,4 @@
-"""Limits say what the tables say, the program has a row for each, and every fault is named."""
+"""Limits match the tables, the program has a row for each limit, and errors list all problems."""
 
 import geopandas as gpd
 import numpy as np
@@ -16,12 +16,12 @@ from siting.program.spacing import conflict_cliques, spacing
 
 
 def offers():
-    """Three offers at two sites, 10 PKR each of which 6 are subsidy."""
+    """Return three offers at two sites, each with a cost of PKR 10 and a subsidy of PKR 6."""
     return small()["offers"]
 
 
 def extending():
-    """The same, with s1:a standing and s1:b as its extension."""
+    """Return the three offers, with s1:a as an existing station and s1:b as its extension."""
     return standing(offers()).assign(extends=[False, True, False], power_kw=[1.0, 5.0, 1.0])
 
 
@@ -34,7 +34,7 @@ def places(*xy, kind="fuel"):
 
 
 def rules():
-    """Rules of every kind on the small town."""
+    """Return limits of several kinds, and a required site, for the small town."""
     table = extending()
     return {
         "limits": [
@@ -82,10 +82,10 @@ def test_a_forbidden_site_is_left_out():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"required": ["s9"]}, "required sites: 1 without any offer (s9)"),
-        ({"forbidden": ["s9"]}, "forbidden sites: 1 without any offer (s9)"),
-        ({"required": ["s2"], "forbidden": ["s2"]}, "1 forbidden as well (s2); name"),
-        ({"forbidden": ["s1"]}, "where a station exists, which no plan closes (s1)"),
+        ({"required": ["s9"]}, "required sites: some sites have no offer (s9)"),
+        ({"forbidden": ["s9"]}, "forbidden sites: some sites have no offer (s9)"),
+        ({"required": ["s2"], "forbidden": ["s2"]}, "required sites are also forbidden (s2); name"),
+        ({"forbidden": ["s1"]}, "some sites have an existing station, and no plan closes a st"),
         (
             {"limits": [Limit("x", "k", "t", -1.0, {})]},
             "limit x: at_most is -1; enter an amount of 0 t or more",
@@ -93,17 +93,17 @@ def test_a_forbidden_site_is_left_out():
         ({"limits": [Limit("x", "k", "t", np.nan, {})]}, "limit x: at_most is nan"),
         (
             {"limits": [Limit("x", "k", "t", 1.0, {"s2:a": -1.0})]},
-            "limit x: 1 amounts missing, negative or infinite (s2:a)",
+            "limit x: some amounts are missing, negative or infinite (s2:a)",
         ),
         (
             {"limits": [Limit("x", "k", "t", 1.0, {"s2:a": np.nan})]},
-            "limit x: 1 amounts missing, negative or infinite (s2:a)",
+            "limit x: some amounts are missing, negative or infinite (s2:a)",
         ),
         (
             {"limits": [Limit("x", "k", "t", 1.0, {"s9:z": 1.0})]},
-            "limit x: 1 not among the offers (s9:z)",
+            "limit x: some offers do not exist (s9:z)",
         ),
-        ({"limits": [Limit("x", "k", "t", 1.0, {})] * 2}, "limits: two have the same name (x)"),
+        ({"limits": [Limit("x", "k", "t", 1.0, {})] * 2}, "two limits have the same name (x)"),
     ],
 )
 def test_a_fault_in_the_rules_is_named(settings, words):
@@ -126,15 +126,15 @@ def test_a_required_site_with_every_offer_ruled_out_says_why():
     tables = small(offers=lambda t: t.assign(reason=["", "", "too far from the grid"]))
     with pytest.raises(InputError) as caught:
         Instance.from_tables(**tables, required=["s2"])
-    assert "1 with every offer ruled out (too far from the grid) (s2)" in str(caught.value)
+    assert "ruled out at some sites, for example: too far from the grid (s2)" in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("extends", "words"),
     [
-        ([False, False, True], "1 at sites without an existing station (s2:a)"),
-        ([True, False, False], "1 that are existing stations themselves (s1:a)"),
-        (["no", "yes", "no"], "must be true or false, but has type"),
+        ([False, False, True], "their sites have no existing station (s2:a)"),
+        ([True, False, False], "but are existing stations themselves (s1:a)"),
+        (["no", "yes", "no"], "but must be true or false"),
     ],
 )
 def test_an_extension_of_nothing_is_a_fault(extends, words):
@@ -185,9 +185,9 @@ def test_a_feeder_counts_what_is_added():
 @pytest.mark.parametrize(
     ("of_site", "room", "words"),
     [
-        ({"s1": "F7"}, {"F7": 1.0, "F8": 1.0}, "feeders: 1 without a site (F8)"),
-        ({"s1": "F7"}, {}, "feeders: 1 without a headroom (F7)"),
-        ({"s9": "F7"}, {"F7": 1.0}, "1 sites without any offer (s9)"),
+        ({"s1": "F7"}, {"F7": 1.0, "F8": 1.0}, "feeders: some feeders have no site (F8)"),
+        ({"s1": "F7"}, {}, "feeders: some feeders have no headroom (F7)"),
+        ({"s9": "F7"}, {"F7": 1.0}, "some sites have no offer (s9)"),
     ],
 )
 def test_faults_in_feeders_are_named(of_site, room, words):
@@ -214,8 +214,8 @@ def test_sites_near_each_other_take_one_station():
     ("where", "kinds", "words"),
     [
         (places((0, 0), (0, 9)).to_crs(4326), None, "not in metres"),
-        (places((0, 0)), None, "1 not among the candidates (s2)"),
-        (places((0, 0), (0, 9)), ["shop"], "no such kind of candidate (shop)"),
+        (places((0, 0)), None, "some sites are not among the candidates (s2)"),
+        (places((0, 0), (0, 9)), ["shop"], "no candidate is of some of these kinds (shop)"),
     ],
 )
 def test_faults_in_spacing_are_named(where, kinds, words):

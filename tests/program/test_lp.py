@@ -1,4 +1,4 @@
-"""The PuLP problem of each block on a small fixed town, as on file in ``golden``."""
+"""The PuLP problem of each block in a small fixed town equals the file in ``golden``."""
 
 from pathlib import Path
 
@@ -42,9 +42,9 @@ LATER = NOW.add([0.0, 2.0, 3.0, 0.0, 2.0, 1.0])
 
 
 def offers():
-    """Return a station that stands and its extension, and new ones at two sites."""
+    """Return an existing station, its extension, and new stations at two sites."""
     rows = [
-        # offer, site, stands, extends, cost, subsidy, ac, dc, lev
+        # offer, site, existing, extends, cost, subsidy, ac, dc, lev
         ("s1:now", "s1", True, False, 0.0, 0.0, 5.0, 0.0, 0.0),
         ("s1:more", "s1", False, True, 3.0, 2.0, 5.0, 4.0, 3.0),
         ("s2:big", "s2", False, False, 9.0, 5.0, 6.0, 9.0, 2.0),

@@ -1,4 +1,4 @@
-"""Medium towns, nasty numbers: engine and MILP never contradict each other, nor the tables."""
+"""In medium towns with difficult numbers, engine, MILP and tables never contradict each other."""
 
 import itertools
 
@@ -16,7 +16,7 @@ SLACK = 1e-6
 
 
 def triples(seed, count):
-    """Return some triples of features at random, each with a kind of town."""
+    """Return random triples of features, each with a kind of town and a seed."""
     rng = np.random.default_rng(seed)
     kinds = itertools.cycle(KINDS)
     out = []
@@ -29,7 +29,7 @@ def triples(seed, count):
 
 
 def answered(case, method):
-    """Return the answer of a method; None where it says there is no plan, or finds none in time."""
+    """Return a method's answer and error message; the answer is None if there is an error."""
     try:
         return solve(program_of(case), gap=GAP, time_limit_s=LIMIT_S, threads=1, method=method), ""
     except InfeasibleError as error:
@@ -37,13 +37,13 @@ def answered(case, method):
     except SolveError as error:
         return None, f"none: {error}"
     except InputError as error:
-        if "too far apart" not in str(error) and "next to nothing" not in str(error):
+        if "too far apart" not in str(error) and "almost no demand" not in str(error):
             raise
         return None, f"refused: {error}"
 
 
 def contradictions(features, kind, seed):
-    """Return where the two methods contradict each other, or a plan its tables."""
+    """Return the number of answers, and the contradictions between methods or with the tables."""
     case = medium_case(features, kind, seed)
     where = f"{' + '.join(features)}, {kind}, seed {seed}"
     answers, out, said = {}, [], {}
@@ -69,14 +69,14 @@ def contradictions(features, kind, seed):
 
 
 def sense(case):
-    """Return 1 where more of the first aim is better, else -1."""
+    """Return 1 if a larger value of the first aim is better, else -1."""
     kind, *rest = case.aims[0]
     less = kind in ("least_money", "least_regret", "shortest_drives", "least_cost_to_all")
     return -1 if less or rest[-1:] == ["unserved"] else 1
 
 
 def size_of(case):
-    """Return what a value of the first aim is measured by."""
+    """Return the size with which differences in the first aim's value are compared."""
     kind = case.aims[0][0]
     if kind == "worst_share":
         return 1.0
@@ -88,7 +88,7 @@ def size_of(case):
 
 
 def faults_of(case, answer):
-    """Return what the tables alone say against a plan: money, limits, stations, its first value."""
+    """Return a plan's errors in stations, money, limits and first value, from the tables alone."""
     trial = Trial(case)
     years = list(case.budgets or [None])
     plan = {site: [None] * len(years) for site in trial.at}
@@ -106,13 +106,13 @@ def faults_of(case, answer):
         if not holds:
             out.append(f"{what} do not hold")
     if case.aims[0][0] == "least_regret":
-        return out  # beside the best of each scenario, which is not known here
+        return out  # the best worth in each scenario, which regret needs, is unknown here
     value = trial.value(plan)
     found = answer.proof.objective
     if value is None:
-        out.append("the plan cannot hold what is asked")
+        out.append("the plan cannot meet the requirements")
     else:
-        # An aim after the first may leave some of what the plan could reach of the first.
+        # With later aims, a plan may serve less of the first aim than its stations could.
         beyond = sense(case) * (found - value)
         beyond = beyond if len(case.aims) > 1 else abs(beyond)
         if beyond > 1e-5 * max(abs(value), 1e-6 * size_of(case)):

@@ -1,7 +1,7 @@
-"""The contract of the blocks, alone and two by two, in two ways.
+"""Tests of the blocks, alone and in pairs.
 
-On random towns engine and MILP are held against brute force; on the town by hand each block and
-each pair is run from its YAML to a recounted folder.
+In random towns, the results of the engine and of MILP are compared with brute force. In the town
+made by hand, each block, and an eighth of the pairs, runs from a YAML file to a recounted folder.
 """
 
 import copy
@@ -35,7 +35,7 @@ def seed_of(features, n):
 
 
 def disagreements(features, seed, methods=METHODS, **size):
-    """Return whether a random town can be planned, and where a method and brute force differ."""
+    """Return whether a random town has a plan, and where methods and brute force differ."""
     case = case_of(features, seed, **size)
     expected = best(case)
     out = []
@@ -55,7 +55,7 @@ def disagreements(features, seed, methods=METHODS, **size):
         for one, (aim, *_), wanted in zip(answer.proofs, case.aims, expected.reached, strict=True):
             proof = one.proof
             if proof.status != "optimal" and aim == "shortest_drives" and method == "exact":
-                # May be left unproven, but not be untrue; see test_faults.py.
+                # This aim may be unproven, but its value and bound must be true (test_faults.py).
                 unproven = True
                 slack = 1e-6 * max(1.0, wanted)
                 if not proof.bound - slack <= wanted <= proof.objective + slack:
@@ -73,7 +73,7 @@ def disagreements(features, seed, methods=METHODS, **size):
 
 
 def built(answer):
-    """Return what stands, as (year position, offer)."""
+    """Return the open offers, as pairs of year position and offer."""
     years = answer.program.year_plan.years if answer.program.year_plan else None
     rows = answer.built
     at = [years.index(y) if years else 0 for y in rows["year"]]
@@ -85,7 +85,7 @@ def plan_of(plan):
 
 
 def check(combinations, seeds, **how):
-    """Run towns; all must agree, and most must be such that there is a plan."""
+    """Check towns; return the number of towns, and the number of towns that have a plan."""
     towns, plans, wrong = 0, 0, []
     for features in combinations:
         for n in range(seeds):
@@ -134,11 +134,11 @@ def test_coverage_with_the_gap_is_refused():
         program_of(case_of(("coverage", "viability gap"), 1))
 
 
-# --- from YAML to a recounted run folder, on the town by hand -------------------------------------
+# --- from YAML to a recounted run folder, in the town made by hand --------------------------------
 
 
 def _with(offers, **subsidy):
-    """Return a section of offers with more keys of its subsidy."""
+    """Return a section of offers with more keys in its subsidy section."""
     more = {**offers["offers"], "subsidy": {**offers["offers"]["subsidy"], **subsidy}}
     return {"offers": more}
 
@@ -202,7 +202,7 @@ BLOCKS = {
     "shortest drives": {"program": {"then": ["shortest_drives"]}},
     "cost to all": {"program": {"then": ["least_cost_to_all"]}},
 }
-# Refused by a row of its own.
+# Pairs that a row of the table of refusals names.
 NAMED = [
     {"coverage", "gap"},
     {"coverage", "hurdle"},
@@ -212,7 +212,7 @@ NAMED = [
     {"years", "opening year"},
 ]
 AIMS_OF_THEIR_OWN = {"fairness", "least_cost", "least_cost of reach", "regret", "cvar"}
-# Two settings of one key.
+# Pairs that set the same key.
 SAME = [
     {"people", "sessions"},
     {"least_cost", "least_cost of reach"},
@@ -233,9 +233,9 @@ def refused(pair):
 
 
 YAML_PAIRS = [set(p) for p in itertools.combinations(BLOCKS, 2) if set(p) not in SAME]
-# Every block with an eighth of the others, to a folder; brute force has every pair of the program.
+# An eighth of the pairs runs to a folder; brute force checks every pair of features.
 RUN_PAIRS = [p for p in YAML_PAIRS if sum(map(list(BLOCKS).index, p)) % 8 == 1 and not refused(p)]
-# Of these alone in every run of the tests; the others take as long each.
+# Every run of the tests includes these blocks; the other blocks run only with the slow tests.
 OFTEN = {"years"}
 INPUTS = ("demand", "offers", "reach", "compatibility", "cells", "candidates")
 
@@ -264,7 +264,7 @@ def merge(config, more):
 
 
 def asked(town, blocks):
-    """Write the configuration of some blocks beside the town's own and return it."""
+    """Write the town's configuration with some blocks, and return the path of the file."""
     config = yaml.safe_load(town.read_text(encoding="utf-8"))
     for name in BLOCKS:
         if name in blocks:
@@ -283,14 +283,14 @@ def test_a_block_keeps_its_promises(town, tmp_path, block):
     before = {name: getattr(study, name).copy() for name in INPUTS}
     plan = study.plan
 
-    # inputs untouched, ids kept
+    # inputs are unchanged, and ids are kept
     for name, table in before.items():
         assert_frame_equal(pd.DataFrame(getattr(study, name)), pd.DataFrame(table))
     assert set(plan.outcome.offers) <= set(study.offers["offer_id"])
     assert set(plan.service["demand_id"]) <= set(study.demand["demand_id"])
     assert set(plan.service["site_id"]) <= set(plan.sites["site_id"])
 
-    # proven, and recounted
+    # the plan is proven and recounted
     assert plan.outcome.proof.status == "optimal"
     assert plan.outcome.proof.gap <= plan.outcome.proof.gap_asked + 1e-9
     assert len(plan.checks) >= 7
@@ -307,7 +307,7 @@ def test_a_block_keeps_its_promises(town, tmp_path, block):
 @pytest.mark.parametrize("pair", RUN_PAIRS, ids=named)
 def test_a_pair_is_run_recounted_and_opened_again(town, tmp_path, pair):
     plan = siting.run(asked(town, pair), out=tmp_path / "run")
-    # Greedy proves what it can: not always the least money.
+    # The greedy method cannot prove every aim, for example the least money.
     assert plan.outcome.status == "optimal" or ("greedy" in pair and pair & AIMS_OF_THEIR_OWN)
     assert len(plan.checks) > 5
     again = siting.plan_from_run(tmp_path / "run")

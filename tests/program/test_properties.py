@@ -1,4 +1,4 @@
-"""What a program's answer must not depend on: merged rows, order of rows, units of the tables."""
+"""Merging rows or reordering tables does not change an answer, and units only scale it."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ quick = settings(max_examples=10, deadline=None, derandomize=True)
 
 
 def reached(case):
-    """Return the value of each aim; None where there is no plan."""
+    """Return the value of each aim; None if there is no plan."""
     try:
         answer = solve(program_of(case), gap=0.0, time_limit_s=60.0, threads=1)
     except InfeasibleError:
@@ -38,7 +38,7 @@ def same(one, other):
 
 
 def first_aim(program):
-    """Return the first aim; a regret beside some figures, which are not what is tested."""
+    """Return the first aim; a regret gets arbitrary best values, which do not affect the tests."""
     aim = program.all_aims[0]
     if isinstance(aim, LeastRegret):
         aim = replace(aim, best=(10.0,) * len(program.scenario_plan.names))
@@ -46,7 +46,7 @@ def first_aim(program):
 
 
 def whole(program, aim, *, by_cell):
-    """Return the best value of one aim, rows of different cells merged or apart."""
+    """Return the best value of one aim; if `by_cell`, rows merge only if drive times are equal."""
     frame = Frame(program, aim, by_cell=by_cell)
     try:
         return [solve_whole(frame, Clock(60.0), Effort(0.0, threads=1), None).value]
@@ -106,7 +106,7 @@ def in_other_units(case, kwh, pkr):
         margin = {k: v * pkr / kwh for k, v in gap[0].items()}
         cap = {o: most * pkr for o, most in gap[1].items()} if isinstance(gap[1], dict) else gap[1]
         gap = margin, cap, *gap[2:]
-    # What a rupee, or one of each year, has to bring, in what worth is counted in.
+    # A least gain is worth per rupee; with years, there may be a least gain for each year.
     times = (kwh if case.worth is None else 1.0) / pkr
 
     def asked(gain):
@@ -136,13 +136,13 @@ def in_other_units(case, kwh, pkr):
 
 
 def factor_of(case, aim, kwh, pkr):
-    """Return what an aim's value is multiplied by in other units."""
+    """Return the factor by which an aim's value changes in other units."""
     kind = aim[0]
     if kind in ("least_money", "least_cost_to_all"):
         return pkr
     if kind == "worst_share":
         return 1.0
-    # People and sessions are given by row and do not change with the energy.
+    # People and sessions are given by row and do not depend on the unit of energy.
     return kwh if case.worth is None or kind == "shortest_drives" else 1.0
 
 

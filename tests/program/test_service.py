@@ -1,4 +1,4 @@
-"""The capacity rows hold exactly when a station's load can be split over its chargers."""
+"""The capacity rows hold if and only if a station's load can be split over its chargers."""
 
 import itertools
 

@@ -154,4 +154,4 @@ def test_the_run_says_it_of_each_new_station(report_poor_run):
     )
     assert place.startswith("Nearest place where a station could be built instead: ")
     assert "3.7 km away in a straight line" in place
-    assert place.endswith("; 0% of the station's energy is within reach of that place.")
+    assert place.endswith("; 0% of the station's energy goes to cells within reach of that place.")

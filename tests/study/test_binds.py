@@ -1,4 +1,4 @@
-"""What keeps a plan from serving more, and how many places and ports it comes to."""
+"""The limits that bind a plan, and the number of places and ports that the plan uses."""
 
 import json
 
@@ -19,26 +19,26 @@ def town(tmp_path_factory):
 
 
 def thirsty(town, **more):
-    """Return the town's study with three times the energy: 24 kWh/day west, 12 east."""
+    """Return the town's study with three times the demand: 24 kWh/day west, 12 east."""
     figures = {"two_wheeler": {"km_day": 3, "kwh_km": 1, "public_share": 1}}
     return Study(town).with_(demand={"figures": figures}, **more)
 
 
 @pytest.mark.slow
 def test_all_places_at_their_largest_size_are_told(town):
-    # Each hub gives 10 kWh/day and there is no larger one.
+    # Each hub delivers 10 kWh/day, and no larger station is possible.
     (said,) = thirsty(town).binding[:1]
     assert said == (
         "all 2 places are used, each at the largest available size: more money cannot buy more"
     )
-    # Money for one hub only: the other place is free, and nothing larger could stand here.
+    # The money pays for one hub, so the other place is free. No larger station is possible.
     one = thirsty(town, budget_pkr=1_000)
     assert one.binding == ["every new station has the largest size that its place allows"]
 
 
 @pytest.mark.slow
 def test_all_places_are_used_but_could_hold_more(town):
-    # Two places, a hub at each: one of two sockets costs twice as much, and there is no money left.
+    # Each of the two places has a hub. A station of two sockets costs twice as much as a hub.
     bundles = {"hub": {"socket": 1}, "two": {"socket": 2}}
     study = thirsty(town, offers={"configurations": bundles}, program={"budget_pkr": 2_000})
     chosen = ("s0001:hub", "s0002:hub")
@@ -68,7 +68,7 @@ def test_money_that_does_not_bind_is_told_by_its_price(town):
 
 
 def test_sockets_that_cannot_live_on_their_cap_are_told_with_what_the_best_lacks(town):
-    # 10 kWh/day at 0.01 PKR above the tariff are next to nothing; a cap of half of 1,000 rupees.
+    # 10 kWh/day at 0.01 PKR above the tariff earn almost nothing. The cap is half of 1,000 rupees.
     rule = {"rule": "need", "charger_share": 0.5, "grid_share": 0.0}
     money = {"prices_pkr_kwh": {"lev": 44.0}, "payment_share": 0.0, "sales_path": [1]}
     study = Study(town).with_(offers={"subsidy": rule}, money=money)
@@ -89,11 +89,11 @@ def test_sockets_that_cannot_live_on_their_cap_are_told_with_what_the_best_lacks
 def test_stations_that_draw_nothing_and_serve_nearly_as_much_are_told(town):
     study = Study(town)
     plan = study.plan
-    # As if the western hub drew none and the eastern one 1,000 rupees: 8 of 12 is not nearly all.
+    # Only the eastern hub draws money. The western hub alone serves 8 of 12 kWh/day, far from all.
     west = plan.new_sites["served_kwh_day"].idxmax()
     plan.sites.loc[west, "subsidy_pkr"] = 0.0
     assert binds._without_money(plan, study.asked) == []
-    # Of a plan that serves 8.1 it is.
+    # If the plan serves 8.1 kWh/day, the 8 kWh/day of the western hub are nearly all.
     one = {"new_sites": plan.new_sites, "sites": plan.sites, "served_kwh_day": 8.1}
     like = type("Plan", (), one)()
     (said,) = binds._without_money(like, study.asked)
@@ -106,7 +106,7 @@ def test_stations_that_draw_nothing_and_serve_nearly_as_much_are_told(town):
 @pytest.mark.slow
 def test_places_and_ports_are_counted_apart(tmp_path):
     path = write_town(tmp_path)
-    # A second eastern pump some 180 m from the first: two stations, one place.
+    # The second eastern pump is about 180 m from the first: two stations, one place.
     with (tmp_path / "sites.csv").open("a", encoding="utf-8") as sites:
         sites.write(f"{LONS[-2] - 0.002},{LAT},East pump 2\n")
     (tmp_path / "standing.csv").write_text(
@@ -143,19 +143,19 @@ def test_the_six_bundles_of_before_use_every_place_and_say_so():
     study = Study(ROOT / "configs" / "islamabad.yaml").with_(
         offers={"configurations": bundles},
         program={"then": [], "budget_pkr": 2e9},
-        # At the packaged price of 75 no set of sockets lives alone.
+        # At the packaged price of 75, no station with only sockets breaks even.
         money={"prices_pkr_kwh": {"lev": 140, "ac": 112.5, "dc": 120.0}},
         solver={"time_limit_s": 30},
     )
     assert study.binding[0] == (
         "all 161 places are used, each at the largest available size: more money cannot buy more"
     )
-    assert study.places_used["new_places"] == 84  # as counted for the audit
+    assert study.places_used["new_places"] == 84
     assert study.places_used["new_ports"] == {"lev": 161 * 12}
 
 
 def test_what_standing_stations_lose_to_new_ones(town):
-    # As if the western hub stood: it would sell 8 kWh/day alone, and keeps 8 beside the eastern.
+    # The western hub is marked as existing. It sells 8 kWh/day, with or without the eastern hub.
     study = Study(town)
     plan = study.plan
     west = plan.sites["served_kwh_day"].idxmax()

@@ -1,4 +1,4 @@
-"""What decides a plan: break-evens and swings held against plans made with the other figure."""
+"""Break-even values and swings, compared with plans made with the changed figure."""
 
 import json
 from dataclasses import replace
@@ -17,9 +17,9 @@ from siting.study.report_page import record_of
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     town = write_town(tmp_path_factory.mktemp("decides") / "town")
-    # Staff as packaged: what is set by hand has no range.
+    # The packaged figure for staff is used, because a figure set by hand has no range.
     town.write_text(town.read_text().replace(", attendants_other: 0}", "}"), encoding="utf-8")
-    # From half to twice as many two-wheelers; the hubs give 10 kWh/day each.
+    # The number of two-wheelers ranges from half to twice 12. Each hub delivers 10 kWh/day.
     fleet = town.parent / "fleet.csv"
     fleet.write_text(fleet.read_text().replace("12,12,12", "12,6,24"), encoding="utf-8")
     types = pd.read_csv(town.parent / "chargers.csv").assign(life_years_low=8, life_years_high=12)
@@ -28,7 +28,7 @@ def study(tmp_path_factory):
 
 
 def npv_with(study, **keys):
-    """Return what each station is worth without subsidy where the same plan has other figures."""
+    """Return the NPV without subsidy of each station if the plan is made with other keys."""
     other = study.with_(**keys)
     assert other.outcome.offers == study.outcome.offers
     return other.plan.tables["business"]["npv_pkr"]
@@ -42,7 +42,7 @@ def prices(pkr):
 def test_dearer_works_bring_design_contingency_and_insurance_with_them(study):
     accounts = study.station_accounts
     doubled = accounts.at("civil_cost_pkr", 2.0)
-    # Of 150,000 more: design 0.08, contingency 0.15 of both, and 0.005 a year of insurance.
+    # On 150,000 more: design 0.08, contingency 0.15 of works and design, insurance 0.005 a year.
     more = doubled.offers["cost_pkr"] - accounts.offers["cost_pkr"]
     assert more.tolist() == pytest.approx([150_000 * 1.08 * 1.15] * 2)
     a_year = doubled.offers["insurance_pkr_year"] - accounts.offers["insurance_pkr_year"]
@@ -93,7 +93,7 @@ def test_swings_are_those_of_plans_with_the_other_figure(study):
 def test_swings_of_bays_lives_and_fees_are_those_of_the_case(study):
     accounts = study.station_accounts
     table = study.figure_swings.set_index(["figure", "of"])
-    # A socket takes 0.25 of a bay and 0.15 to 0.5: one bay whatever it is.
+    # A socket needs 0.25 of a bay, in a range from 0.15 to 0.5. All these values give one bay.
     assert ("bays", "lev port") not in table.index
     ends = {"fee": ("annual_fee_pkr", 0.0, 35_000.0), "life_years": ("charger_life_years", 8, 12)}
     for figure, (column, low, high) in ends.items():
@@ -113,14 +113,14 @@ def test_bays_a_port_move_civil_works_and_lease(study):
     row = many.figure_swings.set_index(["figure", "of"]).loc[("bays", "lev port")]
     bays = many.plan.offers.set_index("offer_id").loc[many.plan.new_sites["offer_id"]]
     assert bays["bays_needed"].tolist() == [2, 2]
-    # At half a bay a socket they are four: 150,000 more each with what is reckoned on it.
+    # At half a bay per socket, each hub needs four bays, which doubles civil works and lease.
     accounts = many.station_accounts
     twice = accounts.at("civil_cost_pkr", 2.0)
     twice = replace(
         twice, offers=twice.offers.assign(land_pkr_year=2 * accounts.offers["land_pkr_year"])
     )
     assert row["high_pkr"] == pytest.approx((twice.npv_pkr - accounts.npv_pkr).sum())
-    assert row["low_pkr"] == 0  # 8 x 0.15 is two bays too
+    assert row["low_pkr"] == 0  # 8 x 0.15 bays also round up to two bays
 
 
 def test_more_vehicles_sell_more_up_to_what_the_chargers_deliver(study):
@@ -128,7 +128,8 @@ def test_more_vehicles_sell_more_up_to_what_the_chargers_deliver(study):
     case = study.plan.tables["business"]
     each = case["npv_pkr"].sum()
     worth = siting.economics.worth_pkr_kwh_day(study.business_rules, "lev")
-    # 8 and 4 kWh/day sold; half of it is 6 less, twice as much 10 and 8: 6 more.
+    # The hubs sell 8 and 4 kWh/day. Half the demand gives 6 kWh/day less. Twice the demand gives
+    # sales of 10 and 8 kWh/day, which is 6 more.
     assert swing["low_pkr"] == pytest.approx(-6 * worth)
     assert swing["high_pkr"] == pytest.approx(6 * worth)
     assert each < 0

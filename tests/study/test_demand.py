@@ -1,4 +1,4 @@
-"""Demand from the configuration to its folder: zones, rasters, surfaces, cases, by hand."""
+"""Demand from the configuration to its folder: zones, rasters, surfaces and cases, by hand."""
 
 import json
 
@@ -136,7 +136,7 @@ def test_cars_follow_wealth_in_and_between_zones_and_the_total_stays(town):
     plain = Study(change(town, vehicles_csv="vehicles.csv"))
     rich = Study(change(town, wealth=wealth))
     assert rich.demand["demand_kwh_day"].sum() == pytest.approx(12)
-    # 8 people in the west and 4 in the east: cars go by 8 x 3 and 4.
+    # 8 people live in the west and 4 in the east. Cars are divided as 8 x 3 to 4.
     assert by_side(plain) == pytest.approx((8, 4))
     assert by_side(rich) == pytest.approx((12 * 24 / 28, 12 * 4 / 28))
     (said,) = [record for record in rich.inputs if record["key"] == "demand.wealth"]
@@ -200,7 +200,7 @@ def test_an_h3_table_needs_no_coordinates(town):
     assert len(study.cells) == 2
 
 
-# ------------------------------------------------------------------------------------ where
+# ------------------------------------------------------------------------------------ location
 
 
 def places(path, *rows):
@@ -215,7 +215,7 @@ def test_half_at_home_and_half_at_the_market(town):
     where = places(town, (LONS[3], "marketplace"), (LONS[0], "bench"))
     weights = {"two_wheeler": {"home": 1, "destination": 1, "en_route": 0}}
     study = Study(change(town, surfaces={"places": where, "weights": weights}))
-    # 12 kWh: 6 by people (4 west, 2 east), 6 at the market in the east
+    # Of 12 kWh, 6 follow people (4 west, 2 east), and 6 are at the market in the east.
     assert by_side(study) == pytest.approx((4, 2 + 6), rel=1e-9)
     market = study.cells.to_crs(4326).contains(shapely.Point(LONS[3], LAT))
     kwh = study.demand.set_index("cell_id")["demand_kwh_day"]
@@ -241,7 +241,7 @@ def test_traffic_passes_between_the_two_ends(town):
     assert by_cell.fillna(0).to_numpy()[between].sum() > 6  # 3.5 of 4.6 km lie between the pumps
 
 
-# ------------------------------------------------------------------------------------ how sure
+# ------------------------------------------------------------------------------------ uncertainty
 
 
 @pytest.mark.slow
@@ -272,7 +272,7 @@ def test_a_scenario_that_is_not_there_is_told_by_check(town):
     assert "nev-2025-30" in report.faults[0].fix
 
 
-# ------------------------------------------------------------------------------------ the verb
+# ------------------------------------------------------------------------------------ the command
 
 
 def test_the_folder_holds_layers_tables_and_what_lies_outside(town, tmp_path):
@@ -297,7 +297,7 @@ def test_the_folder_holds_layers_tables_and_what_lies_outside(town, tmp_path):
     assert facts["demand"]["kwh_day"] == pytest.approx({"two_wheeler": 12})
     assert any("cannot be served" in note for note in facts["notes"])
     hours = pd.read_csv(out / "hours.csv", encoding="utf-8-sig")
-    assert hours["all_kw"].sum() == pytest.approx(12, rel=1e-3)  # kW of an hour each: a day's kWh
+    assert hours["all_kw"].sum() == pytest.approx(12, rel=1e-3)  # the hourly kW add up to kWh/day
     classes = pd.read_csv(out / "classes.csv", encoding="utf-8-sig").set_index("vehicle_class")
     assert classes.loc["all", "sessions_day"] == pytest.approx(12 / 1.2, rel=1e-3)
     figures = pd.read_csv(out / "figures.csv", encoding="utf-8-sig")

@@ -1,4 +1,4 @@
-"""Stations that bring little for the public money they draw."""
+"""Stations that add little energy for the public money that they draw."""
 
 import pytest
 from study.test_program import change
@@ -33,7 +33,7 @@ def test_what_is_little_is_what_was_asked(ran, asked, little):
     text, path, plan = ran
     path.write_text(text, encoding="utf-8")
     assert sorted(plan.new_sites["name"]) == ["East pump", "West pump"]
-    # Each of the two draws PKR 1,000, so that 4 kWh/day are 4,000 per PKR m.
+    # Each of the two stations draws PKR 1,000, so 4 kWh/day are 4,000 kWh/day per PKR m.
     east = str(plan.new_sites.set_index("name").loc["East pump", "site_id"])
     lost = dict.fromkeys(plan.new_sites["site_id"].astype(str), 8.0) | {east: 4.0}
     facts = earnings(load(change(path, least_gain=asked)), plan, lost)

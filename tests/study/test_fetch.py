@@ -1,4 +1,4 @@
-"""Fetch once from a server, then plan with no network at all."""
+"""Data is fetched once from a server; plans are then made without a network."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Mandates on the town solved by hand: who must equip what, whose money, what it costs."""
+"""Mandates in the town: the sites that owners must equip, who pays, and the cost, by hand."""
 
 import pytest
 from town import LAT, LONS, write_town
@@ -28,7 +28,7 @@ def run(town, mandate, budget=1_000, **how):
 
 @pytest.mark.slow
 def test_each_owner_equips_his_share_and_hears_what_it_costs(town):
-    # Money for one: free it goes west (8 kWh/day), the mandate of Shell takes it east (4).
+    # The money pays for two hubs. Each owner must equip one site, which is also the best plan.
     plan = run(town, "{column: brand, share: 0.5}", 2_000)
     table = plan.tables["mandates"].set_index("mandate")
     assert table["places"].to_dict() == {"pumps: PSO": 1, "pumps: Shell": 2}

@@ -1,8 +1,8 @@
-"""Money at risk: hurdle, opening year, and what of a plan's money is lost if fewer vehicles come.
+"""Money at risk: the hurdle, the opening year, and losses if fewer vehicles come.
 
-A hub of `town` costs PKR 256,208 with its works, and 140,050 a year to run, without design,
-contingency, deposit and insurance; a kWh leaves 78.099 PKR. Over ten years at 15 % a rupee a year
-is worth 5.01877.
+A hub of `town` costs PKR 256,208 with its works, and PKR 140,050 a year to run, without design,
+contingency, deposit and insurance. A kWh earns PKR 78.099. The present value of a rupee a year over
+ten years at 15 % is 5.01877.
 """
 
 import json
@@ -31,14 +31,14 @@ BARE = """\
 
 
 def write_town(folder):
-    """Write the town, its stations without the costs that are left out of the sums here."""
+    """Write the town without the station costs that the sums in this module leave out."""
     town = write_whole_town(folder)
     town.write_text(town.read_text().replace("reach:", f"{BARE}reach:"), encoding="utf-8")
     return town
 
 
 def npv(kwh_day, sales_path=(1.0,)):
-    """Return the net present value of a hub that sells so much in the target year (PKR)."""
+    """Return the NPV (PKR) of a hub that sells `kwh_day` in the target year."""
     share = [*sales_path, *[sales_path[-1]] * 10][:10]
     flows = 365 * MARGIN * kwh_day * np.array(share) - RUNNING
     return float(flows @ 1.15 ** -np.arange(1.0, 11.0)) - COST
@@ -51,7 +51,8 @@ def npv(kwh_day, sales_path=(1.0,)):
 def test_public_money_pays_until_a_station_breaks_even_at_its_hurdle(tmp_path):
     town = write_town(tmp_path)
     plan = siting.run(town, [GAP, "program.budget_pkr=200_000"])
-    # The west sells 8 kWh/day: at 5.6 it lacks 157,921, the east's four can never pass.
+    # The western hub sells 8 kWh/day. At the hurdle, 5.6 kWh/day, the hub lacks 157,921. The
+    # eastern hub sells 4 kWh/day and cannot pass the hurdle.
     assert plan.outcome.subsidy_pkr == pytest.approx(-npv(0.7 * 8), abs=1)
     business = plan.tables["business"].iloc[0]
     assert business["lacking_pkr"] == pytest.approx(-npv(0.7 * 8), abs=1)
@@ -60,7 +61,7 @@ def test_public_money_pays_until_a_station_breaks_even_at_its_hurdle(tmp_path):
     assert plan.money["subsidy_beyond_need_pkr"] == pytest.approx(0, abs=1)
     own, other, *_ = plan.facts["what_if"]
     assert own["money"]["below_npv_0"] == 0
-    # Under the other capacity rule it sells 0.49: the grant stands in a station that fails.
+    # Under the other capacity rule the hub sells 0.49, so its subsidy is paid to a failing station.
     sold = other["served_kwh_day"]
     assert other["money"] == {
         "stations": 1,
@@ -70,11 +71,11 @@ def test_public_money_pays_until_a_station_breaks_even_at_its_hurdle(tmp_path):
         "loss_pkr_year": pytest.approx(RUNNING - 365 * MARGIN * sold, abs=1),
         "npv_subsidised_pkr": pytest.approx(npv(sold) + plan.outcome.subsidy_pkr, abs=1),
     }
-    # What decides is told at the hurdle, which counts once: here the sales are just those lacked.
+    # Break-even values include the hurdle exactly once: the sales just meet the hurdle.
     told = plan.facts["break_evens"]
     sales = next(row for row in told if row["figure"] == "sales")
     assert npv(0.7 * 8 * sales["no_money_at"]) == pytest.approx(0, abs=1)
-    # What moves the value is told at the sales of the plan.
+    # Swings are computed at the sales of the plan.
     moved = {(row["of"], row["figure"]): row for row in plan.facts["figure_swings"]}
     lease = moved["land_bay_month", "site costs"]
     assert lease["low_pkr"] == pytest.approx(12 * 10_000 * FACTOR, abs=1)
@@ -90,7 +91,7 @@ def test_without_a_word_a_station_must_break_even_at_seven_tenths_or_at_the_retu
 
     assert need("{}").rule.sales_share == 0.7
     assert need("{real_return: 0.15}").rule.sales_share == 1.0
-    # A higher return is in what a station needs and in what a kWh is worth, a share in neither.
+    # A higher return changes the need and the worth of a kWh. A sales share changes neither.
     plain, dear = need("{sales_share: 1}"), need("{real_return: 0.25}")
     new = ~plain.offers["existing"]
     assert (dear.offers["cost_pkr"][new] < plain.offers["cost_pkr"][new]).all()
@@ -106,7 +107,7 @@ def test_a_hurdle_that_no_station_can_pass_is_named_with_what_the_best_can(tmp_p
         InputError, match=r"hurdle.sales_share: is 0.4, which no station can pass"
     ) as e:
         Study(town, [hard]).program  # noqa: B018
-    # Sold out, 10 kWh/day: (959,087 - 256,208) / 1,430,662.
+    # A sold-out hub sells 10 kWh/day: (959,087 - 256,208) / 1,430,662.
     assert "set at least 49.1%, at which the best offer breaks even" in str(e.value)
     Study(town, [GAP.replace("0.7", "0.5")]).program  # noqa: B018
     dear = "offers.subsidy={rule: gap, gap_cap_share: 0.5, hurdle: {real_return: 0.9}}"
@@ -134,7 +135,7 @@ def growing(tmp_path):
 def test_sales_follow_the_fleet_from_the_opening_year(growing):
     path = Study(growing, ["money.opening_year=2028"]).business_rules.sales_path
     assert path == pytest.approx((0.5, 0.75, 1.0))
-    # Without one, stations open evenly from 2027 to 2030.
+    # Without an opening year, stations open evenly from 2027 to 2030.
     assert Study(growing).business_rules.sales_path == pytest.approx((0.625, 0.8125, 0.9375, 1.0))
     assert Study(growing, ["money.sales_path=[0.1, 1]"]).business_rules.sales_path == (0.1, 1.0)
     years = "program.years={budgets_pkr: {2029: 1e5, 2030: 1e5}}"
@@ -228,7 +229,7 @@ def test_it_is_told_wherever_served_is(slower):
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert words in facts["headline"]["money_at_risk"]["text"]
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "new stations have a negative NPV and receive" in page
+    assert "a negative NPV and receive" in page
     assert "New stations with NPV below 0" in page
     lost = slow["subsidy_below_npv_0_pkr"]
     theirs = town.parent / "theirs.csv"
@@ -251,7 +252,7 @@ def test_it_is_told_wherever_served_is(slower):
     assert figures.loc["at_risk_slow_pkr", ["run", "poor"]].tolist() == [pytest.approx(lost), 0.0]
 
 
-# --- two answers on one page ---------------------------------------------------------------------
+# --- two shares served on one page ---------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -263,7 +264,7 @@ def test_the_share_of_all_drivers_comes_first_and_the_money_s_figure_is_named(sl
     away, turned = day["out_of_reach_share"], day["turned_away_share"]
     assert day["served_share"] == pytest.approx((1 - away) * (1 - turned))
     assert labels.index("Drivers served") < labels.index("Energy served")
-    # One socket keeps few of the drivers that its output could: two answers on one page.
+    # A socket has the energy for more drivers than its queue keeps, so the two shares differ.
     assert abs(day["served_share"] - plan.served_share) > 0.05
     assert "the share of energy served in the plan (100.0%)" in told["Basis of the subsidies"]
     page = (folder / "report.html").read_text(encoding="utf-8")
@@ -281,7 +282,7 @@ def test_the_share_of_all_drivers_comes_first_and_the_money_s_figure_is_named(sl
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["exact", "milp"])
 def test_what_a_concession_s_good_station_earns_carries_its_poor_one(tmp_path, method):
-    # Over its need the west earns 426,339, the east lacks 145,923 to NPV 0 at its 4 kWh/day.
+    # The western hub earns 426,339 more than its need. The eastern hub lacks 145,923.
     town = write_town(tmp_path)
     rule = "offers.subsidy={rule: gap, gap_cap_share: 1.0, hurdle: {sales_share: 1}"
     keys = ["offers.costs.land_bay_month_pkr=6_000", "program.budget_pkr=0"]
@@ -299,7 +300,7 @@ def test_what_a_concession_s_good_station_earns_carries_its_poor_one(tmp_path, m
     assert row["npv_pkr"] == pytest.approx(case["npv_pkr"].sum())
     assert row["lacking_pkr"] == pytest.approx(case["lacking_pkr"].sum())
     assert case["npv_pkr"].min() < 0 < row["npv_pkr"]
-    # Its stations are one case where money is at risk, too.
+    # The money at risk is computed for the concession as a whole, too.
     assert bundled.facts["what_if"][0]["money"]["below_npv_0"] == 0
     assert "2 new stations" in dict(bundled.headline())["Concession north"]
 
@@ -346,7 +347,7 @@ def test_a_concession_where_nothing_can_be_built_is_named(tmp_path):
     offers.loc[offers["site_id"] == "s0002", "reason"] = "no room"
     with pytest.raises(InputError, match=r"no new station could be built at .*\(south\)"):
         study.with_stages({"offers": offers}).asked  # noqa: B018
-    # A column may name operators that only have what stands; not only such.
+    # Some, but not all, names in the column may have no site for a new station.
     by_name = Study(town, ["offers.subsidy={rule: gap, concessions: {column: name}}"])
     assert by_name.with_stages({"offers": offers}).concessions["s0001"] == "East pump"
     offers["reason"] = "no room"

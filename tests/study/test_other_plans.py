@@ -1,4 +1,4 @@
-"""Plans made year by year: what stands is paid for, and nothing costs less than it draws."""
+"""Plans made year by year: earlier payments are sunk, and no subsidy exceeds the cost."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Doubts about the people of a study: what is told of nonsense, and nothing of what is sound."""
+"""Warnings of doubtful input, and no warnings of plausible input."""
 
 import geopandas as gpd
 import pytest
@@ -69,7 +69,7 @@ def test_a_zone_with_half_its_census(tmp_path):
 def test_the_most_people_are_those_of_the_densest_tehsils():
     assert most_people(6) == 949_878  # Lyari, 6 km2
     assert most_people(3) == pytest.approx(949_878 / 2)
-    assert most_people(10) == 949_878 + 502_819  # and Garden, 4 km2
+    assert most_people(10) == 949_878 + 502_819  # Lyari and Garden, 4 km2
 
 
 @pytest.mark.slow
@@ -93,7 +93,8 @@ def test_people_far_below_the_census_of_the_tehsil_that_the_study_is_named_for(t
     assert line.startswith("241,215 people in the area of the roads, but the 2023 census counts")
     assert "681,294 in Landhi" in line
     assert "city_people" in line
-    # Roads of a third of it reach a third of its people; other names, and enough people, say none.
+    # There is no warning if the roads cover only a third of the tehsil, if the title does not name
+    # the tehsil, or if there are enough people.
     assert doubts_of(named, cells, None, box(67.17, 24.82, 67.20, 24.84)) == []
     assert doubts_of(titled(tmp_path / "b", "Karachi"), cells, None, landhi) == []
     assert doubts_of(named, square_km(20, 600_000), None, landhi) == []
@@ -103,7 +104,7 @@ def test_roads_far_from_the_city_named(tmp_path):
     cells, karachi_roads = square_km(194, 2_000_000), DOT
     (line,) = doubts_of(config(tmp_path, city="lahore"), cells, None, karachi_roads)
     assert line.startswith("demand.city is Lahore, but the middle of the roads is 1,0")
-    # Just outside a box that is recalled is no doubt.
+    # Roads just outside the inexact bounding box raise no doubt.
     near = box(67.41, 24.9, 67.45, 24.95)
     assert doubts_of(config(tmp_path / "b"), cells, None, near) == []
 
@@ -112,7 +113,7 @@ def test_cells_too_coarse_for_the_cutoff(tmp_path):
     asked = config(tmp_path)
     cutoff = asked.reach.cutoff_min
     cells = square_km(9, 9_000)
-    # Half a kilometre at v km/h takes 30 / v min: a third of the cutoff at v = 90 / cutoff.
+    # Half a kilometre at v km/h takes 30 / v min, a third of the cutoff at v = 90 / cutoff.
     assert doubts_of(asked, cells, None, DOT, 1.01 * 90 / cutoff) == []
     (line,) = doubts_of(asked, cells, None, DOT, 0.9 * 90 / cutoff)
     assert line.startswith("cells are 1.0 km wide: driving half a cell takes")

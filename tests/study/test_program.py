@@ -1,7 +1,7 @@
-"""Every block of the program from the configuration to a recounted plan, in the hand town.
+"""Every block of the program, from the configuration to a recounted plan, in the town.
 
-The town: 8 two-wheelers in the west, 4 in the east, each 1 kWh/day; one hub a side costs 1,000
-rupees, all subsidy, and delivers 10 kWh/day.
+The town has 8 two-wheelers in the west and 4 in the east, each with 1 kWh/day. On each side a hub
+can be built. A hub costs 1,000 rupees, all of it subsidy, and delivers 10 kWh/day.
 """
 
 import pandas as pd
@@ -136,7 +136,7 @@ def test_two_years_build_the_bigger_side_first(town):
     fleet.write_text(rows, encoding="utf-8")
     plan = Study(change(town, years={"budgets_pkr": {2029: 1000, 2030: 1000}})).plan
     years = plan.tables["years"].set_index("year")
-    # 2029: 6 vehicles, 4 of them in the west; 2030: all 12 served.
+    # In 2029 there are 6 vehicles, 4 of them in the west. In 2030 all 12 are served.
     assert years["served_kwh_day"].to_list() == pytest.approx([4, 12])
     opened = plan.tables["built"].drop_duplicates("site_id").set_index("site_id")["built_year"]
     west = plan.sites.set_index("name").loc["West pump", "site_id"]
@@ -157,7 +157,7 @@ def test_several_futures_share_one_plan(town):
         "many": {"probability": 0.5, "case": "high"},
     }
     plan = siting.run(change(town, budget_pkr=1000, scenarios={"of": futures}))
-    # West: 4 of the 6 if few; 10, the hub's most, of 12 if many.
+    # The western hub serves 4 of 6 kWh/day if vehicles are few, and its capacity of 10 if many.
     found = plan.tables["scenarios"].set_index("scenario")
     assert found["served_kwh_day"].to_dict() == pytest.approx({"few": 4, "many": 10})
     assert built(plan) == ["West pump"]
@@ -261,7 +261,7 @@ def test_two_things_cannot_both_be_best_until_one_comes_first(town):
     (fault,) = check(change(town, **keys)).faults
     assert "two aims cannot both be first: set their order" in fault.what
     assert fault.fix == "add program.aims: [fairness, least_cost]"
-    # The money counts where fairness comes first: both hubs, and no cheaper plan is as fair.
+    # If fairness comes first, the budget pays for both hubs, and no cheaper plan is as fair.
     plan = siting.run(change(town, aims=["fairness", "least_cost"], budget_pkr=2000))
     assert built(plan) == ["East pump", "West pump"]
     assert [one.aim for one in plan.outcome.proofs] == [
@@ -288,7 +288,7 @@ def test_the_table_of_refusals_is_what_is_refused(town):
     change(town, least_gain={"rule": "always", "per_million_by_year": {2029: 1, 2030: 1}})
     report = check(change(town, model="coverage", least_cost={"served_share": 0.5}))
     told = [fault.where.rpartition("key ")[2] for fault in report.faults]
-    # Those of concessions and of the opening year: tests/study/test_money_at_risk.py.
+    # Refusals of concessions and of the opening year are in tests/study/test_money_at_risk.py.
     rest = [clash.other.split(":")[0] for clash in REFUSALS]
     apart = ("offers.subsidy.concessions", "money.opening_year")
     assert sorted(told) == sorted(key for key in rest if key not in apart)
@@ -374,7 +374,7 @@ def test_public_money_fills_the_gap_and_no_more(town):
     dear = change(town, section="offers", costs={"land_bay_month_pkr": 200_000})
     poor = siting.run(dear)
     assert poor.outcome.subsidy_pkr <= 5000
-    assert poor.new_sites.empty  # no case comes near, and 5,000 rupees fill nothing
+    assert poor.new_sites.empty  # 5,000 rupees cover no viability gap
 
 
 @pytest.mark.slow
@@ -392,7 +392,7 @@ def test_money_that_lapses_is_paid_ahead_of_what_a_case_will_lack(town):
         west = plan.tables["years"].set_index("year")["spent_pkr"]
         return plan.outcome.served_kwh_day, west.to_dict()
 
-    # Fewer want to charge in 2030, so that the case lacks more than at first.
+    # Demand falls in 2030, so the viability gap is larger than in 2029.
     served, later = paid(1e6, 1e6)
     assert later[2029] > 0
     assert later[2030] > 0
@@ -417,18 +417,18 @@ def test_need_pays_what_a_case_lacks_up_to_what_share_would_pay(town):
     change(town, section="money", prices_pkr_kwh={"lev": 68}, sales_path=[0.67, 0.78, 0.89, 1])
     plan = siting.run(change(town, budget_pkr=1_000_000))
     case = plan.tables["business"].set_index("site_id")
-    most = plan.offers.set_index("site_id")["subsidy_pkr"]  # of the one offer a site
-    # One station lacks something and is paid just that; the other pays by itself.
+    most = plan.offers.set_index("site_id")["subsidy_pkr"]  # each site has one offer
+    # One station has a viability gap, which its subsidy just covers. The other station has none.
     assert sorted(case["lacking_pkr"] > 0) == [False, True]
     assert case["subsidy_pkr"].to_numpy() == pytest.approx(case["lacking_pkr"], rel=1e-6)
     assert (case["subsidy_pkr"] < most.loc[case.index]).all()
     assert plan.money["stations_without_need"] == 1
     assert plan.money["subsidy_beyond_need_pkr"] == pytest.approx(0, abs=1)
-    # Shares that pay less than it lacks leave it unbuilt, however much money there is.
+    # If the cap is below the gap, the station is not built, whatever the budget.
     share = float((case["lacking_pkr"].max() - 1) / most.max())
     change(town, section="offers", subsidy=subsidy | {"charger_share": share, "grid_share": share})
     assert len(siting.run(town).new_sites) == 1
-    # Rule share pays whatever is lacking, and says so.
+    # The rule `share` pays even stations without a gap, and the plan reports this.
     change(town, section="offers", subsidy=subsidy | {"rule": "share"})
     change(town, section="money", prices_pkr_kwh={"lev": 900})
     plan = siting.run(town)
@@ -490,7 +490,7 @@ def test_an_extension_must_earn_its_need_above_what_the_existing_chargers_can_se
     offers = study.offers.set_index("configuration", drop=False)
     hub, more = offers.loc[["hub"]], offers.loc[["existing+hub"]]
     need = study.asked.need.offers.set_index("configuration")["cost_pkr"]
-    # By hand: 60 kW all day are 1,440 kWh/day, counted at the larger margin of the two groups.
+    # By hand: 60 kW all day are 1,440 kWh/day, valued at the larger margin of the two groups.
     subsidy = subsidy_of(study.config)
     rules = at_hurdle(study.business_rules, subsidy.hurdle)
     assert more["standing_kwh_day"].item() == 1440
@@ -499,7 +499,7 @@ def test_an_extension_must_earn_its_need_above_what_the_existing_chargers_can_se
     assert need["existing+hub"] == pytest.approx(own + first)
     assert need["existing"] == 0
     assert need["hub"] == gap_terms(hub, study.business_rules, subsidy)["need_pkr"].item()
-    # The business case of an extension that sells no more than the existing chargers could.
+    # This extension sells no more than the existing chargers could.
     case = business_case(more, pd.Series({more["site_id"].item(): 1440.0}),
                          study.business_rules, subsidy)  # fmt: skip
     assert case["sold_kwh_day"].item() == 0
@@ -563,7 +563,7 @@ def test_the_least_cost_to_all_is_told_with_what_a_minute_is_valued_at(town):
     assert told["A driver's minute"] == "is valued at PKR 2.00 (two wheeler)"
     parts = plan.tables["cost_to_all"].set_index("part")["pkr_year"]
     assert parts["all"] == pytest.approx(proof.objective)
-    # By hand: every kWh is a session of 1 / 1.2, each of whose minutes is 2 rupees.
+    # By hand: a kWh is 1 / 1.2 sessions, and a minute of a driver's time is worth 2 rupees.
     service = plan.outcome.service
     kwh_min = (service["served_kwh_day"] * service["travel_min"]).sum()
     assert parts["drivers' time"] == pytest.approx(365 * 2 * kwh_min / 1.2)

@@ -1,4 +1,4 @@
-"""Studies made and changed in Python: tables and graphs in place of files, keys as arguments."""
+"""Studies made and changed in Python, with tables and graphs for files, and keys as arguments."""
 
 import inspect
 import shutil
@@ -34,7 +34,7 @@ def layer(path):
 
 
 def in_memory(town, **keys):
-    """The town with its graph, people and pumps as objects, the rest as keys."""
+    """Return keys for the town, with its graph, people and pumps as objects."""
     folder = town.parent
     rest = load(town).model_dump(include={"offers", "money", "reach", "solver"}, exclude_unset=True)
     demand = load(town).demand.model_dump(exclude={"people"}, exclude_unset=True)
@@ -84,7 +84,7 @@ def test_two_tables_of_one_key_are_both_kept(town, tmp_path):
 @pytest.mark.slow
 def test_land_in_memory_gives_candidates_and_takes_them_away(town):
     pumps = layer(town.parent / "sites.csv")
-    ground = pumps.assign(geometry=pumps.buffer(10))  # some 310 m2 each
+    ground = pumps.assign(geometry=pumps.buffer(10))  # about 310 m2 each
     study = siting.Study(town).with_(exclude=ground.iloc[[0]])
     assert study.candidates["name"].to_list() == ["East pump"]
     assert study.dropped["reason"].to_list() == ["no station may be built in West pump"]
@@ -169,7 +169,7 @@ def test_faults_of_several_objects_come_at_once(town):
     ]
 
 
-# --- one thing changed ---------------------------------------------------------------------------
+# --- a changed key -------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -236,7 +236,7 @@ def test_an_editor_can_complete_the_words():
         assert {"budget_pkr", "year", "people", "roads"} <= set(inspect.signature(call).parameters)
 
 
-@pytest.mark.filterwarnings("ignore")  # of IPython's own
+@pytest.mark.filterwarnings("ignore")  # IPython's own warnings
 def test_tab_completes_every_key_of_the_program_and_its_blocks(town):
     completer = pytest.importorskip("IPython.core.completer")
     names = {"study": siting.Study(town)}
@@ -246,7 +246,7 @@ def test_tab_completes_every_key_of_the_program_and_its_blocks(town):
         return shell.complete(None, text, len(text))[1]
 
     for key in type(names["study"].config.program).model_fields:
-        if key != "years":  # a key of the money too: program={"years": …}
+        if key != "years":  # also a key of the section money: program={"years": …}
             assert f"{key}=" in completed(f"study.with_({key[:-1]}"), key
     assert ".floor" in completed("study.program.flo")
 
@@ -276,7 +276,7 @@ def test_tables_that_are_returned_have_units(town):
         assert table.attrs["units"][column] == unit
 
 
-# --- the program as a sentence -------------------------------------------------------------------
+# --- the program in Python -----------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -319,7 +319,7 @@ def test_a_program_is_told_in_words_and_mathematics(town):
     assert text.count("{") == text.count("}")
 
 
-# --- plans that answer ---------------------------------------------------------------------------
+# --- questions to a plan -------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -394,7 +394,7 @@ def test_a_study_of_a_folder_reads_anew_what_changes(town, tmp_path):
     assert len(set(hashes)) == 2
 
 
-# --- finished tables of one's own ----------------------------------------------------------------
+# --- users' own tables ---------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -440,7 +440,7 @@ def test_faults_of_ones_own_tables_are_told(town):
     assert "s0099" in str(err.value)
     assert "below 0 min" in str(err.value)
     apart = study.offers.assign(cost_pkr=study.offers["cost_pkr"] + 9)
-    with pytest.raises(InputError, match="column cost_pkr: 2 are not the sum of charger_cost"):
+    with pytest.raises(InputError, match="cost of 2 offers differs from the sum of charger_cost"):
         study.with_(offers={"table_csv": apart}).offers  # noqa: B018
     bare = study.offers[["offer_id", "site_id"]]
     with pytest.raises(InputError, match="start from the study's own table"):
@@ -463,7 +463,7 @@ def test_a_matrix_of_minutes_is_drives_with_ids_or_by_place(town, tmp_path):
     assert siting.rerun(own.plan.save(tmp_path / "run")).same
     for wrong, what in (
         (by_place[:1], r"a matrix of 1 x 2, but the study has 2 cells and 2 sites"),
-        (wide.rename(columns={"s0001": "s0099"}), "site_id: 1 ids that the study does not have"),
+        (wide.rename(columns={"s0001": "s0099"}), "site_id: the study lacks 1 id"),
         (-by_place, "below 0 min"),
     ):
         with pytest.raises(InputError, match=what):
@@ -474,7 +474,7 @@ def test_a_matrix_of_minutes_is_drives_with_ids_or_by_place(town, tmp_path):
 def test_demand_of_ones_own_is_taken_kept_and_run_again(town, tmp_path):
     study = siting.Study(town)
     west, east = study.people.geometry
-    # Two rows of the west end go to one cell, the east end wants more than the west here.
+    # Two rows in the west are in the same cell. Here the east has more demand than the west.
     own = gpd.GeoDataFrame(
         {"demand_kwh_day": [1.0, 2.0, 9.0]}, geometry=[west, west, east], crs=4326
     ).to_crs(32643)
@@ -505,13 +505,14 @@ def test_faults_of_ones_own_demand_are_told_together(town):
     with pytest.raises(InputError) as err:
         study.with_(demand=gpd.GeoDataFrame(rows, geometry=far, crs=4326)).demand  # noqa: B018
     text = str(err.value)
-    assert "demand.table (given in Python), geometry: 1 farther than 600 m" in text
+    far_off = "geometry: no cell of the study is within 600 m of 1 row"
+    assert f"demand.table (given in Python), {far_off}" in text
     near = gpd.GeoDataFrame(rows, geometry=[west, west], crs=4326)
     with pytest.raises(InputError) as err:
         study.with_(demand=near).demand  # noqa: B018
     text = str(err.value)
     assert "below 0 kWh/day" in text
-    assert "column vehicle_class: 1 ids that the study does not have" in text
+    assert "column vehicle_class: the study lacks 1 id" in text
     years = {"budgets_pkr": {2030: 1_000, 2035: 1_000}}
     with pytest.raises(ConfigError, match="the table is for one year and one future"):
         study.with_(demand=near, program={"years": years})
@@ -582,7 +583,7 @@ def test_columns_of_ones_own_people_and_demand_are_those_of_the_cells(town):
     given = study.with_(demand={"people": {"kind": "points", "path": people}})
     layer = given.plan.layers["demand"].sort_values("people")
     assert layer["ward"].tolist() == ["east", "west"]
-    # One column is the plan's own, and where the rows of a cell differ there is nothing to say.
+    # The plan has its own `served_share`. If the rows of a cell differ, the user's value is blank.
     assert layer["served_share"].tolist() == [1, 1]
     assert layer["user_served_share"].tolist()[1] == 1
     assert np.isnan(layer["user_served_share"].iloc[0])

@@ -1,4 +1,4 @@
-"""How a plan fares beside what it was made for: capacity bounds, its day, what else may come."""
+"""A plan under other conditions: capacity rules, a simulated day, other demand, a robust plan."""
 
 import json
 from dataclasses import replace
@@ -38,7 +38,7 @@ LEV = {"two_wheeler": 1.0}
 
 
 def group(counts, standard, energy):
-    """Return the capacity of chargers of one group, power always on (kWh/day)."""
+    """Return the capacity (kWh/day) of chargers of one group, with power always on."""
     types = charger_catalogue().set_index("charger_id", drop=False).loc[list(counts)]
     mix = group_mix(types["charger_group"].iloc[0], compatibility(), energy_kwh_day=energy)
     return group_capacity_kwh_day(types, np.array(list(counts.values())), mix, standard)
@@ -48,18 +48,19 @@ def group(counts, standard, energy):
 
 
 def test_time_binds_where_ports_are_many_at_the_pace_of_the_vehicles():
-    # A two-wheeler's own charger takes 0.5 kW, whatever the socket's 3.3 kW. 100 sockets for 30 %
-    # of the day: 100 x 24 h x 0.3 x 0.5 kW.
+    # A two-wheeler's own charger draws 0.5 kW, although the socket has 3.3 kW. 100 sockets in use
+    # for 30 % of the day deliver 100 x 24 h x 0.3 x 0.5 kW.
     standard = ServiceStandard("waiting", time_utilisation={"lev": 0.3})
     assert group({"lev_3": 100}, standard, LEV) == pytest.approx(100 * 24 * 0.3 * 0.5)
-    # A car takes 25 kWh in 35 min at a port of 60 kW or more, in 50 min at 30 kW: two ports each.
+    # A car takes 25 kWh in 35 min at a port of 60 kW or more, and in 50 min at 30 kW. Each of the
+    # two chargers has two ports.
     fast = ServiceStandard("waiting", wait_min=1e4, alpha=0.999999, time_utilisation={"dc": 0.25})
     per_port_kwh = 24 * 0.25 * np.array([25 / (35 / 60), 25 / (50 / 60)])
     assert group({"dc_120": 1, "dc_60": 1}, fast, CARS) == pytest.approx(2 * per_port_kwh.sum())
-    # At AC what the car takes binds: 7 of 22 kW.
+    # At an AC port the car limits the power: 7 of 22 kW.
     slow = replace(fast, time_utilisation={"ac": 0.2})
     assert group({"ac_22": 3}, slow, CARS) == pytest.approx(3 * 24 * 0.2 * 7)
-    # A cabinet's slot is taken as long as it recharges: 0.8 kW over the taper.
+    # A slot of a cabinet is in use while its battery charges, at 0.8 kW over the taper.
     swap = replace(fast, time_utilisation={"swap_2w": 0.3})
     assert group({"swap_2w": 1}, swap, LEV) == pytest.approx(10 * 24 * 0.3 * 0.8 / 1.15)
 
@@ -144,7 +145,7 @@ def test_a_run_says_how_its_plan_fares(ran):
     plan, folder = ran
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert plan.facts["day"]["why_not"] == ""
-    # Twelve kWh in sessions of 1.2, all of them in reach of a hub; one socket takes 0.4 kW.
+    # 12 kWh are 10 sessions of 1.2 kWh, all within reach of a hub. One socket delivers 0.4 kW.
     assert facts["day"]["free"]["drivers_day"] == pytest.approx(10, abs=8)
     assert facts["day"]["free"]["exceeds"]
     for case in ("planned", "free"):
@@ -154,7 +155,7 @@ def test_a_run_says_how_its_plan_fares(ran):
     assert own["served_kwh_day"] == pytest.approx(plan.outcome.served_kwh_day)
     assert other["key"] == "waiting"
     assert [row["key"] for row in demands] == ["case low", "case high"]  # the fleet is a table
-    # Nothing of the town has a range: every demand is its own.
+    # No figure of the town has a range, so every draw gives the same demand.
     draws = facts["demand_range"]
     assert draws["p05_kwh_day"] == pytest.approx(12) == draws["p95_kwh_day"]
     lines = dict(plan.headline())
@@ -162,7 +163,7 @@ def test_a_run_says_how_its_plan_fares(ran):
         "Day, as planned", "Day, all drivers", "Service standard", "Demand, 90 % range",
         "Capacity by waits and port use",
     }  # fmt: skip
-    # Of a fleet that is a table there is no scenario, and the cases are no outcomes.
+    # A fleet from a table has no scenarios, and the cases are not likely outcomes.
     assert "Under other demand" not in lines
     text = "median 12; the plan assumes 12, which exceeds 0% of the draws"
     assert text in lines["Demand, 90 % range"]
@@ -174,7 +175,7 @@ def test_a_run_says_how_its_plan_fares(ran):
 
 @pytest.mark.slow
 def test_the_plan_itself_is_valued_by_its_own_flows(tmp_path, monkeypatch):
-    """Other flows of the same energy would give other classes and accounts than the plan's."""
+    """The plan's own row keeps the plan's flows, because other flows give other accounts."""
     study = Study(write_town(tmp_path))
     nothing = study.outcome.service.head(0)
     monkeypatch.setattr(robustness, "service_of", lambda *_: nothing)
@@ -187,12 +188,12 @@ def test_the_plan_itself_is_valued_by_its_own_flows(tmp_path, monkeypatch):
 def test_the_time_that_ports_are_in_use_is_that_of_the_energy_they_give(ran):
     plan, folder = ran
     (sockets,) = plan.facts["day"]["use"]
-    # Two sockets of 10/24 kW, 10 kWh a day each if never free; 2.8 km apart, two places.
+    # Two sockets of 10/24 kW deliver 10 kWh/day each at most. They are 2.8 km apart: two places.
     assert (sockets["charger_group"], sockets["ports"], sockets["places"]) == ("lev", 2, 2)
     for case in ("planned", "free"):
         given = plan.facts["day"][case]["delivered_kwh_day"]
         assert sockets[f"{case}_share"] == pytest.approx(given / 20)
-    assert sockets["limit_share"] is None  # rated_share knows no time
+    assert sockets["limit_share"] is None  # the rule rated_share has no limit on port use
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "Ports in use, share of the day" in page
 
@@ -201,7 +202,7 @@ def test_the_time_that_ports_are_in_use_is_that_of_the_energy_they_give(ran):
 def test_the_plan_beside_other_circumstances_serves_the_classes_that_it_serves(
     monkeypatch, tmp_path
 ):
-    """Its stations could serve other classes with the same energy, and lack more money then."""
+    """The plan's own row keeps the plan's flows, because other flows can need more money."""
 
     def unlike(asked, chosen):
         return service_of(asked, chosen).assign(served_kwh_day=0.0)
@@ -224,7 +225,7 @@ def test_what_the_limit_on_time_in_use_costs_is_worked_out_by_hand(tmp_path):
         "demand.figures={two_wheeler: {km_day: 20, kwh_km: 1, public_share: 1}}",
     ]
     plan = siting.run(town, keys, out=tmp_path / "run")
-    # 160 and 80 kWh/day wanted; 24 sockets of 10/24 kW for 30 % of a day give 72.
+    # The demand is 160 and 80 kWh/day. 24 sockets of 10/24 kW deliver 72 in 30 % of a day.
     assert plan.outcome.served_kwh_day == pytest.approx(144)
     rows = {row["key"]: row for row in plan.facts["what_if"]}
     hours = study_from_run(tmp_path / "run").sessions.set_index("vehicle_class")
@@ -232,7 +233,7 @@ def test_what_the_limit_on_time_in_use_costs_is_worked_out_by_hand(tmp_path):
     alone = waits_kwh_day(24, 10, peak)
     assert 72 < alone < 160
     assert rows["waits"]["served_kwh_day"] == pytest.approx(alone + min(alone, 80))
-    assert rows["waits"]["public_money_pkr"] is None  # rule share fills no gap
+    assert rows["waits"]["public_money_pkr"] is None  # the rule `share` covers no gap
     (sockets,) = plan.facts["day"]["use"]
     assert sockets["limit_share"] == 0.3
     over = [share > 0.3 for share in by_place(tmp_path / "run")]
@@ -244,13 +245,13 @@ def test_what_the_limit_on_time_in_use_costs_is_worked_out_by_hand(tmp_path):
 
 
 def waits_kwh_day(ports, power_kw, peak):
-    """Return the capacity of sockets (1.2 kWh in 172.8 min) by waits, and by their power."""
+    """Return the capacity of sockets (1.2 kWh in 172.8 min) under limits on waits and power."""
     drivers = float(largest_arrivals_per_h(ports, 172.8, 10.0, 0.1))
     return min(drivers / peak * 1.2, power_kw * 24)
 
 
 def by_place(folder):
-    """Return the share of the day that the sockets of each station are in use, all drivers."""
+    """Return the share of the day in which each station's sockets are in use by all drivers."""
     study = study_from_run(folder)
     days = simulated(study.plan, Waiting.of(study), study.demand, study.reach, DAY)
     return station_table(days["free"])["use_share"]
@@ -262,8 +263,9 @@ def test_the_same_run_has_the_same_day(ran, tmp_path):
 
 
 def test_what_the_stations_serve_under_the_other_rule_is_worked_out_by_hand(ran):
-    # One socket of 10/24 kW: 1.2 kWh in 172.8 min. Waiting: the largest rate that keeps one port's
-    # late share at a tenth, over the peak hour's share; far below 10 kWh/day, and both hubs full.
+    # One socket of 10/24 kW delivers 1.2 kWh in 172.8 min. The capacity by waits is the largest
+    # rate with a tenth of drivers late, divided by the share of the peak hour. This capacity is far
+    # below 10 kWh/day, so both hubs are full.
     plan, folder = ran
     other = next(row for row in plan.facts["what_if"] if row["what"] == "capacity")
     study = study_from_run(folder)
@@ -278,7 +280,7 @@ def test_a_larger_demand_is_served_as_far_as_hubs_go(tmp_path):
     study = Study(town)
     offers = study.plan.outcome.offers
     more = study.demand.assign(demand_kwh_day=study.demand["demand_kwh_day"] * 2)
-    # 16 and 8 kWh/day wanted; each hub gives 10.
+    # The demand is 16 and 8 kWh/day. Each hub delivers 10.
     asked = replace(study.asked, own={None: more})
     found = by_class(more, service_of(asked, offers)).set_index("vehicle_class")
     assert found.loc["all", "served_kwh_day"] == pytest.approx(18)
@@ -295,7 +297,7 @@ def test_people_by_minutes_to_the_nearest_station_are_those_of_the_reach(tmp_pat
     study = Study(write_town(tmp_path / "town"), ["reach.cutoff_min=3"])
     bands = study.isochrones
     assert bands["within_min"].to_list() == [3.0, 5.0, 10.0][: len(bands)]
-    # Both ends have a pump within three minutes, as the reach of that cutoff says.
+    # Both ends of the town have a pump within three minutes, as the reach at this cutoff shows.
     near = study.reach[study.reach["site_id"].isin(study.plan.sites["site_id"])]
     homes = study.cells[study.cells["cell_id"].isin(near["cell_id"])]
     assert bands["people"].iloc[0] == pytest.approx(homes["people"].sum()) == 12
@@ -387,4 +389,4 @@ def test_what_a_minute_at_twice_and_half_its_worth_changes_is_told(ran):
     twice = (parts["stations"] + 2 * parts["drivers' time"]) / 1e6
     begins = f"this plan's cost to all is PKR {twice:,.2f} m a year at twice the value "
     assert said.startswith(begins)
-    assert said.endswith("the best plan may differ")
+    assert said.endswith("another plan may be best")

@@ -1,4 +1,4 @@
-"""A study whose numbers of chargers are decisions: from the keys to the limits and the report."""
+"""A study in which numbers of chargers are decisions, from the keys to the report."""
 
 import json
 
@@ -22,11 +22,11 @@ SIZES = "offers.sizes={socket: [1, 2, 3]}"
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory):
-    """Return the town with eight people at the west end where a socket carries four in comfort."""
+    """Return the town without configurations, and with 5 kWh/day as the capacity of a socket."""
     path = write_town(tmp_path_factory.mktemp("sizes") / "town")
     text = path.read_text(encoding="utf-8")
     text = text.replace("  configurations:\n    hub: {socket: 1}\n", "")
-    # Half of ten kWh a day: the west end wants two sockets, the east end one.
+    # A socket delivers half of 10 kWh/day, so the west needs two sockets and the east needs one.
     path.write_text(text.replace("utilisation: 1.0", "utilisation: 0.5"), encoding="utf-8")
     return path
 
@@ -42,7 +42,7 @@ def test_the_plan_builds_as_many_as_each_end_needs(run):
     assert built["chargers"].to_dict() == {"West pump": "2 x socket", "East pump": "1 x socket"}
     assert built["configuration"].to_dict() == {"West pump": "2_socket", "East pump": "1_socket"}
     assert built["served_kwh_day"].to_dict() == {"West pump": 8, "East pump": 4}
-    # One step from what is built at each end; the run's own tables have all.
+    # offers.csv shows sizes up to one step from the size built. The stored tables have all sizes.
     offers = pd.read_csv(run / "offers.csv")
     assert offers["offer_id"].tolist() == [
         *("s0001:1_socket", "s0001:2_socket"),

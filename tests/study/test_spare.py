@@ -1,4 +1,4 @@
-"""What is told beside a plan has its time: all of it is counted, and what has none left says so."""
+"""The time for further results of a plan: time is counted, and missing results are reported."""
 
 import json
 import time
@@ -19,7 +19,7 @@ def test_a_clock_has_a_share_of_what_others_left():
     with spare.clock("one", 0.5) as clock:
         assert clock.limit_s == pytest.approx(20)  # half of 4 % of the limit
         assert clock.more()
-        spare.taken_s += 30  # as if it had taken so long
+        spare.taken_s += 30  # as if this step had taken 30 s
     with spare.clock("two", 1.0) as clock:
         assert clock.limit_s == pytest.approx(10, abs=1)
     spare.taken_s = 1e9
@@ -43,7 +43,7 @@ def test_what_was_done_once_is_done_again_whatever_it_takes():
 
 @pytest.fixture
 def hurried(tmp_path, monkeypatch):
-    """A run that has no time for anything beside its plan."""
+    """Return a run without time for further results of its plan."""
     monkeypatch.setattr("siting.study.spare.LEAST_S", 0.0)
     monkeypatch.setattr("siting.study.spare.SHARE", 0.0)
     heard = []
@@ -63,18 +63,19 @@ def test_what_had_no_time_is_blank_and_said_to_be(hurried):
     for site in new:
         text = f"was not computed in time; siting explain RUN {site} computes it."
         assert text in facts["alternatives"][site]
-        assert "Nearest other station" in facts["alternatives"][site]  # what takes no time is there
+        assert "Nearest other station" in facts["alternatives"][site]  # needs no spare time
     late = "not computed in time"
     stations = f"{len(new)} new station{'s' * (len(new) > 1)}"
-    blank = f"{stations}; {late}: the loss without {len(new)} of them"
-    untold = f"of the {blank.replace('; ', ', ', 1)}"
-    assert f"{untold}; siting explain RUN SITE computes both for one station" in facts["warnings"]
+    blank = f"{late}: the loss for {stations.replace('new ', '')}"
+    untold = f"some results on the new stations were {blank}"
+    explain = "siting explain RUN SITE computes both results for one station"
+    assert f"{untold}; {explain}" in facts["warnings"]
     own, *others = facts["what_if"]
     assert own["served_kwh_day"] == pytest.approx(plan.outcome.served_kwh_day)
     assert len(others) == 3
     assert {row["why_not"] for row in others} == {"not computed in time"}
     told = {event.stage: event.text for event in heard if event.done}
-    assert told["cards"] == blank
+    assert told["cards"] == f"{stations}; {blank}"
     assert told["what if"] == f"3 other capacities and demands, 3 of them {late}"
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert f"siting explain RUN {new[0]} computes it." in page
@@ -138,8 +139,7 @@ def test_a_card_says_which_part_of_it_is_missing():
     lost = {"s1": 4.0, "s2": 0.0, "s3": 2.0}
     told = Cards(("s1", "s2", "s3", "s4"), lost, {"s1": Replanned(1.0, "s9:hub")}, {})
     assert told.in_words() == (
-        "4 new stations; not computed in time: the loss without 1 of them, "
-        "the re-plan without 1 of them"
+        "4 new stations; not computed in time: the loss for 1 station, the re-plan for 1 station"
     )
     assert told.facts()["s4"] == {"as_it_stands_kwh_day": None, "replanned_kwh_day": None}
     assert told.facts()["s1"] == {"as_it_stands_kwh_day": 4.0, "replanned_kwh_day": 1.0}

@@ -1,4 +1,4 @@
-"""The one stage graph: what each stage declares is what it reads, and the rest follows from it."""
+"""The graph of stages: each stage reads the keys that it declares, and staleness follows."""
 
 import re
 from dataclasses import replace
@@ -63,7 +63,7 @@ def leaves(section, at=""):
 
 
 def test_every_key_is_declared_by_some_stage_or_is_known_to_change_nothing(town):
-    """Else a change of it would work everything out again."""
+    """A change of an undeclared key would make every stage stale."""
     config = load(town)
     undeclared = {
         key
@@ -102,14 +102,14 @@ def read_keys(monkeypatch):
     return record
 
 
-# Keys that only another kind of source asks for.
+# Keys that only another kind of source reads.
 ONLY_OF_SOME = {
     ("people_read", "demand.city"),
     ("people_read", "demand.like"),
-    # Of a city that is in no table.
+    # Read only for a city that is in no table.
     ("city", "demand.city_people"),
     ("people_read", "reach.max_snap_m"),
-    # Named where the year is a projection.
+    # Read only if the year is a projection.
     ("demand_notes", "demand.scenario"),
     ("demand_notes", "demand.fleet_csv"),
     ("places", "reach.max_snap_m"),
@@ -122,7 +122,7 @@ ONLY_OF_SOME = {
 
 @pytest.mark.slow
 def test_what_is_declared_is_what_is_read(read_keys, tmp_path):
-    """A run of the embedded city with surfaces: every declared key is read, and no other is."""
+    """A run of the embedded city with surfaces reads every declared key, and no other key."""
     surfaces = {"places": None, "weights": {}, "trips": 4}
     envelopes = {"fast": {"budget_pkr": 1_000_000, "charger_groups": ["dc"]}}
     config = ROOT / "configs" / "islamabad.yaml"
@@ -145,7 +145,7 @@ def test_what_is_declared_is_what_is_read(read_keys, tmp_path):
 
 
 def test_what_is_asked_and_decided_reads_declared_keys_only(town):
-    """These two get the whole configuration, as they ask for other years; a part of it does."""
+    """The declared part of the configuration suffices for a solve and for the stage `plan`."""
     study = Study(town, ["program.min_served_share=0.5", "program.class_floor=0.1"])
     part = replace(study.asked, config=STAGES["asked"].part_of(study.config))
     program = program_of(part)
@@ -203,7 +203,7 @@ def test_changed_keys_are_named_by_their_whole_path(town):
 
 def test_another_year_shares_all_but_the_demand(town):
     shared = set(STAGES) - gone(["year", "demand.scenario", "demand.case"], once=True)
-    # Limits count vehicles, where power for each is asked for.
+    # Limits depend on the fleet only if a power per vehicle is required.
     assert {"network", "cells", "surfaces", "candidates", "offers", "reach"} <= shared
     assert (
         not {"fleet", "energy", "demand", "asked", "program", "instance", "outcome", "plan"}
@@ -241,7 +241,7 @@ def test_another_configuration_shares_what_it_leaves_true(town):
     assert len(other.reach) > len(study.reach)
     assert other.cells is study.cells
     assert [event.stage for event in events if event.done] == ["reach"]
-    again = other.with_stages({}, load(town, ["reach.cutoff_min=30"]))  # the same listener hears it
+    again = other.with_stages({}, load(town, ["reach.cutoff_min=30"]))  # with the same listener
     assert len(again.reach)
     assert [event.stage for event in events if event.done] == ["reach", "reach"]
 
@@ -261,7 +261,7 @@ def test_phases_of_a_solve_have_names_a_planner_knows():
     assert used <= set(PHASES)
     now = Progress("nearer", 17_781.0, 20_000.0, 0.1, 3.0)
     assert solve_in_words(now).startswith("shortening drives: 17,781 kWh/day")
-    # While who is served is worked out no phase is open: that has a name, too.
+    # No phase is open while the service is computed, but this step has a name, too.
     assert solve_in_words(replace(now, phase="")).startswith("working out who is served: 17,781")
 
 

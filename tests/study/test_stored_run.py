@@ -1,4 +1,4 @@
-"""A stored run opened again: the same plan without solving, and what a change leaves of it."""
+"""A stored run gives the same plan without a solve. A change keeps all unaffected stages."""
 
 import json
 import shutil
@@ -43,7 +43,7 @@ def no_solver(monkeypatch):
 
 @pytest.fixture
 def no_inputs(run, town):
-    """Take the town's files away: a run folder must do without them."""
+    """Remove the town's files, because a run folder must work without them."""
     shutil.rmtree(town.parent)
 
 

@@ -1,4 +1,4 @@
-"""A whole run on a hand-made town: file in, plan and run folder out, faults named, nothing half."""
+"""Whole runs of the town, from the file to the run folder, with errors and no partial output."""
 
 import html
 import json
@@ -29,8 +29,8 @@ def town(tmp_path):
 
 
 def test_the_towns_plan_is_the_one_solved_by_hand(town):
-    # One socket hub costs 1,000 and serves 10 kWh/day; see town.py. 8 kWh/day of two-wheelers live
-    # by the west site, 4 by the east one: with money for one hub it goes west.
+    # A hub costs 1,000 rupees and delivers 10 kWh/day (see town.py). The demand is 8 kWh/day in the
+    # west and 4 in the east, so if the money pays for one hub, the hub is in the west.
     plan = siting.run(town, ["program.budget_pkr=1_000"])
     assert plan.new_sites["name"].tolist() == ["West pump"]
     assert plan.outcome.status == "optimal"
@@ -211,7 +211,7 @@ def test_the_part_of_the_city_that_the_roads_surround_names_its_sites(town):
     assert study.neighbourhoods.crs == study.network.crs
     where = study.candidates.set_index("name")["whereabouts"]
     assert where["West pump"] == "Saddar"
-    assert where["East pump"].startswith("at 33.6000 N")  # too far from its middle
+    assert where["East pump"].startswith("at 33.6000 N")  # too far from the middle of Saddar
 
 
 @pytest.mark.slow

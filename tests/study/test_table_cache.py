@@ -1,4 +1,4 @@
-"""Stages kept between studies: only what is the same, never half, never damaged."""
+"""Stages kept between studies: only equal stages are reused, and never partial or damaged files."""
 
 import logging
 import threading
@@ -170,7 +170,7 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("keep_all")
 def test_studies_share_reach_and_surfaces(tmp_path, monkeypatch):
-    """Another budget takes both from the cache; another cutoff works out its own reach."""
+    """Another budget takes both stages from the cache; another cutoff computes its own reach."""
     town = write_town(tmp_path / "town")
     surfaces = ["demand.surfaces.trips=4"]
     fresh = Study(town, surfaces)

@@ -1,7 +1,8 @@
-"""What a planner's rules come to in the hand town, from the configuration to a recounted plan.
+"""A planner's rules in the town, from the configuration to a recounted plan.
 
-The town (`town.py`): 8 two-wheelers in the west, 4 in the east, each 1 kWh/day; one hub a side
-costs 1,000 rupees, all subsidy, and delivers 10 kWh/day; the pumps are 3.7 km apart.
+The town (`town.py`) has 8 two-wheelers in the west and 4 in the east, each with 1 kWh/day. On each
+side a hub can be built. A hub costs 1,000 rupees, all of it subsidy, and delivers 10 kWh/day. The
+pumps are 3.7 km apart.
 """
 
 import json
@@ -31,7 +32,7 @@ def limited(path, **limits):
 
 
 def two_kinds(path):
-    """Give the town a second kind of charger, as dear and as good, that cars alone would use."""
+    """Add chargers with the same cost and capacity as the socket, but only for cars."""
     text = (path.parent / "chargers.csv").read_text(encoding="utf-8")
     line = text.splitlines()[1]
     more = line.replace("socket,lev", "plug,ac") + "\n" + line.replace("socket,lev", "fast,dc")
@@ -44,17 +45,17 @@ def headline(plan):
     return dict(plan.headline())
 
 
-# --- what a rupee must add ----------------------------------------------------------------------
+# --- the least gain ------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_a_station_that_brings_too_little_is_left_and_so_is_its_money(town, tmp_path):
-    # East serves 4 kWh/day for 1,000 rupees: 4,000 per PKR m.
+    # The eastern hub serves 4 kWh/day for 1,000 rupees, which is 4,000 per PKR m.
     plan = siting.run(
         change(town, least_gain={"per_million": 4001, "rule": "always"}), out=tmp_path / "run"
     )
     assert built(plan) == ["West pump"]
-    assert headline(plan)["Money left"] == "PKR 0.00 m: it would serve 4 kWh/day more"
+    assert headline(plan)["Money left"] == "PKR 0.00 m would add 4 kWh/day"
     assert plan.outcome.bound_kwh_day is None
     facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     assert facts["proof"]["objective"] == pytest.approx(8 - 4.001)
@@ -102,7 +103,7 @@ def test_squares_that_the_money_does_not_reach_are_told(town):
 
 def test_a_square_no_candidate_can_meet_is_named(town):
     rule = {"density": {"square_km": 3}, "forbidden_sites": ["East pump"]}
-    with pytest.raises(InputError, match="1 squares without a candidate") as caught:
+    with pytest.raises(InputError, match="some squares have no candidate") as caught:
         siting.run(limited(town, **rule))
     assert caught.value.faults[0].ids[0].startswith("square 3 km E")
 
@@ -118,7 +119,7 @@ def test_a_road_from_a_layer_has_a_station_along_every_stretch(town):
     assert built(siting.run(change(one, budget_pkr=1000))) == ["West pump"]
     two = limited(town, corridors=rule | {"every_km": 3})
     assert built(siting.run(change(two, budget_pkr=2000))) == ["East pump", "West pump"]
-    said = r"1 stretches without a candidate .*The street, km 1\.5 to 3\.1"
+    said = r"some stretches have no candidate .*The street, km 1\.5 to 3\.1"
     with pytest.raises(InputError, match=said):
         siting.run(limited(town, corridors=rule | {"every_km": 2}))
 
@@ -131,7 +132,7 @@ def test_a_road_that_is_not_there_is_told(town):
 
 @pytest.mark.slow
 def test_power_for_each_vehicle_is_told_and_can_be_asked_for(town, tmp_path):
-    # A hub has 10 / 24 kW, so that two have 0.069 for each of 12 two-wheelers.
+    # A hub has 10 / 24 kW, so two hubs have 0.069 kW for each of 12 two-wheelers.
     bikes = {"ev_classes": ["two_wheeler"]}
     siting.run(change(town, budget_pkr=1000, limits=bikes), out=tmp_path / "run")
     facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
@@ -152,7 +153,7 @@ def test_power_for_each_vehicle_is_told_and_can_be_asked_for(town, tmp_path):
 @pytest.mark.slow
 def test_a_split_gives_each_group_its_share_and_follows_the_budget(town):
     two_kinds(town)
-    # Half of 2,000 pays for one hub; the other half is not for two-wheelers.
+    # Half of 2,000 rupees pays for one hub. The other half may not be spent on two-wheelers.
     rule = change(town, budget_pkr=2000, limits={"split": {"lev": 0.5, "ac": 0.5}})
     assert built(siting.run(rule)) == ["West pump"]
     table = frontier(Study(rule), [2000, 4000])
