@@ -128,7 +128,7 @@ STALLED = 2e-5
 # Value used instead of `STALLED` at a node of the tree, and when public money is priced.
 # It also applies at the root if cuts are slow there. Not measured.
 NODE_STALLED = 2e-4
-PRICING_STALLED = 0.01  # the same share in column generation with links (not measured)
+PRICING_STALLED = 1e-2  # the same share in column generation with links (not measured)
 # Rounds of cuts end after this many stalled rounds in succession, and repeated dives end after this
 # many without a better plan. So do solves of the integer master problem with all options. The
 # estimate of a branching is trusted after this many trials. Measured: similar.
@@ -230,8 +230,8 @@ MOST_VALUED = 60  # maximum number of changes that are evaluated one by one (not
 FIRST_SIZE = 10
 # Once all windows of one size have been tried, their size is multiplied by this factor. The areas
 # that lower the bound grow by the same factor. In a large program, the expected time of a turn of
-# areas is the time of the turn before, times the square of this factor. Measured (row 18): successive turns took 13, 35
-# and 85 s.
+# areas is the time of the turn before, times the square of this factor. Measured (row 18):
+# successive turns took 13, 35 and 85 s.
 GROWTH = 1.6
 SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds (not measured)
 # Gap to which a window is solved. With decay, or if payments are decision variables, the first gap

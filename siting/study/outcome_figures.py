@@ -311,10 +311,12 @@ def lines_of(
         worth = float((table["worth"] * table["weight"] * table["probability"]).sum())
         yield Line("worth", "Worth of the plan", f"{worth:,.0f} {unit}")
     if "years" in tables:
-        for row in tables["years"].itertuples():
-            text = f"{row.served_kwh_day:,.0f} of {row.demand_kwh_day:,.0f} kWh/day "
-            text += f"({row.served_share:.1%}), {counted(row.new_stations, 'new station')}"
-            yield Line(f"in_{row.year}", f"In {row.year}", text)
+        columns = ["year", "served_kwh_day", "demand_kwh_day", "served_share", "new_stations"]
+        rows = tables["years"][columns].itertuples(index=False)
+        for year, served, demand, share, stations in rows:
+            text = f"{served:,.0f} of {demand:,.0f} kWh/day ({share:.1%}), "
+            text += counted(stations, "new station")
+            yield Line(f"in_{year}", f"In {year}", text)
     yield from also("worth_of_foresight")
     if "scenarios" in tables:
         table = tables["scenarios"]

@@ -151,7 +151,7 @@ def test_a_whole_number_of_stations_lowers_the_bound(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_cases_are_divided_until_their_bounds_reach_the_gap(seed):
     """The case with the highest bound comes first, so the bound falls from step to step."""
-    frame, priced = relaxed(seed)
+    _, priced = relaxed(seed)
     later, found = priced.later, [priced.bound]
     enough = priced.bound * (1 - 2e-3)
     while later.lower(0.0, enough, ENDLESS, threads=1, seed=1) and len(found) < 40:
