@@ -380,7 +380,7 @@ def test_a_cap_of_zones_is_recounted(town, tmp_path):
     account = award_account(siting.study_from_run(made.folder), made.folder)
     assert award_faults(account) == []
     (fault,) = award_faults(replace(account, stands=account.offers["offer_id"].tolist()))[-1:]
-    assert "wins 2 stations, at most 1 are allowed" in str(fault)
+    assert "wins 2 stations, but at most 1 may be won" in str(fault)
 
 
 @in_chromium

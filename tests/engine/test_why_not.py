@@ -256,7 +256,7 @@ def test_large_programs_get_figures_that_a_plan_meets(seed, monkeypatch):
     assert table.empty == can_be(program)
     for row in table[table["alone"]].itertuples():
         if row.requirement.startswith("floor"):
-            figure = float(row.fix.split()[3]) if row.fix.startswith("lower") else 0.0
+            figure = float(row.fix.split()[-1]) if row.fix.startswith("lower") else 0.0
             assert can_be(with_figure(program, row.requirement, figure))
         if row.requirement == "budget":
             figure = float(row.fix.split()[4].replace(",", ""))

@@ -97,7 +97,8 @@ def fault(*words):
 
 @pytest.mark.slow
 def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
-    assert "of 2 new stations: each lot needs at least one" in fault("lots", run, "--lots", 3)
+    many = fault("lots", run, "--lots", 3)
+    assert "3 lots cannot be made from 2 new stations; request 2 lots or fewer" in many
     both = fault("lots", run, "--lots", 0, "--within", 2)
     assert "--lots: 0 is not a number of lots" in both
     assert "--within: 2 is not a share" in both

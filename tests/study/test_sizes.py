@@ -72,7 +72,7 @@ def test_people_read_chargers_and_no_code_names(run):
     why = explain_site(run, "West pump", time_limit_s=10)
     assert why.offers["chargers"].tolist() == ["1 x socket", "2 x socket", "3 x socket"]
     assert why.offers["said"].str.partition(":")[0].tolist()[::2] == [
-        "1 x socket fewer", "1 x socket more"
+        "1 x socket removed", "1 x socket added"
     ]  # fmt: skip
     assert "_socket" not in str(why.reasons)
     again = CliRunner().invoke(app, ["replan", str(run), "--budget", "1000"]).output
