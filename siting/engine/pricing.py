@@ -18,8 +18,8 @@ If the aim counts driving times, each round also adds rows that the relaxation v
 (`siting.engine.station_bound`). Each such round also computes a bound site by site. In a large
 program, integer programs of single areas (`siting.engine.area_bound`) replace these rows.
 
-For other aims, `LaterBound` lowers the bounds further, by cases for numbers of stations and by
-integer programs of areas.
+`LaterBound` lowers the bounds further, by cases for numbers of stations. If the aim counts driving
+times, each case adds its own rows; for other aims, integer programs of areas bound the cases.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
