@@ -220,7 +220,9 @@ class LaterBound:
                 first, each = self._closed
                 self._closed = max(first, known.bound), np.maximum(each, known.at_most)
         self._open = still
-        self.bound, self.at_most = min(self.bound, bound), np.minimum(self.at_most, at_most)
+        # Cases drop options that no plan better than `best` uses. Other plans may still use them.
+        at_most = np.minimum(self.at_most, np.maximum(at_most, best))
+        self.bound, self.at_most = min(self.bound, bound), at_most
         return bool(still)
 
 
@@ -280,6 +282,7 @@ class Pricing:
         self.site_price = np.zeros(0)
         # Rows for numbers of stations, and the cost of missing such a row by one station.
         self.counted, self.missed = np.zeros(0, dtype=np.int64), 0.0
+        self.round_s = 0.0  # time of the last relaxation
         self.has_new_rows = True  # whether the last relaxation lacks rows that it violates
         # Each bound found, and its rise per unit of the value of each earlier aim.
         self.bounds_by_kept: list[tuple[float, Floats]] = []
@@ -402,9 +405,16 @@ class Pricing:
         taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
         return taken
 
+    @property
+    def is_late(self) -> bool:
+        """Whether another exact relaxation may not end in time."""
+        return self.clock.over or self.clock.left_s < settings.AGAIN * self.round_s
+
     def _lowered(self, known: Priced, gap: float, best: float) -> Priced:
         """Return the bounds after lowering them step by step (see `LaterBound`)."""
         if self.by is None or not self.has_areas:
+            return known
+        if self.is_late and not self.by_areas:  # only areas lower a bound without a relaxation
             return known
         later, more = LaterBound(self, known), True
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
@@ -460,7 +470,7 @@ class Pricing:
         while True:
             columns, began_s = self._columns(), self.clock.elapsed_s
             found = self._solve(columns, settings.ROUGH[self.links] if rough else 0.0)
-            took_s = self.clock.elapsed_s - began_s
+            self.round_s = self.clock.elapsed_s - began_s
             if rough and not found.optimal:
                 rough = False
                 continue
@@ -491,7 +501,7 @@ class Pricing:
                 return known
             # If an exact relaxation may not end in time, a second rough one gives a bound. The
             # prices of the first are worse, because many columns are still missing.
-            late = self.links and rough and self.clock.left_s < settings.AGAIN * took_s
+            late = self.links and rough and self.is_late
             if self.links and (late or not rough):
                 by = self._by_sites()
                 known = known.or_less(max(by.bound, best), by.at_most)

@@ -236,7 +236,6 @@ def test_rough_prices_find_columns_and_the_last_round_is_exact(aim, monkeypatch)
         return
     # Without time for an exact round, the prices of two rough rounds give bounds site by site.
     monkeypatch.setattr(settings, "AGAIN", math.inf)
-    monkeypatch.setattr(pricing.Pricing, "_lowered", lambda self, known, *_: known)
     rounds.clear()
     late = priced(0.02)
     assert rounds == [0.02, 0.02]
